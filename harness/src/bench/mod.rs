@@ -1,0 +1,273 @@
+//! `harness bench`: measure the stages with other people's load generators.
+//!
+//! * [`plan`]: what, in which order, for how long;
+//! * [`subject`]: the servers, the floor among them;
+//! * [`servers`]: those that run during a round;
+//! * [`smoke`]: a server that answers wrong is not measured;
+//! * [`measure`]: one point, from before to after;
+//! * [`progress`] and [`table`]: what the user sees.
+
+mod measure;
+mod plan;
+mod progress;
+mod select;
+mod servers;
+mod smoke;
+mod subject;
+mod table;
+
+use crate::charts;
+use crate::generators::{Load, Tool};
+use crate::host::Host;
+use crate::records::{Record, Writer, read};
+use crate::stages::{Stage, discover};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use measure::{Bench, Outcome};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+use plan::{Axes, Plan, Point};
+use progress::Progress;
+use servers::Servers;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+use subject::Subject;
+
+/// The options of `harness bench`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Stages, ranges and twins: `1,4-7,5-mio`. Default: every stage. The floor is always measured too.
+    #[arg(long, value_name = "LIST")]
+    stages: Option<String>,
+    /// Load generators.
+    #[arg(long, value_name = "LIST", default_value = "ab,wrk,webbench")]
+    tools: String,
+    /// Clients at once; with --quick the default is 1,64.
+    #[arg(long, value_name = "LIST", default_value = "1,8,64", default_value_if("quick", "true", "1,64"))]
+    concurrency: String,
+    /// Whether a client keeps its connection.
+    #[arg(long, value_enum, default_value = "both")]
+    keep_alive: KeepAlive,
+    /// Seconds per point; whole ones, the tools know no others.
+    #[arg(long, value_name = "SECONDS", default_value = "2", default_value_if("quick", "true", "1"),
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    duration: u32,
+    /// How often everything is measured; from five on an interval can be computed.
+    #[arg(long, value_name = "N", default_value = "3", default_value_if("quick", "true", "1"),
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// A quick look: one short round with 1 and 64 clients, at most two minutes for all stages.
+    #[arg(long)]
+    quick: bool,
+    /// The CPUs of the server and of the generator; default: the first one and the second one.
+    #[arg(long, value_name = "SERVER:GENERATOR")]
+    cpus: Option<String>,
+    /// What is asked for.
+    #[arg(long, default_value = "/")]
+    path: String,
+    /// Requests that a client sends before it reads the replies (wrk with keep-alive only).
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pipeline: u16,
+    /// What the order of the points is shuffled with; default: the time.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the charts go; the data goes to `data` below it.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KeepAlive {
+    On,
+    Off,
+    Both,
+}
+
+/// Measures, records, draws.
+pub fn run(args: Args) -> Result<ExitCode> {
+    ensure!(args.path.starts_with('/'), "--path must begin with '/', not be '{}'", args.path);
+    let tools = select::tools(&args.tools)?;
+    let concurrency = select::concurrency(&args.concurrency)?;
+    let (server_cpus, generator_cpus) = choose_cpus(args.cpus.as_deref())?;
+    let stages = discover()?;
+    let mut subjects = choose_stages(args.stages.as_deref(), &stages)?;
+    subjects.push(Subject::floor()?);
+
+    let mut host = Host::look();
+    let mut installed = Vec::new();
+    let mut absent = Vec::new();
+    for tool in tools.iter().copied() {
+        match tool.find() {
+            Ok(found) => {
+                host.tools.insert(tool.name().into(), found.version.clone());
+                installed.push(found);
+            }
+            Err(install) => absent.push((tool, install)),
+        }
+    }
+    let seed = args.seed.unwrap_or_else(|| {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    });
+    let keep_alive = match args.keep_alive {
+        KeepAlive::On => vec![true],
+        KeepAlive::Off => vec![false],
+        KeepAlive::Both => vec![true, false],
+    };
+    let load = Load {
+        addr: ([127, 0, 0, 1], 0).into(),
+        path: args.path.clone(),
+        concurrency: 1,
+        keep_alive: true,
+        pipeline: args.pipeline.into(),
+        seconds: args.duration,
+        reply_bytes: 0,
+        cpus: Some(generator_cpus),
+    };
+    let axes = Axes { tools, absent, concurrency, keep_alive, rounds: args.rounds, seed };
+    let plan = Plan::new(subjects, &axes, &load);
+    announce(&plan);
+    ensure!(!plan.points.is_empty(), "nothing can be measured: every point is skipped");
+
+    let writer = Writer::create(&args.out.join("data"), &file_name(&host, args.quick))?;
+    let path = writer.path().to_owned();
+    let bench = Bench { plan: &plan, load, server_cpus, host, installed, quick: args.quick };
+    let end = measure_all(&bench, writer)?;
+    let records = read(&path)?;
+    if end == End::Interrupted {
+        eprintln!("interrupted; what was measured is in {}", path.display());
+        return Ok(ExitCode::from(130));
+    }
+    ensure!(
+        records.iter().any(|record| record.figures.is_some()),
+        "nothing was measured; {} says why",
+        path.display()
+    );
+    finish(&records, &path, &args.out)?;
+    Ok(if end == End::Complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// Every point was measured or skipped as planned.
+    Complete,
+    /// A server or a generator failed; the rest is measured.
+    WithFailures,
+    /// By the user.
+    Interrupted,
+}
+
+/// Runs the plan and records it point by point.
+fn measure_all(bench: &Bench, mut writer: Writer) -> Result<End> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+    for (point, reason) in &bench.plan.skipped {
+        writer.write(&bench.record(point, 1, Outcome::Skipped(reason.clone())))?;
+    }
+    let mut failed = false;
+    let progress = Progress::new(bench.plan);
+    for round in 1..=bench.plan.rounds {
+        let mut servers = Servers::default();
+        for point in bench.plan.round(round) {
+            progress.begin(&point);
+            let outcome = bench.measure(&point, &mut servers, &|| stop.load(Ordering::Relaxed));
+            if stop.load(Ordering::Relaxed) {
+                return Ok(End::Interrupted);
+            }
+            failed |= matches!(outcome, Outcome::Failed(_));
+            let record = bench.record(&point, round, outcome);
+            progress.end(&point, &record);
+            writer.write(&record)?;
+        }
+        for complaint in servers.stop() {
+            progress.complain(&complaint);
+            failed = true;
+        }
+    }
+    Ok(if failed { End::WithFailures } else { End::Complete })
+}
+
+/// Draws, and says what there is.
+fn finish(records: &[Record], data: &std::path::Path, out: &std::path::Path) -> Result<()> {
+    let charts = charts::draw(records, &charts::names_of(&[data.to_owned()]), out)?;
+    println!("{}", table::table(records));
+    println!("data    {}", data.display());
+    for chart in charts {
+        println!("chart   {}", chart.display());
+    }
+    Ok(())
+}
+
+/// Says what will be done, what will not, and how long it takes.
+fn announce(plan: &Plan) {
+    let servers: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
+    eprintln!(
+        "{} points × {} on {}; about {}; seed {}",
+        plan.points.len(),
+        if plan.rounds == 1 { "1 round".into() } else { format!("{} rounds", plan.rounds) },
+        servers.join(", "),
+        progress::minutes(plan.seconds()),
+        plan.seed
+    );
+    let mut said = std::collections::BTreeSet::new();
+    for (point, reason) in &plan.skipped {
+        let name = if point.tool == Tool::Ab && reason.starts_with("ab would") {
+            format!("{} ({})", point.tool.name(), plan.subjects[point.subject].name)
+        } else {
+            point.tool.name().to_owned()
+        };
+        let kind = if point.keep_alive { "with keep-alive" } else { "without keep-alive" };
+        let line = format!("skipped: {name} {kind}: {reason}");
+        if said.insert(line.clone()) {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// The stages to measure. Those that are named must be built; of the others the built ones are taken.
+fn choose_stages(list: Option<&str>, all: &[Stage]) -> Result<Vec<Subject>> {
+    const BUILD: &str = "build them with `cargo build --release --workspace --bins`";
+    let named = list.map(|list| select::stages(list, all)).transpose()?;
+    let wanted = named.clone().unwrap_or_else(|| all.iter().filter(|stage| !stage.is_twin).collect());
+    let (built, missing): (Vec<&Stage>, Vec<&Stage>) =
+        wanted.into_iter().partition(|stage| stage.binary.is_file());
+    let names: Vec<&str> = missing.iter().map(|stage| stage.name.as_str()).collect();
+    match (missing.is_empty(), named.is_some() || built.is_empty()) {
+        (true, _) => {}
+        (false, true) => bail!("not built: {}; {BUILD}", names.join(", ")),
+        (false, false) => eprintln!("not built, left out: {}; {BUILD}", names.join(", ")),
+    }
+    Ok(built.into_iter().map(Subject::stage).collect())
+}
+
+/// The CPUs of the server and of the generator: as asked for, else the first and the second.
+fn choose_cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let set = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
+    let allowed: Vec<usize> = (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect();
+    match (asked, allowed.as_slice()) {
+        (Some(asked), _) => select::cpus(asked, &allowed),
+        (None, [first, second, ..]) => Ok((vec![*first], vec![*second])),
+        (None, [only]) => {
+            eprintln!("one CPU only: server and generator share it, so the speeds are of both together");
+            Ok((vec![*only], vec![*only]))
+        }
+        (None, []) => bail!("no CPU may be used"),
+    }
+}
+
+/// `20260102T030405Z-1234567890-quick`.
+fn file_name(host: &Host, quick: bool) -> String {
+    let time = now().replace(['-', ':'], "");
+    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
+    format!("{time}-{commit}{}", if quick { "-quick" } else { "" })
+}
+
+/// The time, UTC, as RFC 3339 writes it.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

@@ -1,0 +1,61 @@
+//! The short table that a run ends with.
+
+use super::subject::FLOOR;
+use crate::records::{Cell, Limiter, Record, cells};
+use comfy_table::{CellAlignment, Table, presets};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Requests per second at the largest number of clients, a column per tool and kind of connection; then
+/// the server's CPU time per request.
+pub(super) fn table(records: &[Record]) -> String {
+    let cells = cells(records);
+    let Some(most) = cells.iter().map(|cell| cell.shape.concurrency).max() else { return String::new() };
+    let at_most: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.concurrency == most).collect();
+    let columns: BTreeSet<(&str, bool)> =
+        at_most.iter().map(|cell| (cell.shape.tool.as_str(), !cell.shape.keep_alive)).collect();
+    let mut names: Vec<(&str, &str)> =
+        at_most.iter().map(|cell| (cell.shape.stage.as_str(), cell.title.as_str())).collect();
+    names.sort_by_key(|(name, _)| (*name != FLOOR, *name));
+    names.dedup();
+
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let header = columns.iter().map(|(tool, close)| {
+        let kind = if *close { "close" } else { "keep-alive" };
+        format!("{tool}\n{kind}\nrequests/s\nCPU µs")
+    });
+    table.set_header(["stage".to_owned()].into_iter().chain(header));
+    for (name, title) in names {
+        let mut row = vec![format!("{name} {title}")];
+        for &(tool, close) in &columns {
+            let found = at_most.iter().find(|cell| {
+                cell.shape.stage == name && cell.shape.tool == tool && cell.shape.keep_alive != close
+            });
+            row.push(found.map_or("–".into(), |cell| text(cell)));
+        }
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!(
+        "{most} clients; * the generator was the limit; n/{most}: only n of the clients were served\n{table}"
+    )
+}
+
+fn text(cell: &Cell) -> String {
+    let mut text = format!("{:.0}", cell.requests_per_second);
+    if cell.starves_clients() {
+        let _ = write!(text, " {}/{}", cell.clients_served, cell.shape.concurrency);
+    } else if cell.limiter == Limiter::Generator {
+        text.push_str(" *");
+    }
+    if cell.errors > 0 {
+        let _ = write!(text, ", {} errors", cell.errors);
+    }
+    if let Some(cost) = cell.cpu_us_per_request {
+        let _ = write!(text, "\n{cost:.1}");
+    }
+    text
+}

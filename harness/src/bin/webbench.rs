@@ -1,0 +1,5 @@
+//! `webbench`: see `harness::webbench`.
+
+fn main() -> std::process::ExitCode {
+    harness::webbench::main()
+}

@@ -1,0 +1,14 @@
+//! The harness: runs, probes and measures the stages. It knows a stage only as a process that prints one
+//! line, speaks TCP and takes a signal, so it works as well on a server written in another language.
+
+pub mod bench;
+pub mod charts;
+pub mod generators;
+pub mod grade;
+pub mod host;
+pub mod process;
+pub mod records;
+pub mod run_stage;
+pub mod stages;
+pub mod stats;
+pub mod webbench;

@@ -1,0 +1,39 @@
+//! The command line of the harness.
+
+use clap::{Parser, Subcommand};
+use harness::{bench, charts, grade, run_stage};
+use std::process::ExitCode;
+
+/// Runs, probes and measures the stages of the lab.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a stage until Ctrl-C.
+    Stage(run_stage::Args),
+    /// Ask a server what it can do, and compare with what is expected of it.
+    Grade(grade::Args),
+    /// Measure the stages with ab, wrk and webbench.
+    Bench(bench::Args),
+    /// Draw the charts again from recorded data.
+    Chart(charts::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Stage(args) => run_stage::run(args),
+        Command::Grade(args) => grade::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Chart(args) => charts::run(args),
+    };
+    outcome.unwrap_or_else(|error| {
+        // One line: what was wrong, then why.
+        eprintln!("harness: {error:#}");
+        ExitCode::FAILURE
+    })
+}

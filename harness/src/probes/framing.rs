@@ -1,0 +1,170 @@
+//! One client: is every request answered rightly, however its bytes arrive?
+
+use super::client::{Client, LIMIT, get, get_and_close, post_echo};
+use super::subject::Subject;
+use super::verdict::{Fault, Verdict};
+use std::io::Write;
+use std::thread;
+use std::time::Duration;
+
+/// Long enough for a server to wake up and read what came so far. No outcome depends on it: a server that
+/// is slower reads the parts together, which must give the same answer.
+const SHORT_PAUSE: Duration = Duration::from_millis(2);
+
+pub(super) fn echo_duplex(subject: &mut Subject<'_>) -> Verdict {
+    const LENGTH: usize = 1024 * 1024;
+    // 251 is prime: a lost or doubled block of any power of two shifts the bytes behind it.
+    let sent: Vec<u8> = (0..LENGTH).map(|i| (i % 251) as u8).collect();
+    let mut client = subject.connect()?;
+    let mut writer = client.stream()?;
+    let received = thread::scope(|scope| {
+        scope.spawn(|| writer.write_all(&sent));
+        client.bytes(LENGTH, LIMIT * 2)
+    })?;
+    if let Some(at) = received.iter().zip(&sent).position(|(a, b)| a != b) {
+        return Err(Fault::wrong(format!("byte {at} of {LENGTH} came back changed")));
+    }
+    client.finish_sending();
+    client.end_within(LIMIT)?;
+    Ok(String::new())
+}
+
+pub(super) fn keep_alive(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = subject.connect()?;
+    for length in [0, 1, 100_000] {
+        client.send(&get(&format!("/bytes/{length}")))?;
+        client.reply()?.must_be_filler(length)?;
+    }
+    client.send(&get("/"))?;
+    client.reply()?.must_be_hello()?;
+    Ok(String::new())
+}
+
+pub(super) fn pipelined_pair(subject: &mut Subject<'_>) -> Verdict {
+    pipelined(subject, 2)
+}
+
+pub(super) fn pipelined_100(subject: &mut Subject<'_>) -> Verdict {
+    pipelined(subject, 100)
+}
+
+/// Each request asks for a length of its own, so replies out of order show.
+fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
+    let mut client = subject.connect()?;
+    let requests: Vec<u8> = (0..count).flat_map(|i| get(&format!("/bytes/{}", 10 + i))).collect();
+    client.send(&requests)?;
+    for i in 0..count {
+        client.reply()?.must_be_filler(10 + i)?;
+    }
+    Ok(String::new())
+}
+
+pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
+    let request = post_echo(b"five!");
+    for cut in 1..request.len() {
+        let (first, second) = request.split_at(cut);
+        let mut client = subject.connect()?;
+        client.send(first)?;
+        thread::sleep(SHORT_PAUSE);
+        client.send(second)?;
+        let verdict = client.reply().map_err(Fault::from).and_then(|reply| reply.must_be(b"five!"));
+        verdict.map_err(|fault| Fault { detail: format!("cut at byte {cut}: {}", fault.detail), ..fault })?;
+    }
+    let mut client = subject.connect()?;
+    for byte in &request {
+        client.send(std::slice::from_ref(byte))?;
+        thread::sleep(SHORT_PAUSE);
+    }
+    client.reply()?.must_be(b"five!")?;
+    Ok(String::new())
+}
+
+pub(super) fn in_order(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = subject.connect()?;
+    for round in 0..3 {
+        client.send(&get("/sleep/300"))?;
+        // The server must be inside the sleep when the second request comes.
+        thread::sleep(Duration::from_millis(100));
+        let length = 700 + round;
+        client.send(&get(&format!("/bytes/{length}")))?;
+        let first = client.reply()?;
+        first.must_be_ok()?;
+        if first.body.len() == length {
+            return Err(Fault::wrong("the second reply overtook the first"));
+        }
+        client.reply()?.must_be_filler(length)?;
+    }
+    Ok(String::new())
+}
+
+pub(super) fn burst_behind_sleep(subject: &mut Subject<'_>) -> Verdict {
+    const BODIES: u8 = 8;
+    const BODY: usize = 32 * 1024;
+    let mut client = subject.connect()?;
+    let mut writer = client.stream()?;
+    client.send(&get("/sleep/200"))?;
+    thread::sleep(Duration::from_millis(100));
+    let body = |i: u8| vec![b'a' + i; BODY];
+    let burst: Vec<u8> = (0..BODIES).flat_map(|i| post_echo(&body(i))).collect();
+    thread::scope(|scope| {
+        // On a thread of its own, since the server may stop reading until its replies are read.
+        scope.spawn(|| writer.write_all(&burst));
+        client.reply()?.must_be_ok()?;
+        for i in 0..BODIES {
+            let reply = client.reply().map_err(Fault::from);
+            reply.and_then(|reply| reply.must_be(&body(i))).map_err(|fault| Fault {
+                detail: format!("request {} of {BODIES} in the burst: {}", i + 1, fault.detail),
+                ..fault
+            })?;
+        }
+        Ok(String::new())
+    })
+}
+
+pub(super) fn half_close(subject: &mut Subject<'_>) -> Verdict {
+    const LENGTH: usize = 1024 * 1024;
+    let mut client = subject.connect()?;
+    client.send(&get(&format!("/bytes/{LENGTH}")))?;
+    client.finish_sending();
+    client.reply()?.must_be_filler(LENGTH)?;
+    client.end_within(LIMIT)?;
+    Ok(String::new())
+}
+
+pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
+    const LENGTH: usize = 2 * 1024 * 1024;
+    let mut client = subject.connect()?;
+    client.send(format!("POST /echo HTTP/1.1\r\nHost: probe\r\nContent-Length: {LENGTH}\r\n\r\n").as_bytes())?;
+    let mut writer = client.stream()?;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // A refusal shows in what is read; here it only ends the sending.
+            let _ = writer.write_all(&vec![b'x'; LENGTH]);
+            let _ = writer.shutdown(std::net::Shutdown::Write);
+        });
+        let status = client.reply()?.status;
+        if status != 413 {
+            return Err(Fault::wrong(format!("status {status} instead of 413")));
+        }
+        client.end_within(LIMIT)?;
+        Ok(String::new())
+    })
+}
+
+/// Reads a large body in small steps, as a client on a slow line does.
+pub(super) fn slow_reader(subject: &mut Subject<'_>) -> Verdict {
+    const LENGTH: usize = 16 * 1024 * 1024;
+    let mut client = Client::connect_with_small_window(subject.addr)?;
+    client.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
+    let start = std::time::Instant::now();
+    // Slow for a second, then as fast as it can.
+    while start.elapsed() < Duration::from_secs(1) {
+        thread::sleep(Duration::from_millis(5));
+        if client.receive(std::time::Instant::now() + LIMIT, LIMIT, "the next bytes")? == 0 {
+            break;
+        }
+    }
+    client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
+    client.end_within(LIMIT)?;
+    Ok(String::new())
+}

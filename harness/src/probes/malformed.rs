@@ -1,0 +1,120 @@
+//! Requests that break a rule, or nearly do, each with what must be answered. A sample: the protocol's own
+//! tests have a row for every rule.
+
+use super::client::LIMIT;
+use super::subject::Subject;
+use super::verdict::{Fault, Verdict};
+
+/// What follows the reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The server closes, with an orderly end.
+    Closed,
+    /// The connection stays open.
+    Open,
+}
+
+struct Case {
+    what: &'static str,
+    request: Vec<u8>,
+    statuses: &'static [u16],
+    then: Then,
+}
+
+fn case(what: &'static str, request: impl Into<Vec<u8>>, statuses: &'static [u16], then: Then) -> Case {
+    Case { what, request: request.into(), statuses, then }
+}
+
+/// A request with these header lines besides a right Host.
+fn with(method_and_target: &str, lines: &str) -> String {
+    format!("{method_and_target} HTTP/1.1\r\nHost: probe\r\n{lines}\r\n")
+}
+
+/// Section numbers are of RFC 9112 unless another is named.
+fn cases() -> Vec<Case> {
+    use Then::{Closed, Open};
+    let post = |lines: &str| with("POST /echo", lines);
+    let many_headers: String = (0..101).map(|i| format!("X-{i}: 1\r\n")).collect();
+    let long_header = format!("X-Long: {}\r\n", "x".repeat(17_000));
+    let long_line = format!("GET /{} HTTP/1.1\r\nHost: probe\r\n\r\n", "x".repeat(9_000));
+    let hello = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03".iter().copied();
+    let client_hello: Vec<u8> = hello.chain((0..190).map(|i| 128 + i % 64)).collect();
+    vec![
+        case("empty lines before the request (2.2)", "\r\n\r\nGET / HTTP/1.1\r\nHost: probe\r\n\r\n", &[200], Open),
+        case("bare LF as line end (2.2)", "GET / HTTP/1.1\nHost: probe\n\n", &[200], Open),
+        case("a bare CR in a value (2.2)", with("GET /", "X: a\rb\r\n"), &[400], Closed),
+        case("NUL in a value (9110 5.5)", with("GET /", "X: a\0b\r\n"), &[400], Closed),
+        case("space before the colon (5.1)", with("GET /", "X : 1\r\n"), &[400], Closed),
+        case("a folded line (5.2)", with("GET /", "X: 1\r\n folded\r\n"), &[400], Closed),
+        case("no Host (3.2)", "GET / HTTP/1.1\r\n\r\n", &[400], Closed),
+        case("two Hosts (3.2)", with("GET /", "Host: other\r\n"), &[400], Closed),
+        case(
+            "Transfer-Encoding with Content-Length (6.1)",
+            post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+            &[400],
+            Closed,
+        ),
+        case(
+            "Transfer-Encoding in 1.0 (6.1)",
+            "POST /echo HTTP/1.0\r\nHost: probe\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            &[400],
+            Closed,
+        ),
+        case("chunked is not the last coding (6.3)", post("Transfer-Encoding: gzip\r\n"), &[400], Closed),
+        case("chunked twice (6.1)", post("Transfer-Encoding: chunked, chunked\r\n"), &[400], Closed),
+        case("an unknown coding before chunked (6.1)", post("Transfer-Encoding: rot13, chunked\r\n"), &[501], Closed),
+        case("Content-Length: +5 (6.3)", post("Content-Length: +5\r\n"), &[400], Closed),
+        case("Content-Length: 5,5 (6.3)", post("Content-Length: 5,5\r\n"), &[400], Closed),
+        case("Content-Length twice (6.3)", post("Content-Length: 5\r\nContent-Length: 5\r\n"), &[400], Closed),
+        case("a bad chunk size (7.1)", post("Transfer-Encoding: chunked\r\n") + "5x\r\nhello\r\n", &[400], Closed),
+        case(
+            "a chunk size that overflows (7.1)",
+            post("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\n",
+            &[400],
+            Closed,
+        ),
+        case(
+            "a body over the limit that waits for a 100",
+            post("Content-Length: 99999999\r\nExpect: 100-continue\r\n"),
+            &[413],
+            Closed,
+        ),
+        case("a request line over the limit", long_line, &[414], Closed),
+        case("too many headers", with("GET /", &many_headers), &[431], Closed),
+        case("headers too long", with("GET /", &long_header), &[431], Closed),
+        case("HTTP/2.0", "GET / HTTP/2.0\r\nHost: probe\r\n\r\n", &[505], Closed),
+        case("HTTP/1.2 (9110 2.5)", "GET / HTTP/1.2\r\nHost: probe\r\n\r\n", &[200], Open),
+        case("HTTP/0.9", "GET /\r\n\r\n", &[400], Closed),
+        case("garbage", "what is this\r\n\r\n", &[400], Closed),
+        case("a TLS ClientHello", client_hello, &[400, 505], Closed),
+        case("the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[400, 505], Closed),
+        case("an unknown method", with("BREW /", ""), &[501], Open),
+        case("a method that the route does not take", with("DELETE /", ""), &[405], Open),
+        case("another expectation (9110 10.1.1)", with("GET /", "Expect: a-miracle\r\n"), &[417], Open),
+        case("a path out of the root", with("GET /../../etc/passwd", ""), &[400, 404], Open),
+    ]
+}
+
+pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
+    let cases = cases();
+    for case in &cases {
+        judge(subject, case)
+            .map_err(|fault| Fault { detail: format!("{}: {}", case.what, fault.detail), ..fault })?;
+    }
+    Ok(format!("{} requests", cases.len()))
+}
+
+fn judge(subject: &Subject<'_>, case: &Case) -> Result<(), Fault> {
+    let mut client = subject.connect()?;
+    client.send(&case.request)?;
+    let status = client.reply()?.status;
+    if !case.statuses.contains(&status) {
+        return Err(Fault::wrong(format!("status {status} instead of {:?}", case.statuses)));
+    }
+    if case.then == Then::Closed {
+        // The lingering close waits for our end.
+        client.finish_sending();
+        client.end_within(LIMIT)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! How the server ends, and how it refuses to begin.
+
+use super::client::{Client, LIMIT, get};
+use super::subject::{Subject, run_to_end};
+use super::verdict::{Fault, Verdict};
+use nix::sys::signal::Signal;
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::Duration;
+
+/// The drain of 2 s, and time for a busy machine.
+const DRAINED: Duration = Duration::from_secs(3);
+
+/// Long enough for the server to be inside what was just asked of it, or to have seen a signal.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// A client that was served once, so the server has accepted it for certain.
+fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
+    let mut client = subject.connect()?;
+    client.send(&get("/"))?;
+    client.reply()?.must_be_hello()?;
+    Ok(client)
+}
+
+fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&mut Subject<'_>)) -> Verdict {
+    let mut client = accepted(subject)?;
+    client.send(&get("/sleep/500"))?;
+    thread::sleep(SETTLE);
+    signal(subject);
+    client.reply()?.must_be_ok()?;
+    client.end_within(LIMIT)?;
+    subject.must_exit_cleanly(DRAINED)?;
+    Ok(String::new())
+}
+
+pub(super) fn sigterm_in_flight(subject: &mut Subject<'_>) -> Verdict {
+    finishes_what_is_in_flight(subject, |subject| subject.signal(Signal::SIGTERM))
+}
+
+pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
+    finishes_what_is_in_flight(subject, |subject| subject.signal_group(Signal::SIGINT))
+}
+
+pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = accepted(subject)?;
+    subject.signal(Signal::SIGTERM);
+    // Less than the drain: there is nothing to wait for.
+    subject.must_exit_cleanly(Duration::from_millis(1_500))?;
+    client.end_within(LIMIT)?;
+    Ok(String::new())
+}
+
+pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = accepted(subject)?;
+    client.send(&get("/sleep/5000"))?;
+    thread::sleep(SETTLE);
+    subject.signal(Signal::SIGTERM);
+    // Two pending signals of one kind are one: the first must be taken before the second is sent.
+    thread::sleep(SETTLE);
+    if !subject.is_alive() {
+        return Err(Fault::wrong("the first signal ended it, with a request in flight"));
+    }
+    subject.signal(Signal::SIGTERM);
+    let status = subject.exit_within(Duration::from_secs(1))?;
+    // A shell shows 143 for both.
+    if status.code() == Some(128 + 15) || status.signal() == Some(15) {
+        return Ok(String::new());
+    }
+    Err(Fault::wrong(format!("ended with {status} instead of 143")))
+}
+
+pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
+    let refuses = |options: &[&str], addr, code: i32, named: &str| -> Result<(), Fault> {
+        let Some(launch) = subject.target.launch(options, addr) else {
+            return Err(Fault::not_applicable("nothing can be started"));
+        };
+        let ended = run_to_end(&launch)?;
+        let lines = ended.stderr.lines().filter(|line| !line.trim().is_empty()).count();
+        if ended.code != Some(code) {
+            let ended = ended.code.map_or("a signal".to_owned(), |code| format!("exit status {code}"));
+            return Err(Fault::wrong(format!("{named}: {ended} instead of {code}")));
+        }
+        if lines != 1 || !ended.stderr.contains(named) {
+            return Err(Fault::wrong(format!("{named}: {lines} lines on stderr, not one that names it")));
+        }
+        Ok(())
+    };
+    refuses(&["--no-such-option"], None, 2, "--no-such-option")?;
+    refuses(&["--backlog", "banana"], None, 2, "banana")?;
+    let occupied = TcpListener::bind("127.0.0.1:0").and_then(|listener| {
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
+    });
+    let (_listener, addr) = occupied.map_err(|error| Fault::not_applicable(format!("no free port: {error}")))?;
+    refuses(&[], Some(addr), 1, &addr.port().to_string())?;
+    Ok(String::new())
+}

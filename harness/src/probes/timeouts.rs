@@ -1,0 +1,40 @@
+//! Clients that say nothing, or only half of something.
+
+use super::client::{LIMIT, get};
+use super::subject::Subject;
+use super::verdict::{Fault, Verdict};
+use std::time::{Duration, Instant};
+
+/// The timeouts are set to one second. A server that counts in whole seconds may be a moment early, and one
+/// that looks once a second is up to two late; a busy machine adds to that.
+const EARLIEST: Duration = Duration::from_millis(900);
+
+/// Whether `what`, seen now, came at the right time after `since`.
+fn must_be_timely(since: Instant, what: &str) -> Verdict {
+    let after = since.elapsed();
+    let remark = format!("{what} after {:.1} s", after.as_secs_f64());
+    if after < EARLIEST { Err(Fault::wrong(format!("{remark}, before the 1 s was over"))) } else { Ok(remark) }
+}
+
+pub(super) fn idle_timeout(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = subject.connect()?;
+    client.send(&get("/"))?;
+    let since = Instant::now();
+    client.reply()?.must_be_hello()?;
+    client.end_within(LIMIT)?;
+    must_be_timely(since, "closed")
+}
+
+pub(super) fn header_timeout_408(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = subject.connect()?;
+    let since = Instant::now();
+    client.send(b"GET / HTTP/1.1\r\nHost: probe\r\n")?;
+    let status = client.reply()?.status;
+    if status != 408 {
+        return Err(Fault::wrong(format!("status {status} instead of 408")));
+    }
+    let remark = must_be_timely(since, "408")?;
+    client.finish_sending();
+    client.end_within(LIMIT)?;
+    Ok(remark)
+}

@@ -1,0 +1,118 @@
+//! Records of several rounds, put together: one cell per server, tool, load.
+
+use super::{Limiter, Record};
+use crate::stats;
+use std::collections::BTreeMap;
+
+/// What one cell was measured under.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    /// The server.
+    pub stage: String,
+    /// The generator.
+    pub tool: String,
+    /// Whether a client kept its connection.
+    pub keep_alive: bool,
+    /// Requests sent before the replies are read.
+    pub pipeline: usize,
+    /// Clients at once.
+    pub concurrency: usize,
+}
+
+/// The rounds of one shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// What it was measured under.
+    pub shape: Shape,
+    /// The server's title.
+    pub title: String,
+    /// Median of the right answers per second.
+    pub requests_per_second: f64,
+    /// Its interval, if there were several rounds.
+    pub interval: Option<(f64, f64)>,
+    /// Median of the server's CPU time per right answer.
+    pub cpu_us_per_request: Option<f64>,
+    /// Its interval, if there were several rounds.
+    pub cpu_interval: Option<(f64, f64)>,
+    /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
+    pub limiter: Limiter,
+    /// How many of the clients were served at the same time.
+    pub clients_served: usize,
+    /// Errors in all rounds.
+    pub errors: u64,
+}
+
+impl Cell {
+    /// Whether some clients were left waiting while others were served.
+    pub fn starves_clients(&self) -> bool {
+        self.clients_served < self.shape.concurrency
+    }
+}
+
+/// Puts the measured records together. Skipped ones are left out.
+pub fn cells(records: &[Record]) -> Vec<Cell> {
+    let mut groups: BTreeMap<Shape, Vec<&Record>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.figures.is_some()) {
+        let shape = Shape {
+            stage: record.stage.clone(),
+            tool: record.tool.clone(),
+            keep_alive: record.keep_alive,
+            pipeline: record.pipeline,
+            concurrency: record.concurrency,
+        };
+        groups.entry(shape).or_default().push(record);
+    }
+    groups.into_iter().filter_map(|(shape, records)| cell(shape, &records)).collect()
+}
+
+fn cell(shape: Shape, records: &[&Record]) -> Option<Cell> {
+    let figures = || records.iter().filter_map(|record| record.figures.as_ref());
+    let speeds: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
+    let costs: Vec<f64> = figures().filter_map(|figures| figures.cpu_us_per_request).collect();
+    let order = [Limiter::Clients, Limiter::Generator, Limiter::Neither, Limiter::Server];
+    let count = |limiter| figures().filter(|figures| figures.limiter == limiter).count();
+    // max_by_key takes the last of equals, so the order is turned round.
+    let limiter = order.into_iter().rev().max_by_key(|&limiter| count(limiter))?;
+    Some(Cell {
+        shape,
+        title: records.first()?.title.clone(),
+        requests_per_second: stats::median(&speeds)?,
+        interval: stats::interval(&speeds),
+        cpu_us_per_request: stats::median(&costs),
+        cpu_interval: stats::interval(&costs),
+        limiter,
+        clients_served: records.iter().map(|record| record.clients_served).min()?,
+        errors: figures().map(|figures| figures.errors).sum(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+
+    #[test]
+    fn rounds_of_one_shape_become_one_cell() {
+        let speeds = [30.0, 10.0, 20.0];
+        let mut records: Vec<Record> =
+            speeds.iter().map(|&speed| record("05", "wrk", 64, true, speed)).collect();
+        records.push(record("05", "wrk", 64, false, 5.0));
+        let mut skipped = record("05", "ab", 64, true, 5.0);
+        skipped.figures = None;
+        records.push(skipped);
+        let cells = cells(&records);
+        assert_eq!(cells.len(), 2, "two shapes were measured");
+        assert_eq!(cells[1].requests_per_second, 20.0);
+        assert_eq!(cells[1].interval, Some((10.0, 30.0)));
+        assert_eq!(cells[0].interval, None, "one round has no spread");
+    }
+
+    #[test]
+    fn equally_many_rounds_are_decided_against_the_server() {
+        let mut records = [record("05", "wrk", 64, true, 1.0), record("05", "wrk", 64, true, 1.0)];
+        records[1].figures.as_mut().expect("measured").limiter = Limiter::Generator;
+        assert_eq!(cells(&records)[0].limiter, Limiter::Generator);
+        records.reverse();
+        assert_eq!(cells(&records)[0].limiter, Limiter::Generator);
+    }
+}

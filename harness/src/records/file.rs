@@ -1,0 +1,118 @@
+//! The files of records in `results/data`.
+
+use super::Record;
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes the records of one run to a file of its own.
+#[derive(Debug)]
+pub struct Writer {
+    file: File,
+    path: PathBuf,
+}
+
+impl Writer {
+    /// Makes `DIRECTORY/NAME.jsonl`; if that is there, `NAME-2.jsonl` and so on. Never touches another run.
+    pub fn create(directory: &Path, name: &str) -> Result<Self> {
+        let cannot = || format!("cannot write to {}", directory.display());
+        fs::create_dir_all(directory).with_context(cannot)?;
+        for attempt in 1.. {
+            let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+            let path = directory.join(format!("{name}{suffix}.jsonl"));
+            match OpenOptions::new().append(true).create_new(true).open(&path) {
+                Ok(file) => return Ok(Self { file, path }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(cannot),
+            }
+        }
+        unreachable!("there is always a next number")
+    }
+
+    /// Appends a record. One write per line, without a buffer: a run that is killed leaves whole lines, and
+    /// at most one that is cut.
+    pub fn write(&mut self, record: &Record) -> Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        self.file.write_all(&line).with_context(|| format!("cannot write to {}", self.path.display()))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads the records of a file. A last line that was cut is left out; any other bad line is an error.
+pub fn read(path: &Path) -> Result<Vec<Record>> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut records = Vec::new();
+    let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+    // What follows the last line feed is empty, or the beginning of a line that was never finished.
+    for (at, line) in lines[..lines.len() - 1].iter().enumerate() {
+        if !line.trim_ascii().is_empty() {
+            let record = serde_json::from_slice(line);
+            records.push(record.with_context(|| format!("{}, line {}", path.display(), at + 1))?);
+        }
+    }
+    Ok(records)
+}
+
+/// The file of the latest run in a directory: the names begin with the time.
+pub fn newest(directory: &Path) -> Result<PathBuf> {
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    match files.filter(|path| path.extension().is_some_and(|ext| ext == "jsonl")).max() {
+        Some(path) => Ok(path),
+        None => bail!("no data in {}: run `harness bench` first", directory.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::*;
+
+    fn written(records: &[Record]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut writer = Writer::create(&directory.path().join("data"), "run").expect("a new file");
+        records.iter().for_each(|record| writer.write(record).expect("written"));
+        let path = writer.path().to_owned();
+        (directory, path)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut skipped = record("01", "ab", 64, true, 1.0);
+        (skipped.figures, skipped.skipped) = (None, Some("it would hang".into()));
+        let records = [record("05", "wrk", 64, true, 12345.678), skipped];
+        let (_directory, path) = written(&records);
+        assert_eq!(read(&path).expect("whole lines"), records);
+    }
+
+    /// A run that is killed in mid-write costs its last record only, wherever it was cut.
+    #[test]
+    fn a_file_cut_anywhere_gives_its_whole_lines() {
+        let records = [record("04", "ab", 1, false, 10.0), record("05", "wrk", 64, true, 20.0)];
+        let (_directory, path) = written(&records);
+        let bytes = fs::read(&path).expect("it is there");
+        for cut in 0..bytes.len() {
+            fs::write(&path, &bytes[..cut]).expect("written");
+            let whole = bytes[..cut].iter().filter(|&&byte| byte == b'\n').count();
+            assert_eq!(read(&path).expect("a cut is no damage"), records[..whole], "cut at {cut}");
+        }
+        fs::write(&path, [b"{}\n", bytes.as_slice()].concat()).expect("written");
+        assert!(read(&path).is_err(), "a bad line in the middle is damage");
+    }
+
+    #[test]
+    fn a_run_never_writes_to_the_file_of_another() {
+        let (directory, first) = written(&[record("04", "ab", 1, false, 10.0)]);
+        let before = fs::read(&first).expect("it is there");
+        let mut second = Writer::create(&directory.path().join("data"), "run").expect("a new file");
+        second.write(&record("05", "ab", 1, false, 10.0)).expect("written");
+        assert_ne!(second.path(), first);
+        assert_eq!(fs::read(&first).expect("it is there"), before);
+    }
+}

@@ -1,0 +1,183 @@
+//! What was measured: one JSON object a line, written once and never changed.
+
+mod cells;
+mod file;
+
+pub use cells::{Cell, Shape, cells};
+pub use file::{Writer, newest, read};
+
+use crate::host::Host;
+use serde::{Deserialize, Serialize};
+
+/// One point of the plan in one round: measured, or skipped with the reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The server: `05`, `05-mio`, `floor`.
+    pub stage: String,
+    /// Its title.
+    pub title: String,
+    /// The generator.
+    pub tool: String,
+    /// Clients at once.
+    pub concurrency: usize,
+    /// Whether a client kept its connection.
+    pub keep_alive: bool,
+    /// Requests sent before the replies are read; 1 is no pipelining.
+    pub pipeline: usize,
+    /// What was asked for.
+    pub path: String,
+    /// The length of a right reply's body.
+    pub body_bytes: u64,
+    /// How long the generator was told to run.
+    pub duration_seconds: u32,
+    /// The round, from 1.
+    pub round: u32,
+    /// What the order of the points was shuffled with.
+    pub seed: u64,
+    /// A quick look: one short round.
+    pub quick: bool,
+    /// When the point was begun, UTC.
+    pub started_at: String,
+    /// The CPUs that the server was bound to.
+    pub server_cpus: Vec<usize>,
+    /// The CPUs that the generator was bound to.
+    pub generator_cpus: Vec<usize>,
+    /// How many of the clients the server serves at the same time.
+    pub clients_served: usize,
+    /// Why there are no figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// What a reader of the figures should know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The figures; their fields stand beside the others in the file.
+    #[serde(flatten)]
+    pub figures: Option<Figures>,
+    /// The machine.
+    pub host: Host,
+}
+
+/// The figures of one point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Right answers.
+    pub requests: u64,
+    /// Failed, short and refused ones.
+    pub errors: u64,
+    /// The time that the tool measured over.
+    pub seconds: f64,
+    /// Right answers per second.
+    pub requests_per_second: f64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Server CPU time per right answer, over the whole process tree, the ended included. `null` without answers.
+    pub cpu_us_per_request: Option<f64>,
+    /// The server's CPU time.
+    pub server_cpu_seconds: f64,
+    /// The generator's CPU time.
+    pub generator_cpu_seconds: f64,
+    /// Context switches of the server; `null` where ended threads or processes took the count with them.
+    pub context_switches: Option<u64>,
+    /// The largest Pss of the server's process tree that was seen, about four looks a second.
+    pub peak_memory_bytes: Option<u64>,
+    /// What kept the speed from being higher.
+    pub limiter: Limiter,
+}
+
+/// What kept the speed of a point from being higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limiter {
+    /// The server used its CPUs up and the generator did not.
+    Server,
+    /// The generator used its CPUs up: the server could do more.
+    Generator,
+    /// Some clients were not served at all.
+    Clients,
+    /// Nobody was busy all the time; with few clients it is the way there and back.
+    Neither,
+}
+
+impl Limiter {
+    /// Decides from the share of their CPUs that both sides used. A point is the server's limit only if
+    /// the generator certainly had something left.
+    pub fn of(server_share: f64, generator_share: f64, all_clients_served: bool) -> Self {
+        if !all_clients_served {
+            Self::Clients
+        } else if generator_share > 0.90 {
+            Self::Generator
+        } else if server_share >= 0.95 {
+            Self::Server
+        } else {
+            Self::Neither
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record with invented figures.
+    pub(crate) fn record(
+        stage: &str,
+        tool: &str,
+        concurrency: usize,
+        keep_alive: bool,
+        speed: f64,
+    ) -> Record {
+        Record {
+            stage: stage.into(),
+            title: format!("Title of {stage}"),
+            tool: tool.into(),
+            concurrency,
+            keep_alive,
+            pipeline: 1,
+            path: "/".into(),
+            body_bytes: 13,
+            duration_seconds: 1,
+            round: 1,
+            seed: 7,
+            quick: false,
+            started_at: "2026-01-02T03:04:05Z".into(),
+            server_cpus: vec![0],
+            generator_cpus: vec![1],
+            clients_served: concurrency,
+            skipped: None,
+            note: None,
+            figures: Some(Figures {
+                requests: speed as u64,
+                errors: 0,
+                seconds: 1.0,
+                requests_per_second: speed,
+                bytes: 152 * speed as u64,
+                cpu_us_per_request: Some(1e6 / speed),
+                server_cpu_seconds: 1.0,
+                generator_cpu_seconds: 0.5,
+                context_switches: None,
+                peak_memory_bytes: Some(1 << 20),
+                limiter: Limiter::Server,
+            }),
+            host: Host::default(),
+        }
+    }
+
+    #[test]
+    fn the_fields_that_readers_rely_on_have_their_names() {
+        let json = serde_json::to_value(record("05", "wrk", 64, true, 50_000.0)).expect("it can be written");
+        let names = "stage tool concurrency keep_alive requests_per_second errors cpu_us_per_request \
+                     context_switches peak_memory_bytes limiter round seed host path body_bytes clients_served";
+        for name in names.split_whitespace() {
+            assert!(json.get(name).is_some(), "{name} is missing");
+        }
+    }
+
+    #[test]
+    fn a_point_is_the_servers_limit_only_if_the_generator_had_time_left() {
+        assert_eq!(Limiter::of(0.99, 0.50, true), Limiter::Server);
+        assert_eq!(Limiter::of(0.99, 0.95, true), Limiter::Generator);
+        assert_eq!(Limiter::of(0.40, 0.95, true), Limiter::Generator);
+        assert_eq!(Limiter::of(0.40, 0.50, true), Limiter::Neither);
+        assert_eq!(Limiter::of(0.99, 0.50, false), Limiter::Clients);
+    }
+}

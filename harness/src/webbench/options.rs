@@ -1,0 +1,118 @@
+//! The command line: webbench 1.5's flags and defaults.
+
+use clap::{ArgAction, Args, Parser};
+
+/// What differs from the original on purpose, for `--help`.
+const MENDED: &str = "\
+Same flags, request, counting and report as webbench 1.5. Mended: a completed run exits with 0; bytes are \
+counted in 64 bits; the preamble is printed once, not once per client; children are waited for; the alarm \
+repeats, so a client that it misses just before a read does not hang; the host is looked up once.
+Exit: 0 done, 1 the server cannot be reached, 2 bad arguments, 3 the run failed.";
+
+/// Fetches a URL again and again with several clients, each a process, and reports the speed.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "webbench",
+    override_usage = "webbench [option]... URL",
+    after_help = MENDED,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Options {
+    /// Don't wait for the reply.
+    #[arg(short, long)]
+    pub force: bool,
+    /// Send `Pragma: no-cache` (with a proxy only).
+    #[arg(short, long)]
+    pub reload: bool,
+    /// Run for so many seconds.
+    #[arg(short, long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub time: u32,
+    /// Send the requests to this proxy; port 80 if none is named.
+    #[arg(short, long, value_name = "HOST:PORT")]
+    pub proxy: Option<String>,
+    /// Run so many clients at once; 0 means 1.
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=30_000))]
+    pub clients: u32,
+    #[command(flatten)]
+    version: VersionFlags,
+    #[command(flatten)]
+    method: MethodFlags,
+    /// This text (on stderr; exit 2, as the original).
+    #[arg(short, visible_short_alias = '?', long)]
+    pub help: bool,
+    /// Print the version.
+    #[arg(short = 'V', long = "version")]
+    pub print_version: bool,
+    /// `http://HOST[:PORT]/PATH`
+    pub url: Option<String>,
+}
+
+// clap makes of a doc comment on a flattened struct the text of the whole command; hence no doc comments here.
+#[derive(Args, Clone, Debug)]
+#[group(multiple = false)]
+struct VersionFlags {
+    /// HTTP/0.9: a bare request line, then the sending side is shut.
+    #[arg(short = '9', long)]
+    http09: bool,
+    /// HTTP/1.0 (the default).
+    #[arg(short = '1', long)]
+    http10: bool,
+    /// HTTP/1.1, with `Connection: close`.
+    #[arg(short = '2', long)]
+    http11: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[group(multiple = false)]
+struct MethodFlags {
+    /// The method GET (the default).
+    #[arg(long)]
+    get: bool,
+    /// The method HEAD; at least HTTP/1.0.
+    #[arg(long, action = ArgAction::SetTrue)]
+    head: bool,
+    /// The method OPTIONS; HTTP/1.1.
+    #[arg(long)]
+    options: bool,
+    /// The method TRACE; HTTP/1.1.
+    #[arg(long)]
+    trace: bool,
+}
+
+/// The version of HTTP that is spoken. In order of age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// No version in the request line, no headers.
+    Http09,
+    /// The default.
+    Http10,
+    /// With `Connection: close`.
+    Http11,
+}
+
+impl Options {
+    /// The version to speak: what was asked for, raised to what the method needs.
+    pub fn version(&self) -> Version {
+        let asked = match &self.version {
+            flags if flags.http09 => Version::Http09,
+            flags if flags.http11 => Version::Http11,
+            _ => Version::Http10,
+        };
+        match self.method() {
+            "HEAD" => asked.max(Version::Http10),
+            "OPTIONS" | "TRACE" => Version::Http11,
+            _ => asked,
+        }
+    }
+
+    /// The method of the request.
+    pub fn method(&self) -> &'static str {
+        match &self.method {
+            flags if flags.head => "HEAD",
+            flags if flags.options => "OPTIONS",
+            flags if flags.trace => "TRACE",
+            _ => "GET",
+        }
+    }
+}

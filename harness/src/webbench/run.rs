@@ -1,0 +1,180 @@
+//! The parent: forks the clients, adds up what they counted, reports.
+
+use super::client::{Client, Tally};
+use super::{Options, Request, Version};
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, pipe};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::ToSocketAddrs;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const BAD_ARGUMENTS: u8 = 2;
+const UNREACHABLE: u8 = 1;
+const RUN_FAILED: u8 = 3;
+
+/// The program `webbench`.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    if options.print_version {
+        println!("1.5");
+        return ExitCode::SUCCESS;
+    }
+    let Some(url) = options.url.as_deref().filter(|_| !options.help) else {
+        eprint!("{}", Options::command().render_help());
+        return BAD_ARGUMENTS.into();
+    };
+    match Request::new(url, &options) {
+        Err(problem) => fail(BAD_ARGUMENTS, &problem),
+        Ok(request) => bench(&options, url, &request),
+    }
+}
+
+fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
+    let target = &request.target;
+    let found = (target.host.as_str(), target.port).to_socket_addrs().map(|mut found| found.next());
+    let addr = match found {
+        Ok(Some(addr)) => addr,
+        Ok(None) => return fail(UNREACHABLE, &format!("'{}' has no address", target.host)),
+        Err(error) => return fail(UNREACHABLE, &format!("cannot look up '{}': {error}", target.host)),
+    };
+    let client = Client {
+        addr,
+        request: request.text.as_bytes(),
+        shut_after_request: options.version() == Version::Http09,
+        wait_for_reply: !options.force,
+    };
+    eprintln!("Webbench 1.5, clean-room driver: {} {url}", options.method());
+    if let Err(error) = client.connect() {
+        return fail(UNREACHABLE, &format!("cannot connect to {addr}: {error}"));
+    }
+    let clients = options.clients.max(1);
+    print!("\nRequest:\n{}\n{}\n", request.text, running(options, request, clients));
+    match run(&client, clients, options.time) {
+        Ok(tally) => {
+            print!("{}", report(&tally, options.time));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(RUN_FAILED, &format!("{error:#}")),
+    }
+}
+
+/// `Runing info: …`, spelt as in the original: parsers expect it.
+fn running(options: &Options, request: &Request, clients: u32) -> String {
+    let mut line = match clients {
+        1 => "Runing info: 1 client".to_owned(),
+        more => format!("Runing info: {more} clients"),
+    };
+    line += &format!(", running {} sec", options.time);
+    if options.force {
+        line += ", early socket close";
+    }
+    if options.proxy.is_some() {
+        line += &format!(", via proxy server {}:{}", request.target.host, request.target.port);
+    }
+    if options.reload {
+        line += ", forcing reload";
+    }
+    line + "."
+}
+
+/// The two lines that a run ends with. The speed counts failures too, and is per minute.
+pub fn report(tally: &Tally, seconds: u32) -> String {
+    let seconds = u64::from(seconds);
+    let per_minute = (tally.succeeded + tally.failed) * 60 / seconds;
+    format!(
+        "\nSpeed={per_minute} pages/min, {} bytes/sec.\nRequests: {} susceed, {} failed.\n",
+        tally.bytes / seconds,
+        tally.succeeded,
+        tally.failed
+    )
+}
+
+/// Forks the clients and waits for all of them.
+fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
+    // A child must not write again what its parent has buffered.
+    std::io::stdout().flush().context("cannot write to stdout")?;
+    let (results, result) = pipe().context("cannot make a pipe")?;
+    let mut children: Vec<Pid> = Vec::new();
+    for _ in 0..clients {
+        // SAFETY: this process has one thread, so the child inherits no lock that somebody holds.
+        match unsafe { fork() } {
+            Ok(ForkResult::Parent { child }) => children.push(child),
+            Ok(ForkResult::Child) => {
+                drop(results);
+                let status = work(client, seconds, File::from(result));
+                // SAFETY: _exit(2) runs nothing of the parent's on the way out.
+                unsafe { nix::libc::_exit(i32::from(status.is_err())) }
+            }
+            Err(error) => {
+                // Those that run end by their alarm; a smaller number of clients is another measurement.
+                for child in children {
+                    let _ = kill(child, Signal::SIGKILL);
+                }
+                return Err(error).context(format!("cannot fork {clients} clients"));
+            }
+        }
+    }
+    drop(result);
+    let mut total = Tally::default();
+    let mut reports = 0;
+    for line in BufReader::new(File::from(results)).lines() {
+        let line = line.context("cannot read the clients' results")?;
+        let numbers: Vec<u64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [succeeded, failed, bytes] = numbers[..] else { continue };
+        total.succeeded += succeeded;
+        total.failed += failed;
+        total.bytes += bytes;
+        reports += 1;
+    }
+    for child in children {
+        waitpid(child, None).context("cannot wait for a client")?;
+    }
+    anyhow::ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
+    Ok(total)
+}
+
+/// The life of a child. One line is less than PIPE_BUF, so the lines of several children never mix.
+fn work(client: &Client, seconds: u32, mut result: File) -> Result<()> {
+    // All children are there before the first one begins.
+    std::thread::sleep(Duration::from_secs(1));
+    let tally = client.run(seconds)?;
+    let line = format!("{} {} {}\n", tally.succeeded, tally.failed, tally.bytes);
+    Ok(result.write_all(line.as_bytes())?)
+}
+
+fn fail(code: u8, problem: &str) -> ExitCode {
+    eprintln!("webbench: {problem}");
+    code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_byte_for_byte_what_parsers_expect() {
+        let tally = Tally { succeeded: 100, failed: 1, bytes: 5_000_000_000 };
+        assert_eq!(
+            report(&tally, 7),
+            "\nSpeed=865 pages/min, 714285714 bytes/sec.\nRequests: 100 susceed, 1 failed.\n"
+        );
+    }
+
+    #[test]
+    fn the_running_line_names_every_option() {
+        let url = "http://h/";
+        let options =
+            Options::parse_from(["webbench", "-f", "-r", "-t", "3", "-c", "0", "-p", "p:3128", url]);
+        let request = Request::new(url, &options).expect("a good URL");
+        assert_eq!(
+            running(&options, &request, options.clients.max(1)),
+            "Runing info: 1 client, running 3 sec, early socket close, via proxy server p:3128, forcing reload."
+        );
+        assert!(running(&options, &request, 2).starts_with("Runing info: 2 clients, running 3 sec"));
+    }
+}

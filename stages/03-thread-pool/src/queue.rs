@@ -1,0 +1,146 @@
+//! One locked queue: any number of senders and receivers.
+//!
+//! The textbook's producer and consumer: a mutex for the items, a condition variable to sleep on while there is
+//! nothing to take, another while there is no room. It closes when the last half of either side is dropped, so
+//! the threads of a pool end when the loop that feeds them ends, without a flag of their own.
+
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    not_empty: Condvar,
+    not_full: Condvar,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    most: usize,
+    senders: usize,
+    receivers: usize,
+}
+
+/// The half that puts items in.
+pub struct Sender<T>(Arc<Shared<T>>);
+
+/// The half that takes items out.
+pub struct Receiver<T>(Arc<Shared<T>>);
+
+/// A queue of at most `most` items.
+pub fn queue<T>(most: usize) -> (Sender<T>, Receiver<T>) {
+    let state = State { items: VecDeque::new(), most, senders: 1, receivers: 1 };
+    let (not_empty, not_full) = (Condvar::new(), Condvar::new());
+    let shared = Arc::new(Shared { state: Mutex::new(state), not_empty, not_full });
+    (Sender(Arc::clone(&shared)), Receiver(shared))
+}
+
+impl<T> Sender<T> {
+    /// Puts an item in, waiting for room.
+    ///
+    /// # Errors
+    /// Gives the item back when no receiver is left.
+    pub fn send(&self, item: T) -> Result<(), T> {
+        let mut state = self.0.state.lock();
+        // A loop, since a woken thread may find that another was quicker.
+        while state.items.len() >= state.most && state.receivers > 0 {
+            self.0.not_full.wait(&mut state);
+        }
+        if state.receivers == 0 {
+            return Err(item);
+        }
+        state.items.push_back(item);
+        // Unlocked first: the woken thread does not run straight into the lock.
+        drop(state);
+        self.0.not_empty.notify_one();
+        Ok(())
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Takes an item out, waiting for one; `None` when the queue is empty and no sender is left.
+    pub fn recv(&self) -> Option<T> {
+        let mut state = self.0.state.lock();
+        while state.items.is_empty() && state.senders > 0 {
+            self.0.not_empty.wait(&mut state);
+        }
+        let item = state.items.pop_front();
+        drop(state);
+        self.0.not_full.notify_one();
+        item
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.state.lock().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        self.0.state.lock().receivers += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.state.lock().senders -= 1;
+        self.0.not_empty.notify_all();
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.0.state.lock().receivers -= 1;
+        self.0.not_full.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::{scope, spawn};
+
+    #[test]
+    fn every_item_is_taken_once_whoever_sends_and_takes() {
+        let (sender, receiver) = queue(3);
+        let mut taken = scope(|threads| {
+            for part in 0..4 {
+                let sender = sender.clone();
+                threads.spawn(move || {
+                    (0..1000).for_each(|i| sender.send(part * 1000 + i).expect("receivers are there"))
+                });
+            }
+            drop(sender);
+            let takers: Vec<_> = (0..3)
+                .map(|_| {
+                    let receiver = receiver.clone();
+                    threads.spawn(move || std::iter::from_fn(|| receiver.recv()).collect::<Vec<_>>())
+                })
+                .collect();
+            takers.into_iter().flat_map(|taker| taker.join().expect("no panic")).collect::<Vec<i32>>()
+        });
+        taken.sort_unstable();
+        assert_eq!(taken, (0..4000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_sent_before_the_last_sender_left_is_still_taken() {
+        let (sender, receiver) = queue(2);
+        sender.send(1).expect("a receiver is there");
+        drop(sender);
+        assert_eq!((receiver.recv(), receiver.recv()), (Some(1), None));
+    }
+
+    #[test]
+    fn a_sender_that_waits_for_room_gets_its_item_back_when_the_last_receiver_leaves() {
+        let (sender, receiver) = queue(1);
+        sender.send(1).expect("a receiver is there");
+        let waiting = spawn(move || sender.send(2));
+        drop(receiver);
+        assert_eq!(waiting.join().expect("no panic"), Err(2));
+    }
+}

@@ -1,0 +1,135 @@
+//! One connection of an event loop: a socket, its session, and what it waits for.
+//!
+//! ```text
+//!             readable: one read, feed                  socket full, or enough for one turn
+//!   reading ----------------------------> proceed ---------------------------------> writing
+//!      ^                                     |   ^                                      |
+//!      +------- everything is sent ----------+   +-------- writable: send the rest -----+
+//! ```
+//!
+//! It waits for one thing at a time: while replies wait to be sent it does not read, so a peer that asks and does not
+//! read fills its own socket buffers and not our memory.
+
+use kit::clock::Now;
+use kit::flush::Flushed;
+use kit::protocol::Step;
+use kit::session::Session;
+use kit::work::{Answer, Work};
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{Shutdown, shutdown};
+use nix::unistd::read;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// How much a loop reads at once. One buffer serves all connections: requests are parsed in it.
+pub const BUFFER: usize = 64 * 1024;
+
+/// How often one turn fills the outbox and sends it, at most: then it is somebody else's turn.
+const ROUNDS: usize = 4;
+
+/// One connection of an event loop.
+pub struct Connection {
+    socket: OwnedFd,
+    session: Session,
+    writing: bool,
+}
+
+/// How a turn ended, and so what must happen before the next one.
+#[derive(Debug)]
+pub enum Turn {
+    /// One read was served. There may be more to read.
+    Served,
+    /// The kernel said `EAGAIN`: there is nothing to read, or no room to write.
+    Blocked,
+    /// There is more to send and room for it, but it is somebody else's turn.
+    Paused,
+    /// A job may block: run it, then [`Connection::finish`].
+    Work(Work),
+    /// It is over: drop the connection.
+    Close,
+}
+
+impl Connection {
+    /// A connection that waits for its first byte.
+    pub fn new(socket: OwnedFd, session: Session) -> Self {
+        Self { socket, session, writing: false }
+    }
+
+    /// Takes a turn: reads once, or sends what waits.
+    pub fn ready(&mut self, buffer: &mut [u8], now: &Now) -> Turn {
+        if self.writing {
+            return self.proceed(Step::Write, now);
+        }
+        let step = match read(&self.socket, buffer) {
+            Ok(0) => self.session.end(now),
+            Ok(count) => self.session.feed(&buffer[..count], now),
+            Err(Errno::EAGAIN) if now.draining && self.session.is_idle() => return Turn::Close,
+            Err(Errno::EAGAIN) => return Turn::Blocked,
+            Err(Errno::EINTR) => return Turn::Served,
+            // The peer has reset the connection.
+            Err(_) => return Turn::Close,
+        };
+        self.proceed(step, now)
+    }
+
+    /// Goes on with the answer of work that a turn ended in.
+    pub fn finish(&mut self, answer: Answer, now: &Now) -> Turn {
+        let step = self.session.finish(answer, now);
+        self.proceed(step, now)
+    }
+
+    /// Ends the conversation if the peer's time is over.
+    pub fn expire(&mut self, now: &Now) -> Turn {
+        let step = self.session.expire(now);
+        self.proceed(step, now)
+    }
+
+    /// Whether the peer's time is over.
+    pub fn is_late(&self, now: &Now) -> bool {
+        self.session.deadline().is_some_and(|deadline| now.ms >= deadline)
+    }
+
+    /// What it waits for.
+    pub fn interest(&self) -> EpollFlags {
+        if self.writing { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
+    }
+
+    /// Sends, and does what the session says, until the kernel or the session wants something else.
+    fn proceed(&mut self, mut step: Step, now: &Now) -> Turn {
+        self.writing = true;
+        for _ in 0..ROUNDS {
+            if let Step::Work(work) = step {
+                self.writing = self.session.has_output();
+                return Turn::Work(work);
+            }
+            match self.session.flush(self.socket.as_fd(), now) {
+                Ok(Flushed::All) => {}
+                Ok(Flushed::Blocked) => return Turn::Blocked,
+                Ok(Flushed::Paused) => return Turn::Paused,
+                Err(_) => return Turn::Close,
+            }
+            step = match step {
+                Step::Read if now.draining && self.session.is_idle() => return Turn::Close,
+                Step::Close if self.session.linger(now) => {
+                    // The reply has left; now the peer sees its end. What it still sends is read and dropped.
+                    let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
+                    Step::Read
+                }
+                Step::Close => return Turn::Close,
+                step => step,
+            };
+            if let Step::Read = step {
+                self.writing = false;
+                return Turn::Served;
+            }
+            step = self.session.feed(&[], now);
+        }
+        Turn::Paused
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

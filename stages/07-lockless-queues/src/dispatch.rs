@@ -1,0 +1,161 @@
+//! Who gets which connection, and what happens when a lane is full.
+//!
+//! Round-robin, each event goes to the next worker, and `EPOLLONESHOT` keeps two workers from one connection. By
+//! descriptor, a connection always goes to the same worker: nobody else can have it, so it needs no ONESHOT
+//! and is never armed again.
+//!
+//! **A full lane loses nothing and blocks nobody.** Round-robin, the other lanes are tried first. What fits nowhere waits
+//! in a list of the dispatcher's own and is tried again after a millisecond at most ([`Dispatcher::retry`]), so the
+//! dispatcher neither blocks (its workers may be the ones that wait for it) nor spins. The list is bounded, since a
+//! connection is queued at most once ([`Job::enqueue`]).
+
+use crate::lane::{Kind, Lane, Post, lane};
+use crate::server::{Dispatch, Options, Queue};
+use oneshot::shared::Shared;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+use thread_pool::queue::{Receiver, Sender, queue};
+
+/// A connection, and whether it waits in a queue.
+pub struct Job {
+    /// The connection.
+    pub shared: Shared,
+    queued: AtomicBool,
+}
+
+impl Job {
+    /// A connection that is not queued.
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, queued: AtomicBool::new(false) }
+    }
+
+    /// Marks it queued; false if it is already, and then a worker will look at it anyway.
+    fn enqueue(&self) -> bool {
+        !self.queued.swap(true, AcqRel)
+    }
+
+    /// The worker's side of [`Job::enqueue`]: before it reads, never after. An event that found the mark still set came
+    /// before this swap (AcqRel: this swap reads the value of that one), so the read that follows finds its bytes.
+    pub fn dequeue(&self) {
+        self.queued.swap(false, AcqRel);
+    }
+}
+
+/// Hands jobs to the workers.
+pub enum Dispatcher {
+    /// Stage 06's one queue for all.
+    Shared(Sender<Arc<Job>>),
+    /// A lane for each.
+    Lanes {
+        /// The lanes, in the order of the workers.
+        lanes: Vec<Lane<Arc<Job>>>,
+        /// Who gets what.
+        dispatch: Dispatch,
+        /// Round-robin: whose turn it is.
+        next: usize,
+        /// What fitted nowhere, with the lane it was meant for.
+        waiting: VecDeque<(usize, Arc<Job>)>,
+    },
+}
+
+/// Where a worker gets its jobs.
+pub enum Desk {
+    /// Stage 06's one queue for all.
+    Shared(Receiver<Arc<Job>>),
+    /// Its own lane.
+    Own(Post<Arc<Job>>),
+}
+
+/// A dispatcher, and a desk for each worker.
+///
+/// # Errors
+/// When the options contradict each other, or a doorbell cannot be made.
+pub fn dispatcher(options: &Options) -> io::Result<(Dispatcher, Vec<Desk>)> {
+    let kind = match options.queue {
+        Queue::Shared if options.dispatch == Dispatch::ByDescriptor => {
+            let allowed =
+                "--dispatch by-descriptor needs a queue per worker: --queue mutex, crossbeam or ring";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, allowed));
+        }
+        Queue::Shared => {
+            let (sender, receiver) = queue(options.common.max_connections);
+            let desks = (0..options.workers).map(|_| Desk::Shared(receiver.clone())).collect();
+            return Ok((Dispatcher::Shared(sender), desks));
+        }
+        Queue::Mutex => Kind::Mutex,
+        Queue::Crossbeam => Kind::Crossbeam,
+        Queue::Ring => Kind::Ring,
+    };
+    let make = |_| lane(kind, options.queue_capacity as usize, options.wakeup);
+    let both = (0..options.workers).map(make).collect::<io::Result<Vec<_>>>()?;
+    let (lanes, posts): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+    let desks = posts.into_iter().map(Desk::Own).collect();
+    Ok((Dispatcher::Lanes { lanes, dispatch: options.dispatch, next: 0, waiting: VecDeque::new() }, desks))
+}
+
+impl Dispatcher {
+    /// Hands out a connection, unless it is queued already.
+    pub fn send(&mut self, job: &Arc<Job>) {
+        if !job.enqueue() {
+            return;
+        }
+        let job = Arc::clone(job);
+        match self {
+            Dispatcher::Shared(sender) => drop(sender.send(job)),
+            Dispatcher::Lanes { lanes, dispatch, next, waiting } => {
+                let lane = match dispatch {
+                    // The low half of a token is the descriptor.
+                    Dispatch::ByDescriptor => job.shared.token() as u32 as usize % lanes.len(),
+                    Dispatch::RoundRobin => {
+                        *next = (*next + 1) % lanes.len();
+                        *next
+                    }
+                };
+                if let Err(job) = offer(lanes, *dispatch, lane, job) {
+                    waiting.push_back((lane, job));
+                }
+            }
+        }
+    }
+
+    /// Tries once more what fitted nowhere. True if something still waits: come back within a millisecond.
+    pub fn retry(&mut self) -> bool {
+        let Dispatcher::Lanes { lanes, dispatch, waiting, .. } = self else { return false };
+        for _ in 0..waiting.len() {
+            let Some((lane, job)) = waiting.pop_front() else { break };
+            if let Err(job) = offer(lanes, *dispatch, lane, job) {
+                waiting.push_back((lane, job));
+            }
+        }
+        !waiting.is_empty()
+    }
+}
+
+/// Offers a job to its lane, and round-robin to the others too.
+fn offer(
+    lanes: &mut [Lane<Arc<Job>>],
+    dispatch: Dispatch,
+    lane: usize,
+    mut job: Arc<Job>,
+) -> Result<(), Arc<Job>> {
+    let tries = if dispatch == Dispatch::RoundRobin { lanes.len() } else { 1 };
+    for step in 0..tries {
+        match lanes[(lane + step) % lanes.len()].send(job) {
+            Ok(()) => return Ok(()),
+            Err(back) => job = back,
+        }
+    }
+    Err(job)
+}
+
+impl Desk {
+    /// The next job; `None` when the server has stopped.
+    pub fn recv(&mut self) -> Option<Arc<Job>> {
+        match self {
+            Desk::Shared(receiver) => receiver.recv(),
+            Desk::Own(post) => post.recv(),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The loop of stage 07, and its workers.
+
+use crate::dispatch::{Desk, Dispatcher, Job, dispatcher};
+use crate::doorbell::Wakeup;
+use clap::{Parser, ValueEnum};
+use kit::clock::Clock;
+use kit::listener::{Accepted, Acceptor};
+use kit::options::{Speak, workers};
+use kit::registry::{Registry, Token};
+use kit::shutdown;
+use kit::start::{Sessions, listen};
+use kit::sweep::Sweep;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::SockFlag;
+use nonblocking_epoll::connection::{BUFFER, Connection};
+use oneshot::crew::Crew;
+use oneshot::shared::Shared;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::scope;
+
+/// Tokens that are no connection's: generations do not reach this far.
+const LISTENER: Token = Token::MAX;
+const SHUTDOWN: Token = Token::MAX - 1;
+
+/// How many events are fetched at once.
+const BATCH: usize = 256;
+
+/// Stage 07: a queue per worker instead of one for all.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Options {
+    /// What every stage understands.
+    #[command(flatten)]
+    pub common: kit::options::Options,
+
+    /// How many threads serve connections
+    #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
+    pub workers: usize,
+
+    /// What the dispatcher hands connections over with
+    #[arg(long, value_enum, default_value = "ring")]
+    pub queue: Queue,
+
+    /// How many connections a worker's queue holds
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub queue_capacity: u32,
+
+    /// Which worker gets a connection
+    #[arg(long, value_enum, default_value = "round-robin")]
+    pub dispatch: Dispatch,
+
+    /// How a sleeping worker is woken
+    #[arg(long, value_enum, default_value = "eventfd")]
+    pub wakeup: Wakeup,
+}
+
+/// What the dispatcher hands connections over with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Queue {
+    /// Stage 06's one locked queue for all workers
+    Shared,
+    /// A locked queue for each worker
+    Mutex,
+    /// crossbeam's ArrayQueue for each worker
+    Crossbeam,
+    /// A ring with one producer and one consumer for each worker
+    Ring,
+}
+
+/// Which worker gets a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dispatch {
+    /// The next one, for each event
+    RoundRobin,
+    /// Always the same one, by the descriptor's number: no ONESHOT, no re-arming
+    ByDescriptor,
+}
+
+/// The thread that waits.
+struct Reactor<'scope> {
+    crew: &'scope Crew,
+    acceptor: Acceptor,
+    sessions: Sessions,
+    connections: Registry<Arc<Job>>,
+    clock: Clock,
+    jobs: Dispatcher,
+}
+
+/// Waits in one thread and serves in others until the server must stop.
+///
+/// # Errors
+/// Why it cannot listen, accept or wait.
+pub fn run(options: Options) -> io::Result<()> {
+    let (jobs, desks) = dispatcher(&options)?;
+    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
+    let acceptor = Acceptor::new(listener, options.common.max_connections);
+    let crew = Crew::new(epoll, options.dispatch == Dispatch::RoundRobin);
+    let (connections, clock) = (Registry::new(), Clock::new());
+    scope(|threads| {
+        for desk in desks {
+            threads.spawn(|| work(&crew, desk));
+        }
+        Reactor { crew: &crew, acceptor, sessions, connections, clock, jobs }.serve()
+    })
+}
+
+impl Reactor<'_> {
+    /// The event loop: wait, then hand out what is ready.
+    fn serve(mut self) -> io::Result<()> {
+        let mut events = [EpollEvent::empty(); BATCH];
+        let mut sweep = Sweep::default();
+        while !self.clock.last().draining || self.crew.open() > 0 {
+            let impatient = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = match self.jobs.retry() {
+                true => EpollTimeout::from(1u8),
+                false => Sweep::timeout(self.crew.open(), impatient),
+            };
+            let count = match self.crew.epoll.wait(&mut events, timeout) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            self.clock.read();
+            for event in &events[..count] {
+                match event.data() {
+                    LISTENER => self.accept()?,
+                    SHUTDOWN => self.stop()?,
+                    token => self.ready(token),
+                }
+            }
+            if self.acceptor.resumes(self.crew.open(), self.clock.last()) {
+                self.watch_listener(EpollFlags::EPOLLIN)?;
+            }
+            if self.clock.last().draining && count == 0 {
+                self.drain();
+            }
+            if sweep.is_due(self.clock.last()) {
+                self.expire();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the connections that wait.
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            match self.acceptor.accept(self.crew.open(), self.clock.last())? {
+                Accepted::Socket(socket) => {
+                    let token = self.connections.token(socket.as_fd());
+                    let session = self.sessions.open(self.clock.last());
+                    let job = Arc::new(Job::new(Shared::new(Connection::new(socket, session), token)));
+                    // Before it is armed: a worker may close it, and its number be used again, at once.
+                    self.connections.insert(token, Arc::clone(&job));
+                    self.crew.adopt(&job.shared);
+                }
+                Accepted::None => return Ok(()),
+                Accepted::NoRoom => return self.watch_listener(EpollFlags::empty()),
+            }
+        }
+    }
+
+    /// Hands a connection to a worker.
+    fn ready(&mut self, token: Token) {
+        if let Some(job) = self.connections.get_mut(token) {
+            self.jobs.send(job);
+        }
+    }
+
+    /// Ends the conversations whose time is over.
+    fn expire(&mut self) {
+        let now = self.clock.last();
+        for token in self.connections.select(|job| job.shared.is_late(now)) {
+            if let Some(job) = self.connections.get_mut(token) {
+                let turn = job.shared.step(|connection| connection.expire(now));
+                self.crew.settle(&job.shared, turn);
+            }
+        }
+    }
+
+    /// Stops accepting.
+    fn stop(&mut self) -> io::Result<()> {
+        // Nobody reads the eventfd: left in, it would wake the loop for ever.
+        self.crew.epoll.delete(shutdown::event())?;
+        self.acceptor.close();
+        self.drain();
+        Ok(())
+    }
+
+    /// Gives each connection that is still open a last turn: a request may be in its socket already. Again and again, since
+    /// a worker that had it in hand a moment ago may have looked for the shutdown too early.
+    fn drain(&mut self) {
+        for token in self.connections.select(|job| job.shared.is_open()) {
+            self.ready(token);
+        }
+    }
+
+    fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
+        match self.acceptor.listener() {
+            Some(listener) => Ok(self.crew.epoll.modify(listener, &mut EpollEvent::new(mask, LISTENER))?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A worker: serves one job after the other.
+fn work(crew: &Crew, mut desk: Desk) {
+    let (mut clock, mut buffer) = (Clock::new(), vec![0; BUFFER]);
+    while let Some(job) = desk.recv() {
+        job.dequeue();
+        crew.serve(&job.shared, &mut clock, &mut buffer);
+    }
+}

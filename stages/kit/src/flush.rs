@@ -1,0 +1,72 @@
+//! Sending what waits in an outbox: the same code for blocking and for non-blocking sockets.
+//!
+//! The queued bytes and the beginning of a body leave in one call: `sendmsg(2)` gathers bytes and filler,
+//! and in front of a file `MSG_MORE` lets the kernel join the head with what `sendfile(2)` brings.
+
+use crate::outbox::{Body, Outbox};
+use nix::errno::Errno;
+use nix::sys::sendfile::sendfile;
+use nix::sys::socket::{MsgFlags, send, sendmsg};
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// How much one call sends at most, so that one fast reader of a large body does not hold a loop.
+const TURN: usize = 1024 * 1024;
+
+/// `MSG_MORE`, which nix does not name: more will follow, do not send a small packet yet (send(2)).
+const MSG_MORE: MsgFlags = MsgFlags::from_bits_retain(nix::libc::MSG_MORE);
+
+/// How a flush ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// Everything was sent.
+    All,
+    /// The socket takes no more now: wait until it is writable. On a blocking socket: SO_SNDTIMEO is over.
+    Blocked,
+    /// The socket would take more, but it is somebody else's turn.
+    Paused,
+}
+
+/// Sends from the outbox until it is empty, the socket is full, or 1 MiB was sent.
+///
+/// # Errors
+/// What send(2) and sendfile(2) say, but `EAGAIN` and `EINTR`; `EIO` when a file shrank while it was being sent,
+/// since the promised length cannot be kept.
+pub fn flush(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<Flushed> {
+    let mut budget = TURN;
+    while !outbox.is_empty() {
+        match send_some(socket, outbox) {
+            Ok(count) if count >= budget && !outbox.is_empty() => return Ok(Flushed::Paused),
+            Ok(count) => budget = budget.saturating_sub(count),
+            Err(Errno::EAGAIN) => return Ok(Flushed::Blocked),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Flushed::All)
+}
+
+/// One system call.
+fn send_some(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<usize> {
+    let fd = socket.as_raw_fd();
+    // Without MSG_NOSIGNAL a write after the peer's reset would raise SIGPIPE, whose default action ends the
+    // process. (Rust's runtime ignores SIGPIPE; the flag says that we do not depend on it.)
+    let count = match outbox.parts() {
+        (bytes, None) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL)?,
+        (bytes, Some(body @ Body::Pattern { .. })) => {
+            let both = [IoSlice::new(bytes), IoSlice::new(body.filler())];
+            sendmsg::<()>(fd, &both, &[], MsgFlags::MSG_NOSIGNAL, None)?
+        }
+        (&[], Some(Body::File { file, offset, left })) => {
+            let mut from = *offset as nix::libc::off_t;
+            let most = (*left).min(TURN as u64) as usize;
+            match sendfile(socket, file, Some(&mut from), most)? {
+                0 => return Err(Errno::EIO),
+                count => count,
+            }
+        }
+        (bytes, Some(Body::File { .. })) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL | MSG_MORE)?,
+    };
+    outbox.advance(count);
+    Ok(count)
+}

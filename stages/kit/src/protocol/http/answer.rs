@@ -1,0 +1,92 @@
+//! Answering a request that is complete: at once, or after work that may block.
+
+use super::Settings;
+use super::reply::{self, Manner, Reply};
+use super::route::Route;
+use super::serve::{self, FileRequest};
+use super::status::Status;
+use crate::clock::Now;
+use crate::outbox::Outbox;
+use crate::work::{Job, Outcome, Work};
+use std::time::Duration;
+
+/// The request that waits for its work: all that is needed to answer it later.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) manner: Manner,
+    asked: Asked,
+}
+
+/// What the request that waits has asked for.
+#[derive(Debug)]
+enum Asked {
+    Sleep(u64),
+    Spin(u64),
+    File(Box<FileRequest>),
+}
+
+/// Appends the reply, or says what must be done first.
+pub(super) fn at_once(
+    route: Route,
+    manner: Manner,
+    body: &[u8],
+    settings: &Settings,
+    out: &mut Outbox,
+    now: &Now,
+) -> Option<Work> {
+    let (job, asked) = match route {
+        Route::Sleep(ms) => (Job::Sleep(Duration::from_millis(ms)), Asked::Sleep(ms)),
+        Route::Spin(us) => (Job::Spin(Duration::from_micros(us)), Asked::Spin(us)),
+        Route::File(mut request) => {
+            let root = settings.root.clone().expect("a file has a route only where there is a root");
+            (Job::Open { root, path: std::mem::take(&mut request.path) }, Asked::File(request))
+        }
+        Route::Hello => {
+            reply::text(out, now, manner, [b"Hello, World!", b"", b""]);
+            return None;
+        }
+        Route::Bytes(length) => {
+            reply::content(out, now, manner, "text/plain; charset=utf-8", length);
+            if !manner.head_only {
+                out.pattern(length);
+            }
+            return None;
+        }
+        Route::Echo => {
+            reply::content(out, now, manner, "application/octet-stream", body.len() as u64);
+            out.extend(body);
+            return None;
+        }
+        Route::Options(allow) => {
+            Reply::start(out, now, Status::NoContent).field("Allow: ", allow.as_bytes()).end(manner);
+            return None;
+        }
+        Route::NotAllowed(allow) => {
+            let field = Some(("Allow: ", allow.as_bytes()));
+            let why = "Allow names the methods that are taken here";
+            reply::plain(out, now, Status::MethodNotAllowed, manner, field, why);
+            return None;
+        }
+        Route::Refuse(status, why) => {
+            reply::plain(out, now, status, manner, None, why);
+            return None;
+        }
+    };
+    Some(Work { job, ticket: Ticket { manner, asked } })
+}
+
+/// Appends the reply to a request whose work is done.
+pub(super) fn after_work(ticket: Ticket, outcome: Outcome, out: &mut Outbox, now: &Now) {
+    let Ticket { manner, asked } = ticket;
+    let mut digits = [0; 20];
+    match (asked, outcome) {
+        (Asked::Sleep(ms), _) => {
+            reply::text(out, now, manner, [b"slept ", reply::decimal(ms, &mut digits), b" ms\n"]);
+        }
+        (Asked::Spin(us), _) => {
+            reply::text(out, now, manner, [b"spun ", reply::decimal(us, &mut digits), b" us\n"]);
+        }
+        (Asked::File(request), Outcome::Opened(opened)) => serve::reply(&request, opened, manner, out, now),
+        (Asked::File(_), Outcome::Waited) => unreachable!("a file is opened, not waited for"),
+    }
+}

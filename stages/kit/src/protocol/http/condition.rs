@@ -1,0 +1,142 @@
+//! Conditional requests (RFC 9110 §13) and the range that hangs on one.
+
+use super::grammar::trim;
+use super::range::{Part, Range};
+use httparse::Header;
+use std::time::SystemTime;
+
+/// What tells one version of a file from another.
+#[derive(Clone, Debug)]
+pub(super) struct Validators {
+    /// The strong entity tag, with its quotes.
+    pub(super) etag: String,
+    /// The time of the last change, in whole seconds, never in the future.
+    pub(super) modified: SystemTime,
+}
+
+/// The conditional fields of a request.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    if_match: Option<Vec<u8>>,
+    if_unmodified_since: Option<SystemTime>,
+    if_none_match: Option<Vec<u8>>,
+    if_modified_since: Option<SystemTime>,
+    if_range: Option<Vec<u8>>,
+    range: Option<Range>,
+    ranges: usize,
+}
+
+/// What the conditions make of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Send the file.
+    Proceed,
+    /// 304: the client has this version.
+    NotModified,
+    /// 412: the client wanted another version.
+    Failed,
+}
+
+impl Conditions {
+    /// Reads the fields. A date that is none is ignored.
+    pub(super) fn read(headers: &[Header<'_>]) -> Self {
+        let mut conditions = Self::default();
+        for Header { name, value } in headers {
+            match name.len() {
+                5 if name.eq_ignore_ascii_case("range") => {
+                    conditions.range = Range::parse(trim(value));
+                    conditions.ranges += 1;
+                }
+                8 if name.eq_ignore_ascii_case("if-match") => join(&mut conditions.if_match, value),
+                8 if name.eq_ignore_ascii_case("if-range") => {
+                    conditions.if_range = Some(trim(value).to_vec())
+                }
+                13 if name.eq_ignore_ascii_case("if-none-match") => {
+                    join(&mut conditions.if_none_match, value)
+                }
+                17 if name.eq_ignore_ascii_case("if-modified-since") => {
+                    conditions.if_modified_since = date(value);
+                }
+                19 if name.eq_ignore_ascii_case("if-unmodified-since") => {
+                    conditions.if_unmodified_since = date(value);
+                }
+                _ => {}
+            }
+        }
+        conditions
+    }
+
+    /// Weighs the conditions in the order of RFC 9110 §13.2.2: an entity tag beats a date.
+    pub(super) fn weigh(&self, file: &Validators) -> Verdict {
+        let unchanged_since = |date: Option<SystemTime>| date.is_some_and(|date| file.modified <= date);
+        let wanted = match &self.if_match {
+            Some(list) => names(list, &file.etag, Comparison::Strong),
+            None => self.if_unmodified_since.is_none() || unchanged_since(self.if_unmodified_since),
+        };
+        let known = match &self.if_none_match {
+            Some(list) => names(list, &file.etag, Comparison::Weak),
+            None => unchanged_since(self.if_modified_since),
+        };
+        match (wanted, known) {
+            (false, _) => Verdict::Failed,
+            (true, true) => Verdict::NotModified,
+            (true, false) => Verdict::Proceed,
+        }
+    }
+
+    /// The part of a file of `size` bytes that is asked for. An If-Range that names another version asks
+    /// for the whole of this one.
+    pub(super) fn part(&self, file: &Validators, size: u64) -> Part {
+        let Some(range) = self.range.filter(|_| self.ranges == 1) else { return Part::Whole };
+        let same_version = match self.if_range.as_deref() {
+            None => true,
+            Some(tag @ [b'"', ..]) => tag == file.etag.as_bytes(),
+            Some(value) => date(value) == Some(file.modified),
+        };
+        if same_version { range.of(size) } else { Part::Whole }
+    }
+}
+
+/// Several lines of a list are one list (RFC 9110 §5.3).
+fn join(list: &mut Option<Vec<u8>>, value: &[u8]) {
+    let list = list.get_or_insert_default();
+    list.push(b',');
+    list.extend_from_slice(value);
+}
+
+fn date(value: &[u8]) -> Option<SystemTime> {
+    std::str::from_utf8(trim(value)).ok().and_then(|text| httpdate::parse_http_date(text).ok())
+}
+
+/// How entity tags are compared (RFC 9110 §8.8.3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// A weak tag equals nothing.
+    Strong,
+    /// The `W/` does not count.
+    Weak,
+}
+
+/// Whether a list of entity tags names this one, or is `*`. What is behind a malformed tag is ignored.
+fn names(list: &[u8], etag: &str, comparison: Comparison) -> bool {
+    let mut rest = list;
+    loop {
+        rest = match rest {
+            [b' ' | b'\t' | b',', tail @ ..] => tail,
+            [b'*', ..] => return true,
+            _ => {
+                let (weak, tag) = match rest.strip_prefix(b"W/") {
+                    Some(tag) => (true, tag),
+                    None => (false, rest),
+                };
+                let Some(b'"') = tag.first() else { return false };
+                let Some(end) = tag[1..].iter().position(|&byte| byte == b'"') else { return false };
+                let (tag, tail) = tag.split_at(end + 2);
+                if tag == etag.as_bytes() && !(weak && comparison == Comparison::Strong) {
+                    return true;
+                }
+                tail
+            }
+        };
+    }
+}

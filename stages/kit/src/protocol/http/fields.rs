@@ -1,0 +1,82 @@
+//! What the header fields of a request say about its connection and its body.
+
+use super::framing::{Declared, Framing};
+use super::grammar::{is_authority, trim};
+use super::status::Reject;
+use httparse::Header;
+
+/// What the Expect field asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Nothing.
+    Nothing,
+    /// `100-continue`.
+    Continue,
+    /// Something that this server does not know.
+    Other,
+}
+
+/// What the fields say that concern every request. Those of files are read when it is a file that is
+/// asked for ([`super::condition`]).
+#[derive(Debug)]
+pub(super) struct Fields {
+    /// How long the body is.
+    pub(super) framing: Framing,
+    /// What the client waits for before it sends the body.
+    pub(super) expect: Expect,
+    /// Whether the client wants the connection to stay.
+    pub(super) keep: bool,
+}
+
+impl Fields {
+    /// Reads the fields. `old`: the request is HTTP/1.0.
+    pub(super) fn read(headers: &[Header<'_>], old: bool) -> Result<Self, Reject> {
+        let mut host = false;
+        let mut declared = Declared::default();
+        let mut expect = Expect::Nothing;
+        let (mut close, mut keep_alive) = (false, false);
+        for Header { name, value } in headers {
+            // The length tells most names apart without a look at their letters.
+            match name.len() {
+                4 if name.eq_ignore_ascii_case("host") => {
+                    if host {
+                        return Err(Reject::bad("Host is given twice"));
+                    }
+                    if !is_authority(trim(value)) {
+                        return Err(Reject::bad("malformed Host"));
+                    }
+                    host = true;
+                }
+                6 if name.eq_ignore_ascii_case("expect") => {
+                    for expectation in members(value) {
+                        if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                            expect = Expect::Other;
+                        } else if expect == Expect::Nothing && !old {
+                            // RFC 9110 §10.1.1: an HTTP/1.0 client knows no 100.
+                            expect = Expect::Continue;
+                        }
+                    }
+                }
+                10 if name.eq_ignore_ascii_case("connection") => {
+                    for option in members(value) {
+                        close |= option.eq_ignore_ascii_case(b"close");
+                        keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                }
+                14 if name.eq_ignore_ascii_case("content-length") => declared.content_length(value)?,
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => declared.transfer_encoding(value)?,
+                _ => {}
+            }
+        }
+        if !host && !old {
+            return Err(Reject::bad("an HTTP/1.1 request needs a Host"));
+        }
+        let keep = !close && (keep_alive || !old);
+        Ok(Self { framing: declared.framing(old)?, expect, keep })
+    }
+}
+
+/// The members of a comma-separated list (RFC 9110 §5.6.1). Empty ones do not count.
+fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
+}

@@ -1,0 +1,142 @@
+//! The alphabets and small rules that several parts share (RFC 9110 §5.6, RFC 3986 §3.2.2).
+
+use std::net::Ipv6Addr;
+
+const TOKEN: u8 = 1;
+const FIELD: u8 = 2;
+const TARGET: u8 = 4;
+const HOST: u8 = 8;
+
+/// One look-up a byte: which alphabets it belongs to.
+static CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let byte = i as u8;
+        if byte.is_ascii_alphanumeric() || in_set(byte, b"!#$%&'*+-.^_`|~") {
+            table[i] |= TOKEN;
+        }
+        if byte == b'\t' || (byte >= b' ' && byte != 0x7f) {
+            table[i] |= FIELD;
+        }
+        if byte.is_ascii_graphic() {
+            table[i] |= TARGET;
+        }
+        if byte.is_ascii_alphanumeric() || in_set(byte, b"-._~!$&'()*+,;=") {
+            table[i] |= HOST;
+        }
+        i += 1;
+    }
+    table
+};
+
+const fn in_set(byte: u8, set: &[u8]) -> bool {
+    let mut i = 0;
+    while i < set.len() {
+        if set[i] == byte {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// A byte of a method or a field name.
+pub(super) fn is_token(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & TOKEN != 0
+}
+
+/// A byte of a field value: visible, blank, or not ASCII; no control character but the tab.
+pub(super) fn is_field(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & FIELD != 0
+}
+
+/// A byte of a request target: visible ASCII.
+pub(super) fn is_target(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & TARGET != 0
+}
+
+/// The value without the blanks around it.
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// The number, if the text is nothing but decimal digits; `u64::MAX` where it is too large.
+pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(text.iter().fold(0u64, |n, digit| n.saturating_mul(10).saturating_add(u64::from(digit - b'0'))))
+}
+
+/// Whether this is `uri-host [":" port]`. An empty host is legal in the Host field (RFC 9110 §7.2).
+pub(super) fn is_authority(text: &[u8]) -> bool {
+    let after_host = if text.first() == Some(&b'[') {
+        let Some(end) = text.iter().position(|&byte| byte == b']') else { return false };
+        if !is_ip_literal(&text[1..end]) {
+            return false;
+        }
+        &text[end + 1..]
+    } else {
+        let mut rest = text;
+        loop {
+            match rest {
+                [byte, tail @ ..] if CLASS[usize::from(*byte)] & HOST != 0 => rest = tail,
+                [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    rest = tail
+                }
+                _ => break rest,
+            }
+        }
+    };
+    match after_host {
+        [] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// What may stand between brackets: an IPv6 address, or "a future version" of IP.
+fn is_ip_literal(text: &[u8]) -> bool {
+    if let [b'v' | b'V', future @ ..] = text {
+        let Some(dot) = future.iter().position(|&byte| byte == b'.') else { return false };
+        let (version, address) = (&future[..dot], &future[dot + 1..]);
+        return !version.is_empty()
+            && version.iter().all(u8::is_ascii_hexdigit)
+            && !address.is_empty()
+            && address.iter().all(|&byte| byte == b':' || CLASS[usize::from(byte)] & HOST != 0);
+    }
+    std::str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_what_rfc_3986_calls_one() {
+        for good in
+            ["", "a", "a:", "a:80", "127.0.0.1:8080", "[::1]", "[::1]:80", "[v7.a:b]", "a%20b", ":80", "x_y"]
+        {
+            assert!(is_authority(good.as_bytes()), "{good:?}");
+        }
+        for bad in [
+            "a b", "a:b", "a:80:80", "[::1", "[::g]", "[]", "[v.a]", "a%2", "a%zz", "u@h", "a/b", "h\u{e4}",
+            "[::1]x",
+        ] {
+            assert!(!is_authority(bad.as_bytes()), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_digits_and_nothing_else() {
+        assert_eq!(decimal(b"007"), Some(7));
+        assert_eq!(decimal(b"99999999999999999999999"), Some(u64::MAX));
+        for bad in ["", "+5", "-1", "0x10", "5,5", " 5"] {
+            assert_eq!(decimal(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112) as a resumable state machine.
+//!
+//! ```text
+//!   input --> empty lines, head --> body, if there is one --> reply, or work and then the reply --+
+//!                ^     |                    |                                                     |
+//!                |     +--- wrong ----------+---> 4xx or 5xx, Closed                              |
+//!                +------------------------- the connection stays ---------------------------------+
+//! ```
+//!
+//! What is answered depends on the bytes alone, never on how the network cut them. A request whose head
+//! comes in one piece is parsed where it lies ([`head`]) and nothing is allocated for it; one that comes in
+//! pieces, or is refused, goes through [`scan`].
+
+mod answer;
+mod body;
+mod chunked;
+mod condition;
+mod fields;
+mod file;
+mod framing;
+mod grammar;
+mod head;
+mod limits;
+mod range;
+mod reply;
+mod request;
+mod route;
+mod scan;
+mod serve;
+mod status;
+mod target;
+
+pub use answer::Ticket;
+pub use file::Opened;
+pub use limits::Limits;
+
+use super::{Phase, Protocol, Step};
+use crate::clock::Now;
+use crate::outbox::Outbox;
+use crate::work::{Answer, Work};
+use body::Upload;
+use framing::Framing;
+use reply::Manner;
+use request::Request;
+use route::Route;
+use scan::{Scan, Whole};
+use status::{Reject, Status};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// What all HTTP conversations of a server share.
+#[derive(Debug)]
+pub struct Settings {
+    /// The limits.
+    pub limits: Limits,
+    /// The directory given as `--root`, if any.
+    pub root: Option<Arc<OwnedFd>>,
+}
+
+/// One HTTP conversation. Ten thousand idle ones are held at a time, so what is rare is boxed.
+#[derive(Debug)]
+pub struct Http {
+    settings: Arc<Settings>,
+    state: State,
+    /// Requests whose head was complete.
+    served: u32,
+    /// See [`Protocol::must_linger`].
+    linger: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Between requests, or in a head.
+    Head(Scan),
+    /// In a body.
+    Body(Box<Upload>),
+    /// The last request waits for its work.
+    Last,
+    /// The conversation is over.
+    Closed,
+}
+
+/// What to do after a piece of input.
+enum Next {
+    /// Look at what is left of the input.
+    GoOn,
+    /// It needs more input.
+    Starve,
+    /// A job may block.
+    Work(Work),
+}
+
+impl Http {
+    /// A conversation that has not begun.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, state: State::Head(Scan::default()), served: 0, linger: false }
+    }
+
+    /// Takes empty lines and then at most one head from the front of `input`.
+    fn head(&mut self, scan: Scan, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Next) {
+        if !scan.is_new() {
+            return self.head_in_pieces(scan, input, out, now);
+        }
+        let skipped = head::empty_lines(input);
+        let input = &input[skipped..];
+        if input.is_empty() || input == b"\r" {
+            return (skipped, Next::Starve);
+        }
+        let mut lines = head::lines();
+        let (length, next) = match head::parse(input, &mut lines, &self.settings.limits) {
+            Some((length, head)) => (length, self.begin(&head, out, now)),
+            None => self.head_in_pieces(scan, input, out, now),
+        };
+        (skipped + length, next)
+    }
+
+    /// A head that is not yet complete, or that was refused where it lay: too long, or wrong.
+    #[cold]
+    fn head_in_pieces(&mut self, mut scan: Scan, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Next) {
+        let Whole { length, digit, minor } = match scan.advance(input, &self.settings.limits) {
+            Ok(Some(whole)) => whole,
+            Ok(None) => {
+                self.state = State::Head(scan);
+                return (0, Next::Starve);
+            }
+            Err(reject) => return (0, self.reject(reject, scan.head_only, out, now)),
+        };
+        // HTTP/1.2 is answered as 1.1 (RFC 9110 §2.5), but httparse does not know it.
+        let mut patched = Vec::new();
+        let mut head = &input[..length];
+        if minor > 1 {
+            patched.extend_from_slice(head);
+            patched[digit] = b'1';
+            head = &patched;
+        }
+        let mut lines = head::lines();
+        let next = match head::parse(head, &mut lines, &self.settings.limits) {
+            Some((_, head)) => self.begin(&head, out, now),
+            None => self.reject(Reject::bad("malformed head"), scan.head_only, out, now),
+        };
+        (length, next)
+    }
+
+    /// Begins to answer a request whose head is complete.
+    fn begin(&mut self, head: &httparse::Request<'_, '_>, out: &mut Outbox, now: &Now) -> Next {
+        self.served = self.served.saturating_add(1);
+        let last = self.settings.limits.max_requests.is_some_and(|most| self.served >= most);
+        match Request::read(head, &self.settings, last) {
+            Ok(Request { manner, route, framing: Framing::Empty, .. }) => {
+                self.respond(manner, route, &[], out, now)
+            }
+            Ok(request) => {
+                if request.awaits_continue {
+                    reply::proceed(out, now);
+                }
+                self.state = State::Body(Box::new(Upload::new(request, &self.settings.limits)));
+                Next::GoOn
+            }
+            Err(reject) => self.reject(reject, head.method == Some("HEAD"), out, now),
+        }
+    }
+
+    /// Takes the front of `input` as body, and answers when it is complete.
+    fn body(&mut self, mut upload: Box<Upload>, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Next) {
+        match upload.take(input) {
+            Ok((used, true)) => {
+                let Upload { manner, route, kept, .. } = *upload;
+                (used, self.respond(manner, route, &kept, out, now))
+            }
+            Ok((used, false)) => {
+                self.state = State::Body(upload);
+                (used, Next::Starve)
+            }
+            Err(reject) => (0, self.reject(reject, upload.manner.head_only, out, now)),
+        }
+    }
+
+    /// Answers a request that is complete, or hands out the work that must come first.
+    fn respond(&mut self, manner: Manner, route: Route, body: &[u8], out: &mut Outbox, now: &Now) -> Next {
+        let manner = manner.when(now);
+        let work = answer::at_once(route, manner, body, &self.settings, out, now);
+        self.state = match (manner.keep, &work) {
+            // The ticket travels with its work, so the conversation could go on meanwhile. (Stage 06
+            // without its ONESHOT does so, to show the race.)
+            (true, _) => State::Head(Scan::default()),
+            (false, Some(_)) => State::Last,
+            (false, None) => State::Closed,
+        };
+        work.map_or(Next::GoOn, Next::Work)
+    }
+
+    /// Appends a last reply and ends the conversation.
+    #[cold]
+    fn reject(&mut self, reject: Reject, head_only: bool, out: &mut Outbox, now: &Now) -> Next {
+        let manner = Manner { head_only, old: false, keep: false };
+        reply::plain(out, now, reject.status, manner, None, reject.why);
+        self.break_off();
+        Next::GoOn
+    }
+
+    /// Ends the conversation though the peer may still be sending.
+    fn break_off(&mut self) {
+        self.state = State::Closed;
+        self.linger = true;
+    }
+}
+
+impl Protocol for Http {
+    fn receive(&mut self, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Step) {
+        let mut used = 0;
+        loop {
+            let rest = &input[used..];
+            if matches!(self.state, State::Closed | State::Last) {
+                self.linger |= !rest.is_empty();
+                let closed = matches!(self.state, State::Closed);
+                return (input.len(), if closed { Step::Close } else { Step::Read });
+            }
+            if out.is_full() {
+                return (used, Step::Write);
+            }
+            let (taken, next) = match std::mem::replace(&mut self.state, State::Head(Scan::default())) {
+                State::Head(scan) => self.head(scan, rest, out, now),
+                State::Body(upload) => self.body(upload, rest, out, now),
+                State::Last | State::Closed => unreachable!("both have returned above"),
+            };
+            used += taken;
+            match next {
+                Next::GoOn => {}
+                Next::Starve => return (used, Step::Read),
+                Next::Work(work) => return (used, Step::Work(work)),
+            }
+        }
+    }
+
+    fn finish(&mut self, answer: Answer, out: &mut Outbox, now: &Now) {
+        let Answer { outcome, mut ticket } = answer;
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        if out.parts().1.is_some() {
+            // A later request was answered before this one (stage 06 without its ONESHOT) and its body is
+            // on the way: nothing may be put into the middle of it.
+            return self.break_off();
+        }
+        // Asked anew: the server may have been told to stop while the work was done.
+        ticket.manner = ticket.manner.when(now);
+        if !ticket.manner.keep {
+            self.state = State::Closed;
+        }
+        answer::after_work(ticket, outcome, out, now);
+    }
+
+    fn expire(&mut self, out: &mut Outbox, now: &Now) {
+        let head_only = match &self.state {
+            State::Closed => return,
+            State::Head(scan) if scan.is_new() => {
+                self.state = State::Closed;
+                return;
+            }
+            State::Head(scan) if !out.parts().1.is_some() => scan.head_only,
+            State::Body(upload) if !out.parts().1.is_some() => upload.manner.head_only,
+            // There is no place for a 408: in the middle of a body, or before a reply that is due.
+            State::Head(_) | State::Body(_) | State::Last => return self.break_off(),
+        };
+        let why = "the request did not come in time";
+        self.reject(Reject { status: Status::RequestTimeout, why }, head_only, out, now);
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.state {
+            State::Head(scan) if !scan.is_new() => Phase::Head,
+            State::Head(_) | State::Last => Phase::Idle,
+            State::Body(_) => Phase::Body,
+            State::Closed => Phase::Closing,
+        }
+    }
+
+    fn must_linger(&self) -> bool {
+        self.linger
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand idle connections hold one each.
+    #[test]
+    fn a_conversation_is_small_and_so_is_its_work() {
+        assert!(size_of::<Http>() <= 48, "{} bytes", size_of::<Http>());
+        assert!(size_of::<Work>() <= 72, "{} bytes", size_of::<Work>());
+    }
+}

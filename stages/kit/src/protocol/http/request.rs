@@ -1,0 +1,51 @@
+//! What a whole head asks for.
+
+use super::Settings;
+use super::fields::{Expect, Fields};
+use super::framing::Framing;
+use super::reply::Manner;
+use super::route::{Method, Route};
+use super::status::{Reject, Status};
+
+/// A request as far as its head tells.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// How to reply.
+    pub(super) manner: Manner,
+    /// What to reply, once the body is there.
+    pub(super) route: Route,
+    /// How long the body is.
+    pub(super) framing: Framing,
+    /// The client waits for a 100 before it sends the body.
+    pub(super) awaits_continue: bool,
+}
+
+impl Request {
+    /// Reads a head. `last`: the connection may have no more requests after this one.
+    pub(super) fn read(
+        head: &httparse::Request<'_, '_>,
+        settings: &Settings,
+        last: bool,
+    ) -> Result<Self, Reject> {
+        let old = head.version == Some(0);
+        let Fields { framing, expect, keep } = Fields::read(head.headers, old)?;
+        if matches!(framing, Framing::Length(length) if length > settings.limits.max_body) {
+            return Err(Reject { status: Status::ContentTooLarge, why: "the body is over the limit" });
+        }
+        let method = Method::named(head.method.unwrap_or_default());
+        let manner = Manner { head_only: method == Some(Method::Head), old, keep: keep && !last };
+        let route = if expect == Expect::Other {
+            let status = Status::ExpectationFailed;
+            let why = "no expectation but 100-continue can be met";
+            if framing != Framing::Empty {
+                // Whether the client sends the body now or not is anybody's guess.
+                return Err(Reject { status, why });
+            }
+            Route::Refuse(status, why)
+        } else {
+            Route::find(method, head.path.unwrap_or_default(), head.headers, settings)
+        };
+        let awaits_continue = expect == Expect::Continue && framing != Framing::Empty;
+        Ok(Self { manner, route, framing, awaits_continue })
+    }
+}

@@ -1,0 +1,132 @@
+//! What a request asks for.
+
+use super::condition::Conditions;
+use super::grammar::decimal;
+use super::serve::FileRequest;
+use super::status::Status;
+use super::target::{self, Target};
+use super::{Limits, Settings};
+use httparse::Header;
+
+/// The methods that this server knows, as far as it must tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Head,
+    Post,
+    Options,
+    Connect,
+    /// Known, and taken by no route: PUT, DELETE, TRACE, PATCH.
+    Other,
+}
+
+impl Method {
+    /// The method of that name; names are case-sensitive (RFC 9110 §9.1).
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "OPTIONS" => Self::Options,
+            "CONNECT" => Self::Connect,
+            "PUT" | "DELETE" | "TRACE" | "PATCH" => Self::Other,
+            _ => return None,
+        })
+    }
+}
+
+/// The methods of the server as a whole, for `OPTIONS *`.
+const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
+/// The methods of whatever can be got.
+const ALLOW_GET: &str = "GET, HEAD, OPTIONS";
+/// The methods of `/echo`.
+const ALLOW_POST: &str = "POST, OPTIONS";
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// `/`
+    Hello,
+    /// `/bytes/N`
+    Bytes(u64),
+    /// `/sleep/MS`
+    Sleep(u64),
+    /// `/spin/US`
+    Spin(u64),
+    /// `POST /echo`
+    Echo,
+    /// A file below `--root`.
+    File(Box<FileRequest>),
+    /// The methods that the target takes.
+    Options(&'static str),
+    /// The target is there and does not take the method; the methods that it takes.
+    NotAllowed(&'static str),
+    /// Nothing that can be answered otherwise; the connection can stay.
+    Refuse(Status, &'static str),
+}
+
+impl Route {
+    /// Finds out what a request asks for.
+    pub(super) fn find(
+        method: Option<Method>,
+        target: &str,
+        headers: &[Header<'_>],
+        settings: &Settings,
+    ) -> Self {
+        let bad = |why| Self::Refuse(Status::BadRequest, why);
+        let Some(method) = method else {
+            return Self::Refuse(Status::NotImplemented, "unknown method");
+        };
+        let path = match (target::parse(target), method) {
+            (Err(why), _) => return bad(why),
+            (Ok(Target::Authority), Method::Connect) => return Self::NotAllowed(ALLOW_ALL),
+            (Ok(_), Method::Connect) => return bad("CONNECT takes HOST:PORT"),
+            (Ok(Target::Authority), _) => return bad("HOST:PORT is for CONNECT alone"),
+            (Ok(Target::Asterisk), Method::Options) => return Self::Options(ALLOW_ALL),
+            (Ok(Target::Asterisk), _) => return bad("* is for OPTIONS alone"),
+            (Ok(Target::Path(path)), _) => path,
+        };
+        let decoded = match target::decode(path) {
+            Ok(decoded) => decoded,
+            Err((status, why)) => return Self::Refuse(status, why),
+        };
+        let route = match &*decoded {
+            "/" => Self::Hello,
+            "/echo" => Self::Echo,
+            other => match Self::with_amount(other, &settings.limits) {
+                Some(route) => route,
+                None if settings.root.is_none() => {
+                    return Self::Refuse(Status::NotFound, "no such path; files need --root");
+                }
+                None => Self::File(Box::new(FileRequest {
+                    path: other[1..].to_owned(),
+                    sent: path.to_owned(),
+                    conditions: Conditions::read(headers),
+                })),
+            },
+        };
+        let allow = if matches!(route, Self::Echo) { ALLOW_POST } else { ALLOW_GET };
+        match method {
+            _ if matches!(route, Self::Refuse(..)) => route,
+            Method::Options => Self::Options(allow),
+            Method::Post if allow == ALLOW_POST => route,
+            Method::Get | Method::Head if allow == ALLOW_GET => route,
+            _ => Self::NotAllowed(allow),
+        }
+    }
+
+    /// The routes that end in a number.
+    fn with_amount(path: &str, limits: &Limits) -> Option<Self> {
+        let (name, amount) = path[1..].split_once('/')?;
+        let (most, route, why): (_, fn(u64) -> Self, _) = match name {
+            "bytes" => (limits.max_bytes, Self::Bytes, "/bytes/N: N is a decimal, at most --max-bytes"),
+            "sleep" => (limits.max_sleep, Self::Sleep, "/sleep/MS: MS is a decimal, at most --max-sleep"),
+            "spin" => (limits.max_spin, Self::Spin, "/spin/US: US is a decimal, at most --max-spin"),
+            _ => return None,
+        };
+        Some(match decimal(amount.as_bytes()) {
+            Some(n) if n <= most => route(n),
+            _ => Self::Refuse(Status::BadRequest, why),
+        })
+    }
+}

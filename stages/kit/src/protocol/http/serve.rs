@@ -1,0 +1,161 @@
+//! The reply to a request for a file.
+
+use super::condition::{Conditions, Validators, Verdict};
+use super::file::{Content, Found, Opened};
+use super::range::Part;
+use super::reply::{self, Manner, Reply};
+use super::status::Status;
+use crate::clock::Now;
+use crate::outbox::Outbox;
+use nix::errno::Errno;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A request for a file.
+#[derive(Debug)]
+pub(super) struct FileRequest {
+    /// The path below the root, decoded. Moves on with the job.
+    pub(super) path: String,
+    /// The path as it was sent, for a redirect.
+    pub(super) sent: String,
+    /// On what the reply depends.
+    pub(super) conditions: Conditions,
+}
+
+/// Appends the reply. `manner` is that of a GET or a HEAD.
+pub(super) fn reply(
+    request: &FileRequest,
+    opened: Result<Opened, Errno>,
+    manner: Manner,
+    out: &mut Outbox,
+    now: &Now,
+) {
+    match opened.map(|opened| opened.found) {
+        Err(errno) => {
+            let (status, why) = status_of(errno);
+            reply::plain(out, now, status, manner, None, why);
+        }
+        Ok(Found::Directory) => {
+            let location = format!("{}/", request.sent);
+            let field = Some(("Location: ", location.as_bytes()));
+            reply::plain(out, now, Status::MovedPermanently, manner, field, "a directory ends in a slash");
+        }
+        Ok(Found::File { content, size, modified, media_type }) => {
+            let validators = validators(size, modified, now);
+            match request.conditions.weigh(&validators) {
+                Verdict::Failed => {
+                    reply::plain(
+                        out,
+                        now,
+                        Status::PreconditionFailed,
+                        manner,
+                        None,
+                        "the file is another version",
+                    );
+                }
+                Verdict::NotModified => {
+                    with_validators(Reply::start(out, now, Status::NotModified), &validators).end(manner);
+                }
+                Verdict::Proceed => {
+                    // A range is defined for GET alone (RFC 9110 §14.2).
+                    let part = if manner.head_only {
+                        Part::Whole
+                    } else {
+                        request.conditions.part(&validators, size)
+                    };
+                    send(&content, size, part, media_type, &validators, manner, out, now);
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one reply, in the order in which they are used")]
+fn send(
+    content: &Content,
+    size: u64,
+    part: Part,
+    media_type: &str,
+    validators: &Validators,
+    manner: Manner,
+    out: &mut Outbox,
+    now: &Now,
+) {
+    let (start, length) = match part {
+        Part::Whole => (0, size),
+        Part::Bytes { start, length } => (start, length),
+        Part::Unsatisfiable => {
+            let size = format!("bytes */{size}");
+            let field = Some(("Content-Range: ", size.as_bytes()));
+            return reply::plain(out, now, Status::RangeNotSatisfiable, manner, field, "the file is shorter");
+        }
+    };
+    let status = if part == Part::Whole { Status::Ok } else { Status::PartialContent };
+    let mut reply =
+        Reply::start(out, now, status).field("Content-Type: ", media_type.as_bytes()).length(length);
+    if status == Status::PartialContent {
+        let range = format!("bytes {start}-{}/{size}", start + length - 1);
+        reply = reply.field("Content-Range: ", range.as_bytes());
+    }
+    with_validators(reply, validators).field("Accept-Ranges: ", b"bytes").end(manner);
+    if manner.head_only {
+        return;
+    }
+    match content {
+        Content::Read(bytes) => out.extend(&bytes[start as usize..(start + length) as usize]),
+        Content::OnDisk(file) => out.file(file.clone(), start, length),
+    }
+}
+
+fn with_validators<'a>(reply: Reply<'a>, validators: &Validators) -> Reply<'a> {
+    reply
+        .field("ETag: ", validators.etag.as_bytes())
+        .field("Last-Modified: ", httpdate::fmt_http_date(validators.modified).as_bytes())
+}
+
+/// The entity tag is strong: nanoseconds and size change with each write that the clock can tell apart.
+fn validators(size: u64, (seconds, nanoseconds): (i64, i64), now: &Now) -> Validators {
+    let date = std::str::from_utf8(&now.date).ok().and_then(|text| httpdate::parse_http_date(text).ok());
+    let changed = UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64);
+    Validators {
+        etag: format!("\"{seconds:x}.{nanoseconds:x}-{size:x}\""),
+        // RFC 9110 §8.8.2.1: no Last-Modified later than the Date beside it.
+        modified: changed.min(date.unwrap_or(changed)),
+    }
+}
+
+/// What a failure to open says to the client.
+fn status_of(errno: Errno) -> (Status, &'static str) {
+    match errno {
+        // EXDEV: a step out of the root. ENXIO: a socket.
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV | Errno::ENAMETOOLONG | Errno::ENXIO => {
+            (Status::NotFound, "no such file")
+        }
+        Errno::EACCES | Errno::EPERM => (Status::Forbidden, "the file is not for everybody"),
+        Errno::EMFILE | Errno::ENFILE => (Status::ServiceUnavailable, "out of file descriptors"),
+        _ => (Status::InternalServerError, "the file cannot be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Root can read every file, so the mapping is tested here and not by an unreadable file.
+    #[test]
+    fn each_errno_of_an_open_has_its_status() {
+        for (errno, status) in [
+            (Errno::ENOENT, Status::NotFound),
+            (Errno::ENOTDIR, Status::NotFound),
+            (Errno::ELOOP, Status::NotFound),
+            (Errno::EXDEV, Status::NotFound),
+            (Errno::ENAMETOOLONG, Status::NotFound),
+            (Errno::EACCES, Status::Forbidden),
+            (Errno::EPERM, Status::Forbidden),
+            (Errno::EMFILE, Status::ServiceUnavailable),
+            (Errno::ENFILE, Status::ServiceUnavailable),
+            (Errno::EIO, Status::InternalServerError),
+        ] {
+            assert_eq!(status_of(errno).0, status, "{errno}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What every stage does before it waits for the first connection.
+
+use crate::clock::Now;
+use crate::listener::{address_of, bind_to};
+use crate::options::{self, Options, Speak};
+use crate::protocol::Protocol;
+use crate::protocol::echo::Echo;
+use crate::protocol::http::{Http, Settings};
+use crate::session::{Session, Timeouts};
+use crate::shutdown;
+use clap::Parser;
+use nix::fcntl::{OFlag, open};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::SockFlag;
+use nix::sys::stat::Mode;
+use std::io::{self, Write, stdout};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// More descriptors than this are never asked for: some containers allow a thousand million, and what is
+/// kept for each would not fit.
+const MOST_DESCRIPTORS: u64 = 1 << 20;
+
+/// Makes the sessions of a server: all speak the same protocol with the same limits.
+#[derive(Clone)]
+pub struct Sessions {
+    speak: Speak,
+    http: Arc<Settings>,
+    timeouts: Timeouts,
+}
+
+impl Sessions {
+    /// The session of a new connection.
+    pub fn open(&self, now: &Now) -> Session {
+        let protocol: Box<dyn Protocol> = match self.speak {
+            Speak::Echo => Box::new(Echo::default()),
+            Speak::Http => Box::new(Http::new(Arc::clone(&self.http))),
+        };
+        Session::new(protocol, self.timeouts, now)
+    }
+
+    /// Between requests, within a body, or while it does not read, a peer may stay silent this long.
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.timeouts.idle_ms.into())
+    }
+}
+
+/// The `main` of a stage: parses the command line, runs the server, and turns the outcome into an exit status:
+/// 0 after a shutdown, 1 with one line on stderr when the server cannot run, 2 for a bad option.
+pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
+    let options = match options::parse() {
+        Ok(options) => options,
+        Err(status) => return status.into(),
+    };
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            // Options that parse, but name no directory or contradict each other, are bad options too.
+            if error.kind() == io::ErrorKind::InvalidInput { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Raises the descriptor limit, installs the signal handlers, listens, and says so in the first line on stdout.
+/// `flags` is `SOCK_NONBLOCK` for an event loop; `speak` is what the stage speaks unless it is told otherwise.
+///
+/// # Errors
+/// What is wrong with the root directory, or why the server cannot listen.
+pub fn listen(options: &Options, flags: SockFlag, speak: Speak) -> io::Result<(OwnedFd, Sessions)> {
+    raise_descriptor_limit()?;
+    shutdown::install()?;
+    let sessions = sessions(options, speak)?;
+    let cannot = |error| context(format!("cannot listen on {}", options.addr), error);
+    let listener = bind_to(options.addr, options.backlog, flags).map_err(cannot)?;
+    let mut out = stdout();
+    writeln!(out, "listening on {}", address_of(listener.as_fd())?)?;
+    out.flush()?;
+    Ok((listener, sessions))
+}
+
+fn sessions(options: &Options, speak: Speak) -> io::Result<Sessions> {
+    let directory = OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let root = match &options.root {
+        None => None,
+        Some(path) => {
+            let cannot = |error: nix::Error| {
+                let what = format!(
+                    "--root {} is not a directory to serve files from: {}",
+                    path.display(),
+                    error.desc()
+                );
+                io::Error::new(io::ErrorKind::InvalidInput, what)
+            };
+            Some(Arc::new(open(path, directory, Mode::empty()).map_err(cannot)?))
+        }
+    };
+    let ms = |time: Duration| time.as_millis() as u32;
+    Ok(Sessions {
+        speak: options.protocol.unwrap_or(speak),
+        http: Arc::new(Settings { limits: options.limits.clone(), root }),
+        timeouts: Timeouts { idle_ms: ms(options.idle_timeout), header_ms: ms(options.header_timeout) },
+    })
+}
+
+/// The soft limit is 1,024 on many systems, for the sake of select(2); a server may raise it to the hard limit.
+fn raise_descriptor_limit() -> nix::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let wanted = hard.min(MOST_DESCRIPTORS);
+    if soft == wanted { Ok(()) } else { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) }
+}
+
+fn context(what: String, error: nix::Error) -> io::Error {
+    io::Error::new(io::Error::from(error).kind(), format!("{what}: {}", error.desc()))
+}
