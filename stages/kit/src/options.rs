@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// What every stage understands.
 #[derive(Args, Clone, Debug)]
+#[group(id = "common")] // each stage flattens this into an `Options` of its own
 pub struct Options {
     /// Where to listen; port 0 lets the kernel choose
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]

@@ -30,6 +30,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Reads the fields. `old`: the request is HTTP/1.0.
+    #[inline]
     pub(super) fn read(headers: &[Header<'_>], old: bool) -> Result<Self, Reject> {
         let mut host = false;
         let mut declared = Declared::default();

@@ -10,12 +10,14 @@ use std::mem::MaybeUninit;
 pub(super) type Lines<'b> = [MaybeUninit<Header<'b>>; MOST_LINES];
 
 /// Room for the header lines of one head.
+#[inline]
 pub(super) fn lines<'b>() -> Lines<'b> {
     [const { MaybeUninit::uninit() }; MOST_LINES]
 }
 
 /// The head at the front of `input` and its length, if it is complete, httparse approves of it and it is
 /// within the limits. If not, [`super::scan`] finds out what it is.
+#[inline]
 pub(super) fn parse<'h, 'b>(
     input: &'b [u8],
     lines: &'h mut Lines<'b>,

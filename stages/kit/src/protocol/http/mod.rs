@@ -251,15 +251,16 @@ impl Protocol for Http {
     }
 
     fn expire(&mut self, out: &mut Outbox, now: &Now) {
+        // There is no place for a 408 in the middle of a body, nor before a reply that is due.
+        let is_free = out.parts().1.is_none();
         let head_only = match &self.state {
             State::Closed => return,
             State::Head(scan) if scan.is_new() => {
                 self.state = State::Closed;
                 return;
             }
-            State::Head(scan) if !out.parts().1.is_some() => scan.head_only,
-            State::Body(upload) if !out.parts().1.is_some() => upload.manner.head_only,
-            // There is no place for a 408: in the middle of a body, or before a reply that is due.
+            State::Head(scan) if is_free => scan.head_only,
+            State::Body(upload) if is_free => upload.manner.head_only,
             State::Head(_) | State::Body(_) | State::Last => return self.break_off(),
         };
         let why = "the request did not come in time";

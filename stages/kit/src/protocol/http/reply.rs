@@ -1,6 +1,8 @@
 //! The bytes of a reply.
 //!
-//! Written by hand, piece by piece: the formatting machinery would cost more than the parsing.
+//! Written by hand, piece by piece: the formatting machinery would cost more than the parsing. What is
+//! marked `inline` is so that the lengths of the pieces are known when it is compiled, and a piece is
+//! copied with a few moves instead of a call.
 
 use super::status::Status;
 use crate::clock::Now;
@@ -31,6 +33,7 @@ pub(super) struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// Begins a head. Every reply has Server and Date.
+    #[inline]
     pub(super) fn start(out: &'a mut Outbox, now: &Now, status: Status) -> Self {
         let bytes = out.writer();
         bytes.reserve(256);
@@ -43,6 +46,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Adds a field; `name` with its colon and blank.
+    #[inline]
     pub(super) fn field(self, name: &'static str, value: &[u8]) -> Self {
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(value);
@@ -51,12 +55,14 @@ impl<'a> Reply<'a> {
     }
 
     /// Adds Content-Length.
+    #[inline]
     pub(super) fn length(self, length: u64) -> Self {
         let mut digits = [0; 20];
         self.field("Content-Length: ", decimal(length, &mut digits))
     }
 
     /// Ends the head.
+    #[inline]
     pub(super) fn end(self, manner: Manner) {
         self.bytes.extend_from_slice(match (manner.keep, manner.old) {
             (false, _) => b"Connection: close\r\n\r\n".as_slice(),
@@ -72,6 +78,7 @@ pub(super) fn proceed(out: &mut Outbox, now: &Now) {
 }
 
 /// 200 with a text that was put together from pieces.
+#[inline]
 pub(super) fn text(out: &mut Outbox, now: &Now, manner: Manner, pieces: [&[u8]; 3]) {
     let length = pieces.iter().map(|piece| piece.len() as u64).sum();
     content(out, now, manner, "text/plain; charset=utf-8", length);
@@ -81,6 +88,7 @@ pub(super) fn text(out: &mut Outbox, now: &Now, manner: Manner, pieces: [&[u8]; 
 }
 
 /// The head of a 200 with a body of `length` bytes, which the caller appends.
+#[inline]
 pub(super) fn content(out: &mut Outbox, now: &Now, manner: Manner, media_type: &'static str, length: u64) {
     Reply::start(out, now, Status::Ok)
         .field("Content-Type: ", media_type.as_bytes())

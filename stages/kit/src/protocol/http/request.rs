@@ -22,6 +22,7 @@ pub(super) struct Request {
 
 impl Request {
     /// Reads a head. `last`: the connection may have no more requests after this one.
+    #[inline]
     pub(super) fn read(
         head: &httparse::Request<'_, '_>,
         settings: &Settings,

@@ -5,7 +5,7 @@
 //! anew each time. So this scanner looks at each byte once, line by line, and gives its verdict at the
 //! earliest line end (in the method: the earliest byte) where the head is wrong or over a limit.
 //!
-//! What httparse and the limits accept, the scanner accepts: tests/http_cuts.rs holds the two together.
+//! What httparse and the limits accept, the scanner accepts: tests/http/cuts.rs holds the two together.
 
 use super::grammar::{is_field, is_target, is_token};
 use super::limits::Limits;

@@ -17,10 +17,7 @@ pub(super) enum Target<'a> {
 
 /// Tells the forms apart. `Err` says what is wrong.
 pub(super) fn parse(target: &str) -> Result<Target<'_>, &'static str> {
-    if target == "/" {
-        return Ok(Target::Path(target));
-    }
-    if target.contains('#') {
+    if target.bytes().any(|byte| byte == b'#') {
         return Err("a request target has no fragment");
     }
     if target == "*" {
@@ -56,19 +53,19 @@ fn without_query(target: &str) -> &str {
 /// The path without its percent-encoding, if it is one that may be looked up. What it lets through has no
 /// `.` or `..` segment, no empty segment but a last one, no backslash and no control character.
 pub(super) fn decode(path: &str) -> Result<Cow<'_, str>, (Status, &'static str)> {
-    let decoded = if path.contains('%') { Cow::Owned(unescape(path)?) } else { Cow::Borrowed(path) };
+    let escaped = path.bytes().any(|byte| byte == b'%');
+    let decoded = if escaped { Cow::Owned(unescape(path)?) } else { Cow::Borrowed(path) };
     if decoded.bytes().any(|byte| byte.is_ascii_control()) {
         return Err((Status::BadRequest, "a control character in the path"));
     }
-    if decoded.contains('\\') {
+    if decoded.bytes().any(|byte| byte == b'\\') {
         return Err((Status::NotFound, "no path has a backslash"));
     }
-    let mut segments = decoded.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let inner_empty = segment.is_empty() && segments.peek().is_some();
-        if inner_empty || segment == "." || segment == ".." {
-            return Err((Status::NotFound, "no path has an empty segment, . or .."));
-        }
+    let (inner, last) = decoded[1..].rsplit_once('/').unwrap_or(("x", &decoded[1..]));
+    let is_name = |segment: &[u8]| !matches!(segment, b"" | b"." | b"..");
+    let names = inner.as_bytes().split(|&byte| byte == b'/').all(is_name);
+    if !names || matches!(last, "." | "..") {
+        return Err((Status::NotFound, "no path has an empty segment, . or .."));
     }
     Ok(decoded)
 }

@@ -1,0 +1,83 @@
+# c10k-lab: one network server, rebuilt step by step. `./lab RECIPE` first installs what a recipe needs.
+
+set positional-arguments
+set shell := ["bash", "-cu"]
+
+harness := env("CARGO_TARGET_DIR", "target") / "release/harness"
+
+# List the recipes.
+[private]
+default:
+    @just --list --unsorted
+
+# Run stage N until Ctrl-C; more words are options of the stage: just stage 5 --trigger edge
+[group('learn')]
+stage N *OPTIONS: build
+    @{{harness}} stage "$1" -- "${@:2}"
+
+# Open the book.
+[group('learn')]
+notes *OPTIONS:
+    mdbook serve notes --open "$@"
+
+# Show what changed from one stage's loop to the next: just step 4 5
+[group('learn')]
+step A B:
+    @git diff --no-index --stat -p stages/{{ if A =~ '^\d$' { "0" + A } else { A } }}-*/src/server.rs stages/{{ if B =~ '^\d$' { "0" + B } else { B } }}-*/src/server.rs || true
+
+# Ask stage N what it can do: just grade 4; just grade 5-mio; just grade 5 -- --trigger level
+[group('judge')]
+grade N *OPTIONS: build
+    @{{harness}} grade "$@"
+
+# Ask any server that takes a port: just grade-cmd './mine --port $PORT'
+[group('judge')]
+grade-cmd COMMAND *OPTIONS: build
+    @{{harness}} grade --cmd "$@"
+
+# Grade every stage, its twins and its variants.
+[group('judge')]
+grade-all *OPTIONS: build
+    @{{harness}} grade --all "$@"
+
+# Measure every stage with ab, wrk and webbench, and draw the charts: just bench-all --quick
+[group('measure')]
+bench-all *OPTIONS: build
+    @{{harness}} bench "$@"
+
+# Draw the charts again from the recorded data.
+[group('measure')]
+chart *OPTIONS: build
+    @{{harness}} chart "$@"
+
+# Compare stage 07's ring with other queues, without any network.
+[group('measure')]
+bench-queues *OPTIONS:
+    cargo bench -p experiments --bench queues -- "$@"
+
+# Everything that must hold: format, clippy, tests, the model check, the probes, a short bench.
+[group('check')]
+test: check loom grade-all
+    @out=$(mktemp -d) && {{harness}} bench --quick --out "$out"; status=$?; rm -rf "$out"; exit $status
+
+# Format, clippy and the tests of every crate.
+[group('check')]
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+    cargo test --workspace --quiet
+
+# Check the ring and its doorbell in every order in which their threads could run.
+[group('check')]
+loom:
+    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --release --test loom --target-dir target/loom
+
+# Check the ring under Miri: needs a nightly toolchain with the miri component.
+[group('check')]
+miri:
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p lockless-queues --test ring
+
+# Build every binary.
+[private]
+build:
+    @cargo build --release --workspace --bins --quiet

@@ -1,0 +1,152 @@
+//! A stage without sockets: it feeds bytes, runs work and drains the outbox.
+
+use kit::clock::Now;
+use kit::outbox::{Body, Outbox};
+use kit::protocol::http::{Http, Settings};
+use kit::protocol::{Phase, Protocol, Step};
+use kit::work::{Answer, Job, Outcome};
+use nix::errno::Errno;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// The time at which all tests run: later than any file.
+pub const DATE: &[u8; 29] = b"Fri, 01 Jan 2100 00:00:00 GMT";
+
+/// What a peer, and the server itself, have seen of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// All replies.
+    pub wire: Vec<u8>,
+    /// Bytes that the protocol took.
+    pub taken: usize,
+    /// It said Close, and whether to linger.
+    pub closed: Option<bool>,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// One connection of a server.
+pub struct Stage {
+    http: Http,
+    inbox: Vec<u8>,
+    out: Outbox,
+    /// The time, as the next call is told it.
+    pub now: Now,
+    /// What each opening of a file fails with, if it shall fail.
+    pub open_fails: Option<Errno>,
+    /// `now.draining` from the moment on at which work runs.
+    pub drain_during_work: bool,
+    wire: Vec<u8>,
+    taken: usize,
+    closed: bool,
+}
+
+impl Stage {
+    pub fn new(settings: &Arc<Settings>) -> Self {
+        Self {
+            http: Http::new(settings.clone()),
+            inbox: Vec::new(),
+            out: Outbox::default(),
+            now: Now { ms: 0, draining: false, date: *DATE },
+            open_fails: None,
+            drain_during_work: false,
+            wire: Vec::new(),
+            taken: 0,
+            closed: false,
+        }
+    }
+
+    /// Bytes arrive. Runs until more are needed or the conversation is over.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.inbox.extend_from_slice(bytes);
+        // Each call but the last must take a byte, send a byte or finish a request, so this is generous.
+        let most_calls = 8 + 4 * self.inbox.len();
+        for _ in 0..most_calls {
+            let (used, step) = self.http.receive(&self.inbox, &mut self.out, &self.now);
+            self.inbox.drain(..used);
+            self.taken += used;
+            assert!(!self.closed || matches!(step, Step::Close), "a conversation that was over went on");
+            match step {
+                Step::Read => return self.drain(),
+                Step::Write => {
+                    assert!(!self.out.is_empty(), "told to write, with nothing to write");
+                    self.drain();
+                }
+                Step::Work(work) => {
+                    self.now.draining |= self.drain_during_work;
+                    let answer = match (&work.job, self.open_fails) {
+                        (Job::Open { .. }, Some(errno)) => {
+                            Answer { outcome: Outcome::Opened(Err(errno)), ticket: work.ticket }
+                        }
+                        (Job::Open { .. }, None) => work.run(),
+                        // Nobody need wait in a test.
+                        (Job::Sleep(_) | Job::Spin(_), _) => {
+                            Answer { outcome: Outcome::Waited, ticket: work.ticket }
+                        }
+                    };
+                    self.http.finish(answer, &mut self.out, &self.now);
+                }
+                Step::Close => {
+                    assert!(self.inbox.is_empty(), "Close takes all input");
+                    self.closed = true;
+                    return self.drain();
+                }
+            }
+        }
+        panic!("{most_calls} calls and no end");
+    }
+
+    /// The deadline has passed.
+    pub fn expire(&mut self) {
+        self.http.expire(&mut self.out, &self.now);
+        self.drain();
+        self.feed(b"");
+    }
+
+    pub fn seen(&self) -> Seen {
+        Seen {
+            wire: self.wire.clone(),
+            taken: self.taken,
+            closed: self.closed.then(|| self.http.must_linger()),
+            phase: self.http.phase(),
+        }
+    }
+
+    /// The replies so far.
+    pub fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    fn drain(&mut self) {
+        let mut buffer = [0; 4096];
+        while !self.out.is_empty() {
+            let (bytes, body) = self.out.parts();
+            self.wire.extend_from_slice(bytes);
+            let mut sent = bytes.len();
+            match body {
+                Some(Body::File { file, offset, left }) => {
+                    let most = buffer.len().min(*left as usize);
+                    let read = file.read_at(&mut buffer[..most], *offset).unwrap();
+                    assert!(read > 0, "the file shrank");
+                    self.wire.extend_from_slice(&buffer[..read]);
+                    sent += read;
+                }
+                Some(body @ Body::Pattern { .. }) => {
+                    self.wire.extend_from_slice(body.filler());
+                    sent += body.filler().len();
+                }
+                None => {}
+            }
+            self.out.advance(sent);
+        }
+    }
+}
+
+/// What comes of bytes that arrive in these pieces.
+pub fn converse<'a>(settings: &Arc<Settings>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
+    let mut stage = Stage::new(settings);
+    for piece in pieces {
+        stage.feed(piece);
+    }
+    stage.seen()
+}
