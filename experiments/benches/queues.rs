@@ -18,7 +18,7 @@
 //! CPUs are two hyper-threads of one core, or where others run too, expect these two groups to vary by a factor
 //! of two and more between runs; compare what stands in one run.
 //!
-//! `cargo bench -p experiments` runs it, `cargo bench -p experiments -- --quick` in less than a minute.
+//! `cargo bench -p experiments` runs it, `cargo bench -p experiments -- --quick` in about a minute.
 
 use clap::ValueEnum;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -25,6 +25,7 @@ pub struct Options {
 /// # Errors
 /// Why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
+    // ANCHOR: loop
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Echo)?;
     let _sleeper = Sleeper::new(listener.as_fd());
     let mut clock = Clock::new();
@@ -35,4 +36,5 @@ pub fn run(options: Options) -> io::Result<()> {
         let _ = serve(socket, session, &mut buffer);
     }
     Ok(())
+    // ANCHOR_END: loop
 }

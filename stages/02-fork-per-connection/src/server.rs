@@ -29,6 +29,7 @@ pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Http)?;
     let sleeper = Sleeper::new(listener.as_fd());
     let mut clock = Clock::new();
+    // ANCHOR: loop
     children::reap_on_sigchld(options.common.max_connections)?;
     while let Some(socket) = wait_for_connection(listener.as_fd())? {
         children::wait_for_room();
@@ -42,5 +43,6 @@ pub fn run(options: Options) -> io::Result<()> {
     drop(sleeper);
     drop(listener);
     children::stop_all();
+    // ANCHOR_END: loop
     Ok(())
 }

@@ -35,6 +35,7 @@ pub fn run(options: Options) -> io::Result<()> {
     let _sleeper = Sleeper::new(listener.as_fd());
     // What waits in the queue counts as open too.
     let (sender, receiver) = queue(options.common.max_connections);
+    // ANCHOR: pool
     scope(|threads| {
         for _ in 0..options.workers {
             let receiver = receiver.clone();
@@ -47,8 +48,10 @@ pub fn run(options: Options) -> io::Result<()> {
         drop(sender);
         Ok(())
     })
+    // ANCHOR_END: pool
 }
 
+// ANCHOR: worker
 /// A worker: serves one connection after the other.
 fn work(receiver: Receiver<OwnedFd>, sessions: &Sessions) {
     let mut clock = Clock::new();
@@ -59,3 +62,4 @@ fn work(receiver: Receiver<OwnedFd>, sessions: &Sessions) {
         let _ = serve(socket, session, &mut buffer);
     }
 }
+// ANCHOR_END: worker

@@ -60,6 +60,7 @@ impl Connection {
         if self.writing {
             return self.proceed(Step::Write, now);
         }
+        // ANCHOR: read
         let step = match read(&self.socket, buffer) {
             Ok(0) => self.session.end(now),
             Ok(count) => self.session.feed(&buffer[..count], now),
@@ -70,6 +71,7 @@ impl Connection {
             Err(_) => return Turn::Close,
         };
         self.proceed(step, now)
+        // ANCHOR_END: read
     }
 
     /// Goes on with the answer of work that a turn ended in.

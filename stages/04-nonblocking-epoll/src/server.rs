@@ -64,6 +64,7 @@ pub fn run(options: Options) -> io::Result<()> {
 impl Server {
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
+        // ANCHOR: loop
         let mut events = [EpollEvent::empty(); BATCH];
         let mut sweep = Sweep::default();
         while !self.clock.last().draining || !self.connections.is_empty() {
@@ -89,6 +90,7 @@ impl Server {
             }
         }
         Ok(())
+        // ANCHOR_END: loop
     }
 
     /// Takes the connections that wait.

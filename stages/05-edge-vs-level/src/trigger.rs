@@ -33,6 +33,7 @@ pub enum Drain {
 const READS: usize = 16;
 
 impl Trigger {
+    // ANCHOR: mask
     /// What to tell epoll about a connection that waits for `interest`.
     pub fn mask(self, interest: EpollFlags) -> EpollFlags {
         match self {
@@ -45,13 +46,16 @@ impl Trigger {
             }
         }
     }
+    // ANCHOR_END: mask
 }
 
 impl Drain {
+    // ANCHOR: drain
     /// Whether a turn that ended like this goes on, after `reads` reads.
     pub fn goes_on(self, turn: &Turn, reads: usize) -> bool {
         self == Drain::UntilWouldBlock && matches!(turn, Turn::Served) && reads < READS
     }
+    // ANCHOR_END: drain
 
     /// Whether *we* ended the turn, though the kernel may have more for us. It does not know that, and an edge that
     /// has been reported is not reported again: epoll must be asked to look anew.

@@ -67,6 +67,7 @@ impl Crew {
         self.settle(shared, turn);
     }
 
+    // ANCHOR: arm
     /// After a turn: arms the connection again.
     pub fn settle(&self, shared: &Shared, turn: Turn) {
         let again = self.oneshot || self.drain().stopped_early(&turn);
@@ -81,6 +82,7 @@ impl Crew {
             self.close(shared);
         }
     }
+    // ANCHOR_END: arm
 
     fn close(&self, shared: &Shared) {
         if shared.close() {
@@ -88,6 +90,7 @@ impl Crew {
         }
     }
 
+    // ANCHOR: mask
     /// What to tell epoll. Without ONESHOT it must be edge-triggered: level-triggered, the reactor would queue the
     /// same connection over and over until a worker has read.
     fn mask(&self, connection: &Connection) -> EpollFlags {
@@ -96,6 +99,7 @@ impl Crew {
             false => Trigger::Edge.mask(connection.interest()),
         }
     }
+    // ANCHOR_END: mask
 
     /// With ONESHOT one read is enough: arming reports what is left.
     fn drain(&self) -> Drain {

@@ -17,8 +17,11 @@
 //! The two fences stand in one order that both threads agree on. Whoever's comes second sees what the other
 //! wrote before its own: the producer sees `sleeping`, or the consumer sees the item, or both. Both is
 //! harmless: the bell was rung for nobody, and the next wait returns at once (a *spurious* wake-up, so the
-//! caller looks at its ring in a loop). Neither would be a hang, and without the fences it happens, on x86
-//! too: a store waits in the core's store buffer while a later load is already answered.
+//! caller looks at its ring in a loop). Neither would be a hang, and without the fences it may happen, on x86
+//! too: a store waits in the core's store buffer while a later load is already answered (Intel SDM, volume 3:
+//! "loads may be reordered with older stores to different locations"). Tests on real threads all but never
+//! meet it; loom does, in `tests/loom.rs`.
+//!
 //! Acquire and release are not enough here. They order what came before a store with what comes after a
 //! load; what is needed is a store before a *load*. (Dekker's algorithm of 1965 turns on the same point.)
 

@@ -91,6 +91,7 @@ pub fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 }
 
 impl<T> Producer<T> {
+    // ANCHOR: push
     /// Appends `item`, or gives it back when the ring is full.
     pub fn push(&mut self, item: T) -> Result<(), T> {
         let capacity = self.shared.capacity;
@@ -111,6 +112,7 @@ impl<T> Producer<T> {
         self.shared.tail.store(self.tail, Release);
         Ok(())
     }
+    // ANCHOR_END: push
 
     /// How many items wait. The consumer may have taken some of them by now: no more wait than this.
     pub fn len(&self) -> usize {

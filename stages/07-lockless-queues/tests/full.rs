@@ -26,14 +26,16 @@ impl Server {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the stage prints its first line");
-        let address = line.trim_end().strip_prefix("listening on ").expect("the contract's first line").to_owned();
+        let address =
+            line.trim_end().strip_prefix("listening on ").expect("the contract's first line").to_owned();
         Self { child, address }
     }
 
     /// User and system time, in clock ticks of 10 ms (proc_pid_stat(5)).
     fn cpu_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        let fields: Vec<&str> = stat.rsplit(')').next().expect("a name in brackets").split_whitespace().collect();
+        let fields: Vec<&str> =
+            stat.rsplit(')').next().expect("a name in brackets").split_whitespace().collect();
         fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
     }
 }

@@ -156,9 +156,10 @@ impl Outbox {
     fn return_spare(&mut self) {
         self.bytes.clear();
         self.sent = 0;
-        // Whoever held the vector before us gave it back or dropped it, so at most one is lost here.
-        if self.bytes.capacity() > 0 {
-            SPARE.set(std::mem::take(&mut self.bytes));
+        let bytes = std::mem::take(&mut self.bytes);
+        // One that has grown large, for a body that was echoed, would be held for ever.
+        if (1..=4 * HIGH_WATER).contains(&bytes.capacity()) {
+            SPARE.set(bytes);
         }
     }
 }

@@ -109,9 +109,11 @@ impl Session {
             }
             (taken, step)
         };
-        // A head that began earlier and is still not complete keeps its deadline, however often a byte
-        // of it arrives.
-        if !(began_before && taken == 0) {
+        // A head that began earlier and is still not complete keeps its deadline, however often a byte of it
+        // arrives; so does a peer that sends nothing but the empty lines that may precede a request.
+        let same_head = began_before && taken == 0;
+        let nothing = self.protocol.phase() == Phase::Idle && self.outbox.is_empty();
+        if !same_head && !nothing {
             self.touch(now);
         }
         match step {

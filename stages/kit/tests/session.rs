@@ -1,10 +1,9 @@
 //! The session's rules: deadlines, half-close, lingering, and what leaves before what.
 
-use clap::Parser;
 use kit::clock::{Clock, Now};
 use kit::flush::Flushed;
 use kit::protocol::Step;
-use kit::protocol::http::{Http, Settings};
+use kit::protocol::http::{Http, Limits, Settings};
 use kit::session::{Session, Timeouts};
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -14,12 +13,6 @@ use std::sync::Arc;
 const IDLE_MS: u64 = 60_000;
 const HEADER_MS: u64 = 10_000;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-#[derive(Parser)]
-struct Defaults {
-    #[command(flatten)]
-    limits: kit::protocol::http::Limits,
-}
 
 /// A session that plays both ends: its socket is one of a pair, and the time is ours.
 struct Stage {
@@ -31,8 +24,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let limits = Defaults::parse_from(["test"]).limits;
-        let http = Http::new(Arc::new(Settings { limits, root: None }));
+        let http = Http::new(Arc::new(Settings { limits: Limits::default(), root: None }));
         let now = Clock::new().read().clone();
         let timeouts = Timeouts { idle_ms: IDLE_MS as u32, header_ms: HEADER_MS as u32 };
         let session = Session::new(Box::new(http), timeouts, &now);
@@ -155,4 +147,12 @@ fn a_connection_between_requests_or_with_an_unfinished_head_is_idle_and_one_with
         stage.flush();
         assert_eq!(stage.session.is_idle(), idle, "{}", String::from_utf8_lossy(input));
     }
+}
+
+#[test]
+fn empty_lines_win_no_time() {
+    let mut stage = Stage::new();
+    stage.now.ms += 1_000;
+    assert!(matches!(stage.feed(b"\r\n\r\n\n"), Step::Read));
+    assert_eq!(stage.deadline_in(), IDLE_MS - 1_000);
 }

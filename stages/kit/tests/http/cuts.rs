@@ -3,9 +3,13 @@
 use crate::reply;
 use crate::rules;
 use crate::site::Site;
-use crate::stage::{Seen, converse};
+use crate::stage::{Seen, converse, now};
+use kit::outbox::Outbox;
+use kit::protocol::http::{Http, Limits, Settings};
+use kit::protocol::{Protocol, Step};
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The inputs of all rules that need nothing but bytes.
 fn corpus(site: &Site) -> Vec<Vec<u8>> {
@@ -149,9 +153,27 @@ fn mutated_and_made_up_requests_do_no_harm_and_do_not_depend_on_cuts() {
     let bytes = prop::collection::vec(any::<u8>(), 0..64);
     let inputs = prop_oneof![4 => from_corpus, 4 => almost(), 1 => bytes];
     let cuts = prop::collection::vec(0.0..1.0, 0..4);
-    let mut config = ProptestConfig::with_cases(6_000);
+    let mut config = ProptestConfig::with_cases(8_000);
     config.failure_persistence = None;
     proptest!(config, |(input in inputs, mutations in mutations(), cuts in cuts)| {
         check(&site, &mutate(input, &mutations), &cuts);
     });
+}
+
+/// A head of a quarter of a megabyte that comes byte by byte would cost 30,000,000,000 looks at a byte if
+/// each call began anew: minutes. Looked at once it takes a fraction of a second.
+#[test]
+fn a_head_that_dribbles_in_is_looked_at_once() {
+    let limits = Limits { max_header_bytes: 1 << 20, ..Limits::default() };
+    let mut http = Http::new(Arc::new(Settings { limits, root: None }));
+    let (mut out, now) = (Outbox::default(), now());
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\na: {}\r\n\r\n", "x".repeat(1 << 18)).into_bytes();
+    let start = Instant::now();
+    for end in 1..head.len() {
+        let (taken, step) = http.receive(&head[..end], &mut out, &now);
+        assert!(taken == 0 && matches!(step, Step::Read));
+        assert!(start.elapsed() < Duration::from_secs(30), "only at byte {end}");
+    }
+    assert_eq!(http.receive(&head, &mut out, &now).0, head.len());
+    assert!(out.parts().0.starts_with(b"HTTP/1.1 200"));
 }

@@ -4,8 +4,7 @@
 use crate::reply;
 use crate::rules::{self, End};
 use crate::site::Site;
-use crate::stage::{Stage, converse};
-use kit::clock::Now;
+use crate::stage::{Stage, converse, now};
 use kit::outbox::Outbox;
 use kit::protocol::http::{Http, Limits, Settings};
 use kit::protocol::{Phase, Protocol, Step};
@@ -35,8 +34,7 @@ fn pipelined_requests_get_the_replies_that_they_get_alone() {
 fn small_pipelined_replies_are_appended_in_one_call() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) =
-        (Outbox::default(), Now { ms: 0, draining: false, date: *b"Fri, 01 Jan 2100 00:00:00 GMT" });
+    let (mut out, now) = (Outbox::default(), now());
     let input = GET.repeat(100);
     let (used, step) = http.receive(&input, &mut out, &now);
     assert_eq!(used, input.len());
@@ -48,8 +46,7 @@ fn small_pipelined_replies_are_appended_in_one_call() {
 fn large_pipelined_replies_wait_for_the_outbox() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) =
-        (Outbox::default(), Now { ms: 0, draining: false, date: *b"Fri, 01 Jan 2100 00:00:00 GMT" });
+    let (mut out, now) = (Outbox::default(), now());
     let request = b"GET /bytes/70000 HTTP/1.1\r\nHost: x\r\n\r\n";
     let (used, step) = http.receive(&request.repeat(64), &mut out, &now);
     assert_eq!(used, request.len(), "one body at a time");
@@ -62,8 +59,7 @@ fn large_pipelined_replies_wait_for_the_outbox() {
 fn a_request_that_waits_does_not_stop_the_next_one() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) =
-        (Outbox::default(), Now { ms: 0, draining: false, date: *b"Fri, 01 Jan 2100 00:00:00 GMT" });
+    let (mut out, now) = (Outbox::default(), now());
     let (_, step) = http.receive(b"GET /sleep/1 HTTP/1.1\r\nHost: x\r\n\r\n", &mut out, &now);
     let Step::Work(work) = step else { panic!("no work") };
     assert!(matches!(http.receive(GET, &mut out, &now), (_, Step::Read)));

@@ -4,15 +4,15 @@ use crate::stage::DATE;
 
 /// One reply.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
     /// The value of a field, if it is there.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -20,9 +20,9 @@ impl Reply {
     }
 }
 
-/// All the replies in `wire`. `to_head`: they answer HEAD requests. Panics at whatever RFC 9112 or the rules of this
-/// server forbid.
-pub fn parse(mut wire: &[u8], to_head: bool) -> Vec<Reply> {
+/// All the replies in `wire`. `to_head`: they answer HEAD requests. Panics at whatever RFC 9112 or the
+/// rules of this server forbid.
+pub(crate) fn parse(mut wire: &[u8], to_head: bool) -> Vec<Reply> {
     let mut replies = Vec::new();
     while !wire.is_empty() {
         let end = wire.windows(4).position(|four| four == b"\r\n\r\n").expect("a head that ends");

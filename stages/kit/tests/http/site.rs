@@ -9,23 +9,23 @@ use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// When each file was changed, as an HTTP date.
-pub const MODIFIED: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
+pub(crate) const MODIFIED: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 /// What is in `secret`, beside the root and not below it.
-pub const SECRET: &str = "never to be seen";
+pub(crate) const SECRET: &str = "never to be seen";
 /// What is in `small.txt`.
-pub const SMALL: &str = "0123456789";
+pub(crate) const SMALL: &str = "0123456789";
 /// The size of `big.bin`: more than is read when it is opened.
-pub const BIG: usize = 40_000;
+pub(crate) const BIG: usize = 40_000;
 
 /// A directory that is removed at the end. The root is a directory in it, so that there is something
 /// outside.
-pub struct Site {
+pub(crate) struct Site {
     outer: TempDir,
-    pub settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
 }
 
 impl Site {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let outer = tempfile::tempdir().unwrap();
         let root = outer.path().join("root");
         fs::create_dir_all(root.join("docs")).unwrap();
@@ -58,7 +58,7 @@ impl Site {
     }
 
     /// Where a file below the root is.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.outer.path().join("root").join(name)
     }
 }

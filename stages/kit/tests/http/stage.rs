@@ -10,44 +10,49 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// The time at which all tests run: later than any file.
-pub const DATE: &[u8; 29] = b"Fri, 01 Jan 2100 00:00:00 GMT";
+pub(crate) const DATE: &[u8; 29] = b"Fri, 01 Jan 2100 00:00:00 GMT";
+
+/// That time, as a protocol is told it.
+pub(crate) fn now() -> Now {
+    Now { ms: 0, draining: false, date: *DATE }
+}
 
 /// What a peer, and the server itself, have seen of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// All replies.
-    pub wire: Vec<u8>,
+    pub(crate) wire: Vec<u8>,
     /// Bytes that the protocol took.
-    pub taken: usize,
+    pub(crate) taken: usize,
     /// It said Close, and whether to linger.
-    pub closed: Option<bool>,
+    pub(crate) closed: Option<bool>,
     /// Where it stands.
-    pub phase: Phase,
+    pub(crate) phase: Phase,
 }
 
 /// One connection of a server.
-pub struct Stage {
+pub(crate) struct Stage {
     http: Http,
     inbox: Vec<u8>,
     out: Outbox,
     /// The time, as the next call is told it.
-    pub now: Now,
+    pub(crate) now: Now,
     /// What each opening of a file fails with, if it shall fail.
-    pub open_fails: Option<Errno>,
+    pub(crate) open_fails: Option<Errno>,
     /// `now.draining` from the moment on at which work runs.
-    pub drain_during_work: bool,
+    pub(crate) drain_during_work: bool,
     wire: Vec<u8>,
     taken: usize,
     closed: bool,
 }
 
 impl Stage {
-    pub fn new(settings: &Arc<Settings>) -> Self {
+    pub(crate) fn new(settings: &Arc<Settings>) -> Self {
         Self {
             http: Http::new(settings.clone()),
             inbox: Vec::new(),
             out: Outbox::default(),
-            now: Now { ms: 0, draining: false, date: *DATE },
+            now: now(),
             open_fails: None,
             drain_during_work: false,
             wire: Vec::new(),
@@ -57,7 +62,7 @@ impl Stage {
     }
 
     /// Bytes arrive. Runs until more are needed or the conversation is over.
-    pub fn feed(&mut self, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.inbox.extend_from_slice(bytes);
         // Each call but the last must take a byte, send a byte or finish a request, so this is generous.
         let most_calls = 8 + 4 * self.inbox.len();
@@ -97,13 +102,13 @@ impl Stage {
     }
 
     /// The deadline has passed.
-    pub fn expire(&mut self) {
+    pub(crate) fn expire(&mut self) {
         self.http.expire(&mut self.out, &self.now);
         self.drain();
         self.feed(b"");
     }
 
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         Seen {
             wire: self.wire.clone(),
             taken: self.taken,
@@ -113,7 +118,7 @@ impl Stage {
     }
 
     /// The replies so far.
-    pub fn wire(&self) -> &[u8] {
+    pub(crate) fn wire(&self) -> &[u8] {
         &self.wire
     }
 
@@ -143,7 +148,7 @@ impl Stage {
 }
 
 /// What comes of bytes that arrive in these pieces.
-pub fn converse<'a>(settings: &Arc<Settings>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
+pub(crate) fn converse<'a>(settings: &Arc<Settings>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
     let mut stage = Stage::new(settings);
     for piece in pieces {
         stage.feed(piece);

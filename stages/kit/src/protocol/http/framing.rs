@@ -86,8 +86,8 @@ impl Declared {
     }
 }
 
-/// Splits `coding *( OWS ";" OWS token BWS "=" BWS ( token / quoted-string ) ) OWS` off the front: the coding, whether it
-/// has parameters, and what is behind, which is empty or begins with a comma.
+/// Splits `coding *( OWS ";" OWS token BWS "=" BWS ( token / quoted-string ) ) OWS` off the front: the
+/// coding, whether it has parameters, and what is behind, which is empty or begins with a comma.
 fn split_coding(list: &[u8]) -> Result<(&[u8], bool, &[u8]), Reject> {
     const MALFORMED: Reject = Reject::bad("malformed Transfer-Encoding");
     let (coding, mut rest) = split_token(skip_blanks(list)).ok_or(MALFORMED)?;

@@ -14,7 +14,7 @@ pub struct Limits {
     #[arg(value_parser = value_parser!(u32).range(64..=1 << 20))]
     pub max_request_line: u32,
 
-    /// Longest header section, line ends included, in bytes (above: 431); also bounds chunk extensions and trailers
+    /// Longest header section, line ends included, in bytes (above: 431); bounds chunk trailers too
     #[arg(long, value_name = "BYTES", default_value_t = Self::DEFAULT.max_header_bytes)]
     #[arg(value_parser = value_parser!(u32).range(64..=1 << 20))]
     pub max_header_bytes: u32,

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! What is answered depends on the bytes alone, never on how the network cut them. A request whose head
-//! comes in one piece is parsed where it lies ([`head`]) and nothing is allocated for it; one that comes in
-//! pieces, or is refused, goes through [`scan`].
+//! comes in one piece is parsed where it lies (`head`) and nothing is allocated for it; one that comes in
+//! pieces, or is refused, goes through `scan`.
 
 mod answer;
 mod body;
@@ -86,8 +86,14 @@ enum Next {
     GoOn,
     /// It needs more input.
     Starve,
-    /// A job may block.
-    Work(Work),
+}
+
+/// What a piece of input acts upon, beside the conversation itself.
+struct Effects<'a> {
+    out: &'a mut Outbox,
+    now: &'a Now,
+    /// A job that may block.
+    work: Option<Work>,
 }
 
 impl Http {
@@ -97,10 +103,7 @@ impl Http {
     }
 
     /// Takes empty lines and then at most one head from the front of `input`.
-    fn head(&mut self, scan: Scan, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Next) {
-        if !scan.is_new() {
-            return self.head_in_pieces(scan, input, out, now);
-        }
+    fn head(&mut self, input: &[u8], to: &mut Effects<'_>) -> (usize, Next) {
         let skipped = head::empty_lines(input);
         let input = &input[skipped..];
         if input.is_empty() || input == b"\r" {
@@ -108,22 +111,23 @@ impl Http {
         }
         let mut lines = head::lines();
         let (length, next) = match head::parse(input, &mut lines, &self.settings.limits) {
-            Some((length, head)) => (length, self.begin(&head, out, now)),
-            None => self.head_in_pieces(scan, input, out, now),
+            Some((length, head)) => (length, self.begin(&head, to)),
+            None => self.head_in_pieces(Scan::default(), input, to),
         };
         (skipped + length, next)
     }
 
     /// A head that is not yet complete, or that was refused where it lay: too long, or wrong.
     #[cold]
-    fn head_in_pieces(&mut self, mut scan: Scan, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Next) {
-        let Whole { length, digit, minor } = match scan.advance(input, &self.settings.limits) {
+    fn head_in_pieces(&mut self, mut scan: Scan, input: &[u8], to: &mut Effects<'_>) -> (usize, Next) {
+        let verdict = scan.advance(input, &self.settings.limits);
+        let Whole { length, digit, minor } = match verdict {
             Ok(Some(whole)) => whole,
             Ok(None) => {
                 self.state = State::Head(scan);
                 return (0, Next::Starve);
             }
-            Err(reject) => return (0, self.reject(reject, scan.head_only, out, now)),
+            Err(reject) => return (0, self.reject(reject, scan.head_only, to)),
         };
         // HTTP/1.2 is answered as 1.1 (RFC 9110 §2.5), but httparse does not know it.
         let mut patched = Vec::new();
@@ -133,67 +137,70 @@ impl Http {
             patched[digit] = b'1';
             head = &patched;
         }
+        self.state = State::Head(Scan::default());
         let mut lines = head::lines();
         let next = match head::parse(head, &mut lines, &self.settings.limits) {
-            Some((_, head)) => self.begin(&head, out, now),
-            None => self.reject(Reject::bad("malformed head"), scan.head_only, out, now),
+            Some((_, head)) => self.begin(&head, to),
+            None => self.reject(Reject::bad("malformed head"), scan.head_only, to),
         };
         (length, next)
     }
 
     /// Begins to answer a request whose head is complete.
-    fn begin(&mut self, head: &httparse::Request<'_, '_>, out: &mut Outbox, now: &Now) -> Next {
+    fn begin(&mut self, head: &httparse::Request<'_, '_>, to: &mut Effects<'_>) -> Next {
         self.served = self.served.saturating_add(1);
         let last = self.settings.limits.max_requests.is_some_and(|most| self.served >= most);
         match Request::read(head, &self.settings, last) {
             Ok(Request { manner, route, framing: Framing::Empty, .. }) => {
-                self.respond(manner, route, &[], out, now)
+                self.respond(manner, route, &[], to);
+                Next::GoOn
             }
             Ok(request) => {
                 if request.awaits_continue {
-                    reply::proceed(out, now);
+                    reply::proceed(to.out, to.now);
                 }
                 self.state = State::Body(Box::new(Upload::new(request, &self.settings.limits)));
                 Next::GoOn
             }
-            Err(reject) => self.reject(reject, head.method == Some("HEAD"), out, now),
+            Err(reject) => self.reject(reject, head.method == Some("HEAD"), to),
         }
     }
 
     /// Takes the front of `input` as body, and answers when it is complete.
-    fn body(&mut self, mut upload: Box<Upload>, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Next) {
+    fn body(&mut self, input: &[u8], to: &mut Effects<'_>) -> (usize, Next) {
+        let State::Body(upload) = &mut self.state else { unreachable!("called in a body alone") };
         match upload.take(input) {
+            Ok((used, false)) => (used, Next::Starve),
             Ok((used, true)) => {
+                let done = std::mem::replace(&mut self.state, State::Head(Scan::default()));
+                let State::Body(upload) = done else { unreachable!("it was a body above") };
                 let Upload { manner, route, kept, .. } = *upload;
-                (used, self.respond(manner, route, &kept, out, now))
+                self.respond(manner, route, &kept, to);
+                (used, Next::GoOn)
             }
-            Ok((used, false)) => {
-                self.state = State::Body(upload);
-                (used, Next::Starve)
+            Err(reject) => {
+                let head_only = upload.manner.head_only;
+                (0, self.reject(reject, head_only, to))
             }
-            Err(reject) => (0, self.reject(reject, upload.manner.head_only, out, now)),
         }
     }
 
     /// Answers a request that is complete, or hands out the work that must come first.
-    fn respond(&mut self, manner: Manner, route: Route, body: &[u8], out: &mut Outbox, now: &Now) -> Next {
-        let manner = manner.when(now);
-        let work = answer::at_once(route, manner, body, &self.settings, out, now);
-        self.state = match (manner.keep, &work) {
-            // The ticket travels with its work, so the conversation could go on meanwhile. (Stage 06
-            // without its ONESHOT does so, to show the race.)
-            (true, _) => State::Head(Scan::default()),
-            (false, Some(_)) => State::Last,
-            (false, None) => State::Closed,
-        };
-        work.map_or(Next::GoOn, Next::Work)
+    fn respond(&mut self, manner: Manner, route: Route, body: &[u8], to: &mut Effects<'_>) {
+        let manner = manner.when(to.now);
+        to.work = answer::at_once(route, manner, body, &self.settings, to.out, to.now);
+        if !manner.keep {
+            self.state = if to.work.is_some() { State::Last } else { State::Closed };
+        }
+        // Else the next head is expected, even before the work is done: the ticket has all that the reply
+        // needs. (Stage 06 without its ONESHOT reads on, to show the race.)
     }
 
     /// Appends a last reply and ends the conversation.
     #[cold]
-    fn reject(&mut self, reject: Reject, head_only: bool, out: &mut Outbox, now: &Now) -> Next {
+    fn reject(&mut self, reject: Reject, head_only: bool, to: &mut Effects<'_>) -> Next {
         let manner = Manner { head_only, old: false, keep: false };
-        reply::plain(out, now, reject.status, manner, None, reject.why);
+        reply::plain(to.out, to.now, reject.status, manner, None, reject.why);
         self.break_off();
         Next::GoOn
     }
@@ -207,27 +214,27 @@ impl Http {
 
 impl Protocol for Http {
     fn receive(&mut self, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Step) {
+        let mut to = Effects { out, now, work: None };
         let mut used = 0;
         loop {
             let rest = &input[used..];
-            if matches!(self.state, State::Closed | State::Last) {
-                self.linger |= !rest.is_empty();
-                let closed = matches!(self.state, State::Closed);
-                return (input.len(), if closed { Step::Close } else { Step::Read });
-            }
-            if out.is_full() {
-                return (used, Step::Write);
-            }
-            let (taken, next) = match std::mem::replace(&mut self.state, State::Head(Scan::default())) {
-                State::Head(scan) => self.head(scan, rest, out, now),
-                State::Body(upload) => self.body(upload, rest, out, now),
-                State::Last | State::Closed => unreachable!("both have returned above"),
+            let (taken, next) = match &self.state {
+                State::Closed | State::Last => {
+                    self.linger |= !rest.is_empty();
+                    let closed = matches!(self.state, State::Closed);
+                    return (input.len(), if closed { Step::Close } else { Step::Read });
+                }
+                _ if to.out.is_full() => return (used, Step::Write),
+                State::Head(scan) if scan.is_new() => self.head(rest, &mut to),
+                State::Head(scan) => self.head_in_pieces(*scan, rest, &mut to),
+                State::Body(_) => self.body(rest, &mut to),
             };
             used += taken;
-            match next {
-                Next::GoOn => {}
-                Next::Starve => return (used, Step::Read),
-                Next::Work(work) => return (used, Step::Work(work)),
+            if let Next::Starve = next {
+                return (used, Step::Read);
+            }
+            if let Some(work) = to.work {
+                return (used, Step::Work(work));
             }
         }
     }
@@ -264,7 +271,8 @@ impl Protocol for Http {
             State::Head(_) | State::Body(_) | State::Last => return self.break_off(),
         };
         let why = "the request did not come in time";
-        self.reject(Reject { status: Status::RequestTimeout, why }, head_only, out, now);
+        let reject = Reject { status: Status::RequestTimeout, why };
+        self.reject(reject, head_only, &mut Effects { out, now, work: None });
     }
 
     fn phase(&self) -> Phase {
