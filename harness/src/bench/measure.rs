@@ -4,7 +4,7 @@ use super::servers::Servers;
 use super::{Plan, Point, now};
 use crate::generators::{Installed, Load, Measurement};
 use crate::host::Host;
-use crate::process::{Usage, memory_of_tree};
+use crate::process::{Usage, machine_cpu_seconds, memory_of_tree};
 use crate::records::{Figures, Limiter, Record};
 use anyhow::{Context, Result, ensure};
 use std::thread::sleep;
@@ -65,6 +65,7 @@ impl Bench<'_> {
 
         let pid = server.pid() as u32;
         let before = Usage::of_tree(pid);
+        let machine_before = machine_cpu_seconds();
         let mut memory = Peak::new(pid);
         let measured = installed.run(&load, &mut || {
             memory.look();
@@ -72,18 +73,19 @@ impl Bench<'_> {
         });
         ensure!(server.is_alive(), "the server died");
         let measured = measured?;
+        let machine = machine_cpu_seconds().zip(machine_before).map(|(after, before)| after - before);
         let used = settled(pid, before.processes).since(&before);
         let all_served = subject.clients_served(point.keep_alive, point.concurrency) == point.concurrency;
-        Ok((self.figures(&measured, &used, memory.bytes, all_served), reply.body_bytes))
+        let ours = used.cpu.as_secs_f64() + measured.generator_cpu_seconds;
+        let figures = Figures {
+            other_cpu_seconds: machine.map(|all| (all - ours).max(0.0)),
+            peak_memory_bytes: memory.bytes,
+            ..self.figures(&measured, &used, all_served)
+        };
+        Ok((figures, reply.body_bytes))
     }
 
-    fn figures(
-        &self,
-        measured: &Measurement,
-        used: &Usage,
-        memory: Option<u64>,
-        all_served: bool,
-    ) -> Figures {
+    fn figures(&self, measured: &Measurement, used: &Usage, all_served: bool) -> Figures {
         let server_seconds = used.cpu.as_secs_f64();
         // Of the time that was measured: webbench's clients sleep for a second before it.
         let share =
@@ -99,8 +101,9 @@ impl Bench<'_> {
                 .then(|| server_seconds * 1e6 / measured.requests as f64),
             server_cpu_seconds: server_seconds,
             generator_cpu_seconds: measured.generator_cpu_seconds,
+            other_cpu_seconds: None,
             context_switches: used.known_context_switches(),
-            peak_memory_bytes: memory,
+            peak_memory_bytes: None,
             limiter: Limiter::of(
                 share(server_seconds, self.server_cpus.len()),
                 share(measured.generator_cpu_seconds, generator_cpus),

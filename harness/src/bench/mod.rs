@@ -1,11 +1,11 @@
 //! `harness bench`: measure the stages with other people's load generators.
 //!
-//! * [`plan`]: what, in which order, for how long;
-//! * [`subject`]: the servers, the floor among them;
-//! * [`servers`]: those that run during a round;
-//! * [`smoke`]: a server that answers wrong is not measured;
-//! * [`measure`]: one point, from before to after;
-//! * [`progress`] and [`table`]: what the user sees.
+//! * `plan`: what, in which order, for how long;
+//! * `subject`: the servers, the floor among them;
+//! * `servers`: those that run during a round;
+//! * `smoke`: a server that answers wrong is not measured;
+//! * `measure`: one point, from before to after;
+//! * `progress` and `table`: what the user sees.
 
 mod measure;
 mod plan;
@@ -196,6 +196,14 @@ fn measure_all(bench: &Bench, mut writer: Writer) -> Result<End> {
 fn finish(records: &[Record], data: &std::path::Path, out: &std::path::Path) -> Result<()> {
     let charts = charts::draw(records, &charts::names_of(&[data.to_owned()]), out)?;
     println!("{}", table::table(records));
+    let disturbed =
+        records.iter().filter_map(|record| record.figures.as_ref()).filter(|f| f.is_disturbed()).count();
+    if disturbed > 0 {
+        println!(
+            "during {disturbed} points other programs used more than a tenth of a CPU: \
+             the speeds are too low, the CPU time per request holds"
+        );
+    }
     println!("data    {}", data.display());
     for chart in charts {
         println!("chart   {}", chart.display());

@@ -71,7 +71,7 @@ impl Plan {
     /// Seconds that a point will take.
     pub(super) fn seconds_of(&self, point: &Point) -> f64 {
         /// Reading `/proc` before and after, and waiting for the last connection's end.
-        const AROUND: f64 = 0.04;
+        const AROUND: f64 = 0.02;
         f64::from(self.seconds) + point.tool.overhead_seconds() + AROUND
     }
 

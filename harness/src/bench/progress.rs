@@ -18,7 +18,7 @@ pub(super) struct Progress<'a> {
 impl<'a> Progress<'a> {
     pub(super) fn new(plan: &'a Plan) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {eta} left  {msg}");
+            let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}");
             let bar = ProgressBar::new((plan.seconds() * 1000.0) as u64);
             bar.set_style(style.expect("the template is a constant"));
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -29,7 +29,9 @@ impl<'a> Progress<'a> {
 
     pub(super) fn begin(&self, point: &Point) {
         if let Some(bar) = &self.bar {
-            bar.set_message(self.describe(point));
+            // The plan knows better than the speed so far: at first there is none.
+            let left = self.plan.seconds() - bar.position() as f64 / 1000.0;
+            bar.set_message(format!("{} left  {}", minutes(left.max(0.0)), self.describe(point)));
         }
     }
 

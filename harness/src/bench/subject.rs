@@ -36,12 +36,7 @@ impl Subject {
 
     pub(super) fn floor() -> Result<Self> {
         let server = Program::Floor(binary_directory()?.join("floor"));
-        Ok(Self {
-            name: FLOOR.into(),
-            title: "no parsing: the kernel's cost".into(),
-            serves_at_once: None,
-            server,
-        })
+        Ok(Self { name: FLOOR.into(), title: "the kernel's own cost".into(), serves_at_once: None, server })
     }
 
     /// How to start it for a kind of load.

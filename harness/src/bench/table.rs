@@ -27,7 +27,7 @@ pub(super) fn table(records: &[Record]) -> String {
     });
     table.set_header(["stage".to_owned()].into_iter().chain(header));
     for (name, title) in names {
-        let mut row = vec![format!("{name} {title}")];
+        let mut row = vec![format!("{name}  {title}")];
         for &(tool, close) in &columns {
             let found = at_most.iter().find(|cell| {
                 cell.shape.stage == name && cell.shape.tool == tool && cell.shape.keep_alive != close
@@ -55,7 +55,18 @@ fn text(cell: &Cell) -> String {
         let _ = write!(text, ", {} errors", cell.errors);
     }
     if let Some(cost) = cell.cpu_us_per_request {
-        let _ = write!(text, "\n{cost:.1}");
+        let _ = write!(text, "\n{}", significant(cost));
     }
     text
+}
+
+/// Three digits that mean something: 0.757, 6.42, 17.2, 349.
+fn significant(value: f64) -> String {
+    let digits = match value {
+        v if v < 1.0 => 3,
+        v if v < 10.0 => 2,
+        v if v < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$}")
 }

@@ -54,7 +54,7 @@ impl Connection {
         };
         format!(
             "HTTP/1.1 200 OK\r\nServer: c10k-lab\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
-             Content-Type: text/plain\r\nContent-Length: 13\r\n{connection}\r\nHello, World!"
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n{connection}\r\nHello, World!"
         )
     }
 }

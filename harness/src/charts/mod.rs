@@ -1,7 +1,20 @@
 //! `harness chart`: SVG charts from recorded data.
+//!
+//! * `speed`: requests per second against clients, a chart per tool;
+//! * `overview`: all servers under one load, as bars;
+//! * `caption`: where the figures are from; `style` and `text`: what things look like.
 
-use crate::records::{Record, newest, read};
-use anyhow::Result;
+mod caption;
+mod overview;
+mod speed;
+mod style;
+mod text;
+
+use crate::records::{Cell, Record, cells, newest, read};
+use anyhow::{Context, Result, ensure};
+use caption::Caption;
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,7 +49,58 @@ pub fn names_of(files: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-/// Draws every chart that the records allow.
-pub fn draw(_records: &[Record], _data: &str, _out: &Path) -> Result<Vec<PathBuf>> {
-    Ok(Vec::new())
+/// The name of the reference.
+const FLOOR: &str = "floor";
+
+/// A server as a chart names it.
+fn label(name: &str, title: &str) -> String {
+    if name == FLOOR { format!("{name}: {title}") } else { format!("{name} {title}") }
+}
+
+/// Draws every chart that the records allow, and gives the files. Other charts are left as they are.
+pub fn draw(records: &[Record], data: &str, out: &Path) -> Result<Vec<PathBuf>> {
+    // Pipelined requests are another unit; they are charted only if there is nothing else.
+    let depth = records.iter().filter(|record| record.figures.is_some()).map(|record| record.pipeline).min();
+    let depth = depth.context("no figures in the data: every point was skipped")?;
+    let records: Vec<Record> = records.iter().filter(|record| record.pipeline == depth).cloned().collect();
+    let cells = cells(&records);
+    let mut charts = Vec::new();
+    let tools: BTreeSet<&str> = cells.iter().map(|cell| cell.shape.tool.as_str()).collect();
+    for tool in tools {
+        let its_cells: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.tool == tool).collect();
+        let drawn = |keep_alive| its_cells.iter().any(|cell| cell.shape.keep_alive == keep_alive);
+        let its_records: Vec<&Record> =
+            records.iter().filter(|record| record.tool == tool && drawn(record.keep_alive)).collect();
+        let title = format!("Requests per second against clients, measured with {tool}");
+        let svg = speed::svg(&its_cells, &Caption::new(title, &its_records, data))?;
+        charts.push((speed::file_name(tool)?, svg));
+    }
+    charts.extend(overview(&cells, &records, data)?);
+    fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
+    let mut files = Vec::new();
+    for (name, svg) in charts {
+        let file = out.join(name);
+        fs::write(&file, svg).with_context(|| format!("cannot write {}", file.display()))?;
+        files.push(file);
+    }
+    ensure!(!files.is_empty(), "no chart can be drawn from this data");
+    Ok(files)
+}
+
+/// wrk with keep-alive and 64 clients, or the number nearest to it.
+fn overview(cells: &[Cell], records: &[Record], data: &str) -> Result<Option<(String, String)>> {
+    const CLIENTS: usize = 64;
+    let kept: Vec<&Cell> =
+        cells.iter().filter(|cell| cell.shape.tool == "wrk" && cell.shape.keep_alive).collect();
+    let clients =
+        kept.iter().map(|cell| cell.shape.concurrency).min_by_key(|clients| clients.abs_diff(CLIENTS));
+    let Some(clients) = clients else { return Ok(None) };
+    let cells: Vec<&Cell> = kept.into_iter().filter(|cell| cell.shape.concurrency == clients).collect();
+    let its_records: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.tool == "wrk" && record.keep_alive && record.concurrency == clients)
+        .collect();
+    let title = format!("Every stage with {clients} clients that keep their connections (wrk)");
+    let svg = overview::svg(&cells, &Caption::new(title, &its_records, data))?;
+    Ok(Some(("overview.svg".into(), svg)))
 }

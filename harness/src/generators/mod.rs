@@ -122,9 +122,9 @@ impl Tool {
     /// Seconds that a run takes beside its measuring: starting, and webbench's clients sleeping first.
     pub fn overhead_seconds(self) -> f64 {
         match self {
-            Tool::Ab => 0.05,
-            Tool::Wrk => 0.1,
-            Tool::Webbench => 1.1,
+            Tool::Ab => 0.02,
+            Tool::Wrk => 0.08,
+            Tool::Webbench => 1.05,
         }
     }
 

@@ -59,7 +59,7 @@ impl Output {
     /// The last line of its complaints, for an error message.
     pub(super) fn last_words(&self) -> String {
         let lines = self.stderr.lines().chain(self.stdout.lines());
-        match lines.map(str::trim).filter(|line| !line.is_empty()).last() {
+        match lines.map(str::trim).rfind(|line| !line.is_empty()) {
             Some(line) => format!("{}: {line}", self.status),
             None => format!("{}, without a word", self.status),
         }

@@ -120,7 +120,9 @@ impl Client {
     fn over(stream: TcpStream) -> Result<Self, Failure> {
         // A request cut in two must leave as two segments.
         stream.set_nodelay(true).map_err(|error| Failure::Wrong(format!("TCP_NODELAY: {error}")))?;
-        stream.set_write_timeout(Some(LIMIT)).map_err(|error| Failure::Wrong(format!("SO_SNDTIMEO: {error}")))?;
+        stream
+            .set_write_timeout(Some(LIMIT))
+            .map_err(|error| Failure::Wrong(format!("SO_SNDTIMEO: {error}")))?;
         Ok(Self { stream, unread: Vec::new() })
     }
 
@@ -218,7 +220,12 @@ impl Client {
     }
 
     /// Reads and keeps at most 64 KiB; says how many bytes came, 0 at the end.
-    pub(crate) fn receive(&mut self, deadline: Instant, limit: Duration, what: &str) -> Result<usize, Failure> {
+    pub(crate) fn receive(
+        &mut self,
+        deadline: Instant,
+        limit: Duration,
+        what: &str,
+    ) -> Result<usize, Failure> {
         let mut buffer = [0; 64 * 1024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -249,14 +256,16 @@ impl Client {
     fn receive_more(&mut self, deadline: Instant, limit: Duration, what: &str) -> Result<(), Failure> {
         match self.receive(deadline, limit, what)? {
             0 if self.unread.is_empty() => Err(Failure::Wrong(format!("closed instead of {what}"))),
-            0 => Err(Failure::Wrong(format!("closed in the middle: {} bytes came of {what}", self.unread.len()))),
+            0 => Err(Failure::Wrong(format!(
+                "closed in the middle: {} bytes came of {what}",
+                self.unread.len()
+            ))),
             _ => Ok(()),
         }
     }
 }
 
 /// Status, length of the head, length of the body; `None` while the head is not whole.
-#[expect(clippy::type_complexity, reason = "a triple that is taken apart at its only call")]
 fn parse_head(bytes: &[u8]) -> Result<Option<(u16, usize, Option<usize>)>, Failure> {
     let malformed = |what: &str| Failure::Wrong(format!("not an HTTP/1 reply: {what}"));
     if !b"HTTP/1.".starts_with(&bytes[..bytes.len().min(7)]) {
@@ -307,7 +316,9 @@ mod tests {
     #[test]
     fn replies_are_cut_by_their_length() {
         let (mut client, mut server) = pair();
-        server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabHTTP/1.1 404 No\r\ncontent-len").unwrap();
+        server
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabHTTP/1.1 404 No\r\ncontent-len")
+            .unwrap();
         assert_eq!(client.reply().unwrap(), Reply { status: 200, body: b"ab".to_vec() });
         assert!(matches!(client.reply_within(Duration::from_millis(20)), Err(Failure::Timeout(_))));
         server.write_all(b"gth: 1\r\n\r\nc").unwrap();

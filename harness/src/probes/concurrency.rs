@@ -71,7 +71,10 @@ pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
             holders.clear();
             Ok(())
         });
-        verdict.map_err(|fault| Fault { detail: format!("{} idle: {}", holders.len(), fault.detail), ..fault })?;
+        verdict.map_err(|fault| Fault {
+            detail: format!("{} idle: {}", holders.len(), fault.detail),
+            ..fault
+        })?;
         holders.push(client);
     }
     Ok(String::new())
@@ -108,7 +111,9 @@ pub(super) fn fast_beside_slow(subject: &mut Subject<'_>) -> Verdict {
     // The longer one is for a machine too busy to answer 32 requests in a second: a server that makes
     // them wait for the sleep makes them wait for any sleep.
     match beside_a_sleep(subject, Duration::from_secs(1)) {
-        Err(fault) if fault.outcome == super::Outcome::Starved => beside_a_sleep(subject, Duration::from_secs(3)),
+        Err(fault) if fault.outcome == super::Outcome::Starved => {
+            beside_a_sleep(subject, Duration::from_secs(3))
+        }
         verdict => verdict,
     }
 }
@@ -120,11 +125,11 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     let asked = Instant::now();
     slow.send(&get_and_close(&format!("/sleep/{}", sleep.as_millis())))?;
     thread::sleep(SETTLE);
-    let mut fast = Vec::new();
-    for i in 0..FAST {
-        let mut client = subject.connect()?;
+    // All connect before the first asks: each has a descriptor of its own, so a server that divides its
+    // connections by descriptor divides these evenly.
+    let mut fast = (0..FAST).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    for (i, client) in fast.iter_mut().enumerate() {
         client.send(&get_and_close(&format!("/bytes/{}", 100 + i)))?;
-        fast.push(client);
     }
     let mut late = 0;
     for (i, client) in fast.iter_mut().enumerate() {

@@ -40,7 +40,12 @@ fn cases() -> Vec<Case> {
     let hello = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03".iter().copied();
     let client_hello: Vec<u8> = hello.chain((0..190).map(|i| 128 + i % 64)).collect();
     vec![
-        case("empty lines before the request (2.2)", "\r\n\r\nGET / HTTP/1.1\r\nHost: probe\r\n\r\n", &[200], Open),
+        case(
+            "empty lines before the request (2.2)",
+            "\r\n\r\nGET / HTTP/1.1\r\nHost: probe\r\n\r\n",
+            &[200],
+            Open,
+        ),
         case("bare LF as line end (2.2)", "GET / HTTP/1.1\nHost: probe\n\n", &[200], Open),
         case("a bare CR in a value (2.2)", with("GET /", "X: a\rb\r\n"), &[400], Closed),
         case("NUL in a value (9110 5.5)", with("GET /", "X: a\0b\r\n"), &[400], Closed),
@@ -62,11 +67,26 @@ fn cases() -> Vec<Case> {
         ),
         case("chunked is not the last coding (6.3)", post("Transfer-Encoding: gzip\r\n"), &[400], Closed),
         case("chunked twice (6.1)", post("Transfer-Encoding: chunked, chunked\r\n"), &[400], Closed),
-        case("an unknown coding before chunked (6.1)", post("Transfer-Encoding: rot13, chunked\r\n"), &[501], Closed),
+        case(
+            "an unknown coding before chunked (6.1)",
+            post("Transfer-Encoding: rot13, chunked\r\n"),
+            &[501],
+            Closed,
+        ),
         case("Content-Length: +5 (6.3)", post("Content-Length: +5\r\n"), &[400], Closed),
         case("Content-Length: 5,5 (6.3)", post("Content-Length: 5,5\r\n"), &[400], Closed),
-        case("Content-Length twice (6.3)", post("Content-Length: 5\r\nContent-Length: 5\r\n"), &[400], Closed),
-        case("a bad chunk size (7.1)", post("Transfer-Encoding: chunked\r\n") + "5x\r\nhello\r\n", &[400], Closed),
+        case(
+            "Content-Length twice (6.3)",
+            post("Content-Length: 5\r\nContent-Length: 5\r\n"),
+            &[400],
+            Closed,
+        ),
+        case(
+            "a bad chunk size (7.1)",
+            post("Transfer-Encoding: chunked\r\n") + "5x\r\nhello\r\n",
+            &[400],
+            Closed,
+        ),
         case(
             "a chunk size that overflows (7.1)",
             post("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\n",

@@ -45,8 +45,10 @@ pub fn run_all(probes: &[&'static Probe], target: &Target, done: &(dyn Fn(&Findi
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             // Relaxed: each index is taken once whatever the order, and it publishes nothing.
-            scope.spawn(|| while let Some(&index) = together.get(next.fetch_add(1, Ordering::Relaxed)) {
-                run(index);
+            scope.spawn(|| {
+                while let Some(&index) = together.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    run(index);
+                }
             });
         }
     });

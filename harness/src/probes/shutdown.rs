@@ -92,7 +92,8 @@ pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
         let addr = listener.local_addr()?;
         Ok((listener, addr))
     });
-    let (_listener, addr) = occupied.map_err(|error| Fault::not_applicable(format!("no free port: {error}")))?;
+    let (_listener, addr) =
+        occupied.map_err(|error| Fault::not_applicable(format!("no free port: {error}")))?;
     refuses(&[], Some(addr), 1, &addr.port().to_string())?;
     Ok(String::new())
 }

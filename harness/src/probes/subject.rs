@@ -40,6 +40,11 @@ impl Target {
         Target::Stage(stage.launch(options))
     }
 
+    /// Starts it and ends it again, for an error that is no probe's.
+    pub fn try_start(&self) -> Result<()> {
+        self.launch(&[], None).map_or(Ok(()), |launch| launch.start().map(drop))
+    }
+
     /// Why a probe with this setup cannot be run, where it cannot.
     pub(crate) fn hindrance(&self, setup: &Setup) -> Option<&'static str> {
         let needs_options = !setup.options.is_empty() || setup.by_hand;
@@ -96,10 +101,15 @@ fn free_address() -> SocketAddr {
     }
 }
 
+/// After this time a probe makes no further connection: a server that lets each one wait a little would
+/// otherwise keep a probe of thousands for hours.
+const PROBE_LIMIT: Duration = Duration::from_secs(30);
+
 /// A server that runs, for one probe.
 pub(crate) struct Subject<'a> {
     pub(crate) addr: SocketAddr,
     pub(crate) target: &'a Target,
+    begun: Instant,
     server: Option<Server>,
     may_end: bool,
 }
@@ -111,7 +121,8 @@ impl<'a> Subject<'a> {
             return Err(Fault::not_applicable(reason));
         }
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut subject = Subject { addr: nowhere, target, server: None, may_end: false };
+        let mut subject =
+            Subject { addr: nowhere, target, begun: Instant::now(), server: None, may_end: false };
         match target {
             Target::Address(addr) => subject.addr = *addr,
             _ if setup.by_hand => {}
@@ -128,6 +139,9 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Fault> {
+        if self.begun.elapsed() > PROBE_LIMIT {
+            return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
+        }
         Ok(Client::connect(self.addr)?)
     }
 
@@ -189,7 +203,8 @@ impl<'a> Subject<'a> {
         if let Some(line) = stderr.lines().find(|line| line.contains("panicked at")) {
             return Some(line.to_owned());
         }
-        let status = server.wait(Duration::ZERO).filter(|_| !self.may_end)?;
+        // A moment for one that dies of what the probe did last.
+        let status = server.wait(Duration::from_millis(10)).filter(|_| !self.may_end)?;
         Some(format!("the server ended by itself ({status}) {}", stderr.lines().last().unwrap_or_default()))
     }
 }

@@ -13,7 +13,11 @@ const EARLIEST: Duration = Duration::from_millis(900);
 fn must_be_timely(since: Instant, what: &str) -> Verdict {
     let after = since.elapsed();
     let remark = format!("{what} after {:.1} s", after.as_secs_f64());
-    if after < EARLIEST { Err(Fault::wrong(format!("{remark}, before the 1 s was over"))) } else { Ok(remark) }
+    if after < EARLIEST {
+        Err(Fault::wrong(format!("{remark}, before the 1 s was over")))
+    } else {
+        Ok(remark)
+    }
 }
 
 pub(super) fn idle_timeout(subject: &mut Subject<'_>) -> Verdict {

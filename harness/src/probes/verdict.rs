@@ -108,32 +108,38 @@ pub struct Fault {
 /// What a probe returns: a remark with a pass (often empty), or a fault.
 pub type Verdict = Result<String, Fault>;
 
-macro_rules! fault_of {
-    ($($(#[$doc:meta])* $name:ident => $outcome:expr;)*) => {
-        impl Fault {
-            $($(#[$doc])*
-            pub(crate) fn $name(detail: impl Into<String>) -> Self {
-                Self { outcome: $outcome, detail: detail.into() }
-            })*
-        }
-    };
-}
+impl Fault {
+    fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { outcome, detail: detail.into() }
+    }
 
-fault_of! {
-    /// No reply while a cause lasted.
-    starved => Outcome::Starved;
-    /// A wrong answer.
-    wrong => Outcome::Wrong;
-    /// A process or thread died.
-    crash => Outcome::Broken(Breakage::Crash);
-    /// Nothing came.
-    hang => Outcome::Broken(Breakage::Hang);
-    /// Something was left behind.
-    leak => Outcome::Broken(Breakage::Leak);
-    /// CPU time without work.
-    spin => Outcome::Broken(Breakage::Spin);
-    /// Could not be run here.
-    not_applicable => Outcome::NotApplicable;
+    pub(crate) fn starved(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Starved, detail)
+    }
+
+    pub(crate) fn wrong(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Wrong, detail)
+    }
+
+    pub(crate) fn crash(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Broken(Breakage::Crash), detail)
+    }
+
+    pub(crate) fn hang(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Broken(Breakage::Hang), detail)
+    }
+
+    pub(crate) fn leak(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Broken(Breakage::Leak), detail)
+    }
+
+    pub(crate) fn spin(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Broken(Breakage::Spin), detail)
+    }
+
+    pub(crate) fn not_applicable(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::NotApplicable, detail)
+    }
 }
 
 /// One probe's end, with what it took.

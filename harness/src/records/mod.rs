@@ -76,6 +76,9 @@ pub struct Figures {
     pub server_cpu_seconds: f64,
     /// The generator's CPU time.
     pub generator_cpu_seconds: f64,
+    /// CPU time that everything else on the machine used during the run, a hypervisor's share included.
+    #[serde(default)]
+    pub other_cpu_seconds: Option<f64>,
     /// Context switches of the server; `null` where ended threads or processes took the count with them.
     pub context_switches: Option<u64>,
     /// The largest Pss of the server's process tree that was seen, about four looks a second.
@@ -96,6 +99,13 @@ pub enum Limiter {
     Clients,
     /// Nobody was busy all the time; with few clients it is the way there and back.
     Neither,
+}
+
+impl Figures {
+    /// Whether something else used more than a tenth of a CPU: the speed is then lower than it could be.
+    pub fn is_disturbed(&self) -> bool {
+        self.other_cpu_seconds.is_some_and(|other| other > 0.10 * self.seconds)
+    }
 }
 
 impl Limiter {
@@ -154,6 +164,7 @@ pub(crate) mod tests {
                 cpu_us_per_request: Some(1e6 / speed),
                 server_cpu_seconds: 1.0,
                 generator_cpu_seconds: 0.5,
+                other_cpu_seconds: Some(0.01),
                 context_switches: None,
                 peak_memory_bytes: Some(1 << 20),
                 limiter: Limiter::Server,

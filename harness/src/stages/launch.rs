@@ -84,10 +84,7 @@ impl Launch {
     /// outlives it.
     pub fn command(&self) -> Result<Command> {
         if !self.program.is_file() {
-            bail!(
-                "{} is not built: run `cargo build --release --workspace --bins`",
-                self.program.display()
-            );
+            bail!("{} is not built: run `cargo build --release --workspace --bins`", self.program.display());
         }
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().cloned()).stdin(Stdio::null()).process_group(0);
@@ -120,14 +117,14 @@ impl Launch {
             Stderr::Kept => Stdio::piped(),
             Stderr::Inherited => Stdio::inherit(),
         });
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let mut child =
+            command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
         let lines = Lines::default();
         if let Some(stderr) = child.stderr.take() {
             lines.keep(stderr);
         }
         let first_line = child.stdout.take().map(first_line);
-        let mut server =
-            Server { addr: ([127, 0, 0, 1], 0).into(), child, lines, status: None };
+        let mut server = Server { addr: ([127, 0, 0, 1], 0).into(), child, lines, status: None };
         server.addr = match (self.ready, first_line) {
             (Ready::Line, Some(line)) => server.await_line(&line)?,
             (Ready::Port(addr), _) => server.await_port(addr)?,
@@ -236,8 +233,9 @@ impl Server {
     /// Stops the server with SIGTERM and waits; one that does not stop is an error (and is killed).
     pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGTERM);
-        self.wait(STOP_LIMIT)
-            .ok_or_else(|| anyhow!("the server did not stop within {STOP_LIMIT:?} of SIGTERM{}", self.stderr_note()))
+        self.wait(STOP_LIMIT).ok_or_else(|| {
+            anyhow!("the server did not stop within {STOP_LIMIT:?} of SIGTERM{}", self.stderr_note())
+        })
     }
 
     /// The last lines of its stderr, where they were kept.
@@ -254,15 +252,15 @@ impl Server {
 
     fn await_line(&mut self, first_line: &Receiver<String>) -> Result<SocketAddr> {
         match first_line.recv_timeout(START_LIMIT) {
-            Ok(line) => line
-                .trim()
-                .strip_prefix("listening on ")
-                .and_then(|addr| addr.parse().ok())
-                .with_context(|| format!("the first line must be `listening on ADDRESS`, not {:?}", line.trim())),
+            Ok(line) => {
+                line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok()).with_context(
+                    || format!("the first line must be `listening on ADDRESS`, not {:?}", line.trim()),
+                )
+            }
             Err(RecvTimeoutError::Timeout) => {
                 bail!("no line `listening on …` within {START_LIMIT:?}{}", self.stderr_note())
             }
-            Err(RecvTimeoutError::Disconnected) => bail!("{}", self.describe_early_end()),
+            Err(RecvTimeoutError::Disconnected) => Err(self.early_end()),
         }
     }
 
@@ -270,7 +268,7 @@ impl Server {
         let start = Instant::now();
         while start.elapsed() < START_LIMIT {
             if !self.is_alive() {
-                bail!("{}", self.describe_early_end());
+                return Err(self.early_end());
             }
             if TcpStream::connect_timeout(&addr, START_LIMIT).is_ok() {
                 return Ok(addr);
@@ -280,14 +278,29 @@ impl Server {
         bail!("nothing listens on {addr} within {START_LIMIT:?}{}", self.stderr_note())
     }
 
-    fn describe_early_end(&mut self) -> String {
+    fn early_end(&mut self) -> anyhow::Error {
         // stdout is closed just before the status can be read, and stderr may still be on its way.
         let ended = self.wait(Duration::from_secs(1));
         thread::sleep(POLL * 4);
-        let status = ended.map_or_else(|| "it closed stdout".to_owned(), |status| status.to_string());
-        format!("the server ended before it listened ({status}){}", self.stderr_note())
+        match ended {
+            Some(status) => anyhow!(EndedEarly(status))
+                .context(format!("the server ended before it listened ({status}){}", self.stderr_note())),
+            None => anyhow!("the server closed stdout before it said where it listens{}", self.stderr_note()),
+        }
     }
 }
+
+/// The root of the error when a server ends before it is ready: its exit status.
+#[derive(Debug)]
+pub struct EndedEarly(pub ExitStatus);
+
+impl std::fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for EndedEarly {}
 
 impl Drop for Server {
     fn drop(&mut self) {

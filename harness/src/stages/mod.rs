@@ -6,7 +6,7 @@
 mod launch;
 mod metadata;
 
-pub use launch::{Launch, Ready, Server, Stderr};
+pub use launch::{EndedEarly, Launch, Ready, Server, Stderr};
 
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;

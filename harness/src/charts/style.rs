@@ -1,0 +1,148 @@
+//! What a series looks like. Colours, markers and dashes are chosen so that twelve series stay apart, on
+//! paper and for colour-blind eyes too.
+
+use plotters::prelude::*;
+
+/// A part of the picture.
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// Okabe and Ito's colours, without the yellow, which is hardly seen on white.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 0, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 158, 115),
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(204, 121, 167),
+];
+
+/// The reference is not a competitor.
+pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
+
+/// Corners of the markers, around the point; all about equally large.
+const MARKERS: [&[(i32, i32)]; 6] = [
+    &[(-5, -5), (5, -5), (5, 5), (-5, 5)],
+    &[(0, -7), (7, 5), (-7, 5)],
+    &[(0, -7), (7, 0), (0, 7), (-7, 0)],
+    &[(-7, -5), (7, -5), (0, 7)],
+    &[(-6, 0), (-3, -6), (3, -6), (6, 0), (3, 6), (-3, 6)],
+    &[(0, -8), (2, -2), (8, -2), (3, 2), (5, 8), (0, 4), (-5, 8), (-3, 2), (-8, -2), (-2, -2)],
+];
+
+/// How a point is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The server was the limit, or nobody.
+    Filled,
+    /// The generator was the limit: the server could do more.
+    Hollow,
+    /// Only some of the clients were served.
+    Cross,
+}
+
+/// The look of one series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
+    pub(super) colour: RGBColor,
+    marker: &'static [(i32, i32)],
+    dashes: Option<(i32, i32)>,
+}
+
+impl Style {
+    /// The style of the series with this index; each of the first 42 differs from all others.
+    pub(super) fn of(index: usize) -> Self {
+        let dashes = if index < COLOURS.len() { None } else { Some((10, 5)) };
+        Self { colour: COLOURS[index % COLOURS.len()], marker: MARKERS[index % MARKERS.len()], dashes }
+    }
+
+    /// The reference.
+    pub(super) fn reference() -> Self {
+        Self { colour: GREY, marker: MARKERS[0], dashes: Some((3, 4)) }
+    }
+
+    /// Draws a line through points given in pixels.
+    pub(super) fn line(&self, area: &Area, points: &[(i32, i32)]) -> Drawn {
+        let stroke = self.colour.stroke_width(2);
+        match self.dashes {
+            None => draw(area, PathElement::new(points.to_vec(), stroke)),
+            Some((on, off)) => {
+                for piece in dashed(points, f64::from(on), f64::from(off)) {
+                    draw(area, PathElement::new(piece.to_vec(), stroke))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Draws a marker at a pixel.
+    pub(super) fn mark(&self, area: &Area, (x, y): (i32, i32), look: Look) -> Drawn {
+        let outline = self.colour.stroke_width(2);
+        if look == Look::Cross {
+            draw(area, PathElement::new(vec![(x - 6, y - 6), (x + 6, y + 6)], outline))?;
+            return draw(area, PathElement::new(vec![(x - 6, y + 6), (x + 6, y - 6)], outline));
+        }
+        let mut corners: Vec<(i32, i32)> = self.marker.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+        let fill = if look == Look::Hollow { WHITE } else { self.colour };
+        draw(area, Polygon::new(corners.clone(), fill.filled()))?;
+        corners.push(corners[0]);
+        draw(area, PathElement::new(corners, outline))
+    }
+}
+
+/// What drawing returns.
+pub(super) type Drawn = anyhow::Result<()>;
+
+/// Draws one element. The only error there is, a failing write, needs no type of its own.
+pub(super) fn draw<'a, E>(area: &Area<'a>, element: E) -> Drawn
+where
+    for<'b> &'b E: plotters::element::PointCollection<'b, (i32, i32)>,
+    E: plotters::element::Drawable<SVGBackend<'a>>,
+{
+    area.draw(&element).map_err(|error| anyhow::anyhow!("cannot draw: {error}"))
+}
+
+/// Cuts a path into dashes.
+fn dashed(points: &[(i32, i32)], on: f64, off: f64) -> Vec<[(i32, i32); 2]> {
+    let mut pieces = Vec::new();
+    for pair in points.windows(2) {
+        let [(x0, y0), (x1, y1)] = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
+        let length = (x1 - x0).hypot(y1 - y0).max(f64::MIN_POSITIVE);
+        let at = |distance: f64| {
+            let share = distance.min(length) / length;
+            ((x0 + (x1 - x0) * share).round() as i32, (y0 + (y1 - y0) * share).round() as i32)
+        };
+        let mut from = 0.0;
+        while from < length {
+            pieces.push([at(from), at(from + on)]);
+            from += on + off;
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn twelve_series_can_be_told_apart() {
+        let looks: BTreeSet<_> = (0..12)
+            .map(Style::of)
+            .map(|style| {
+                (style.colour.0, style.colour.1, style.colour.2, style.marker.to_vec(), style.dashes)
+            })
+            .collect();
+        assert_eq!(looks.len(), 12);
+        let colours: BTreeSet<_> = (0..7).map(|i| Style::of(i).colour).map(|c| (c.0, c.1, c.2)).collect();
+        assert_eq!(colours.len(), 7, "seven stages have seven colours");
+    }
+
+    #[test]
+    fn dashes_begin_and_end_on_the_line() {
+        let pieces = dashed(&[(0, 0), (0, 100)], 10.0, 5.0);
+        assert_eq!(pieces.len(), 7);
+        assert_eq!((pieces[0], pieces[6]), ([(0, 0), (0, 10)], [(0, 90), (0, 100)]));
+    }
+}

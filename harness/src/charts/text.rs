@@ -1,0 +1,97 @@
+//! Text on a chart. Without a font library nothing can measure text, so widths are estimated, generously.
+
+use super::style::{Area, Drawn, draw};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+/// Sizes in pixels, as the SVG has them; below 14 a chart in a page cannot be read.
+pub(super) const SMALL: f64 = 14.0;
+pub(super) const NORMAL: f64 = 15.0;
+pub(super) const LARGE: f64 = 22.0;
+
+/// plotters takes the height of a line and writes the size of the letters.
+const LINE_PER_SIZE: f64 = 1.24;
+
+/// The font of the chart in a size.
+pub(super) fn font(size: f64) -> FontDesc<'static> {
+    ("sans-serif", size * LINE_PER_SIZE).into_font()
+}
+
+/// How wide a text is at most.
+pub(super) fn width(text: &str, size: f64) -> i32 {
+    (text.chars().count() as f64 * size * 0.54).ceil() as i32
+}
+
+/// The beginning of a text that fits, with dots if it was cut.
+pub(super) fn fit(text: &str, size: f64, room: i32) -> String {
+    if width(text, size) <= room {
+        return text.to_owned();
+    }
+    let mut short: String = text.to_owned();
+    while !short.is_empty() && width(&short, size) + width("…", size) > room {
+        short.pop();
+    }
+    short + "…"
+}
+
+/// Writes at a point: its left end, or its right end if `right`, is there, its middle at that height.
+pub(super) fn write(
+    area: &Area,
+    text: &str,
+    size: f64,
+    at: (i32, i32),
+    colour: RGBColor,
+    right: bool,
+) -> Drawn {
+    let anchor = Pos::new(if right { HPos::Right } else { HPos::Left }, VPos::Center);
+    let style = TextStyle::from(font(size)).color(&colour).pos(anchor);
+    draw(area, Text::new(text.to_owned(), at, style))
+}
+
+/// Title and subtitle lines at the top of a picture; each line is cut to the picture's width.
+pub(super) fn header(area: &Area, title: &str, lines: &[String]) -> Drawn {
+    let room = area.dim_in_pixel().0 as i32 - 2 * MARGIN;
+    write(area, &fit(title, LARGE, room), LARGE, (MARGIN, 30), BLACK, false)?;
+    for (at, line) in lines.iter().enumerate() {
+        let y = 58 + 20 * at as i32;
+        write(area, &fit(line, SMALL, room), SMALL, (MARGIN, y), RGBColor(70, 70, 70), false)?;
+    }
+    Ok(())
+}
+
+/// Left and right of everything.
+pub(super) const MARGIN: i32 = 24;
+
+/// `61,234`; small numbers keep one decimal.
+pub(super) fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 100.0 && value.fract() != 0.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let texts = [0.0, 7.25, 42.0, 999.6, 1234.0, 1_234_567.0].map(number);
+        assert_eq!(texts, ["0", "7.2", "42", "1,000", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_text_is_cut_to_its_room() {
+        assert_eq!(fit("short", 14.0, 1000), "short");
+        let cut = fit(&"long ".repeat(100), 14.0, 200);
+        assert!(cut.ends_with('…') && width(&cut, 14.0) <= 200, "{cut}");
+    }
+}

@@ -1,0 +1,181 @@
+//! `harness grade`: runs the probes, compares with what was declared, and says what is a surprise.
+
+mod record;
+mod table;
+
+use crate::probes::{self, Expected, Finding, Outcome, PROBES, Probe, Target};
+use crate::stages::{self, Stage};
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The options.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The stage or twin: 4, 04, 5-mio.
+    #[arg(required_unless_present_any = ["cmd", "addr", "list"], conflicts_with_all = ["cmd", "addr"])]
+    stage: Option<String>,
+
+    /// Grade this command, which must listen on 127.0.0.1:$PORT. It is run by `sh -c "exec COMMAND"`; with
+    /// $OPTIONS in it, it is also asked for what needs an option of the stages.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "addr")]
+    cmd: Option<String>,
+
+    /// Grade a server that runs already. What needs its process is not applicable.
+    #[arg(long, value_name = "HOST:PORT")]
+    addr: Option<String>,
+
+    /// What is expected where it is not a pass, instead of what the stage declares.
+    #[arg(long, value_name = "PROBE=OUTCOME", value_delimiter = ',')]
+    expect: Vec<String>,
+
+    /// Run these probes only.
+    #[arg(long, value_name = "PROBE", value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// Run the probes that are left out otherwise as well (idle-10000).
+    #[arg(long)]
+    all: bool,
+
+    /// Write a record of each run, one JSON object a line; `-` is stdout.
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<PathBuf>,
+
+    /// Run everything this many times.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// Print each probe's name and what a server that passes does.
+    #[arg(long)]
+    list: bool,
+
+    /// Options for the stage.
+    #[arg(last = true, value_name = "OPTIONS")]
+    options: Vec<String>,
+}
+
+/// What was declared about the probes; a pass where nothing was.
+type Expectations = BTreeMap<&'static str, Expected>;
+
+/// What to grade and what to expect of it.
+struct Task {
+    /// `stage 05 --trigger edge`, the command, or the address.
+    title: String,
+    target: Target,
+    expect: Expectations,
+}
+
+/// Runs it.
+pub fn run(args: Args) -> Result<ExitCode> {
+    if args.list {
+        table::print_list();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen = choose(&args)?;
+    let task = task(&args)?;
+    raise_descriptor_limit();
+    let mut records = record::Writer::new(args.json.as_deref(), &task)?;
+    let mut runs = Vec::new();
+    for round in 1..=args.repeat {
+        let findings = probe_with_progress(&chosen, &task, round, args.repeat);
+        records.write(&findings, &task.expect)?;
+        runs.push(findings);
+    }
+    let surprises = table::print(&task, &runs, records.uses_stdout());
+    Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The probes to run.
+fn choose(args: &Args) -> Result<Vec<&'static Probe>> {
+    let named = args.only.iter().map(|name| probes::find(name)).collect::<Result<Vec<_>>>()?;
+    let wanted = |probe: &&'static Probe| match named.is_empty() {
+        true => args.all || !probe.only_on_request,
+        false => named.iter().any(|other| other.name == probe.name),
+    };
+    Ok(PROBES.iter().filter(wanted).collect())
+}
+
+fn task(args: &Args) -> Result<Task> {
+    let given = args.expect.iter().map(|text| {
+        let (probe, outcome) = text.split_once('=').with_context(|| {
+            format!("--expect takes PROBE=OUTCOME, for example two-clients=starved, not `{text}`")
+        })?;
+        Ok((probe.trim().to_owned(), outcome.to_owned()))
+    });
+    let given = given.collect::<Result<BTreeMap<_, _>>>()?;
+    let given = expectations(&given).context("--expect")?;
+    if let Some(name) = &args.stage {
+        let stages = stages::discover()?;
+        return stage_task(stages::find(&stages, name)?, &args.options, given);
+    }
+    if !args.options.is_empty() {
+        bail!("options behind `--` are for a stage; write those of a command into the command");
+    }
+    let (title, target) = match (&args.cmd, &args.addr) {
+        (Some(command), _) if !command.contains("$PORT") && !command.contains("${PORT}") => {
+            bail!("the command must contain $PORT, the port that it is told to listen on")
+        }
+        (Some(command), _) => {
+            let target = Target::Command(command.clone());
+            // Once, and not as a crash in every probe.
+            target.try_start().with_context(|| format!("`{command}`"))?;
+            (command.clone(), target)
+        }
+        (None, Some(addr)) => (addr.clone(), Target::Address(resolve(addr)?)),
+        (None, None) => bail!("name a stage, or give --cmd or --addr"),
+    };
+    Ok(Task { title, target, expect: given })
+}
+
+fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
+    let target = Target::stage(stage, options);
+    if let Target::Stage(launch) = &target {
+        // Once, and not as a crash in every probe.
+        launch.command()?;
+    }
+    let mut expect = expectations(stage.expected_with(options))
+        .with_context(|| format!("what stage {} declares", stage.name))?;
+    expect.extend(given);
+    let title = format!("stage {} {}", stage.name, options.join(" "));
+    Ok(Task { title: title.trim().to_owned(), target, expect })
+}
+
+fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {
+    declared.iter().map(|(name, outcome)| Ok((probes::find(name)?.name, Expected::parse(outcome)?))).collect()
+}
+
+fn resolve(addr: &str) -> Result<SocketAddr> {
+    let mut found =
+        addr.to_socket_addrs().with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
+    found.next().with_context(|| format!("`{addr}` has no address"))
+}
+
+fn expected_of(expect: &Expectations, probe: &str) -> Expected {
+    expect.get(probe).copied().unwrap_or(Expected::Exactly(Outcome::Pass))
+}
+
+/// A thousand clients need a thousand descriptors. Where the hard limit is too low the probe says so.
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+fn probe_with_progress(chosen: &[&'static Probe], task: &Task, round: u32, rounds: u32) -> Vec<Finding> {
+    // indicatif draws on stderr, and only where that is a terminal.
+    let bar = ProgressBar::new(chosen.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(if rounds > 1 { format!("run {round} of {rounds}") } else { task.title.clone() });
+    let findings = probes::run_all(chosen, &task.target, &|finding| {
+        bar.set_message(finding.probe);
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    findings
+}

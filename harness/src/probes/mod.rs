@@ -1,0 +1,314 @@
+//! The grader's probes: what a server can do, asked over TCP and by signals.
+//!
+//! A probe is a row of [`PROBES`]. It knows no stage, so a server in any language can be graded, and its
+//! outcome depends neither on fine timing nor on luck: what must be slow is a sleep or a silent client, and
+//! every bound is far from what a right server needs.
+
+mod client;
+mod concurrency;
+mod framing;
+mod malformed;
+mod peers;
+mod resources;
+mod runner;
+mod shutdown;
+mod subject;
+mod timeouts;
+mod tree;
+mod verdict;
+
+pub use runner::{run_all, run_one};
+pub use subject::{Setup, Target};
+pub use verdict::{Breakage, Expected, Fault, Finding, Outcome, Verdict};
+
+use subject::Subject;
+
+/// One behaviour, and how it is looked for.
+pub struct Probe {
+    /// What a user types, and what a stage declares.
+    pub name: &'static str,
+    /// What a server that passes does.
+    pub sentence: &'static str,
+    /// Where to look when it fails.
+    pub hint: &'static str,
+    /// The server that it needs.
+    pub setup: Setup,
+    /// It would disturb its neighbours, so it runs by itself.
+    pub alone: bool,
+    /// It is left out unless it is asked for.
+    pub only_on_request: bool,
+    run: fn(&mut Subject<'_>) -> Verdict,
+}
+
+/// A server without special wishes.
+const PLAIN: Setup = Setup { options: &[], descriptors: None, process: false, by_hand: false };
+
+/// A server that is signalled or looked at.
+const PROCESS: Setup = Setup { process: true, ..PLAIN };
+
+impl Probe {
+    const fn new(
+        name: &'static str,
+        sentence: &'static str,
+        hint: &'static str,
+        run: fn(&mut Subject<'_>) -> Verdict,
+    ) -> Self {
+        Self { name, sentence, hint, setup: PLAIN, alone: false, only_on_request: false, run }
+    }
+
+    const fn with(self, setup: Setup) -> Self {
+        Self { setup, ..self }
+    }
+
+    const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    const fn on_request(self) -> Self {
+        Self { only_on_request: true, ..self }
+    }
+}
+
+/// Every probe, in the order of the table that `grade` prints: one client, several, misbehaving ones, the
+/// machine's limits, the end.
+pub const PROBES: &[Probe] = &[
+    Probe::new(
+        "echo-duplex",
+        "Echoes 1 MiB that is sent while the reply is being read.",
+        "After a short write, wait until the socket is writable and go on from there; read on as well.",
+        framing::echo_duplex,
+    )
+    .with(Setup { options: &["--protocol", "echo"], ..PLAIN }),
+    Probe::new(
+        "keep-alive",
+        "Answers several requests on one connection.",
+        "HTTP/1.1 keeps the connection open unless a side says `Connection: close`.",
+        framing::keep_alive,
+    ),
+    Probe::new(
+        "pipelined-pair",
+        "Answers two requests that arrive in one segment.",
+        "What was read behind the first request must be kept and parsed.",
+        framing::pipelined_pair,
+    ),
+    Probe::new(
+        "pipelined-100",
+        "Answers 100 requests that were sent at once, in order.",
+        "Parse until the buffer holds no whole request, and keep the unfinished one.",
+        framing::pipelined_100,
+    ),
+    Probe::new(
+        "cut-at-every-byte",
+        "Answers a request that is cut in two at every byte, or dribbles in byte by byte.",
+        "A read returns any number of bytes: the parser must resume where they ended.",
+        framing::cut_at_every_byte,
+    ),
+    Probe::new(
+        "in-order",
+        "Answers a request that comes during the handling of an earlier one after that one.",
+        "One connection must not be handled by two threads at once.",
+        framing::in_order,
+    ),
+    Probe::new(
+        "burst-behind-sleep",
+        "Answers 256 KiB of requests that arrive while it sleeps, without another byte from the client.",
+        "An edge is told once: read until the socket would block, or remember that you did not.",
+        framing::burst_behind_sleep,
+    ),
+    Probe::new(
+        "half-close",
+        "Sends the whole reply to a client that has closed its sending side.",
+        "End of input is not the end of the connection: send what waits, then close.",
+        framing::half_close,
+    ),
+    Probe::new(
+        "slow-reader",
+        "Sends 16 MiB to a client that reads slowly.",
+        "After a short write, keep the rest and wait until the socket is writable.",
+        framing::slow_reader,
+    ),
+    Probe::new(
+        "body-413",
+        "Refuses a body over the limit so that the client sees the 413 and not a reset.",
+        "Closing with unread input resets the connection: shut the sending side, read on for a while, close.",
+        framing::body_413,
+    ),
+    Probe::new(
+        "malformed",
+        "Answers malformed requests, and odd ones that are not, by the rules of RFC 9112.",
+        "The detail names the rule.",
+        malformed::malformed,
+    ),
+    Probe::new(
+        "two-clients",
+        "Serves a client while another one that came first is silent.",
+        "One thread that waits in read for one client cannot serve another.",
+        concurrency::two_clients,
+    ),
+    Probe::new(
+        "reverse-order",
+        "Serves three clients that ask in the reverse order of their connecting.",
+        "Wait for all connections at once, or give each its own thread.",
+        concurrency::reverse_order,
+    ),
+    Probe::new(
+        "idle-holders",
+        "Serves one more client while as many as a pool has workers hold idle connections.",
+        "A worker that waits for the next request of one client is lost for the others.",
+        concurrency::idle_holders,
+    ),
+    Probe::new(
+        "idle-1000",
+        "Serves one more client while 1,000 silent ones are connected.",
+        "Look at the backlog, the descriptor limit, and what a silent connection costs.",
+        concurrency::idle_1000,
+    )
+    .alone(),
+    Probe::new(
+        "idle-10000",
+        "Serves one more client while 10,000 silent ones are connected.",
+        "Look at the descriptor limit, and at what is done for each connection at each event.",
+        concurrency::idle_10000,
+    )
+    .alone()
+    .on_request(),
+    Probe::new(
+        "fast-beside-slow",
+        "Serves 32 clients while a handler sleeps for a second for another one.",
+        "A handler that blocks stops everything that shares its thread or its queue.",
+        concurrency::fast_beside_slow,
+    ),
+    Probe::new(
+        "greedy-pipeliner",
+        "Serves a client beside another one that sends requests without end.",
+        "Bound what is read or answered for one connection before the next one has its turn.",
+        concurrency::greedy_pipeliner,
+    )
+    .alone(),
+    Probe::new(
+        "slow-reader-beside",
+        "Serves a client while another one does not read its 16 MiB.",
+        "A write that blocks, or is retried in a loop, stops everybody else.",
+        concurrency::slow_reader_beside,
+    ),
+    Probe::new(
+        "reset-mid-reply",
+        "Survives clients that reset the connection while replies are being written.",
+        "The second write after a reset raises SIGPIPE: ignore it, and close at the first error.",
+        peers::reset_mid_reply,
+    ),
+    Probe::new(
+        "connect-burst",
+        "Survives 500 clients that connect and close at once.",
+        "accept may return ECONNABORTED, and a fresh connection may already be closed.",
+        peers::connect_burst,
+    ),
+    Probe::new(
+        "stale-event",
+        "Answers the right clients when connections end while their events are pending.",
+        "A descriptor number is reused at once: a token needs a generation.",
+        peers::stale_event,
+    ),
+    Probe::new(
+        "descriptor-churn",
+        "Answers each of many short-lived clients with the length that it asked for.",
+        "State that is kept by descriptor must be new with each connection.",
+        peers::descriptor_churn,
+    ),
+    Probe::new(
+        "descriptor-limit",
+        "Out of descriptors it does not spin, and it serves again when some are free.",
+        "EMFILE returns at once and the listener stays readable: pause accepting, or shed.",
+        resources::descriptor_limit,
+    )
+    .with(Setup { descriptors: Some(32), ..PROCESS }),
+    Probe::new(
+        "idle-cpu",
+        "Uses no CPU time while its clients are silent.",
+        "Something polls: look for a timeout of zero, or an event that is never taken.",
+        resources::idle_cpu,
+    )
+    .with(PROCESS),
+    Probe::new(
+        "no-leaks",
+        "Has no zombie and no more descriptors, processes or threads after 2,000 connections than before.",
+        "Close on every path, reap in a loop (one SIGCHLD may stand for many children).",
+        resources::no_leaks,
+    )
+    .with(PROCESS),
+    Probe::new(
+        "idle-timeout",
+        "Closes a connection that was idle for the idle timeout, without a word.",
+        "A deadline per connection, looked at without an event from it.",
+        timeouts::idle_timeout,
+    )
+    .with(Setup { options: &["--idle-timeout", "1"], ..PLAIN }),
+    Probe::new(
+        "header-timeout-408",
+        "Answers 408 when a head stays unfinished for the header timeout.",
+        "The deadline counts from the first byte of the head, not from the last one.",
+        timeouts::header_timeout_408,
+    )
+    .with(Setup { options: &["--header-timeout", "1"], ..PLAIN }),
+    Probe::new(
+        "sigterm-in-flight",
+        "At SIGTERM it answers what is in flight and exits with 0.",
+        "Stop accepting, finish what began, close the rest.",
+        shutdown::sigterm_in_flight,
+    )
+    .with(PROCESS),
+    Probe::new(
+        "sigterm-idle",
+        "At SIGTERM it exits at once when its only client is idle.",
+        "A connection between requests is closed at once; nothing is in flight.",
+        shutdown::sigterm_idle,
+    )
+    .with(PROCESS),
+    Probe::new(
+        "second-sigterm",
+        "At a second SIGTERM it exits at once with 128+15, even inside a handler.",
+        "The second signal must not wait for a loop to look at a flag: _exit in the handler.",
+        shutdown::second_sigterm,
+    )
+    .with(PROCESS),
+    Probe::new(
+        "ctrl-c-group",
+        "Takes SIGINT to the whole process group for one signal, and finishes what is in flight.",
+        "Children ignore SIGINT; the parent tells them.",
+        shutdown::ctrl_c_group,
+    )
+    .with(PROCESS),
+    Probe::new(
+        "bad-option",
+        "Refuses a bad option with one line and exit status 2, a port in use with one line and 1.",
+        "Name what was wrong and what is allowed; print no usage text behind it.",
+        shutdown::bad_option,
+    )
+    .with(Setup { by_hand: true, ..PROCESS }),
+];
+
+/// The probe of this name.
+pub fn find(name: &str) -> anyhow::Result<&'static Probe> {
+    PROBES.iter().find(|probe| probe.name == name).ok_or_else(|| {
+        let names: Vec<&str> = PROBES.iter().map(|probe| probe.name).collect();
+        anyhow::anyhow!("no probe `{name}`: there is {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects the table: a name is unique and typed without quotes, and every row says what it means.
+    #[test]
+    fn names_are_unique_and_every_row_speaks() {
+        let mut names: Vec<&str> = PROBES.iter().map(|probe| probe.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROBES.len());
+        for probe in PROBES {
+            assert!(probe.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+            assert!(probe.sentence.ends_with('.') && probe.hint.ends_with('.'), "{}", probe.name);
+        }
+    }
+}
