@@ -128,11 +128,15 @@ impl Server {
     fn settle(&mut self, token: Token, turn: Turn) {
         let Some(armed) = self.connections.get_mut(token) else { return };
         let mask = armed.connection.interest();
-        let lost = mask != armed.mask && {
-            armed.mask = mask;
-            self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)).is_err()
+        let lost = match turn {
+            Turn::Close => true,
+            _ if mask == armed.mask => false,
+            _ => {
+                armed.mask = mask;
+                self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)).is_err()
+            }
         };
-        if lost || matches!(turn, Turn::Close) {
+        if lost {
             // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
             self.connections.remove(token);
         }

@@ -148,14 +148,17 @@ impl Server {
     fn settle(&mut self, token: Token, turn: Turn) {
         let Some(armed) = self.connections.get_mut(token) else { return };
         let mask = self.trigger.mask(armed.connection.interest());
-        // EPOLL_CTL_MOD reports a socket that is ready now, edge-triggered too (epoll_ctl(2) does not say so;
-        // the kernel's ep_modify polls it).
+        // EPOLL_CTL_MOD reports a socket that is ready at that moment, edge-triggered too: the kernel polls it.
         let again = self.trigger == Trigger::Edge && self.drain.stopped_early(&turn);
-        let lost = (again || mask != armed.mask) && {
-            armed.mask = mask;
-            self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)).is_err()
+        let lost = match turn {
+            Turn::Close => true,
+            _ if mask == armed.mask && !again => false,
+            _ => {
+                armed.mask = mask;
+                self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)).is_err()
+            }
         };
-        if lost || matches!(turn, Turn::Close) {
+        if lost {
             // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
             self.connections.remove(token);
         }
