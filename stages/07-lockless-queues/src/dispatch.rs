@@ -7,16 +7,64 @@
 //! **A full lane loses nothing and blocks nobody.** Round-robin, the other lanes are tried first. What fits nowhere waits
 //! in a list of the dispatcher's own and is tried again after a millisecond at most ([`Dispatcher::retry`]), so the
 //! dispatcher neither blocks (its workers may be the ones that wait for it) nor spins. The list is bounded, since a
-//! connection is queued at most once ([`Job::enqueue`]).
+//! connection is queued at most once (`Job::enqueue`).
 
+use crate::doorbell::Wakeup;
 use crate::lane::{Kind, Lane, Post, lane};
-use crate::server::{Dispatch, Options, Queue};
+use clap::{Args, ValueEnum};
+use kit::options::workers;
 use oneshot::shared::Shared;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use thread_pool::queue::{Receiver, Sender, queue};
+
+/// How connections get from the reactor to the workers.
+#[derive(Args, Clone, Debug)]
+pub struct Handover {
+    /// How many threads serve connections
+    #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
+    pub workers: usize,
+
+    /// What the dispatcher hands connections over with
+    #[arg(long, value_enum, default_value = "ring")]
+    pub queue: Queue,
+
+    /// How many connections a worker's queue holds
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub queue_capacity: u32,
+
+    /// Which worker gets a connection
+    #[arg(long, value_enum, default_value = "round-robin")]
+    pub dispatch: Dispatch,
+
+    /// How a sleeping worker is woken
+    #[arg(long, value_enum, default_value = "eventfd")]
+    pub wakeup: Wakeup,
+}
+
+/// What the dispatcher hands connections over with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Queue {
+    /// Stage 06's one locked queue for all workers
+    Shared,
+    /// A locked queue for each worker
+    Mutex,
+    /// crossbeam's ArrayQueue for each worker
+    Crossbeam,
+    /// A ring with one producer and one consumer for each worker
+    Ring,
+}
+
+/// Which worker gets a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dispatch {
+    /// The next one, for each event
+    RoundRobin,
+    /// Always the same one, by the descriptor's number: no ONESHOT, no re-arming
+    ByDescriptor,
+}
 
 /// A connection, and whether it waits in a queue.
 pub struct Job {
@@ -36,7 +84,7 @@ impl Job {
         !self.queued.swap(true, AcqRel)
     }
 
-    /// The worker's side of [`Job::enqueue`]: before it reads, never after. An event that found the mark still set came
+    /// The worker's side of the mark: to be called before it reads, never after. An event that found the mark still set came
     /// before this swap (AcqRel: this swap reads the value of that one), so the read that follows finds its bytes.
     pub fn dequeue(&self) {
         self.queued.swap(false, AcqRel);
@@ -68,11 +116,11 @@ pub enum Desk {
     Own(Post<Arc<Job>>),
 }
 
-/// A dispatcher, and a desk for each worker.
+/// A dispatcher, and a desk for each worker. There are never more than `most` connections.
 ///
 /// # Errors
 /// When the options contradict each other, or a doorbell cannot be made.
-pub fn dispatcher(options: &Options) -> io::Result<(Dispatcher, Vec<Desk>)> {
+pub fn dispatcher(options: &Handover, most: usize) -> io::Result<(Dispatcher, Vec<Desk>)> {
     let kind = match options.queue {
         Queue::Shared if options.dispatch == Dispatch::ByDescriptor => {
             let allowed =
@@ -80,7 +128,7 @@ pub fn dispatcher(options: &Options) -> io::Result<(Dispatcher, Vec<Desk>)> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, allowed));
         }
         Queue::Shared => {
-            let (sender, receiver) = queue(options.common.max_connections);
+            let (sender, receiver) = queue(most);
             let desks = (0..options.workers).map(|_| Desk::Shared(receiver.clone())).collect();
             return Ok((Dispatcher::Shared(sender), desks));
         }

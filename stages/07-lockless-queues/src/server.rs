@@ -1,11 +1,10 @@
 //! The loop of stage 07, and its workers.
 
-use crate::dispatch::{Desk, Dispatcher, Job, dispatcher};
-use crate::doorbell::Wakeup;
-use clap::{Parser, ValueEnum};
+use crate::dispatch::{Desk, Dispatch, Dispatcher, Handover, Job, dispatcher};
+use clap::Parser;
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor};
-use kit::options::{Speak, workers};
+use kit::options::Speak;
 use kit::registry::{Registry, Token};
 use kit::shutdown;
 use kit::start::{Sessions, listen};
@@ -36,47 +35,9 @@ pub struct Options {
     #[command(flatten)]
     pub common: kit::options::Options,
 
-    /// How many threads serve connections
-    #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
-    pub workers: usize,
-
-    /// What the dispatcher hands connections over with
-    #[arg(long, value_enum, default_value = "ring")]
-    pub queue: Queue,
-
-    /// How many connections a worker's queue holds
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    pub queue_capacity: u32,
-
-    /// Which worker gets a connection
-    #[arg(long, value_enum, default_value = "round-robin")]
-    pub dispatch: Dispatch,
-
-    /// How a sleeping worker is woken
-    #[arg(long, value_enum, default_value = "eventfd")]
-    pub wakeup: Wakeup,
-}
-
-/// What the dispatcher hands connections over with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Queue {
-    /// Stage 06's one locked queue for all workers
-    Shared,
-    /// A locked queue for each worker
-    Mutex,
-    /// crossbeam's ArrayQueue for each worker
-    Crossbeam,
-    /// A ring with one producer and one consumer for each worker
-    Ring,
-}
-
-/// Which worker gets a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Dispatch {
-    /// The next one, for each event
-    RoundRobin,
-    /// Always the same one, by the descriptor's number: no ONESHOT, no re-arming
-    ByDescriptor,
+    /// How connections get from the reactor to the workers.
+    #[command(flatten)]
+    pub handover: Handover,
 }
 
 /// The thread that waits.
@@ -94,13 +55,13 @@ struct Reactor<'scope> {
 /// # Errors
 /// Why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    let (jobs, desks) = dispatcher(&options)?;
+    let (jobs, desks) = dispatcher(&options.handover, options.common.max_connections)?;
     let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
     epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
     let acceptor = Acceptor::new(listener, options.common.max_connections);
-    let crew = Crew::new(epoll, options.dispatch == Dispatch::RoundRobin);
+    let crew = Crew::new(epoll, options.handover.dispatch == Dispatch::RoundRobin);
     let (connections, clock) = (Registry::new(), Clock::new());
     scope(|threads| {
         for desk in desks {

@@ -4,7 +4,8 @@
 //! place (01–05), or on a worker thread (06, 07). The [`Answer`] goes back to the session. Everything that
 //! is needed to answer the request travels with its work, so the protocol itself keeps nothing of it.
 
-use crate::protocol::http::{Opened, Ticket};
+use crate::protocol::http::file::Opened;
+use crate::protocol::http::ticket::Ticket;
 use nix::errno::Errno;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

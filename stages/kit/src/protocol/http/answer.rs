@@ -1,29 +1,15 @@
 //! Answering a request that is complete: at once, or after work that may block.
 
-use super::Settings;
 use super::reply::{self, Manner, Reply};
 use super::route::Route;
-use super::serve::{self, FileRequest};
+use super::serve;
+use super::settings::Settings;
 use super::status::Status;
+use super::ticket::{Asked, Ticket};
 use crate::clock::Now;
 use crate::outbox::Outbox;
 use crate::work::{Job, Outcome, Work};
 use std::time::Duration;
-
-/// The request that waits for its work: all that is needed to answer it later.
-#[derive(Debug)]
-pub struct Ticket {
-    pub(super) manner: Manner,
-    asked: Asked,
-}
-
-/// What the request that waits has asked for.
-#[derive(Debug)]
-enum Asked {
-    Sleep(u64),
-    Spin(u64),
-    File(Box<FileRequest>),
-}
 
 /// Appends the reply, or says what must be done first.
 pub(super) fn at_once(

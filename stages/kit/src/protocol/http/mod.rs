@@ -16,7 +16,7 @@ mod body;
 mod chunked;
 mod condition;
 mod fields;
-mod file;
+pub mod file;
 mod framing;
 mod grammar;
 mod head;
@@ -27,12 +27,13 @@ mod request;
 mod route;
 mod scan;
 mod serve;
+mod settings;
 mod status;
 mod target;
+pub mod ticket;
 
-pub use answer::Ticket;
-pub use file::Opened;
 pub use limits::Limits;
+pub use settings::Settings;
 
 use super::{Phase, Protocol, Step};
 use crate::clock::Now;
@@ -45,17 +46,7 @@ use request::Request;
 use route::Route;
 use scan::{Scan, Whole};
 use status::{Reject, Status};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-
-/// What all HTTP conversations of a server share.
-#[derive(Debug)]
-pub struct Settings {
-    /// The limits.
-    pub limits: Limits,
-    /// The directory given as `--root`, if any.
-    pub root: Option<Arc<OwnedFd>>,
-}
 
 /// One HTTP conversation. Ten thousand idle ones are held at a time, so what is rare is boxed.
 #[derive(Debug)]

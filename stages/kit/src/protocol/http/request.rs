@@ -1,10 +1,10 @@
 //! What a whole head asks for.
 
-use super::Settings;
 use super::fields::{Expect, Fields};
 use super::framing::Framing;
 use super::reply::Manner;
 use super::route::{Method, Route};
+use super::settings::Settings;
 use super::status::{Reject, Status};
 
 /// A request as far as its head tells.

@@ -2,10 +2,11 @@
 
 use super::condition::Conditions;
 use super::grammar::decimal;
+use super::limits::Limits;
 use super::serve::FileRequest;
+use super::settings::Settings;
 use super::status::Status;
 use super::target::{self, Target};
-use super::{Limits, Settings};
 use httparse::Header;
 
 /// The methods that this server knows, as far as it must tell them apart.
