@@ -13,8 +13,8 @@
 use kit::clock::Now;
 use kit::flush::Flushed;
 use kit::protocol::Step;
+use kit::protocol::work::{Answer, Work};
 use kit::session::Session;
-use kit::work::{Answer, Work};
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{Shutdown, shutdown};

@@ -24,4 +24,3 @@ pub mod session;
 pub mod shutdown;
 pub mod start;
 pub mod sweep;
-pub mod work;

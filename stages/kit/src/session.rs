@@ -14,8 +14,8 @@
 use crate::clock::Now;
 use crate::flush::{Flushed, flush};
 use crate::outbox::Outbox;
+use crate::protocol::work::{Answer, Work};
 use crate::protocol::{Phase, Protocol, Step};
-use crate::work::{Answer, Work};
 use std::os::fd::BorrowedFd;
 
 /// A lingering close drops at most this much; who sends more is reset.

@@ -3,7 +3,7 @@
 use super::{Phase, Protocol, Step};
 use crate::clock::Now;
 use crate::outbox::Outbox;
-use crate::work::Answer;
+use crate::protocol::work::Answer;
 
 /// One echo conversation. It has no state but whether it is over.
 #[derive(Debug, Default)]

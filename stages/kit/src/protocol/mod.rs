@@ -6,10 +6,11 @@
 
 pub mod echo;
 pub mod http;
+pub mod work;
 
 use crate::clock::Now;
 use crate::outbox::Outbox;
-use crate::work::{Answer, Work};
+use work::{Answer, Work};
 
 /// What must happen before the protocol can go on.
 #[derive(Debug)]

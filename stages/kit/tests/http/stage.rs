@@ -3,8 +3,8 @@
 use kit::clock::Now;
 use kit::outbox::{Body, Outbox};
 use kit::protocol::http::{Http, Settings};
+use kit::protocol::work::{Answer, Job, Outcome};
 use kit::protocol::{Phase, Protocol, Step};
-use kit::work::{Answer, Job, Outcome};
 use nix::errno::Errno;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;

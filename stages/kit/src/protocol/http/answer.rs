@@ -8,7 +8,7 @@ use super::status::Status;
 use super::ticket::{Asked, Ticket};
 use crate::clock::Now;
 use crate::outbox::Outbox;
-use crate::work::{Job, Outcome, Work};
+use crate::protocol::work::{Job, Outcome, Work};
 use std::time::Duration;
 
 /// Appends the reply, or says what must be done first.

@@ -38,7 +38,7 @@ pub use settings::Settings;
 use super::{Phase, Protocol, Step};
 use crate::clock::Now;
 use crate::outbox::Outbox;
-use crate::work::{Answer, Work};
+use crate::protocol::work::{Answer, Work};
 use body::Upload;
 use framing::Framing;
 use reply::Manner;
