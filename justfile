@@ -38,7 +38,7 @@ grade-cmd COMMAND *OPTIONS: build
 # Grade every stage, its twins and its variants.
 [group('judge')]
 grade-all *OPTIONS: build
-    @{{harness}} grade --all "$@"
+    @{{harness}} grade all "$@"
 
 # Measure every stage with ab, wrk and webbench, and draw the charts: just bench-all --quick
 [group('measure')]

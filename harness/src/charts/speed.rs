@@ -176,14 +176,14 @@ fn legend(root: &Area, series: &[Series]) -> Drawn {
         let name = text::fit(&super::label(one.name, one.title), SMALL, room);
         text::write(root, &name, SMALL, (left + 56, y), BLACK, false)?;
         y += 22;
-        if let Some(served) =
-            one.cells.iter().filter(|cell| cell.starves_clients()).map(|cell| cell.clients_served).max()
-        {
+        let starving: Vec<&&Cell> = one.cells.iter().filter(|cell| cell.starves_clients()).collect();
+        if let (Some(first), Some(last)) = (starving.first(), starving.last()) {
             one.style.mark(root, (left + 22, y), Look::Cross)?;
-            let note = match served {
-                1 => "serves 1 client at a time".to_owned(),
-                more => format!("serves {more} clients at a time"),
+            let clients = match (first.shape.concurrency, last.shape.concurrency) {
+                (few, many) if few == many => few.to_string(),
+                (few, many) => format!("{few} to {many}"),
             };
+            let note = format!("{} of {clients} clients served", last.clients_served);
             text::write(root, &text::fit(&note, SMALL, room), SMALL, (left + 56, y), BLACK, false)?;
             y += 22;
         }

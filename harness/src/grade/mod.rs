@@ -16,7 +16,7 @@ use std::process::ExitCode;
 /// The options.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The stage or twin: 4, 04, 5-mio.
+    /// The stage or twin: 4, 04, 5-mio; or `all`: every stage with its twins and variants.
     #[arg(required_unless_present_any = ["cmd", "addr", "list"], conflicts_with_all = ["cmd", "addr"])]
     stage: Option<String>,
 
@@ -76,16 +76,20 @@ pub fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let chosen = choose(&args)?;
-    let task = task(&args)?;
+    let tasks = tasks(&args)?;
     raise_descriptor_limit();
-    let mut records = record::Writer::new(args.json.as_deref(), &task)?;
-    let mut runs = Vec::new();
-    for round in 1..=args.repeat {
-        let findings = probe_with_progress(&chosen, &task, round, args.repeat);
-        records.write(&findings, &task.expect)?;
-        runs.push(findings);
+    let mut records = record::Writer::new(args.json.as_deref())?;
+    let mut surprises = 0;
+    for task in &tasks {
+        let mut runs = Vec::new();
+        for round in 1..=args.repeat {
+            let findings = probe_with_progress(&chosen, task, round, args.repeat);
+            records.write(task, &findings)?;
+            runs.push(findings);
+        }
+        let rows = if tasks.len() > 1 { table::Rows::Surprises } else { table::Rows::All };
+        surprises += table::print(task, &runs, rows, records.uses_stdout());
     }
-    let surprises = table::print(&task, &runs, records.uses_stdout());
     Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -97,6 +101,23 @@ fn choose(args: &Args) -> Result<Vec<&'static Probe>> {
         false => named.iter().any(|other| other.name == probe.name),
     };
     Ok(PROBES.iter().filter(wanted).collect())
+}
+
+fn tasks(args: &Args) -> Result<Vec<Task>> {
+    if args.stage.as_deref() != Some("all") {
+        return Ok(vec![task(args)?]);
+    }
+    if !args.options.is_empty() || !args.expect.is_empty() {
+        bail!("`grade all` takes each stage's own options and expectations; name a stage to give others");
+    }
+    let mut tasks = Vec::new();
+    for stage in stages::discover()? {
+        tasks.push(stage_task(&stage, &[], Expectations::new())?);
+        for variant in &stage.variants {
+            tasks.push(stage_task(&stage, &variant.args, Expectations::new())?);
+        }
+    }
+    Ok(tasks)
 }
 
 fn task(args: &Args) -> Result<Task> {

@@ -1,10 +1,10 @@
 //! The record of a grade: one JSON object a line, so that it can be kept and compared.
 
-use super::{Expectations, Task, expected_of};
+use super::{Task, expected_of};
 use crate::probes::{Finding, Target};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{Write, stdout};
 use std::path::Path;
@@ -34,27 +34,22 @@ struct Row<'a> {
 pub(super) struct Writer {
     out: Option<Box<dyn Write>>,
     uses_stdout: bool,
-    title: String,
-    binary_hash: Option<String>,
     commit: Option<String>,
 }
 
 impl Writer {
-    /// Opens the file before anything is measured, so that a bad path does not cost a run.
-    pub(super) fn new(path: Option<&Path>, task: &Task) -> Result<Self> {
+    /// Opens the file before anything is measured, so that a bad path does not cost a run. What is in it stays.
+    pub(super) fn new(path: Option<&Path>) -> Result<Self> {
         let uses_stdout = path.is_some_and(|path| path == Path::new("-"));
         let out: Option<Box<dyn Write>> = match path {
             None => None,
             Some(_) if uses_stdout => Some(Box::new(stdout())),
-            Some(path) => Some(Box::new(
-                File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
-            )),
+            Some(path) => {
+                let file = OpenOptions::new().create(true).append(true).open(path);
+                Some(Box::new(file.with_context(|| format!("cannot write {}", path.display()))?))
+            }
         };
-        let binary_hash = match &task.target {
-            Target::Stage(launch) => hash_of(&launch.program),
-            Target::Command(_) | Target::Address(_) => None,
-        };
-        Ok(Self { out, uses_stdout, title: task.title.clone(), binary_hash, commit: commit() })
+        Ok(Self { out, uses_stdout, commit: commit() })
     }
 
     /// Whether stdout belongs to the records.
@@ -63,12 +58,17 @@ impl Writer {
     }
 
     /// Writes one run.
-    pub(super) fn write(&mut self, findings: &[Finding], expect: &Expectations) -> Result<()> {
+    pub(super) fn write(&mut self, task: &Task, findings: &[Finding]) -> Result<()> {
         let Some(out) = &mut self.out else { return Ok(()) };
+        let expect = &task.expect;
+        let binary_hash = match &task.target {
+            Target::Stage(launch) => hash_of(&launch.program),
+            Target::Command(_) | Target::Address(_) => None,
+        };
         let surprising = |finding: &&Finding| !expected_of(expect, finding.probe).allows(finding.outcome);
         let record = Record {
-            stage: &self.title,
-            binary_hash: self.binary_hash.as_deref(),
+            stage: &task.title,
+            binary_hash: binary_hash.as_deref(),
             commit: self.commit.as_deref(),
             surprises: findings.iter().filter(surprising).count(),
             probes: findings

@@ -30,8 +30,17 @@ pub(super) fn print_list() {
     println!("{table}");
 }
 
+/// Which probes a table shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// All of them.
+    All,
+    /// Those that surprise.
+    Surprises,
+}
+
 /// Prints the runs as one table and returns how many probes were surprising in any of them.
-pub(super) fn print(task: &Task, runs: &[Vec<Finding>], to_stderr: bool) -> usize {
+pub(super) fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) -> usize {
     let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
     let mut surprises = 0;
     let count = runs.first().map_or(0, Vec::len);
@@ -39,6 +48,9 @@ pub(super) fn print(task: &Task, runs: &[Vec<Finding>], to_stderr: bool) -> usiz
         let findings: Vec<&Finding> = runs.iter().map(|run| &run[index]).collect();
         let summary = Summary::of(&findings, &task.expect);
         surprises += usize::from(summary.surprising > 0);
+        if rows == Rows::Surprises && summary.surprising == 0 {
+            continue;
+        }
         let colour = match (summary.surprising, summary.shown.outcome) {
             (0, Outcome::Pass) => Color::Green,
             (0, _) => Color::Yellow,
@@ -58,7 +70,8 @@ pub(super) fn print(task: &Task, runs: &[Vec<Finding>], to_stderr: bool) -> usiz
         1 => "1 surprise".to_owned(),
         _ => format!("{surprises} surprises"),
     };
-    let text = format!("{table}\n{}: {count} probes{runs}, {verdict}", task.title);
+    let verdict = format!("{}: {count} probes{runs}, {verdict}", task.title);
+    let text = if table.is_empty() { verdict } else { format!("{table}\n{verdict}") };
     // stdout is the record's where it was asked for there.
     if to_stderr {
         eprintln!("{text}")

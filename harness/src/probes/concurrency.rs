@@ -67,14 +67,12 @@ pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
     for _ in 0..=WORKERS {
         let mut client = subject.connect()?;
         client.send(&get("/"))?;
+        let idle = holders.len();
         let verdict = served_beside(&mut client, Reply::must_be_hello, || {
             holders.clear();
             Ok(())
         });
-        verdict.map_err(|fault| Fault {
-            detail: format!("{} idle: {}", holders.len(), fault.detail),
-            ..fault
-        })?;
+        verdict.map_err(|fault| Fault { detail: format!("{idle} idle: {}", fault.detail), ..fault })?;
         holders.push(client);
     }
     Ok(String::new())
