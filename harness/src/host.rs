@@ -47,7 +47,9 @@ impl Host {
             port_range: read("/proc/sys/net/ipv4/ip_local_port_range").replace('\t', "-"),
             descriptors: nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).ok(),
             commit: git(&["rev-parse", "--short=10", "HEAD"]).unwrap_or_default(),
-            dirty: git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty()),
+            // What a run writes itself is no change of what it measures.
+            dirty: git(&["status", "--porcelain", "--", ":/", ":(exclude,top)results"])
+                .is_some_and(|changes| !changes.is_empty()),
             tools: BTreeMap::new(),
         }
     }

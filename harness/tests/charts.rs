@@ -2,7 +2,7 @@
 //! no text lie on another?
 
 use harness::charts::draw;
-use harness::records::Record;
+use harness::records::{Phase, Record};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,12 @@ fn record(stage: usize, tool: &str, clients: usize, keep_alive: bool, round: u32
 fn records() -> Vec<Record> {
     let mut records = Vec::new();
     for stage in 0..STAGES.len() {
+        for round in 1..=5 {
+            let mut pair = record(stage, "wrk", 64, true, round);
+            pair.phase = Phase::Paired;
+            pair.floor_around = Some([9.0 + f64::from(round), 10.0]);
+            records.push(pair);
+        }
         for tool in ["ab", "wrk", "webbench"] {
             for clients in [1, 8, 64] {
                 for round in 1..=3 {
@@ -160,7 +166,8 @@ fn twelve_servers_are_on_every_chart_and_no_text_lies_on_another() {
             "requests-per-second-ab.svg",
             "requests-per-second-webbench.svg",
             "requests-per-second-wrk.svg",
-            "overview.svg"
+            "overview.svg",
+            "cpu-per-request.svg"
         ]
     );
     for (file, svg) in &charts {

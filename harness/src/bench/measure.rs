@@ -1,11 +1,12 @@
 //! One point: from the look at the server before it to the look after it.
 
+use super::rigor::Rigor;
 use super::servers::Servers;
 use super::{Plan, Point, now};
 use crate::generators::{Installed, Load, Measurement};
 use crate::host::Host;
 use crate::process::{Usage, machine_cpu_seconds, memory_of_tree};
-use crate::records::{Figures, Limiter, Record};
+use crate::records::{Figures, Limiter, Phase, Record};
 use anyhow::{Context, Result, ensure};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -22,7 +23,9 @@ pub(super) struct Bench<'a> {
     pub(super) server_cpus: Vec<usize>,
     pub(super) host: Host,
     pub(super) installed: Vec<Installed>,
-    pub(super) quick: bool,
+    pub(super) rigor: Rigor,
+    /// The command line, as it is recorded.
+    pub(super) command: String,
 }
 
 /// What came of a point.
@@ -54,7 +57,7 @@ impl Bench<'_> {
         let installed = installed.context("the tool is not installed")?;
         let mut launch = subject.launch(point.tool, point.keep_alive, self.load.pipeline);
         launch.cpus = Some(self.server_cpus.clone());
-        let (server, reply) = servers.get(&launch, &self.load.path)?;
+        let (server, reply, is_new) = servers.get(&launch, &self.load.path)?;
         let load = Load {
             addr: server.addr,
             concurrency: point.concurrency,
@@ -62,6 +65,10 @@ impl Bench<'_> {
             reply_bytes: reply.bytes,
             ..self.load.clone()
         };
+        if is_new && self.rigor != Rigor::Quick {
+            // Its first pages, its first buffers, a cold cache: measured by nobody.
+            installed.run(&load, &mut || !stop())?;
+        }
 
         let pid = server.pid() as u32;
         let before = Usage::of_tree(pid);
@@ -125,6 +132,7 @@ impl Bench<'_> {
         Record {
             stage: subject.name.clone(),
             title: subject.title.clone(),
+            phase: Phase::Survey,
             tool: point.tool.name().into(),
             concurrency: point.concurrency,
             keep_alive: point.keep_alive,
@@ -134,13 +142,16 @@ impl Bench<'_> {
             duration_seconds: self.load.seconds,
             round,
             seed: self.plan.seed,
-            quick: self.quick,
+            quick: self.rigor == Rigor::Quick,
+            command: self.command.clone(),
             started_at: now(),
             server_cpus: self.server_cpus.clone(),
             generator_cpus: self.load.cpus.clone().unwrap_or_default(),
             clients_served,
             skipped,
             note,
+            dropped: false,
+            floor_around: None,
             figures,
             host: self.host.clone(),
         }

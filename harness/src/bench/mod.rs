@@ -4,12 +4,18 @@
 //! * `subject`: the servers, the floor among them;
 //! * `servers`: those that run during a round;
 //! * `smoke`: a server that answers wrong is not measured;
-//! * `measure`: one point, from before to after;
+//! * `measure`: one point, from before to after; `pairs`: points between two runs of the floor;
+//! * `quiet`: waiting for other programs;
+//! * `rigor`: how much is measured; `resume`: going on with a run that was interrupted;
 //! * `progress` and `table`: what the user sees.
 
 mod measure;
+mod pairs;
 mod plan;
 mod progress;
+mod quiet;
+mod resume;
+mod rigor;
 mod select;
 mod servers;
 mod smoke;
@@ -19,7 +25,7 @@ mod table;
 use crate::charts;
 use crate::generators::{Load, Tool};
 use crate::host::Host;
-use crate::records::{Record, Writer, read};
+use crate::records::{Figures, Record, Writer, read};
 use crate::stages::{Stage, discover};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
@@ -28,7 +34,11 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use plan::{Axes, Plan, Point};
 use progress::Progress;
+use quiet::wait_for_quiet;
+use resume::Done;
+use rigor::Rigor;
 use servers::Servers;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,23 +55,27 @@ pub struct Args {
     /// Load generators.
     #[arg(long, value_name = "LIST", default_value = "ab,wrk,webbench")]
     tools: String,
-    /// Clients at once; with --quick the default is 1,64.
-    #[arg(long, value_name = "LIST", default_value = "1,8,64", default_value_if("quick", "true", "1,64"))]
-    concurrency: String,
+    /// Clients at once [default: by rigor]
+    #[arg(long, value_name = "LIST")]
+    concurrency: Option<String>,
     /// Whether a client keeps its connection.
     #[arg(long, value_enum, default_value = "both")]
     keep_alive: KeepAlive,
-    /// Seconds per point; whole ones, the tools know no others.
-    #[arg(long, value_name = "SECONDS", default_value = "2", default_value_if("quick", "true", "1"),
-          value_parser = clap::value_parser!(u32).range(1..=3600))]
-    duration: u32,
-    /// How often everything is measured; from five on an interval can be computed.
-    #[arg(long, value_name = "N", default_value = "3", default_value_if("quick", "true", "1"),
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
-    /// A quick look: one short round with 1 and 64 clients, at most two minutes for all stages.
+    /// Seconds per point; whole ones, the tools know no others [default: by rigor]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    duration: Option<u32>,
+    /// How often everything is measured; from five on an interval can be computed [default: by rigor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// How much is measured.
+    #[arg(long, value_enum, default_value = "standard", conflicts_with = "quick")]
+    rigor: Rigor,
+    /// The same as `--rigor quick`.
     #[arg(long)]
     quick: bool,
+    /// Begin anew, even if the same run was interrupted and could go on.
+    #[arg(long)]
+    fresh: bool,
     /// The CPUs of the server and of the generator; default: the first one and the second one.
     #[arg(long, value_name = "SERVER:GENERATOR")]
     cpus: Option<String>,
@@ -90,7 +104,11 @@ enum KeepAlive {
 pub fn run(args: Args) -> Result<ExitCode> {
     ensure!(args.path.starts_with('/'), "--path must begin with '/', not be '{}'", args.path);
     let tools = select::tools(&args.tools)?;
-    let concurrency = select::concurrency(&args.concurrency)?;
+    let rigor = if args.quick { Rigor::Quick } else { args.rigor };
+    let amount = rigor.amount();
+    let named = args.concurrency.as_deref().map(select::concurrency).transpose()?;
+    let concurrency = named.clone().unwrap_or(amount.concurrency);
+    let concurrency_of_others = named.unwrap_or(amount.concurrency_of_others);
     let (server_cpus, generator_cpus) = choose_cpus(args.cpus.as_deref())?;
     let stages = discover()?;
     let mut subjects = choose_stages(args.stages.as_deref(), &stages)?;
@@ -108,7 +126,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
             Err(install) => absent.push((tool, install)),
         }
     }
-    let seed = args.seed.unwrap_or_else(|| {
+    let command = resume::command();
+    let unfinished =
+        if args.fresh { None } else { resume::candidate(&args.out.join("data"), &command, &host) };
+    let seed = unfinished.as_ref().map(|run| run.seed).or(args.seed).unwrap_or_else(|| {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
     });
     let keep_alive = match args.keep_alive {
@@ -122,22 +143,39 @@ pub fn run(args: Args) -> Result<ExitCode> {
         concurrency: 1,
         keep_alive: true,
         pipeline: args.pipeline.into(),
-        seconds: args.duration,
+        seconds: args.duration.unwrap_or(amount.seconds),
         reply_bytes: 0,
         cpus: Some(generator_cpus),
     };
-    let axes = Axes { tools, absent, concurrency, keep_alive, rounds: args.rounds, seed };
+    let rounds = args.rounds.unwrap_or(amount.rounds);
+    let pairs = amount.pairs;
+    let axes = Axes { tools, absent, concurrency, concurrency_of_others, keep_alive, rounds, pairs, seed };
     let plan = Plan::new(subjects, &axes, &load);
     announce(&plan);
     ensure!(!plan.points.is_empty(), "nothing can be measured: every point is skipped");
 
-    let writer = Writer::create(&args.out.join("data"), &file_name(&host, args.quick))?;
+    let done = unfinished.map(|run| Done::of(&run, &plan)).filter(|done| done.count() < plan.len());
+    let writer = match &done {
+        Some(done) => {
+            eprintln!(
+                "going on with {}: {} of {} points are there (--fresh begins anew)",
+                done.path().display(),
+                done.count(),
+                plan.len()
+            );
+            Writer::resume(done.path())?
+        }
+        None => Writer::create(&args.out.join("data"), &file_name(&host, rigor))?,
+    };
     let path = writer.path().to_owned();
-    let bench = Bench { plan: &plan, load, server_cpus, host, installed, quick: args.quick };
-    let end = measure_all(&bench, writer)?;
+    let bench = Bench { plan: &plan, load, server_cpus, host, installed, rigor, command };
+    let end = measure_all(&bench, writer, &done.unwrap_or_default())?;
     let records = read(&path)?;
     if end == End::Interrupted {
-        eprintln!("interrupted; what was measured is in {}", path.display());
+        eprintln!(
+            "interrupted; what was measured is in {}: the same command goes on from there",
+            path.display()
+        );
         return Ok(ExitCode::from(130));
     }
     ensure!(
@@ -160,28 +198,55 @@ enum End {
     Interrupted,
 }
 
-/// Runs the plan and records it point by point.
-fn measure_all(bench: &Bench, mut writer: Writer) -> Result<End> {
+/// Runs the plan and records it point by point, but what is done already.
+fn measure_all(bench: &Bench, mut writer: Writer, done: &Done) -> Result<End> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
-    for (point, reason) in &bench.plan.skipped {
-        writer.write(&bench.record(point, 1, Outcome::Skipped(reason.clone())))?;
+    let stopped = || stop.load(Ordering::Relaxed);
+    if done.is_empty() {
+        for (point, reason) in &bench.plan.skipped {
+            writer.write(&bench.record(point, 1, Outcome::Skipped(reason.clone())))?;
+        }
     }
     let mut failed = false;
     let progress = Progress::new(bench.plan);
     for round in 1..=bench.plan.rounds {
         let mut servers = Servers::default();
-        for point in bench.plan.round(round) {
+        if !done.has_pairs(round) {
+            failed |= !bench.paired_block(round, &mut servers, &stopped, &mut |point, record| {
+                progress.begin(point);
+                progress.end(point, &record);
+                writer.write(&record)
+            })?;
+        }
+        let mut points: VecDeque<Point> = bench.plan.round(round).into();
+        // So many points of a round may be measured again because something disturbed them.
+        let mut again = if bench.rigor == Rigor::Quick { 0 } else { points.len().div_ceil(10) };
+        while let Some(point) = points.pop_front() {
+            if stopped() {
+                return Ok(End::Interrupted);
+            }
+            if done.has(bench.plan, &point, round) {
+                progress.skip(&point);
+                continue;
+            }
             progress.begin(&point);
-            let outcome = bench.measure(&point, &mut servers, &|| stop.load(Ordering::Relaxed));
-            if stop.load(Ordering::Relaxed) {
+            let outcome = bench.measure(&point, &mut servers, &stopped);
+            if stopped() {
                 return Ok(End::Interrupted);
             }
             failed |= matches!(outcome, Outcome::Failed(_));
-            let record = bench.record(&point, round, outcome);
-            progress.end(&point, &record);
+            let mut record = bench.record(&point, round, outcome);
+            if again > 0 && record.figures.as_ref().is_some_and(Figures::is_disturbed) {
+                again -= 1;
+                record.dropped = true;
+                points.push_back(point);
+                wait_for_quiet(&stopped);
+            } else {
+                progress.end(&point, &record);
+            }
             writer.write(&record)?;
         }
         for complaint in servers.stop() {
@@ -196,8 +261,15 @@ fn measure_all(bench: &Bench, mut writer: Writer) -> Result<End> {
 fn finish(records: &[Record], data: &std::path::Path, out: &std::path::Path) -> Result<()> {
     let charts = charts::draw(records, &charts::names_of(&[data.to_owned()]), out)?;
     println!("{}", table::table(records));
-    let disturbed =
-        records.iter().filter_map(|record| record.figures.as_ref()).filter(|f| f.is_disturbed()).count();
+    if let Some(text) = table::pairs(records) {
+        println!("{text}");
+    }
+    let kept = records.iter().filter(|record| !record.dropped);
+    let disturbed = kept.filter_map(|record| record.figures.as_ref()).filter(|f| f.is_disturbed()).count();
+    let dropped = records.iter().filter(|record| record.dropped).count();
+    if dropped > 0 {
+        println!("{dropped} points were disturbed by other programs and measured again");
+    }
     if disturbed > 0 {
         println!(
             "during {disturbed} points other programs used more than a tenth of a CPU: \
@@ -216,7 +288,7 @@ fn announce(plan: &Plan) {
     let servers: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
     eprintln!(
         "{} points × {} on {}; about {}; seed {}",
-        plan.points.len(),
+        plan.points.len() + plan.paired.len(),
         if plan.rounds == 1 { "1 round".into() } else { format!("{} rounds", plan.rounds) },
         servers.join(", "),
         progress::minutes(plan.seconds()),
@@ -268,11 +340,11 @@ fn choose_cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
     }
 }
 
-/// `20260102T030405Z-1234567890-quick`.
-fn file_name(host: &Host, quick: bool) -> String {
+/// `20260102T030405Z-1234567890-standard`.
+fn file_name(host: &Host, rigor: Rigor) -> String {
     let time = now().replace(['-', ':'], "");
     let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
-    format!("{time}-{commit}{}", if quick { "-quick" } else { "" })
+    format!("{time}-{commit}-{}", rigor.name())
 }
 
 /// The time, UTC, as RFC 3339 writes it.

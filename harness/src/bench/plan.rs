@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) subjects: Vec<Subject>,
     /// The points of each round.
     pub(super) points: Vec<Point>,
+    /// The points of each round that stand between two runs of the floor; none in a quick look.
+    pub(super) paired: Vec<Point>,
     /// Points that cannot be measured, each with the reason.
     pub(super) skipped: Vec<(Point, String)>,
     pub(super) rounds: u32,
@@ -32,11 +34,21 @@ pub(super) struct Axes {
     pub(super) tools: Vec<Tool>,
     /// Tools that are absent, with the command that installs each.
     pub(super) absent: Vec<(Tool, &'static str)>,
+    /// Clients at once, for wrk.
     pub(super) concurrency: Vec<usize>,
+    /// Clients at once, for the other tools.
+    pub(super) concurrency_of_others: Vec<usize>,
     pub(super) keep_alive: Vec<bool>,
     pub(super) rounds: u32,
+    /// Whether each round has a block of pairs.
+    pub(super) pairs: bool,
     pub(super) seed: u64,
 }
+
+/// Pairs are measured with wrk: every stage can be, and it was there before our own generator.
+const PAIRED_TOOL: Tool = Tool::Wrk;
+/// With this many clients, or the nearest number that is measured.
+const PAIRED_CLIENTS: usize = 64;
 
 impl Plan {
     /// Combines everything with everything; `load` gives what is common to all points.
@@ -46,7 +58,9 @@ impl Plan {
         for (index, subject) in subjects.iter().enumerate() {
             for &tool in &axes.tools {
                 for &keep_alive in &axes.keep_alive {
-                    for &concurrency in &axes.concurrency {
+                    let concurrency =
+                        if tool == Tool::Wrk { &axes.concurrency } else { &axes.concurrency_of_others };
+                    for &concurrency in concurrency {
                         let point = Point { subject: index, tool, concurrency, keep_alive };
                         let load = Load { concurrency, keep_alive, ..load.clone() };
                         match reason_to_skip(subject, tool, &load, &axes.absent) {
@@ -57,7 +71,9 @@ impl Plan {
                 }
             }
         }
-        Self { subjects, points, skipped, rounds: axes.rounds, seconds: load.seconds, seed: axes.seed }
+        let paired = if axes.pairs { pairs_of(&subjects, &points) } else { Vec::new() };
+        let (rounds, seconds, seed) = (axes.rounds, load.seconds, axes.seed);
+        Self { subjects, points, paired, skipped, rounds, seconds, seed }
     }
 
     /// The points of a round in the order in which they are run. Shuffled, so that whatever drifts on the
@@ -80,8 +96,33 @@ impl Plan {
         /// Starting a server, asking it once, stopping it.
         const PER_SERVER: f64 = 0.06;
         let points: f64 = self.points.iter().map(|point| self.seconds_of(point)).sum();
-        f64::from(self.rounds) * (points + self.subjects.len() as f64 * PER_SERVER)
+        let mut per_server = PER_SERVER;
+        let mut pairs = 0.0;
+        if let Some(point) = self.paired.first() {
+            // Each with a run of the floor, one run of the floor before all, a warm-up for each server.
+            pairs = (2.0 * self.paired.len() as f64 + 1.0) * self.seconds_of(point);
+            per_server += self.seconds_of(point);
+        }
+        f64::from(self.rounds) * (points + pairs + self.subjects.len() as f64 * per_server)
     }
+
+    /// Points in all rounds.
+    pub(super) fn len(&self) -> usize {
+        (self.points.len() + self.paired.len()) * self.rounds as usize
+    }
+}
+
+/// The points that are measured once more in pairs. A server that leaves clients waiting does other work for a
+/// request than the floor around it, so it is not paired.
+fn pairs_of(subjects: &[Subject], points: &[Point]) -> Vec<Point> {
+    let fits = |point: &&Point| point.tool == PAIRED_TOOL && point.keep_alive;
+    let clients = points.iter().filter(fits).map(|point| point.concurrency);
+    let Some(clients) = clients.min_by_key(|clients| clients.abs_diff(PAIRED_CLIENTS)) else {
+        return Vec::new();
+    };
+    let serves_all = |point: &&Point| subjects[point.subject].clients_served(true, clients) == clients;
+    let chosen = points.iter().filter(fits).filter(|point| point.concurrency == clients).filter(serves_all);
+    chosen.copied().collect()
 }
 
 fn reason_to_skip(
@@ -117,9 +158,11 @@ mod tests {
             |(index, limit): (usize, &Option<usize>)| Subject::for_test(&format!("{index:02}"), *limit);
         let subjects = limits.iter().enumerate().map(subject).collect();
         let axes = Axes {
-            tools: Tool::ALL.to_vec(),
+            tools: vec![Tool::Ab, Tool::Wrk, Tool::Webbench],
             absent: Vec::new(),
+            concurrency_of_others: concurrency.clone(),
             concurrency,
+            pairs: true,
             keep_alive: vec![true, false],
             rounds,
             seed: 3,
@@ -144,6 +187,13 @@ mod tests {
         // webbench with keep-alive on 4 servers; ab with more clients than 00 (1) and 02 (4) serve.
         assert_eq!(plan.skipped.len(), 4 * 3 + 2 + 1);
         assert!(plan.skipped.iter().all(|(point, reason)| !reason.is_empty() && point.keep_alive));
+    }
+
+    #[test]
+    fn pairs_are_the_servers_that_serve_all_of_about_64_clients() {
+        let plan = plan(vec![1, 8, 256], 1);
+        let paired: Vec<_> = plan.paired.iter().map(|point| (point.subject, point.concurrency)).collect();
+        assert_eq!(paired, [(1, 8), (3, 8)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the user sees during a run: a bar on a terminal, a line per point elsewhere.
 
 use super::{Plan, Point};
-use crate::records::Record;
+use crate::records::{Phase, Record};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -35,15 +35,26 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// A point that an earlier run has measured.
+    pub(super) fn skip(&self, point: &Point) {
+        self.done.set(self.done.get() + 1);
+        if let Some(bar) = &self.bar {
+            bar.inc((self.plan.seconds_of(point) * 1000.0) as u64);
+        }
+    }
+
     pub(super) fn end(&self, point: &Point, record: &Record) {
         self.done.set(self.done.get() + 1);
         if let Some(reason) = &record.skipped {
             self.complain(&format!("{}: {reason}", self.describe(point)));
         }
         match (&self.bar, &record.figures) {
-            (Some(bar), _) => bar.inc((self.plan.seconds_of(point) * 1000.0) as u64),
+            (Some(bar), _) => {
+                let runs = if record.phase == Phase::Paired { 2.0 } else { 1.0 };
+                bar.inc((runs * self.plan.seconds_of(point) * 1000.0) as u64);
+            }
             (None, Some(figures)) => {
-                let total = self.plan.points.len() * self.plan.rounds as usize;
+                let total = self.plan.len();
                 let errors =
                     if figures.errors > 0 { format!(", {} errors", figures.errors) } else { String::new() };
                 let speed = figures.requests_per_second;

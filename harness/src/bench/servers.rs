@@ -17,10 +17,11 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// The server of this launch, started and asked once if it is new. One that was refused stays refused
+    /// The server of this launch, started and asked once if it is new, and whether it is. One that was refused stays refused
     /// for the round, and so does one that has died.
-    pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<(&mut Server, Reply)> {
+    pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<(&mut Server, Reply, bool)> {
         let key = (launch.program.clone(), launch.args.clone());
+        let is_new = !self.started.contains_key(&key);
         let entry = self.started.entry(key).or_insert_with(|| {
             let started = launch.start().and_then(|server| {
                 let reply = smoke(server.addr, path)?;
@@ -34,7 +35,7 @@ impl Servers {
             *entry = Err("refused: the server has died".into());
         }
         match entry {
-            Ok((server, reply)) => Ok((server, *reply)),
+            Ok((server, reply)) => Ok((server, *reply, is_new)),
             Err(reason) => bail!("{reason}"),
         }
     }

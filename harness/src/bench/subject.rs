@@ -39,6 +39,11 @@ impl Subject {
         Ok(Self { name: FLOOR.into(), title: "the kernel's own cost".into(), serves_at_once: None, server })
     }
 
+    /// Whether it is the reference.
+    pub(super) fn is_floor(&self) -> bool {
+        self.name == FLOOR
+    }
+
     /// How to start it for a kind of load.
     pub(super) fn launch(&self, tool: Tool, keep_alive: bool, pipeline: usize) -> Launch {
         match &self.server {

@@ -1,7 +1,7 @@
 //! The short table that a run ends with.
 
 use super::subject::FLOOR;
-use crate::records::{Cell, Limiter, Record, cells};
+use crate::records::{Cell, Limiter, Pair, Record, cells, pairs as pairs_of};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -42,6 +42,30 @@ pub(super) fn table(records: &[Record]) -> String {
     format!(
         "{most} clients; * the generator was the limit; n/{most}: only n of the clients were served\n{table}"
     )
+}
+
+/// What a request costs each server as a multiple of the floor, if that was measured.
+pub(super) fn pairs(records: &[Record]) -> Option<String> {
+    let mut pairs = pairs_of(records);
+    pairs.sort_by_key(|pair| pair.stage != FLOOR);
+    let floor = pairs.iter().find(|pair| pair.stage == FLOOR)?;
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["stage", "CPU per request ÷ floor", "interval", "against the floor itself"]);
+    let interval =
+        |pair: &Pair| pair.interval.map_or("–".into(), |(low, high)| format!("{low:.2} to {high:.2}"));
+    for pair in &pairs {
+        let verdict = match (pair.stage == FLOOR, pair.differs_from(floor), pair.ratio > floor.ratio) {
+            (true, _, _) => "",
+            (_, false, _) if pair.blocks < 5 => "too few blocks",
+            (_, false, _) => "not distinguishable",
+            (_, true, true) => "costs more",
+            (_, true, false) => "costs less",
+        };
+        let name = format!("{}  {}", pair.stage, pair.title);
+        table.add_row([name, format!("{:.2}", pair.ratio), interval(pair), verdict.to_owned()]);
+    }
+    Some(format!("each run between two runs of the floor, {} blocks\n{table}", floor.blocks))
 }
 
 fn text(cell: &Cell) -> String {

@@ -2,15 +2,17 @@
 //!
 //! * `speed`: requests per second against clients, a chart per tool;
 //! * `overview`: all servers under one load, as bars;
+//! * `ratio`: what a request costs, between runs of the floor;
 //! * `caption`: where the figures are from; `style` and `text`: what things look like.
 
 mod caption;
 mod overview;
+mod ratio;
 mod speed;
 mod style;
 mod text;
 
-use crate::records::{Cell, Record, cells, newest, read};
+use crate::records::{Cell, Phase, Record, cells, newest, pairs, read};
 use anyhow::{Context, Result, ensure};
 use caption::Caption;
 use std::collections::BTreeSet;
@@ -70,12 +72,13 @@ pub fn draw(records: &[Record], data: &str, out: &Path) -> Result<Vec<PathBuf>> 
         let its_cells: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.tool == tool).collect();
         let drawn = |keep_alive| its_cells.iter().any(|cell| cell.shape.keep_alive == keep_alive);
         let its_records: Vec<&Record> =
-            records.iter().filter(|record| record.tool == tool && drawn(record.keep_alive)).collect();
+            survey(&records).filter(|record| record.tool == tool && drawn(record.keep_alive)).collect();
         let title = format!("Requests per second against clients, measured with {tool}");
         let svg = speed::svg(&its_cells, &Caption::new(title, &its_records, data))?;
         charts.push((speed::file_name(tool)?, svg));
     }
     charts.extend(overview(&cells, &records, data)?);
+    charts.extend(ratio(&records, data)?);
     fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
     let mut files = Vec::new();
     for (name, svg) in charts {
@@ -96,11 +99,29 @@ fn overview(cells: &[Cell], records: &[Record], data: &str) -> Result<Option<(St
         kept.iter().map(|cell| cell.shape.concurrency).min_by_key(|clients| clients.abs_diff(CLIENTS));
     let Some(clients) = clients else { return Ok(None) };
     let cells: Vec<&Cell> = kept.into_iter().filter(|cell| cell.shape.concurrency == clients).collect();
-    let its_records: Vec<&Record> = records
-        .iter()
+    let its_records: Vec<&Record> = survey(records)
         .filter(|record| record.tool == "wrk" && record.keep_alive && record.concurrency == clients)
         .collect();
     let title = format!("Every stage with {clients} clients that keep their connections (wrk)");
     let svg = overview::svg(&cells, &Caption::new(title, &its_records, data))?;
     Ok(Some(("overview.svg".into(), svg)))
+}
+
+/// The CPU time per request over the floor's, if it was measured in pairs.
+fn ratio(records: &[Record], data: &str) -> Result<Option<(String, String)>> {
+    let pairs = pairs(records);
+    let its_records: Vec<&Record> =
+        records.iter().filter(|record| record.phase == Phase::Paired && !record.dropped).collect();
+    let Some(first) = its_records.first() else { return Ok(None) };
+    let title = format!(
+        "What a request costs with {} kept connections ({}), each run between two runs of the floor",
+        first.concurrency, first.tool
+    );
+    let svg = ratio::svg(&pairs, &Caption::new(title, &its_records, data))?;
+    Ok(Some(("cpu-per-request.svg".into(), svg)))
+}
+
+/// The records that speeds are drawn from.
+fn survey(records: &[Record]) -> impl Iterator<Item = &Record> {
+    records.iter().filter(|record| record.phase == Phase::Survey && !record.dropped)
 }

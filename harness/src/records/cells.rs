@@ -1,6 +1,6 @@
 //! Records of several rounds, put together: one cell per server, tool, load.
 
-use super::{Limiter, Record};
+use super::{Limiter, Phase, Record};
 use crate::stats;
 use std::collections::BTreeMap;
 
@@ -49,10 +49,12 @@ impl Cell {
     }
 }
 
-/// Puts the measured records together. Skipped ones are left out.
+/// Puts the measured records of the survey together. Skipped and dropped ones are left out.
 pub fn cells(records: &[Record]) -> Vec<Cell> {
     let mut groups: BTreeMap<Shape, Vec<&Record>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.figures.is_some()) {
+    let counts =
+        |record: &&Record| record.phase == Phase::Survey && record.figures.is_some() && !record.dropped;
+    for record in records.iter().filter(counts) {
         let shape = Shape {
             stage: record.stage.clone(),
             tool: record.tool.clone(),

@@ -30,6 +30,16 @@ impl Writer {
         unreachable!("there is always a next number")
     }
 
+    /// Goes on with the file of a run that was interrupted. A last line that was cut is taken off: it is no record.
+    pub fn resume(path: &Path) -> Result<Self> {
+        let cannot = || format!("cannot go on with {}", path.display());
+        let bytes = fs::read(path).with_context(cannot)?;
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
+        file.set_len(whole as u64).with_context(cannot)?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
     /// Appends a record. One write per line, without a buffer: a run that is killed leaves whole lines, and
     /// at most one that is cut.
     pub fn write(&mut self, record: &Record) -> Result<()> {
@@ -104,6 +114,16 @@ mod tests {
         }
         fs::write(&path, [b"{}\n", bytes.as_slice()].concat()).expect("written");
         assert!(read(&path).is_err(), "a bad line in the middle is damage");
+    }
+
+    #[test]
+    fn an_interrupted_run_goes_on_after_its_last_whole_line() {
+        let records = [record("04", "ab", 1, false, 10.0), record("05", "wrk", 64, true, 20.0)];
+        let (_directory, path) = written(&records);
+        let bytes = fs::read(&path).expect("it is there");
+        fs::write(&path, &bytes[..bytes.len() - 3]).expect("written");
+        Writer::resume(&path).expect("it is ours").write(&records[1]).expect("written");
+        assert_eq!(read(&path).expect("whole lines"), records);
     }
 
     #[test]

@@ -2,12 +2,25 @@
 
 mod cells;
 mod file;
+mod pairs;
 
 pub use cells::{Cell, Shape, cells};
 pub use file::{Writer, newest, read};
+pub use pairs::{Pair, pairs};
 
 use crate::host::Host;
 use serde::{Deserialize, Serialize};
+
+/// What a point is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Speed under each load, by each tool.
+    #[default]
+    Survey,
+    /// CPU time per request, each run between two runs of the floor.
+    Paired,
+}
 
 /// One point of the plan in one round: measured, or skipped with the reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +29,9 @@ pub struct Record {
     pub stage: String,
     /// Its title.
     pub title: String,
+    /// What the point is for.
+    #[serde(default)]
+    pub phase: Phase,
     /// The generator.
     pub tool: String,
     /// Clients at once.
@@ -36,6 +52,9 @@ pub struct Record {
     pub seed: u64,
     /// A quick look: one short round.
     pub quick: bool,
+    /// The command that made it, without what only says where the results go.
+    #[serde(default)]
+    pub command: String,
     /// When the point was begun, UTC.
     pub started_at: String,
     /// The CPUs that the server was bound to.
@@ -50,6 +69,12 @@ pub struct Record {
     /// What a reader of the figures should know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Disturbed by other programs and measured again: kept, but left out of every summary.
+    #[serde(default)]
+    pub dropped: bool,
+    /// In a paired point: the floor's CPU time per request in the run before and in the run after, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor_around: Option<[f64; 2]>,
     /// The figures; their fields stand beside the others in the file.
     #[serde(flatten)]
     pub figures: Option<Figures>,
@@ -139,6 +164,7 @@ pub(crate) mod tests {
         Record {
             stage: stage.into(),
             title: format!("Title of {stage}"),
+            phase: Phase::Survey,
             tool: tool.into(),
             concurrency,
             keep_alive,
@@ -149,12 +175,15 @@ pub(crate) mod tests {
             round: 1,
             seed: 7,
             quick: false,
+            command: "bench".into(),
             started_at: "2026-01-02T03:04:05Z".into(),
             server_cpus: vec![0],
             generator_cpus: vec![1],
             clients_served: concurrency,
             skipped: None,
             note: None,
+            dropped: false,
+            floor_around: None,
             figures: Some(Figures {
                 requests: speed as u64,
                 errors: 0,
