@@ -12,11 +12,13 @@ default:
 
 # Run stage N until Ctrl-C; more words are options of the stage: just stage 5 --trigger edge
 [group('learn')]
+[no-exit-message]
 stage N *OPTIONS: build
     @{{harness}} stage "$1" -- "${@:2}"
 
 # Open the book.
 [group('learn')]
+[no-exit-message]
 notes *OPTIONS:
     mdbook serve notes --open "$@"
 
@@ -27,26 +29,31 @@ step A B:
 
 # Ask stage N what it can do: just grade 4; just grade 5-mio; just grade 5 -- --trigger level
 [group('judge')]
+[no-exit-message]
 grade N *OPTIONS: build
     @{{harness}} grade "$@"
 
 # Ask any server that takes a port: just grade-cmd './mine --port $PORT'
 [group('judge')]
+[no-exit-message]
 grade-cmd COMMAND *OPTIONS: build
     @{{harness}} grade --cmd "$@"
 
 # Grade every stage, its twins and its variants.
 [group('judge')]
+[no-exit-message]
 grade-all *OPTIONS: build
     @{{harness}} grade all "$@"
 
 # Measure every stage with ab, wrk and webbench, and draw the charts: just bench-all --quick
 [group('measure')]
+[no-exit-message]
 bench-all *OPTIONS: build
     @{{harness}} bench "$@"
 
 # Draw the charts again from the recorded data.
 [group('measure')]
+[no-exit-message]
 chart *OPTIONS: build
     @{{harness}} chart "$@"
 
@@ -80,4 +87,5 @@ miri:
 # Build every binary.
 [private]
 build:
+    @[ -x {{harness}} ] || echo 'building everything for the first time: some minutes' >&2
     @cargo build --release --workspace --bins --quiet

@@ -6,6 +6,7 @@ pub mod charts;
 pub mod generators;
 pub mod grade;
 pub mod host;
+pub mod load;
 pub mod probes;
 pub mod process;
 pub mod records;

@@ -1,7 +1,8 @@
 //! The command line of the harness.
 
 use clap::{Parser, Subcommand};
-use harness::{bench, charts, grade, run_stage};
+use harness::{bench, charts, grade, load, run_stage};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
 /// Runs, probes and measures the stages of the lab.
@@ -20,15 +21,22 @@ enum Command {
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
     Bench(bench::Args),
+    /// Put load on a server that is running, and check its replies.
+    Load(load::Args),
     /// Draw the charts again from recorded data.
     Chart(charts::Args),
 }
 
 fn main() -> ExitCode {
+    // `harness … | head` ends quietly, as other programs do. Sockets are not concerned: std and nix send with
+    // MSG_NOSIGNAL.
+    // SAFETY: no thread runs yet and the action is the default one.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
     let outcome = match Cli::parse().command {
         Command::Stage(args) => run_stage::run(args),
         Command::Grade(args) => grade::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
     };
     outcome.unwrap_or_else(|error| {

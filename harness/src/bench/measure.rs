@@ -141,6 +141,7 @@ impl Bench<'_> {
             body_bytes,
             duration_seconds: self.load.seconds,
             round,
+            points_planned: self.plan.len(),
             seed: self.plan.seed,
             quick: self.rigor == Rigor::Quick,
             command: self.command.clone(),

@@ -52,9 +52,10 @@ pub struct Args {
     /// Stages, ranges and twins: `1,4-7,5-mio`. Default: every stage. The floor is always measured too.
     #[arg(long, value_name = "LIST")]
     stages: Option<String>,
-    /// Load generators.
-    #[arg(long, value_name = "LIST", default_value = "ab,wrk,webbench")]
-    tools: String,
+    /// Load generators: ab, wrk, webbench, builtin. Default: the first three, and builtin where neither ab nor
+    /// wrk is installed.
+    #[arg(long, value_name = "LIST")]
+    tools: Option<String>,
     /// Clients at once [default: by rigor]
     #[arg(long, value_name = "LIST")]
     concurrency: Option<String>,
@@ -82,15 +83,16 @@ pub struct Args {
     /// What is asked for.
     #[arg(long, default_value = "/")]
     path: String,
-    /// Requests that a client sends before it reads the replies (wrk with keep-alive only).
+    /// Requests that a client sends before it reads the replies (wrk and builtin with keep-alive only).
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pipeline: u16,
     /// What the order of the points is shuffled with; default: the time.
     #[arg(long)]
     seed: Option<u64>,
-    /// Where the charts go; the data goes to `data` below it.
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    out: PathBuf,
+    /// Where the charts go; the data goes to `data` below it [default: results, for a run of everything by
+    /// `--rigor standard` or `full`; results/look for a part of it or a quick look]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -100,10 +102,27 @@ enum KeepAlive {
     Both,
 }
 
+impl Args {
+    /// A look must not take the place of a measurement.
+    fn out(&self) -> PathBuf {
+        let everything = self.stages.is_none()
+            && self.concurrency.is_none()
+            && self.duration.is_none()
+            && self.rounds.is_none()
+            && self.tools.is_none()
+            && self.path == "/"
+            && self.pipeline == 1
+            && matches!(self.keep_alive, KeepAlive::Both);
+        let measured = everything && !self.quick && self.rigor != Rigor::Quick;
+        self.out.clone().unwrap_or_else(|| if measured { "results".into() } else { "results/look".into() })
+    }
+}
+
 /// Measures, records, draws.
 pub fn run(args: Args) -> Result<ExitCode> {
+    let out = args.out();
     ensure!(args.path.starts_with('/'), "--path must begin with '/', not be '{}'", args.path);
-    let tools = select::tools(&args.tools)?;
+    let tools = choose_tools(args.tools.as_deref())?;
     let rigor = if args.quick { Rigor::Quick } else { args.rigor };
     let amount = rigor.amount();
     let named = args.concurrency.as_deref().map(select::concurrency).transpose()?;
@@ -127,8 +146,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     }
     let command = resume::command();
-    let unfinished =
-        if args.fresh { None } else { resume::candidate(&args.out.join("data"), &command, &host) };
+    let unfinished = if args.fresh { None } else { resume::candidate(&out.join("data"), &command, &host) };
     let seed = unfinished.as_ref().map(|run| run.seed).or(args.seed).unwrap_or_else(|| {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
     });
@@ -165,7 +183,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             );
             Writer::resume(done.path())?
         }
-        None => Writer::create(&args.out.join("data"), &file_name(&host, rigor))?,
+        None => Writer::create(&out.join("data"), &file_name(&host, rigor))?,
     };
     let path = writer.path().to_owned();
     let bench = Bench { plan: &plan, load, server_cpus, host, installed, rigor, command };
@@ -183,7 +201,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         "nothing was measured; {} says why",
         path.display()
     );
-    finish(&records, &path, &args.out)?;
+    finish(&records, &path, &out)?;
     Ok(if end == End::Complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -307,6 +325,17 @@ fn announce(plan: &Plan) {
             eprintln!("{line}");
         }
     }
+}
+
+/// The tools that were asked for. Without a wish: the three that everybody knows, and our own where webbench
+/// would be alone.
+fn choose_tools(asked: Option<&str>) -> Result<Vec<Tool>> {
+    let mut tools = select::tools(asked.unwrap_or("ab,wrk,webbench"))?;
+    if asked.is_none() && Tool::Ab.find().is_err() && Tool::Wrk.find().is_err() {
+        eprintln!("neither ab nor wrk is installed: builtin (harness load) measures too");
+        tools.push(Tool::Builtin);
+    }
+    Ok(tools)
 }
 
 /// The stages to measure. Those that are named must be built; of the others the built ones are taken.

@@ -141,7 +141,7 @@ fn reason_to_skip(
     if tool == Tool::Ab && served < load.concurrency {
         // ab shares its requests among the connections and waits for each of them.
         return Some(format!(
-            "ab would hang: {} of {} keep-alive clients are served",
+            "ab would hang with keep-alive: {} of {} clients are served",
             served, load.concurrency
         ));
     }

@@ -15,7 +15,7 @@ mod text;
 use crate::records::{Cell, Phase, Record, cells, newest, pairs, read};
 use anyhow::{Context, Result, ensure};
 use caption::Caption;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +34,7 @@ pub struct Args {
 /// Draws again.
 pub fn run(args: Args) -> Result<ExitCode> {
     let files = if args.data.is_empty() { vec![newest(&args.out.join("data"))?] } else { args.data };
+    eprintln!("drawing from {}", names_of(&files));
     let mut records = Vec::new();
     for file in &files {
         records.extend(read(file)?);
@@ -61,9 +62,12 @@ fn label(name: &str, title: &str) -> String {
 
 /// Draws every chart that the records allow, and gives the files. Other charts are left as they are.
 pub fn draw(records: &[Record], data: &str, out: &Path) -> Result<Vec<PathBuf>> {
+    let data = &with_gaps(data, records);
     // Pipelined requests are another unit; they are charted only if there is nothing else.
     let depth = records.iter().filter(|record| record.figures.is_some()).map(|record| record.pipeline).min();
-    let depth = depth.context("no figures in the data: every point was skipped")?;
+    let depth = depth.with_context(|| {
+        format!("no figures in {data}: every point was skipped; name another file with --data")
+    })?;
     let records: Vec<Record> = records.iter().filter(|record| record.pipeline == depth).cloned().collect();
     let cells = cells(&records);
     let mut charts = Vec::new();
@@ -102,7 +106,12 @@ fn overview(cells: &[Cell], records: &[Record], data: &str) -> Result<Option<(St
     let its_records: Vec<&Record> = survey(records)
         .filter(|record| record.tool == "wrk" && record.keep_alive && record.concurrency == clients)
         .collect();
-    let title = format!("Every stage with {clients} clients that keep their connections (wrk)");
+    let who = if clients == 1 {
+        "1 client that keeps its connection".into()
+    } else {
+        format!("{clients} clients that keep their connections")
+    };
+    let title = format!("Every stage with {who} (wrk)");
     let svg = overview::svg(&cells, &Caption::new(title, &its_records, data))?;
     Ok(Some(("overview.svg".into(), svg)))
 }
@@ -119,6 +128,22 @@ fn ratio(records: &[Record], data: &str) -> Result<Option<(String, String)>> {
     );
     let svg = ratio::svg(&pairs, &Caption::new(title, &its_records, data))?;
     Ok(Some(("cpu-per-request.svg".into(), svg)))
+}
+
+/// The data's name, and what is missing in a run that was interrupted or in which a server failed.
+fn with_gaps(data: &str, records: &[Record]) -> String {
+    let mut runs: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
+    for record in records {
+        let (planned, measured) = runs.entry(record.seed).or_default();
+        *planned = record.points_planned;
+        *measured += usize::from(record.figures.is_some() && !record.dropped);
+    }
+    let (planned, measured) = runs.values().fold((0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
+    if measured < planned {
+        format!("{data} (INCOMPLETE: {measured} of {planned} points)")
+    } else {
+        data.to_owned()
+    }
 }
 
 /// The records that speeds are drawn from.

@@ -39,13 +39,20 @@ pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
             interval: cell.interval,
             look: look(cell),
         };
-        column(&root, &rows, NAMES, half, ("Requests per second", BLUE), &speed)?;
+        column(&root, &rows, NAMES, half, ("Requests per second (more is better)", BLUE), &speed)?;
         let cost = |cell: &Cell| Bar {
             value: cell.cpu_us_per_request,
             interval: cell.cpu_interval,
             look: Look::Filled,
         };
-        column(&root, &rows, NAMES + half, half, ("Server CPU time per request, µs", ORANGE), &cost)?;
+        column(
+            &root,
+            &rows,
+            NAMES + half,
+            half,
+            ("Server CPU time per request, µs (less is better)", ORANGE),
+            &cost,
+        )?;
         text::write(
             &root,
             &footnote(&rows, caption),

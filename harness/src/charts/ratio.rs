@@ -42,7 +42,7 @@ pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
             };
             let name = text::fit(&name, NORMAL, NAMES - MARGIN - 8);
             text::write(&root, &name, NORMAL, (NAMES - 10, y), BLACK, true)?;
-            let style = if pair.stage == super::FLOOR { Style::reference() } else { Style::of(4) };
+            let style = Style::of(&pair.stage);
             if let Some((low, high)) = pair.interval {
                 let ends = vec![(scale.pixel(low), y), (scale.pixel(high), y)];
                 draw(&root, PathElement::new(ends, style.colour.stroke_width(3)))?;

@@ -55,12 +55,15 @@ fn series<'a>(cells: &[&'a Cell]) -> Vec<Series<'a>> {
     let mut names: Vec<&str> = cells.iter().map(|cell| cell.shape.stage.as_str()).collect();
     names.sort_unstable_by_key(|name| (*name != super::FLOOR, *name));
     names.dedup();
-    let first_stage = usize::from(names.first() == Some(&super::FLOOR));
-    let series = names.into_iter().enumerate().map(|(at, name)| {
+    let series = names.into_iter().map(|name| {
         let mut cells: Vec<&Cell> = cells.iter().copied().filter(|cell| cell.shape.stage == name).collect();
         cells.sort_by_key(|cell| cell.shape.concurrency);
-        let style = if name == super::FLOOR { Style::reference() } else { Style::of(at - first_stage) };
-        Series { name, title: cells.first().map_or("", |cell| cell.title.as_str()), style, cells }
+        Series {
+            name,
+            title: cells.first().map_or("", |cell| cell.title.as_str()),
+            style: Style::of(name),
+            cells,
+        }
     });
     series.collect()
 }
@@ -76,7 +79,7 @@ fn panel_of(panel: &Area, series: &[Series], keep_alive: bool, own_scale: bool) 
     let top = top.fold(0.0, f64::max).max(1.0) * 1.08;
 
     let kind = if keep_alive { "Connections kept (keep-alive)" } else { "A connection per request" };
-    let scale = if own_scale { "; own scale" } else { "" };
+    let scale = if own_scale { " (scales differ)" } else { "" };
     text::write(panel, &format!("{kind}{scale}"), NORMAL, (84, 12), BLACK, false)?;
 
     // Room at both ends for the markers that stand beside the first and the last number.

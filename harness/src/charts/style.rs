@@ -21,13 +21,27 @@ const COLOURS: [RGBColor; 7] = [
 pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
 
 /// Corners of the markers, around the point; all about equally large.
-const MARKERS: [&[(i32, i32)]; 6] = [
+const MARKERS: [&[(i32, i32)]; 7] = [
     &[(-5, -5), (5, -5), (5, 5), (-5, 5)],
     &[(0, -7), (7, 5), (-7, 5)],
     &[(0, -7), (7, 0), (0, 7), (-7, 0)],
     &[(-7, -5), (7, -5), (0, 7)],
     &[(-6, 0), (-3, -6), (3, -6), (6, 0), (3, 6), (-3, 6)],
     &[(0, -8), (2, -2), (8, -2), (3, 2), (5, 8), (0, 4), (-5, 8), (-3, 2), (-8, -2), (-2, -2)],
+    &[
+        (-7, -2),
+        (-2, -2),
+        (-2, -7),
+        (2, -7),
+        (2, -2),
+        (7, -2),
+        (7, 2),
+        (2, 2),
+        (2, 7),
+        (-2, 7),
+        (-2, 2),
+        (-7, 2),
+    ],
 ];
 
 /// How a point is drawn.
@@ -50,10 +64,25 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// The style of the series with this index; each of the first 42 differs from all others.
-    pub(super) fn of(index: usize) -> Self {
-        let dashes = if index < COLOURS.len() { None } else { Some((10, 5)) };
-        Self { colour: COLOURS[index % COLOURS.len()], marker: MARKERS[index % MARKERS.len()], dashes }
+    /// The style of a server, the same on every chart whoever else is on it: `01`, `05-mio`, `floor`. Up to stage 14 no
+    /// two stages look alike; a twin has its stage's colour, the next marker and dots.
+    pub(super) fn of(name: &str) -> Self {
+        let (number, twin) = name.split_once('-').map_or((name, false), |(number, _)| (number, true));
+        let Some(index) = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) else {
+            return Self::reference();
+        };
+        let dashes = match (twin, index < COLOURS.len()) {
+            (true, _) => Some((2, 4)),
+            (false, true) => None,
+            (false, false) => Some((10, 5)),
+        };
+        // The second seven have the colours of the first, and other markers.
+        let shift = usize::from(twin) + index / COLOURS.len() * 3;
+        Self {
+            colour: COLOURS[index % COLOURS.len()],
+            marker: MARKERS[(index + shift) % MARKERS.len()],
+            dashes,
+        }
     }
 
     /// The reference.
@@ -127,16 +156,26 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn twelve_series_can_be_told_apart() {
-        let looks: BTreeSet<_> = (0..12)
-            .map(Style::of)
+    fn twelve_stages_and_two_twins_can_be_told_apart() {
+        let mut names: Vec<String> = (1..=12).map(|number| format!("{number:02}")).collect();
+        names.extend(["02-threads", "05-mio", "floor"].map(String::from));
+        let looks: BTreeSet<_> = names
+            .iter()
+            .map(|name| Style::of(name))
             .map(|style| {
                 (style.colour.0, style.colour.1, style.colour.2, style.marker.to_vec(), style.dashes)
             })
             .collect();
-        assert_eq!(looks.len(), 12);
-        let colours: BTreeSet<_> = (0..7).map(|i| Style::of(i).colour).map(|c| (c.0, c.1, c.2)).collect();
-        assert_eq!(colours.len(), 7, "seven stages have seven colours");
+        assert_eq!(looks.len(), names.len());
+        let first: Vec<Style> = names[..7].iter().map(|name| Style::of(name)).collect();
+        let colours: BTreeSet<_> =
+            first.iter().map(|style| (style.colour.0, style.colour.1, style.colour.2)).collect();
+        let markers: BTreeSet<_> = first.iter().map(|style| style.marker.to_vec()).collect();
+        assert_eq!(
+            (colours.len(), markers.len()),
+            (7, 7),
+            "seven stages have seven colours and seven markers"
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! The load generators: programs that others wrote, started, bounded in time, and read into one shape.
+//! The load generators: programs, most of them by others, started, bounded in time, and read into one shape.
 //!
-//! Each tool lies in its own way; what is known about it, and how it is read right, is in its module. All
-//! three are closed loops: a client asks again only when it was answered. They find how much a server can
-//! do, not how long a request waits, so nothing here is a latency to be published.
+//! Each tool lies in its own way; what is known about it, and how it is read right, is in its module. All are
+//! closed loops, as they are used here: a client asks again only when it was answered. They find how much a
+//! server can do, not how long a request waits, so nothing here is a latency to be published.
 
 mod ab;
+mod builtin;
 mod run;
 mod webbench;
 mod wrk;
@@ -25,6 +26,8 @@ pub enum Tool {
     Wrk,
     /// webbench: a process per client and a connection per request.
     Webbench,
+    /// `harness load`: it checks every reply.
+    Builtin,
 }
 
 /// The load to put on a server.
@@ -83,14 +86,15 @@ pub struct Installed {
 
 impl Tool {
     /// All of them, in the order in which they are listed and drawn.
-    pub const ALL: [Tool; 3] = [Tool::Ab, Tool::Wrk, Tool::Webbench];
+    pub const ALL: [Tool; 4] = [Tool::Ab, Tool::Wrk, Tool::Webbench, Tool::Builtin];
 
-    /// What a user types, and the program's name.
+    /// What a user types; of the tools that others wrote, also the program's name.
     pub fn name(self) -> &'static str {
         match self {
             Tool::Ab => "ab",
             Tool::Wrk => "wrk",
             Tool::Webbench => "webbench",
+            Tool::Builtin => "builtin",
         }
     }
 
@@ -101,19 +105,20 @@ impl Tool {
 
     /// Looks for the tool. The error is the command that installs it.
     pub fn find(self) -> Result<Installed, &'static str> {
+        /// Builds what this lab brings along.
+        const BUILD: &str = "cargo build --release --package harness --bins";
         let (program, version) = match (on_path(self.name()), self) {
+            (_, Tool::Builtin) => (builtin::ours().ok_or(BUILD)?, "--version"),
             (Some(program), Tool::Ab) => (program, "-V"),
             (Some(program), Tool::Wrk) => (program, "-v"),
             (Some(program), Tool::Webbench) => (program, "-V"),
             (None, Tool::Ab) => return Err("apt-get install apache2-utils"),
             (None, Tool::Wrk) => return Err("apt-get install wrk"),
-            (None, Tool::Webbench) => match webbench::ours() {
-                Some(program) => (program, "-V"),
-                None => return Err("cargo build --release --package harness --bins"),
-            },
+            (None, Tool::Webbench) => (webbench::ours().ok_or(BUILD)?, "-V"),
         };
         let mut version = first_line(&program, version);
-        if binary_directory().is_ok_and(|directory| program.starts_with(directory)) {
+        if self == Tool::Webbench && binary_directory().is_ok_and(|directory| program.starts_with(directory))
+        {
             version.push_str(" (this lab's clean-room driver)");
         }
         Ok(Installed { tool: self, program, version })
@@ -124,6 +129,7 @@ impl Tool {
         match self {
             Tool::Ab => 0.02,
             Tool::Wrk => 0.08,
+            Tool::Builtin => 0.02,
             Tool::Webbench => 1.05,
         }
     }
@@ -132,7 +138,7 @@ impl Tool {
     pub fn refuses(self, load: &Load) -> Option<&'static str> {
         match self {
             Tool::Webbench if load.keep_alive => Some("webbench makes a connection per request"),
-            Tool::Ab | Tool::Webbench if load.pipeline > 1 => Some("only wrk can pipeline"),
+            Tool::Ab | Tool::Webbench if load.pipeline > 1 => Some("only wrk and builtin can pipeline"),
             _ if load.pipeline > 1 && !load.keep_alive => Some("pipelining needs keep-alive"),
             _ => None,
         }
@@ -147,6 +153,7 @@ impl Installed {
             Tool::Ab => ab::run(run),
             Tool::Wrk => wrk::run(run),
             Tool::Webbench => webbench::run(run),
+            Tool::Builtin => builtin::run(run),
         }
     }
 }

@@ -78,6 +78,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let chosen = choose(&args)?;
     let tasks = tasks(&args)?;
     raise_descriptor_limit();
+    let mut missing = Vec::new();
+    if args.stage.is_none() {
+        // A server of another make: most probes ask for the lab's routes.
+        for task in &tasks {
+            missing.extend(probes::missing_routes(&task.target)?);
+        }
+    }
     let mut records = record::Writer::new(args.json.as_deref())?;
     let mut surprises = 0;
     for task in &tasks {
@@ -89,6 +96,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         let rows = if tasks.len() > 1 { table::Rows::Surprises } else { table::Rows::All };
         surprises += table::print(task, &runs, rows, records.uses_stdout());
+    }
+    if !missing.is_empty() {
+        eprintln!(
+            "the probes ask for routes that this server does not answer, so many outcomes and hints are about that:"
+        );
+        missing.iter().for_each(|route| eprintln!("  {route}"));
     }
     Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -43,11 +43,18 @@ pub(super) enum Rows {
 pub(super) fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) -> usize {
     let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
     let mut surprises = 0;
+    let mut passed = 0;
+    let mut declared = 0;
     let count = runs.first().map_or(0, Vec::len);
     for index in 0..count {
         let findings: Vec<&Finding> = runs.iter().map(|run| &run[index]).collect();
         let summary = Summary::of(&findings, &task.expect);
         surprises += usize::from(summary.surprising > 0);
+        match (summary.surprising, summary.shown.outcome) {
+            (0, Outcome::Pass) => passed += 1,
+            (0, _) => declared += 1,
+            _ => {}
+        }
         if rows == Rows::Surprises && summary.surprising == 0 {
             continue;
         }
@@ -70,8 +77,14 @@ pub(super) fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: b
         1 => "1 surprise".to_owned(),
         _ => format!("{surprises} surprises"),
     };
-    let verdict = format!("{}: {count} probes{runs}, {verdict}", task.title);
-    let text = if table.is_empty() { verdict } else { format!("{table}\n{verdict}") };
+    let declared = if declared > 0 { format!(", {declared} not, as expected") } else { String::new() };
+    let probes = if count == 1 { "probe" } else { "probes" };
+    let verdict = format!("{}: {count} {probes}{runs}: {passed} pass{declared}; {verdict}", task.title);
+    let text = match (table.is_empty(), rows) {
+        (true, _) => verdict,
+        (false, Rows::Surprises) => format!("{table}\n{verdict}"),
+        (false, Rows::All) => format!("{table}\n{verdict}\nWhat each probe asks: harness grade --list"),
+    };
     // stdout is the record's where it was asked for there.
     if to_stderr {
         eprintln!("{text}")

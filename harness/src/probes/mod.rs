@@ -10,6 +10,7 @@ mod framing;
 mod malformed;
 mod peers;
 mod resources;
+mod routes;
 mod runner;
 mod shutdown;
 mod subject;
@@ -17,6 +18,7 @@ mod timeouts;
 mod tree;
 mod verdict;
 
+pub use routes::missing_routes;
 pub use runner::{run_all, run_one};
 pub use subject::{Setup, Target};
 pub use verdict::{Breakage, Expected, Fault, Finding, Outcome, Verdict};

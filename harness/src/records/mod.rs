@@ -48,6 +48,9 @@ pub struct Record {
     pub duration_seconds: u32,
     /// The round, from 1.
     pub round: u32,
+    /// How many points the whole run has, so that a part of it can be told.
+    #[serde(default)]
+    pub points_planned: usize,
     /// What the order of the points was shuffled with.
     pub seed: u64,
     /// A quick look: one short round.
@@ -173,6 +176,7 @@ pub(crate) mod tests {
             body_bytes: 13,
             duration_seconds: 1,
             round: 1,
+            points_planned: 0,
             seed: 7,
             quick: false,
             command: "bench".into(),

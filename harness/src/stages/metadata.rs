@@ -29,6 +29,7 @@ struct StageTable {
 struct TwinTable {
     binary: String,
     title: String,
+    idea: String,
     serves_at_once: Option<usize>,
     #[serde(default)]
     expect: BTreeMap<String, String>,
@@ -82,6 +83,7 @@ fn describe(table: StageTable, package: &str, binaries: &Path) -> Vec<Stage> {
         name: twin.binary.trim_start_matches("stage-").to_owned(),
         binary: binaries.join(&twin.binary),
         title: twin.title,
+        idea: twin.idea,
         serves_at_once: twin.serves_at_once,
         expect: twin.expect,
         variants: Vec::new(),
@@ -106,7 +108,7 @@ mod tests {
         let table = table(serde_json::json!({
             "number": 5, "title": "t", "idea": "i", "flaw": "f", "chapter": "05.md", "serves_at_once": 4,
             "expect": { "fast-beside-slow": "starved" },
-            "twins": [{ "binary": "stage-05-mio", "title": "on mio" }],
+            "twins": [{ "binary": "stage-05-mio", "title": "on mio", "idea": "on mio" }],
             "variants": [{ "args": ["--drain", "once"] }],
         }));
         let stages = describe(table.unwrap(), "edge-vs-level", Path::new("/bin"));

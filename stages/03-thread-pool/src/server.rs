@@ -17,13 +17,13 @@ use std::thread::scope;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-
     /// How many threads serve connections
     #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
     pub workers: usize,
+
+    /// What every stage understands.
+    #[command(flatten)]
+    pub common: kit::options::Options,
 }
 
 /// Queues connections for a pool of threads until the server must stop.

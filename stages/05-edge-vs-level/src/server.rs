@@ -27,10 +27,6 @@ const BATCH: usize = 256;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-
     /// How epoll reports that a socket is ready
     #[arg(long, value_enum, default_value = "edge")]
     pub trigger: Trigger,
@@ -42,6 +38,10 @@ pub struct Options {
     /// How much one read takes, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     pub read_buffer: u32,
+
+    /// What every stage understands.
+    #[command(flatten)]
+    pub common: kit::options::Options,
 }
 
 /// The server: everything that its one thread looks after.

@@ -31,10 +31,6 @@ const BATCH: usize = 256;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-
     /// How many threads serve connections
     #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
     pub workers: usize,
@@ -42,6 +38,10 @@ pub struct Options {
     /// Show the race: without EPOLLONESHOT two workers get the same connection
     #[arg(long)]
     pub no_oneshot: bool,
+
+    /// What every stage understands.
+    #[command(flatten)]
+    pub common: kit::options::Options,
 }
 
 /// The thread that waits.

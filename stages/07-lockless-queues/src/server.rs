@@ -31,13 +31,13 @@ const BATCH: usize = 256;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-
     /// How connections get from the reactor to the workers.
     #[command(flatten)]
     pub handover: Handover,
+
+    /// What every stage understands.
+    #[command(flatten)]
+    pub common: kit::options::Options,
 }
 
 /// The thread that waits.

@@ -9,6 +9,7 @@ use crate::protocol::http::{Http, Settings};
 use crate::session::{Session, Timeouts};
 use crate::shutdown;
 use clap::Parser;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::SockFlag;
@@ -73,7 +74,11 @@ pub fn listen(options: &Options, flags: SockFlag, speak: Speak) -> io::Result<(O
     raise_descriptor_limit()?;
     shutdown::install()?;
     let sessions = sessions(options, speak)?;
-    let cannot = |error| context(format!("cannot listen on {}", options.addr), error);
+    let cannot = |error: nix::Error| {
+        let hint = if error == Errno::EADDRINUSE { "; choose another port with --addr IP:PORT" } else { "" };
+        let what = format!("cannot listen on {}: {}{hint}", options.addr, error.desc());
+        io::Error::new(io::Error::from(error).kind(), what)
+    };
     let listener = bind_to(options.addr, options.backlog, flags).map_err(cannot)?;
     let mut out = stdout();
     writeln!(out, "listening on {}", address_of(listener.as_fd())?)?;
@@ -110,8 +115,4 @@ fn raise_descriptor_limit() -> nix::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let wanted = hard.min(MOST_DESCRIPTORS);
     if soft == wanted { Ok(()) } else { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) }
-}
-
-fn context(what: String, error: nix::Error) -> io::Error {
-    io::Error::new(io::Error::from(error).kind(), format!("{what}: {}", error.desc()))
 }

@@ -1,0 +1,79 @@
+//! The lab's own generator, as a program of its own: bound to its CPUs and bounded in time like the others.
+//!
+//! It is told what a right reply is, so what it counts is right by status, length and bytes.
+
+use super::Measurement;
+use super::run::Run;
+use crate::load::Report;
+use crate::stages::binary_directory;
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+/// The harness itself. A program that uses the harness as a library has it beside itself.
+pub(super) fn ours() -> Option<PathBuf> {
+    let program = binary_directory().ok()?.join("harness");
+    program.is_file().then_some(program)
+}
+
+pub(super) fn run(mut run: Run) -> Result<Measurement> {
+    let load = run.load;
+    // A thread needs a connection, and more threads than CPUs only wait for each other.
+    let threads = load.cpus.as_ref().map_or(1, Vec::len).min(load.concurrency);
+    let mut args: Vec<String> =
+        vec!["load".into(), format!("http://{}{}", load.addr, load.path), "--json".into()];
+    args.extend(["--connections".into(), load.concurrency.to_string()]);
+    args.extend(["--threads".into(), threads.to_string()]);
+    args.extend(["--duration".into(), load.seconds.to_string()]);
+    if !load.keep_alive {
+        args.push("--close".into());
+    } else if load.pipeline > 1 {
+        args.extend(["--pipeline".into(), load.pipeline.to_string()]);
+    }
+    let output = run.output(args)?;
+    // It fails when nothing was answered right, and reports all the same: that is a measurement.
+    let counted = parse(&output.stdout)
+        .with_context(|| format!("the built-in generator gave up: {}", output.last_words()))?;
+    Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, ..counted })
+}
+
+fn parse(report: &str) -> Result<Measurement> {
+    let json = report.lines().rfind(|line| line.starts_with('{')).context("no line of JSON")?;
+    let report: Report = serde_json::from_str(json)?;
+    Ok(Measurement {
+        requests: report.requests,
+        errors: report.failed(),
+        seconds: report.seconds,
+        bytes: report.bytes,
+        generator_cpu_seconds: 0.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../tests/fixtures/builtin-good.txt");
+    const NOT_FOUND: &str = include_str!("../../tests/fixtures/builtin-404.txt");
+
+    #[test]
+    fn a_recorded_report_is_read() {
+        let counted = parse(GOOD).expect("a whole report");
+        assert!(counted.requests > 1000 && counted.errors == 0, "{counted:?}");
+        assert!((counted.seconds - 1.0).abs() < 0.2, "{counted:?}");
+    }
+
+    #[test]
+    fn wrong_replies_are_no_throughput() {
+        let counted = parse(NOT_FOUND).expect("a whole report");
+        assert_eq!(counted.requests, 0);
+        assert!(counted.errors > 0);
+    }
+
+    #[test]
+    fn a_broken_report_is_refused() {
+        for cut in (0..GOOD.trim_end().len()).step_by(7) {
+            assert!(parse(&GOOD[..cut]).is_err(), "cut at {cut}");
+        }
+        assert!(parse("{\"requests\":\"many\"}").is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! What a run has found: one JSON object, or a table.
+
+use super::bystanders::Bystanders;
+use super::options::Args;
+use super::tally::{LATE, Tally};
+use comfy_table::{CellAlignment, Table, presets};
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The figures of a run. Warm-up is in none of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was asked for.
+    pub options: serde_json::Value,
+    /// Requests that were answered right.
+    pub requests: u64,
+    /// Requests that were not, by what went wrong.
+    pub errors: BTreeMap<String, u64>,
+    /// Requests that the end cut off; neither right nor wrong.
+    pub aborted: u64,
+    /// Open loop: requests that left more than `late_after_us` after their time.
+    pub late: Option<u64>,
+    /// Open loop: requests that never left, because every connection was waiting.
+    pub dropped: Option<u64>,
+    /// What is called late.
+    pub late_after_us: u64,
+    /// The time that was measured over.
+    pub seconds: f64,
+    /// Right answers per second.
+    pub requests_per_second: f64,
+    /// Bytes received, heads included.
+    pub bytes: u64,
+    /// Open loop: µs from the time at which a request should have left to its whole reply.
+    pub latency_us: Option<Percentiles>,
+    /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
+    pub service_us: Option<Percentiles>,
+    /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
+    pub first_byte_us: Option<Percentiles>,
+    /// CPU time of the generator's threads.
+    pub cpu_seconds: f64,
+    /// Connections that were begun.
+    pub connections_opened: u64,
+    /// Clients that got at least one right reply.
+    pub clients_served: u64,
+    /// The idle and slow clients.
+    pub bystanders: Bystanders,
+    /// Ended by a signal.
+    pub interrupted: bool,
+}
+
+/// Of a distribution in µs, to three digits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Half of the values are at most this.
+    pub p50: u64,
+    /// Nine of ten.
+    pub p90: u64,
+    /// 99 of 100.
+    pub p99: u64,
+    /// 999 of 1,000.
+    pub p99_9: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl Percentiles {
+    fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        let at = |quantile| histogram.value_at_quantile(quantile);
+        (!histogram.is_empty()).then(|| Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: histogram.max(),
+        })
+    }
+}
+
+impl Report {
+    pub(super) fn new(
+        args: &Args,
+        tally: &Tally,
+        bystanders: Bystanders,
+        seconds: f64,
+        interrupted: bool,
+    ) -> Self {
+        let is_open = args.rate.is_some();
+        Self {
+            options: serde_json::to_value(args).expect("options are plain values"),
+            requests: tally.right,
+            errors: tally.by_kind(),
+            aborted: tally.aborted,
+            late: is_open.then_some(tally.late),
+            dropped: is_open.then_some(tally.dropped),
+            late_after_us: LATE.as_micros() as u64,
+            seconds,
+            requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
+            bytes: tally.bytes,
+            latency_us: Percentiles::of(&tally.latency).filter(|_| is_open),
+            service_us: Percentiles::of(&tally.service),
+            first_byte_us: Percentiles::of(&tally.first_byte),
+            cpu_seconds: tally.cpu.as_secs_f64(),
+            connections_opened: tally.opened,
+            clients_served: tally.served,
+            bystanders,
+            interrupted,
+        }
+    }
+
+    /// All requests that were not answered right.
+    pub fn failed(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// What went wrong, in one line.
+    pub fn complaint(&self) -> String {
+        let mut kinds: Vec<(&String, &u64)> = self.errors.iter().filter(|(_, count)| **count > 0).collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let mut parts: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        if self.aborted > 0 {
+            parts.push(format!("{} unanswered at the end", self.aborted));
+        }
+        let hint = match kinds.first() {
+            Some((kind, _)) if matches!(kind.as_str(), "body" | "length") => {
+                "; --body or --learn-body changes what is right"
+            }
+            _ => "",
+        };
+        if parts.is_empty() { "none was sent".into() } else { format!("{}{hint}", parts.join(", ")) }
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{:.0} requests/s   {} requests in {:.2} s   {:.1} MB\n",
+            self.requests_per_second,
+            self.requests,
+            self.seconds,
+            self.bytes as f64 / 1e6
+        );
+        let failed = self.failed();
+        let unanswered =
+            if self.aborted > 0 { format!("; {} cut off by the end", self.aborted) } else { String::new() };
+        let errors = if failed > 0 {
+            format!("{failed} errors: {}", self.complaint())
+        } else {
+            format!("no errors{unanswered}")
+        };
+        let _ = writeln!(text, "{errors}");
+        if let (Some(late), Some(dropped)) = (self.late, self.dropped) {
+            let _ = writeln!(
+                text,
+                "{late} sent more than {} ms late; {dropped} never sent",
+                self.late_after_us as f64 / 1000.0
+            );
+        }
+        let _ = writeln!(
+            text,
+            "clients served: {}; connections opened: {}; {:.2} s of CPU, {} per request",
+            self.clients_served,
+            self.connections_opened,
+            self.cpu_seconds,
+            if self.requests > 0 {
+                format!("{:.2} µs", self.cpu_seconds * 1e6 / self.requests as f64)
+            } else {
+                "none".into()
+            }
+        );
+        if self.bystanders != Bystanders::default() {
+            let beside = &self.bystanders;
+            let _ = writeln!(
+                text,
+                "beside the load: {} idle and {} slow clients open; {:.1} MB read slowly; {} connections ended",
+                beside.idle_open,
+                beside.slow_open,
+                beside.slow_bytes as f64 / 1e6,
+                beside.ended
+            );
+        }
+        text + &self.times()
+    }
+
+    fn times(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(["ms", "p50", "p90", "p99", "p99.9", "max"]);
+        let rows = [
+            ("from the intended time (latency)", self.latency_us),
+            ("from sending", self.service_us),
+            ("from sending to the first byte", self.first_byte_us),
+        ];
+        for (name, percentiles) in rows {
+            let Some(p) = percentiles else { continue };
+            let values = [p.p50, p.p90, p.p99, p.p99_9, p.max];
+            let cells = values.map(|micros| format!("{:.3}", micros as f64 / 1000.0));
+            table.add_row([name.to_owned()].into_iter().chain(cells));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let note = match self.latency_us {
+            Some(_) => "",
+            None => "\nA closed loop: these times hide the waiting. For latencies give --rate.",
+        };
+        format!("{table}{note}")
+    }
+}

@@ -1,0 +1,117 @@
+//! One run: the threads, from start to end.
+
+use super::options::Args;
+use super::reference::Reference;
+use super::report::Report;
+use super::schedule::Schedule;
+use super::tally::Tally;
+use super::target::Target;
+use super::worker::{Gauge, Worker};
+use super::{bystanders, closed, open, progress};
+use anyhow::{Context, Result, ensure};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What the threads must know. It does not change while they run.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) target: Target,
+    /// A whole pipeline of requests; one request is `request_length` bytes long.
+    pub(super) batch: Vec<u8>,
+    pub(super) request_length: usize,
+    pub(super) pipeline: u64,
+    pub(super) requests_per_connection: u64,
+    pub(super) status: u16,
+    pub(super) reference: Reference,
+    pub(super) timeout: Duration,
+    pub(super) start: Instant,
+    /// The end of the warm-up.
+    pub(super) measure_from: Instant,
+    pub(super) end: Instant,
+}
+
+pub(super) fn run(args: &Args) -> Result<Report> {
+    let target = args.check()?;
+    raise_descriptor_limit(args.connections + args.idle + args.slow, args.threads)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+
+    let request = target.request(&target.path, args.close);
+    let start = Instant::now();
+    let measure_from = start + args.warm_up;
+    let settings = Settings {
+        batch: request.repeat(args.pipeline as usize),
+        request_length: request.len(),
+        pipeline: args.pipeline,
+        requests_per_connection: args.requests_per_connection(),
+        status: args.status,
+        reference: args.reference(&target.path),
+        timeout: args.timeout,
+        start,
+        measure_from,
+        end: measure_from + args.duration,
+        target,
+    };
+    let gauges: Vec<Gauge> = (0..args.threads).map(|_| Gauge::default()).collect();
+    let stop = &*stop;
+    let settings = &settings;
+    let (tallies, beside) = thread::scope(|scope| {
+        let beside = scope.spawn(move || bystanders::run(settings, args.idle, args.slow, stop));
+        let threads: Vec<_> = gauges
+            .iter()
+            .enumerate()
+            .map(|(thread, gauge)| scope.spawn(move || one_thread(args, settings, thread, gauge, stop)))
+            .collect();
+        progress::show(settings, &gauges, stop, || threads.iter().all(|thread| thread.is_finished()));
+        let tallies: Vec<_> =
+            threads.into_iter().map(|thread| thread.join().expect("a thread panicked")).collect();
+        (tallies, beside.join().expect("a thread panicked"))
+    });
+    let seconds = Instant::now().min(settings.end).saturating_duration_since(measure_from);
+    let mut total = Tally::new(start);
+    for tally in tallies {
+        total.add(&tally.context("a thread of the generator failed")?);
+    }
+    let beside = beside.context("the idle and slow clients failed")?;
+    Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), stop.load(Ordering::Relaxed)))
+}
+
+fn one_thread(
+    args: &Args,
+    settings: &Settings,
+    thread: usize,
+    gauge: &Gauge,
+    stop: &AtomicBool,
+) -> std::io::Result<Tally> {
+    let (threads, all) = (args.threads as usize, args.connections as usize);
+    let clients = all / threads + usize::from(thread < all % threads);
+    let worker = Worker::new(settings, gauge, stop, clients)?;
+    match args.rate {
+        None => closed::run(worker, settings.start),
+        Some(rate) => {
+            let schedule = Schedule::new(settings.start, rate, thread, threads);
+            open::run(worker, schedule, settings.measure_from, settings.end)
+        }
+    }
+}
+
+/// Each client needs a descriptor; the usual soft limit of 1024 is no wish of the user's.
+fn raise_descriptor_limit(clients: u32, threads: u32) -> Result<()> {
+    // The standard streams; each thread's epoll and timer.
+    let others = 16 + 2 * u64::from(threads);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let needed = u64::from(clients) + others;
+    ensure!(
+        needed <= hard,
+        "{clients} clients need {needed} descriptors, and the hard limit is {hard}: raise it (ulimit -Hn) or ask for fewer clients"
+    );
+    if soft < needed {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! The intended times of an open loop.
+
+use std::time::{Duration, Instant};
+
+/// When a thread's requests should leave. All threads together send `rate` requests per second, evenly: the
+/// requests are numbered, and thread `i` of `n` has the numbers `i`, `i + n`, `i + 2n` …
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    start: Instant,
+    rate: f64,
+    /// The number of this thread's next request, among the requests of all threads.
+    next: u64,
+    step: u64,
+}
+
+impl Schedule {
+    pub(super) fn new(start: Instant, rate: f64, thread: usize, threads: usize) -> Self {
+        Self { start, rate, next: thread as u64, step: threads as u64 }
+    }
+
+    /// When the next request should leave. Computed from its number: adding up an interval would also add up
+    /// its rounding.
+    pub(super) fn next(&self) -> Instant {
+        self.start + Duration::from_secs_f64(self.next as f64 / self.rate)
+    }
+
+    /// Takes the next request if its time has come.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Instant> {
+        let intended = self.next();
+        (intended <= now).then(|| {
+            self.next += self.step;
+            intended
+        })
+    }
+
+    /// Takes the requests that should have left in `from..until` and counts them.
+    pub(super) fn count_left(&mut self, from: Instant, until: Instant) -> u64 {
+        let mut count = 0;
+        while self.next() < until {
+            count += u64::from(self.next() >= from);
+            self.next += self.step;
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the times at which it is asked, no request is lost, doubled, early or out of order; and
+        /// all threads together send at the rate.
+        #[test]
+        fn the_rate_is_kept(rate in 0.5f64..5000.0, threads in 1usize..5, steps in proptest::collection::vec(1u64..300, 1..20)) {
+            let start = Instant::now();
+            let mut now = start;
+            let mut schedules: Vec<Schedule> = (0..threads).map(|thread| Schedule::new(start, rate, thread, threads)).collect();
+            let mut taken = Vec::new();
+            for step in steps {
+                now += Duration::from_millis(step);
+                for schedule in &mut schedules {
+                    let mut last = start;
+                    while let Some(intended) = schedule.take(now) {
+                        prop_assert!(intended <= now && intended >= last);
+                        last = intended;
+                        taken.push(intended);
+                    }
+                    prop_assert!(schedule.next() > now);
+                }
+            }
+            let expected = ((now - start).as_secs_f64() * rate).floor() + 1.0;
+            prop_assert!((taken.len() as f64 - expected).abs() <= 1.0, "{} of {expected}", taken.len());
+            taken.sort();
+            let gap = Duration::from_secs_f64(1.0 / rate);
+            for pair in taken.windows(2) {
+                prop_assert!((pair[1] - pair[0]).abs_diff(gap) < Duration::from_micros(1));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_is_counted_within_the_window_only() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, 100.0, 0, 1);
+        let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
+        while schedule.take(at(0.4999)).is_some() {}
+        // Due at 0.50, 0.51 … 1.99; of them 100 from 1.00 on.
+        assert_eq!(schedule.count_left(at(1.0), at(1.9999)), 100);
+        assert_eq!(schedule.count_left(at(1.0), at(1.9999)), 0, "counted once");
+    }
+}

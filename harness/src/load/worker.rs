@@ -1,0 +1,280 @@
+//! A thread's sockets. Nothing is shared with other threads while the load runs.
+//!
+//! A socket is registered once, edge-triggered, and then costs one read and one write per batch:
+//!
+//! * a read that does not fill the buffer has emptied the socket, so no second read asks for `EAGAIN`;
+//! * interest in writing is registered only where a write was refused; that happens to a connection that is
+//!   not yet established, and to a batch larger than the socket's buffer.
+
+use super::connection::{Connection, Next};
+use super::reply::Checker;
+use super::run::Settings;
+use super::tally::{Failure, Tally, Times};
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Poll, Token};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use std::io::{ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often timeouts are looked for and the counts are published.
+pub(super) const TICK: Duration = Duration::from_millis(50);
+
+/// What became of a slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum After {
+    /// Replies are awaited.
+    Busy,
+    /// It can send.
+    Free,
+    /// Its connection was lost; it can send, on a new one. Not at once, or a server that closes every
+    /// connection would never let the loop go.
+    Lost,
+    /// It could not connect and should wait until the next tick.
+    Refused,
+}
+
+/// What a thread tells the others, once a tick.
+#[derive(Debug, Default)]
+pub(super) struct Gauge {
+    pub(super) right: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) open: AtomicU64,
+}
+
+/// A client.
+struct Slot {
+    socket: Option<Socket>,
+    connection: Connection,
+}
+
+struct Socket {
+    stream: TcpStream,
+    /// What epoll was told; nothing before the first request was sent.
+    interest: Option<Interest>,
+    /// A write has succeeded. Errors before it are errors of connecting.
+    established: bool,
+}
+
+/// The clients of a thread.
+pub(super) struct Worker<'a> {
+    settings: &'a Settings,
+    gauge: &'a Gauge,
+    stop: &'a AtomicBool,
+    pub(super) poll: Poll,
+    slots: Vec<Slot>,
+    buffer: Vec<u8>,
+    checker: Checker,
+    pub(super) tally: Tally,
+    next_tick: Instant,
+    warm: bool,
+    cpu_before: Duration,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        gauge: &'a Gauge,
+        stop: &'a AtomicBool,
+        clients: usize,
+    ) -> std::io::Result<Self> {
+        let now = settings.start;
+        let slot = || Slot { socket: None, connection: Connection::new(now) };
+        Ok(Self {
+            settings,
+            gauge,
+            stop,
+            poll: Poll::new()?,
+            slots: std::iter::repeat_with(slot).take(clients).collect(),
+            buffer: vec![0; 64 * 1024],
+            checker: Checker::new(settings.status, settings.reference.clone()),
+            tally: Tally::new(now),
+            next_tick: now + TICK,
+            warm: false,
+            cpu_before: Duration::ZERO,
+        })
+    }
+
+    pub(super) fn clients(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether replies are awaited on a slot.
+    pub(super) fn waits(&self, at: usize) -> bool {
+        self.slots[at].connection.waiting_since().is_some()
+    }
+
+    /// When the loop must look at the clock again.
+    pub(super) fn wake_at(&self) -> Instant {
+        self.next_tick.min(self.settings.end)
+    }
+
+    /// Whether the run is over. At the end of the warm-up everything that was counted is forgotten; requests
+    /// that should leave from `count_from` on are counted.
+    pub(super) fn is_over(&mut self, now: Instant, count_from: Instant) -> bool {
+        if !self.warm && now >= self.settings.measure_from {
+            self.warm = true;
+            self.tally = Tally::new(count_from);
+            self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
+            self.cpu_before = cpu_of_thread();
+        }
+        // The flag carries no other data, so its order does not matter.
+        now >= self.settings.end || self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Once a tick: gives up what has waited too long, and publishes. Calls `lost` with each slot that lost
+    /// its connection. Says whether it was time.
+    pub(super) fn tick(&mut self, now: Instant, mut lost: impl FnMut(usize)) -> bool {
+        if now < self.next_tick {
+            return false;
+        }
+        self.next_tick = now + TICK;
+        let mut open = 0;
+        for (at, slot) in self.slots.iter_mut().enumerate() {
+            let waiting = slot.connection.waiting_since();
+            if waiting.is_some_and(|since| now.saturating_duration_since(since) > self.settings.timeout) {
+                slot.connection.lost(Failure::Timeout, &mut self.tally);
+                slot.socket = None;
+                lost(at);
+            }
+            open += u64::from(slot.socket.is_some());
+        }
+        // Figures for the eye: each is right by itself, and they need not fit each other.
+        self.gauge.right.store(self.tally.right, Ordering::Relaxed);
+        self.gauge.failed.store(self.tally.failed_in_all(), Ordering::Relaxed);
+        self.gauge.open.store(open, Ordering::Relaxed);
+        true
+    }
+
+    /// Sends the next batch on a slot that can send, on a new connection if it has none.
+    pub(super) fn begin(&mut self, at: usize, intended: Instant, now: Instant) -> After {
+        let slot = &mut self.slots[at];
+        let times = Times { intended, sent: now };
+        let is_new = slot.socket.is_none();
+        if is_new {
+            slot.connection.reopen(self.settings.requests_per_connection);
+        }
+        slot.connection.begin(times, self.settings.pipeline, self.settings.request_length);
+        self.tally.sent(times);
+        if is_new {
+            self.tally.opened += 1;
+            let stream = TcpStream::connect(self.settings.target.addr);
+            // Else the end of a batch that took two writes would wait for the server's acknowledgement.
+            let Ok(stream) = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) else {
+                slot.connection.lost(Failure::Connect, &mut self.tally);
+                return After::Refused;
+            };
+            slot.socket = Some(Socket { stream, interest: None, established: false });
+        }
+        self.write(at)
+    }
+
+    /// Something happened to a socket. Afterwards it is empty, or gone.
+    pub(super) fn ready(&mut self, at: usize, event: &Event) -> After {
+        let has_ended = event.is_read_closed();
+        if !self.slots[at].connection.unwritten().is_empty() {
+            let after = self.write(at);
+            let connects = self.slots[at].socket.as_ref().is_some_and(|socket| !socket.established);
+            if after != After::Busy || connects {
+                return after;
+            }
+        }
+        let slot = &mut self.slots[at];
+        let mut after = After::Busy;
+        // A slot whose connection was closed in this turn has no socket, and its registration went with it.
+        while let Some(socket) = &mut slot.socket {
+            match socket.stream.read(&mut self.buffer) {
+                Ok(0) => {
+                    let waits = slot.connection.waiting_since().is_some();
+                    slot.connection.ended(&mut self.tally);
+                    slot.socket = None;
+                    return if waits { After::Lost } else { After::Free };
+                }
+                Ok(count) => {
+                    // Read after the socket: the time of the reply, and of the request that follows it.
+                    let now = Instant::now();
+                    self.tally.bytes += count as u64;
+                    let input = &self.buffer[..count];
+                    match slot.connection.receive(input, now, &mut self.checker, &mut self.tally) {
+                        Next::Wait => {}
+                        Next::Free => after = After::Free,
+                        Next::Close => {
+                            slot.socket = None;
+                            return After::Free;
+                        }
+                    }
+                    // After a short read the socket is empty, unless what is left is its end.
+                    if count < self.buffer.len() && !has_ended {
+                        return after;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return after,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.fail(at, Failure::Read),
+            }
+        }
+        after
+    }
+
+    fn write(&mut self, at: usize) -> After {
+        let slot = &mut self.slots[at];
+        let Some(socket) = &mut slot.socket else { return After::Free };
+        let mut refused = false;
+        while !refused && !slot.connection.unwritten().is_empty() {
+            match socket.stream.write(&self.settings.batch[slot.connection.unwritten()]) {
+                Ok(count) => {
+                    socket.established = true;
+                    slot.connection.wrote(count);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => refused = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.fail(at, Failure::Write),
+            }
+        }
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let wanted = if refused { both } else { Interest::READABLE };
+        let registry = self.poll.registry();
+        // Registering reports what is ready already, so nothing is missed by registering late.
+        let registered = match socket.interest {
+            None => registry.register(&mut socket.stream, Token(at), wanted),
+            Some(interest) if refused && interest != both => {
+                registry.reregister(&mut socket.stream, Token(at), wanted)
+            }
+            Some(_) => return After::Busy,
+        };
+        socket.interest = Some(wanted);
+        if registered.is_err() { self.fail(at, Failure::Connect) } else { After::Busy }
+    }
+
+    fn fail(&mut self, at: usize, failure: Failure) -> After {
+        let slot = &mut self.slots[at];
+        let established = slot.socket.as_ref().is_some_and(|socket| socket.established);
+        let waits = slot.connection.waiting_since().is_some();
+        slot.connection.lost(if established { failure } else { Failure::Connect }, &mut self.tally);
+        slot.socket = None;
+        match (established, waits) {
+            (false, _) => After::Refused,
+            (true, true) => After::Lost,
+            (true, false) => After::Free,
+        }
+    }
+
+    /// The counts, with what the end cut off.
+    pub(super) fn finish(mut self) -> Tally {
+        for slot in &mut self.slots {
+            slot.connection.abort(&mut self.tally);
+            self.tally.served += u64::from(slot.connection.served);
+        }
+        self.tally.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
+        self.tally
+    }
+}
+
+fn cpu_of_thread() -> Duration {
+    let time =
+        |time: TimeVal| Duration::from_micros(time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64);
+    getrusage(UsageWho::RUSAGE_THREAD)
+        .map_or(Duration::ZERO, |usage| time(usage.user_time()) + time(usage.system_time()))
+}

@@ -1,0 +1,46 @@
+//! What the probes ask for: a server of another make must answer these, or they say nothing about it.
+
+use super::client::{get_and_close, post_echo};
+use super::subject::{Setup, Subject, Target};
+use super::verdict::Fault;
+
+/// A route, and the check of one reply.
+type Route = (&'static str, fn(&mut Subject<'_>) -> Result<(), Fault>);
+
+const ROUTES: [Route; 4] = [
+    ("GET / with the 13 bytes `Hello, World!`", |subject| subject.must_serve()),
+    ("GET /bytes/N with N bytes", |subject| ask(subject, &get_and_close("/bytes/100"), 100)),
+    ("GET /sleep/MS after MS milliseconds", |subject| {
+        let mut client = subject.connect()?;
+        client.send(&get_and_close("/sleep/1"))?;
+        client.reply()?.must_be_ok()
+    }),
+    ("POST /echo with the body that it got", |subject| ask(subject, &post_echo(b"echo"), 4)),
+];
+
+fn ask(subject: &mut Subject<'_>, request: &[u8], length: usize) -> Result<(), Fault> {
+    let mut client = subject.connect()?;
+    client.send(request)?;
+    let reply = client.reply()?;
+    reply.must_be_ok()?;
+    match reply.body.len() == length {
+        true => Ok(()),
+        false => Err(Fault::wrong(format!("{} bytes instead of {length}", reply.body.len()))),
+    }
+}
+
+/// The routes that a server does not answer, each with what came instead. An error if it cannot be asked at all.
+pub fn missing_routes(target: &Target) -> anyhow::Result<Vec<String>> {
+    let setup = Setup { options: &[], descriptors: None, process: false, by_hand: false };
+    let mut subject = Subject::start(target, &setup).map_err(|fault| anyhow::anyhow!(fault.detail))?;
+    if subject.connect().is_err() {
+        anyhow::bail!("nothing accepts connections on {}", subject.addr);
+    }
+    let mut missing = Vec::new();
+    for (route, check) in ROUTES {
+        if let Err(fault) = check(&mut subject) {
+            missing.push(format!("{route}: {}", fault.detail));
+        }
+    }
+    Ok(missing)
+}

@@ -1,0 +1,353 @@
+//! `harness load` as a program: what it counts against servers that behave in known ways.
+
+use harness::load::Report;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const RIGHT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!";
+const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\nHello, World!";
+
+/// A server with a thread per connection, for the rest of the test process. `answer` gets the number of the
+/// request, counted over all connections, and gives the reply and whether the connection stays open.
+struct Server {
+    addr: SocketAddr,
+    /// Requests that were answered.
+    answered: Arc<AtomicU64>,
+    accepted: Arc<AtomicU64>,
+}
+
+impl Server {
+    fn start(answer: impl Fn(u64) -> (Vec<u8>, bool) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let (answered, accepted) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let server = Self { addr, answered: Arc::clone(&answered), accepted: Arc::clone(&accepted) };
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                accepted.fetch_add(1, Ordering::Relaxed);
+                let (answer, answered) = (Arc::clone(&answer), Arc::clone(&answered));
+                thread::spawn(move || serve(stream, &*answer, &answered));
+            }
+        });
+        server
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/", self.addr)
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+fn serve(mut stream: TcpStream, answer: &dyn Fn(u64) -> (Vec<u8>, bool), answered: &AtomicU64) {
+    let mut lines = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
+    while let Some(Ok(line)) = lines.next() {
+        if !line.is_empty() {
+            continue;
+        }
+        let (reply, keeps) = answer(answered.fetch_add(1, Ordering::Relaxed));
+        if stream.write_all(&reply).is_err() || !keeps {
+            return;
+        }
+    }
+}
+
+fn load(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_harness")).arg("load").args(args).output().expect("it was built")
+}
+
+/// The report of a run that ended well.
+fn report(url: &str, args: &[&str]) -> Report {
+    let output = load(&[&[url, "--json"], args].concat());
+    assert!(output.status.success(), "{output:?}");
+    read(&output)
+}
+
+fn read(output: &Output) -> Report {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// Every request is right, wrong or cut off: what the server counted must be what the generator counted.
+#[test]
+fn the_count_is_the_servers() {
+    for args in [["-c", "8", "-t", "1"], ["-c", "8", "-t", "3"]] {
+        let server = Server::start(|_| (RIGHT.to_vec(), true));
+        let report = report(&server.url(), &[&args[..], &["-d", "0.5"]].concat());
+        assert!(report.requests > 50 && report.failed() == 0, "{report:?}");
+        assert_eq!(report.clients_served, 8);
+        assert_eq!(report.connections_opened, 8);
+        assert!(report.requests <= server.answered(), "{report:?}");
+        assert!(report.requests + report.aborted >= server.answered(), "{report:?} {}", server.answered());
+        assert!((0.4..5.0).contains(&report.seconds) && report.cpu_seconds > 0.0, "{report:?}");
+        assert!(report.bytes >= report.requests * RIGHT.len() as u64, "{report:?}");
+        assert!(report.service_us.is_some() && report.latency_us.is_none(), "a closed loop has no latency");
+    }
+}
+
+#[test]
+fn the_warm_up_is_not_counted() {
+    let server = Server::start(|_| (RIGHT.to_vec(), true));
+    let report = report(&server.url(), &["-c", "4", "-d", "0.5", "--warm-up", "0.5"]);
+    assert!(
+        report.requests > 50 && report.requests < server.answered() - 50,
+        "{report:?} {}",
+        server.answered()
+    );
+    assert!(report.seconds < 0.9, "{report:?}");
+}
+
+/// Short in two ways: announced as short, and cut off.
+#[test]
+fn short_replies_are_errors_and_no_throughput() {
+    for (short, keeps) in [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello".as_slice(), true),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello".as_slice(), false),
+    ] {
+        let bad = move |n: u64| n % 100 == 50;
+        let server =
+            Server::start(move |n| if bad(n) { (short.to_vec(), keeps) } else { (RIGHT.to_vec(), true) });
+        let report = report(&server.url(), &["-c", "4", "-d", "0.5"]);
+        let answered = server.answered();
+        assert!(answered > 200, "{answered}");
+        let expected = (0..answered).filter(|n| bad(*n)).count() as u64;
+        let counted = report.errors["length"];
+        assert!(counted > 0 && counted.abs_diff(expected) <= 4, "{counted} of {expected}: {report:?}");
+        assert_eq!(report.failed(), counted, "{report:?}");
+        assert!(report.requests <= answered - counted, "{report:?}");
+    }
+}
+
+/// The reason why there is an open loop: one stall of a second hides behind thousands of quick replies in a
+/// closed loop, and not from users who come when they come.
+#[test]
+fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
+    let server = Server::start(|n| {
+        if n == 300 {
+            thread::sleep(Duration::from_millis(1000));
+        }
+        (RIGHT.to_vec(), true)
+    });
+    let report = report(&server.url(), &["-c", "1", "-d", "4", "--rate", "300"]);
+    let (latency, service) = (report.latency_us.expect("open loop"), report.service_us.expect("answers"));
+    assert!(latency.max >= 900_000 && latency.p99 >= 900_000, "{report:?}");
+    assert!(latency.p90 >= 200_000, "whoever came during the stall has waited: {report:?}");
+    // From sending, one request in a thousand was slow.
+    assert!(service.max >= 900_000 && service.p99 < latency.p99 / 2, "{report:?}");
+    assert!(report.requests_per_second > 200.0 && report.late.is_some_and(|late| late >= 200), "{report:?}");
+}
+
+#[test]
+fn the_open_loop_keeps_its_rate_and_counts_what_it_could_not_send() {
+    let server = Server::start(|_| (RIGHT.to_vec(), true));
+    let kept = report(&server.url(), &["-c", "8", "-t", "2", "-d", "2", "--rate", "200", "--warm-up", "0.5"]);
+    let all = kept.requests + kept.aborted + kept.dropped.expect("open loop");
+    assert!((399..=401).contains(&all), "every intended request is accounted for: {kept:?}");
+    assert!(kept.requests > 300 && kept.failed() == 0, "{kept:?}");
+
+    // One client that waits 50 ms for each answer can send 20 per second of 200.
+    let slow = Server::start(|_| {
+        thread::sleep(Duration::from_millis(50));
+        (RIGHT.to_vec(), true)
+    });
+    let missed = report(&slow.url(), &["-c", "1", "-d", "2", "--rate", "200"]);
+    let all = missed.requests + missed.aborted + missed.dropped.expect("open loop");
+    assert!((399..=401).contains(&all), "{missed:?}");
+    assert!(missed.requests <= 41 && missed.dropped >= Some(350), "{missed:?}");
+    assert!(missed.latency_us.expect("answers").max >= 1_000_000, "{missed:?}");
+}
+
+#[test]
+fn a_server_that_answers_only_404_has_no_throughput() {
+    let server = Server::start(|_| (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno".to_vec(), true));
+    let output = load(&[&server.url(), "-c", "2", "-d", "0.3", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = read(&output);
+    assert_eq!((report.requests, report.clients_served), (0, 0));
+    assert!(report.errors["status"] > 10 && report.failed() == report.errors["status"], "{report:?}");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.lines().count() == 1 && complaint.contains("status"), "{complaint}");
+    // What is right can be said.
+    let output = load(&[&server.url(), "-c", "2", "-d", "0.3", "--json", "--status", "404"]);
+    assert!(output.status.success() && read(&output).requests > 10, "{output:?}");
+}
+
+#[test]
+fn connections_are_opened_anew_where_one_carries_no_more_requests() {
+    // The server says that it closes; nothing is an error.
+    let closing = Server::start(|_| (LAST.to_vec(), false));
+    let report_of = |server: &Server, args: &[&str]| {
+        let report = report(&server.url(), &[&["-c", "4", "-d", "0.5"], args].concat());
+        assert!(report.requests > 20 && report.failed() == 0, "{args:?}: {report:?}");
+        assert_eq!(report.clients_served, 4);
+        report
+    };
+    for args in [&[][..], &["--close"], &["--rate", "100"]] {
+        let report = report_of(&closing, args);
+        assert!(report.connections_opened >= report.requests, "{args:?}: {report:?}");
+    }
+    // The client closes.
+    let open = Server::start(|_| (RIGHT.to_vec(), true));
+    let report = report_of(&open, &["--requests-per-connection", "3"]);
+    let needed = report.requests / 3;
+    assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
+    let report = report_of(&open, &["--requests-per-connection", "5", "--pipeline", "2"]);
+    let needed = report.requests / 5;
+    assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
+}
+
+/// A server that closes without a word loses requests; the run goes on and ends in time.
+#[test]
+fn unannounced_closing_costs_requests_and_not_the_run() {
+    let server = Server::start(|n| (RIGHT.to_vec(), n % 10 != 9));
+    let start = Instant::now();
+    let report = report(&server.url(), &["-c", "4", "-d", "0.5"]);
+    assert!(start.elapsed() < Duration::from_secs(20), "{report:?}");
+    assert!(report.requests > 20 && report.connections_opened > 4, "{report:?}");
+    let lost = ["closed", "read", "write"].iter().map(|kind| report.errors[*kind]).sum::<u64>();
+    assert_eq!(report.failed(), lost, "{report:?}");
+    assert!(report.connections_opened <= server.accepted.load(Ordering::Relaxed) + 4);
+}
+
+/// A batch may be cut anywhere on its way: no reply is lost, doubled, or taken for another.
+#[test]
+fn pipelined_replies_are_counted_one_by_one() {
+    for depth in ["2", "16", "1000"] {
+        let server = Server::start(|_| (RIGHT.to_vec(), true));
+        let report = report(&server.url(), &["-c", "2", "-d", "0.5", "--pipeline", depth]);
+        assert!(report.requests > 20 && report.failed() == 0, "{depth}: {report:?}");
+        assert!(report.requests <= server.answered(), "{depth}: {report:?}");
+        assert!(report.requests + report.aborted >= server.answered(), "{depth}: {report:?}");
+    }
+    // The body of each third reply differs: exactly those are wrong, wherever the cuts of the stream fall.
+    let server =
+        Server::start(|n| (if n % 3 == 2 { RIGHT.to_ascii_uppercase() } else { RIGHT.to_vec() }, true));
+    let wrong = report(&server.url(), &["-c", "1", "-d", "0.5", "--pipeline", "16"]);
+    assert!(wrong.requests > 20, "{wrong:?}");
+    assert!((wrong.errors["body"] * 2).abs_diff(wrong.requests) <= 32, "{wrong:?}");
+    assert_eq!(wrong.failed(), wrong.errors["body"], "{wrong:?}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_times_out() {
+    let server = Server::start(|n| if n == 5 { (Vec::new(), true) } else { (RIGHT.to_vec(), true) });
+    let report = report(&server.url(), &["-c", "4", "-d", "1.5", "--timeout", "0.3"]);
+    assert!(report.errors["timeout"] >= 1 && report.requests > 20, "{report:?}");
+    assert!(report.connections_opened >= 5, "the client went on: {report:?}");
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_one_line_and_no_busy_loop() {
+    let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", unused.local_addr().expect("an address"));
+    drop(unused);
+    let output = load(&[&url, "-c", "4", "-d", "0.5", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = read(&output);
+    // Four clients try again every 50 ms, so about 40 times; a busy loop would try thousands of times.
+    assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("connect"), "{output:?}");
+}
+
+#[test]
+fn idle_clients_stay_beside_the_load() {
+    let server = Server::start(|_| (RIGHT.to_vec(), true));
+    let report = report(&server.url(), &["-c", "2", "-d", "1", "--idle", "20", "--slow", "3"]);
+    assert_eq!((report.bystanders.idle_open, report.bystanders.slow_open), (20, 3), "{report:?}");
+    assert!(report.bystanders.slow_bytes > 0 && report.failed() == 0, "{report:?}");
+    assert_eq!(report.clients_served, 2, "only those of the load");
+}
+
+#[test]
+fn the_table_names_what_went_wrong() {
+    let server =
+        Server::start(|n| (if n % 2 == 0 { RIGHT.to_vec() } else { RIGHT.to_ascii_uppercase() }, true));
+    let output = load(&[&server.url(), "-c", "1", "-d", "0.3"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    for part in ["requests/s", "body", "p99.9", "hide the waiting", "clients served: 1"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(output.stderr.is_empty(), "no progress where there is no terminal: {output:?}");
+}
+
+/// Ctrl-C ends the run early, and what was counted so far is reported.
+#[test]
+fn an_interrupt_reports_what_was_counted() {
+    let server = Server::start(|_| (RIGHT.to_vec(), true));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command.args(["load", &server.url(), "-c", "2", "-d", "600", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let start = Instant::now();
+    while server.answered() < 100 {
+        assert!(start.elapsed() < Duration::from_secs(60), "no request came");
+        thread::sleep(Duration::from_millis(10));
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("it lives");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let report = read(&output);
+    assert!(report.interrupted && report.requests >= 90 && report.seconds < 300.0, "{report:?}");
+}
+
+/// Without ab and wrk a benchmark still has a generator that keeps connections.
+#[test]
+fn bench_measures_with_builtin_where_the_others_are_absent() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command.args(["bench", "--stages", "floor", "--concurrency", "2", "--duration", "1", "--rounds", "1"]);
+    command.args(["--keep-alive", "on", "--out"]).arg(directory.path()).env("PATH", directory.path());
+    let output = command.output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("builtin (harness load) measures too"),
+        "{output:?}"
+    );
+    let data = std::fs::read_dir(directory.path().join("data")).expect("data").flatten();
+    let records: Vec<_> =
+        data.flat_map(|file| harness::records::read(&file.path()).expect("lines")).collect();
+    let measured: Vec<_> = records.iter().filter(|record| record.figures.is_some()).collect();
+    assert!(!measured.is_empty() && measured.iter().all(|record| record.tool == "builtin"), "{records:?}");
+    for record in measured {
+        let figures = record.figures.as_ref().expect("measured");
+        assert!(figures.requests > 100 && figures.errors == 0, "{record:?}");
+        assert!(figures.generator_cpu_seconds > 0.0, "{record:?}");
+    }
+}
+
+#[test]
+fn bad_input_gives_one_clear_line() {
+    let url = "http://127.0.0.1:1/";
+    let rows: [(&[&str], &str); 13] = [
+        (&["127.0.0.1"], "http://HOST"),
+        (&["https://127.0.0.1/"], "http://HOST"),
+        (&["http://127.0.0.1:99999/"], "65535"),
+        (&[url, "-c", "0"], "1..=20000"),
+        (&[url, "-c", "1", "-t", "2"], "--connections 1"),
+        (&[url, "-d", "0"], "0.01 to 86400"),
+        (&[url, "-d", "NaN"], "0.01 to 86400"),
+        (&[url, "--rate", "-1"], "0.01 to 10000000"),
+        (&[url, "--rate", "inf"], "0.01 to 10000000"),
+        (&[url, "--rate", "10", "--pipeline", "2"], "cannot be used with"),
+        (&[url, "--close", "--requests-per-connection", "2"], "cannot be used with"),
+        (&[url, "--pipeline", "0"], "1..=1024"),
+        (&[url, "--status", "99"], "200..=599"),
+    ];
+    for (args, hint) in rows {
+        let start = Instant::now();
+        let output = load(args);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {output:?}");
+        let first = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
+        assert!(first.contains(hint), "{args:?}: {first}");
+        assert!(output.stdout.is_empty() && start.elapsed() < Duration::from_secs(8), "{args:?}: {output:?}");
+    }
+}
