@@ -15,7 +15,7 @@ const SLOW_PATH: &str = "/bytes/67108864";
 const PAUSE: Duration = Duration::from_millis(100);
 const PIECE: usize = 4 * 1024;
 /// Connections begun in one turn.
-const RAMP: usize = 256;
+const RAMP: usize = 1000;
 
 /// What became of the clients beside the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,8 +48,8 @@ pub(super) fn run(settings: &Settings, idle: u32, slow: u32, stop: &AtomicBool) 
         return Ok(counts);
     }
     let request = settings.target.request(SLOW_PATH, false);
-    let idle = (0..idle).map(|_| Vec::new());
-    let requests = idle.chain((0..slow).map(|_| request.clone()));
+    let slow = (0..slow).map(|_| request.clone());
+    let requests = slow.chain((0..idle).map(|_| Vec::new()));
     let mut clients: Vec<Client> = requests.map(|request| Client { request, socket: None }).collect();
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);

@@ -38,7 +38,7 @@ pub struct Report {
     pub service_us: Option<Percentiles>,
     /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
     pub first_byte_us: Option<Percentiles>,
-    /// CPU time of the generator's threads.
+    /// CPU time of the threads that put the load on; starting and reporting are not in it.
     pub cpu_seconds: f64,
     /// Connections that were begun.
     pub connections_opened: u64,

@@ -59,6 +59,24 @@ fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
     Ok(String::new())
 }
 
+/// Any number of large replies in front of work that may block, and a small one behind it: a server that pauses after
+/// so many large ones must not forget the next.
+pub(super) fn pipelined_mixture(subject: &mut Subject<'_>) -> Verdict {
+    for count in 0..10 {
+        let mut client = subject.connect()?;
+        let mut requests = get("/bytes/5000").repeat(count);
+        requests.extend(get("/sleep/1"));
+        requests.extend(get("/"));
+        client.send(&requests)?;
+        for _ in 0..count {
+            client.reply()?.must_be_filler(5_000)?;
+        }
+        client.reply()?.must_be_ok()?;
+        client.reply()?.must_be_hello()?;
+    }
+    Ok(String::new())
+}
+
 pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
     let request = post_echo(b"five!");
     for cut in 1..request.len() {

@@ -100,6 +100,12 @@ pub const PROBES: &[Probe] = &[
         framing::pipelined_100,
     ),
     Probe::new(
+        "pipelined-mixture",
+        "Answers small, large and slow requests that were sent at once, each in its place.",
+        "A turn that ends early must keep what the protocol has already said.",
+        framing::pipelined_mixture,
+    ),
+    Probe::new(
         "cut-at-every-byte",
         "Answers a request that is cut in two at every byte, or dribbles in byte by byte.",
         "A read returns any number of bytes: the parser must resume where they ended.",

@@ -1,7 +1,7 @@
 //! One connection, served to its end by a thread that blocks: also what stages 02 and 03 run.
 
 use kit::clock::{Clock, Now};
-use kit::flush::Flushed;
+use kit::flush::{Flushed, unacknowledged};
 use kit::protocol::Step;
 use kit::session::Session;
 use kit::shutdown::Sleeper;
@@ -34,7 +34,7 @@ pub fn serve(socket: OwnedFd, mut session: Session, buffer: &mut [u8]) -> nix::R
             step = session.finish(answer, clock.read());
             continue;
         }
-        send(socket.as_fd(), &mut session, &mut clock)?;
+        send(socket.as_fd(), &mut session, &mut clock, &patience)?;
         step = match step {
             Step::Read => receive(socket.as_fd(), &mut session, &mut clock, &mut patience, buffer)?,
             Step::Close if session.linger(clock.last()) => {
@@ -56,9 +56,6 @@ fn receive(
     buffer: &mut [u8],
 ) -> nix::Result<Step> {
     loop {
-        if clock.last().draining && session.is_idle() {
-            return Ok(Step::Close);
-        }
         patience.set(socket, session, clock.last())?;
         let received = read(socket, buffer);
         let now = clock.read();
@@ -67,10 +64,12 @@ fn receive(
             // of a body still arrives (Linux goes on queueing it), and the request is in flight.
             Ok(0) if now.draining && session.awaits_body() => sleep(LOOK_AGAIN),
             Ok(0) => return Ok(session.end(now)),
-            Ok(count) => return Ok(session.feed(&buffer[..count], now)),
-            Err(Errno::EAGAIN) if session.deadline().is_some_and(|deadline| now.ms >= deadline) => {
-                return Ok(session.expire(now));
-            }
+            Ok(count) => match session.feed(&buffer[..count], now) {
+                // Bytes that bring nothing to its end win no time.
+                Step::Read if session.is_late(now) => return Ok(session.expire(now)),
+                step => return Ok(step),
+            },
+            Err(Errno::EAGAIN) if session.is_late(now) => return Ok(session.expire(now)),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(error) => return Err(error),
         }
@@ -78,13 +77,31 @@ fn receive(
 }
 
 /// Blocks until everything is sent.
-fn send(socket: BorrowedFd<'_>, session: &mut Session, clock: &mut Clock) -> nix::Result<()> {
+fn send(
+    socket: BorrowedFd<'_>,
+    session: &mut Session,
+    clock: &mut Clock,
+    patience: &Patience,
+) -> nix::Result<()> {
+    // What the kernel held when a send last ran into its timeout.
+    let mut held = None;
     while session.has_output() {
-        // SO_SNDTIMEO starts anew with each partial send, so this peer took nothing for all that time.
-        if session.flush(socket, clock.last())? == Flushed::Blocked {
+        let (before, waiting) = (clock.last().ms, session.waiting());
+        let flushed = session.flush(socket, clock.last())?;
+        session.touch(clock.read());
+        if flushed == Flushed::Blocked {
             return Err(Errno::ETIMEDOUT);
         }
-        session.touch(clock.read());
+        if clock.last().ms - before >= patience.send_ms {
+            // A send that ran into its timeout gives what it could copy, and that restarts the timeout. Whether the
+            // peer takes anything the kernel knows: what it holds grows by exactly what we gave, if not.
+            let holds = u64::from(unacknowledged(socket));
+            let given = waiting - session.waiting();
+            if held.is_some_and(|held: u64| holds >= held + given) {
+                return Err(Errno::ETIMEDOUT);
+            }
+            held = Some(holds);
+        }
     }
     Ok(())
 }
@@ -93,13 +110,17 @@ fn send(socket: BorrowedFd<'_>, session: &mut Session, clock: &mut Clock) -> nix
 /// request that arrives whole costs no call.
 struct Patience {
     ms: u64,
+    /// What SO_SNDTIMEO is: half the time that a peer may take nothing, since it takes two such timeouts to tell
+    /// that it does not read.
+    send_ms: u64,
 }
 
 impl Patience {
     fn new(socket: BorrowedFd<'_>, session: &Session, now: &Now) -> nix::Result<Self> {
-        let mut patience = Self { ms: 0 };
+        let mut patience = Self { ms: 0, send_ms: 0 };
         patience.set(socket, session, now)?;
-        setsockopt(&socket, sockopt::SendTimeout, &TimeVal::milliseconds(patience.ms as i64))?;
+        patience.send_ms = (patience.ms / 2).max(1);
+        setsockopt(&socket, sockopt::SendTimeout, &TimeVal::milliseconds(patience.send_ms as i64))?;
         Ok(patience)
     }
 

@@ -77,7 +77,7 @@ pub fn spawn(body: impl FnOnce()) -> nix::Result<()> {
 pub fn stop_all() {
     // Its children end by themselves within this time; the parent must outlive them to reap them.
     // SAFETY: alarm(2) has no precondition.
-    unsafe { libc::alarm(0) };
+    unsafe { libc::alarm(shutdown::DRAIN_SECONDS + 2) };
     tell_all(Signal::SIGTERM);
     let limit =
         Instant::now() + Duration::from_secs(u64::from(shutdown::DRAIN_SECONDS)) + Duration::from_millis(200);
@@ -91,7 +91,7 @@ pub fn stop_all() {
 
 /// What a child must undo of what it inherited.
 fn become_child(parent: Pid) {
-    shutdown::forget_sleepers();
+    shutdown::become_child();
     // SAFETY: the actions are "ignore" and "default". Ctrl-C reaches the whole process group; the child counts only
     // what the parent tells it, or one Ctrl-C would count as two signals. SIGCHLD's handler is the parent's.
     unsafe {
@@ -108,10 +108,10 @@ fn become_child(parent: Pid) {
 }
 
 fn store(child: Pid) {
-    RUNNING.fetch_add(1, Relaxed);
     let mut places = PLACES.get().into_iter().flatten();
     if let Some(place) = places.find(|place| place.load(Relaxed) == 0) {
         place.store(child.as_raw(), Relaxed);
+        RUNNING.fetch_add(1, Relaxed);
     }
 }
 
@@ -130,10 +130,12 @@ extern "C" fn on_sigchld(_: c_int) {
     let errno = Errno::last_raw();
     while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
         let Some(pid) = status.pid().filter(|_| status != WaitStatus::StillAlive) else { break };
-        RUNNING.fetch_sub(1, Relaxed);
+        // It may be nobody that we started: a shell that became this server by exec leaves it its children, and a
+        // server that runs as process 1 gets all orphans.
         let mut places = PLACES.get().into_iter().flatten();
         if let Some(place) = places.find(|place| place.load(Relaxed) == pid.as_raw()) {
             place.store(0, Relaxed);
+            RUNNING.fetch_sub(1, Relaxed);
         }
     }
     Errno::set_raw(errno);

@@ -31,14 +31,15 @@ pub fn run(options: Options) -> io::Result<()> {
     let mut clock = Clock::new();
     // ANCHOR: loop
     children::reap_on_sigchld(options.common.max_connections)?;
+    children::wait_for_room();
     while let Some(socket) = wait_for_connection(listener.as_fd())? {
-        children::wait_for_room();
         let session = sessions.open(clock.read());
         // In the parent the closure is dropped, and its copy of the socket with it. If no child could be started,
         // that closes the connection.
         let _ = children::spawn(|| {
             let _ = serve(socket, session, &mut vec![0; BUFFER]);
         });
+        children::wait_for_room();
     }
     drop(sleeper);
     drop(listener);

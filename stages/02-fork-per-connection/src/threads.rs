@@ -7,12 +7,12 @@ use clap::Parser;
 use kit::clock::Clock;
 use kit::listener::wait_for_connection;
 use kit::options::Speak;
+use kit::room::Room;
 use kit::shutdown::Sleeper;
 use kit::start::listen;
 use nix::sys::socket::SockFlag;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{Builder, scope, sleep};
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ pub fn run(options: Options) -> io::Result<()> {
     let room = Room::new(options.common.max_connections);
     // The scope waits for its threads: each finishes what is in flight.
     scope(|threads| {
+        let mut place = room.enter();
         while let Some(socket) = wait_for_connection(listener.as_fd())? {
-            let place = room.enter();
             let session = sessions.open(clock.read());
             let body = move || {
                 let _place = place;
@@ -47,36 +47,8 @@ pub fn run(options: Options) -> io::Result<()> {
             if Builder::new().spawn_scoped(threads, body).is_err() {
                 sleep(Duration::from_millis(100));
             }
+            place = room.enter();
         }
         Ok(())
     })
-}
-
-/// How many threads may still be started.
-struct Room {
-    free: Mutex<usize>,
-    left: Condvar,
-}
-
-/// A place that is free again when it is dropped.
-struct Place<'room>(&'room Room);
-
-impl Room {
-    fn new(most: usize) -> Self {
-        Self { free: Mutex::new(most), left: Condvar::new() }
-    }
-
-    fn enter(&self) -> Place<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.left.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Place(self)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.left.notify_one();
-    }
 }

@@ -6,6 +6,7 @@ use clap::Parser;
 use kit::clock::Clock;
 use kit::listener::wait_for_connection;
 use kit::options::{Speak, workers};
+use kit::room::{Place, Room};
 use kit::shutdown::Sleeper;
 use kit::start::{Sessions, listen};
 use nix::sys::socket::SockFlag;
@@ -33,7 +34,8 @@ pub struct Options {
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Http)?;
     let _sleeper = Sleeper::new(listener.as_fd());
-    // What waits in the queue counts as open too.
+    // What waits in the queue counts as open too, so the queue itself never fills.
+    let room = Room::new(options.common.max_connections);
     let (sender, receiver) = queue(options.common.max_connections);
     // ANCHOR: pool
     scope(|threads| {
@@ -41,8 +43,10 @@ pub fn run(options: Options) -> io::Result<()> {
             let receiver = receiver.clone();
             threads.spawn(|| work(receiver, &sessions));
         }
+        let mut place = room.enter();
         while let Some(socket) = wait_for_connection(listener.as_fd())? {
-            let _ = sender.send(socket);
+            let _ = sender.send((socket, place));
+            place = room.enter();
         }
         // Without a sender the queue is closed: the workers finish what it holds, and end.
         drop(sender);
@@ -53,10 +57,10 @@ pub fn run(options: Options) -> io::Result<()> {
 
 // ANCHOR: worker
 /// A worker: serves one connection after the other.
-fn work(receiver: Receiver<OwnedFd>, sessions: &Sessions) {
+fn work(receiver: Receiver<(OwnedFd, Place<'_>)>, sessions: &Sessions) {
     let mut clock = Clock::new();
     let mut buffer = vec![0; BUFFER];
-    while let Some(socket) = receiver.recv() {
+    while let Some((socket, _place)) = receiver.recv() {
         let session = sessions.open(clock.read());
         // An error concerns this connection only.
         let _ = serve(socket, session, &mut buffer);

@@ -11,7 +11,7 @@
 //! read fills its own socket buffers and not our memory.
 
 use kit::clock::Now;
-use kit::flush::Flushed;
+use kit::flush::{Flushed, unacknowledged};
 use kit::protocol::Step;
 use kit::protocol::work::{Answer, Work};
 use kit::session::Session;
@@ -32,6 +32,8 @@ pub struct Connection {
     socket: OwnedFd,
     session: Session,
     writing: bool,
+    /// Bytes that the kernel held for the peer when the socket was last full.
+    unacknowledged: u32,
 }
 
 /// How a turn ended, and so what must happen before the next one.
@@ -52,15 +54,41 @@ pub enum Turn {
 impl Connection {
     /// A connection that waits for its first byte.
     pub fn new(socket: OwnedFd, session: Session) -> Self {
-        Self { socket, session, writing: false }
+        Self { socket, session, writing: false, unacknowledged: 0 }
     }
 
-    /// Takes a turn: reads once, or sends what waits.
+    /// Takes a turn: reads once, or sends what waits. Ends the conversation if the peer's time is over, but only after
+    /// this last look: what it sent in time may have waited in its socket for us.
     pub fn ready(&mut self, buffer: &mut [u8], now: &Now) -> Turn {
-        if self.writing {
-            return self.proceed(Step::Write, now);
+        self.notice_reading(now);
+        let turn = if self.writing { self.proceed(Step::Write, now) } else { self.receive(buffer, now) };
+        match turn {
+            Turn::Served | Turn::Blocked | Turn::Paused if self.is_late(now) => {
+                let step = self.session.expire(now);
+                self.proceed(step, now)
+            }
+            turn => turn,
         }
-        // ANCHOR: read
+    }
+
+    /// Goes on with the answer of work that a turn ended in.
+    pub fn finish(&mut self, answer: Answer, now: &Now) -> Turn {
+        let step = self.session.finish(answer, now);
+        self.proceed(step, now)
+    }
+
+    /// Whether the peer's time is over.
+    pub fn is_late(&self, now: &Now) -> bool {
+        self.session.is_late(now)
+    }
+
+    /// What it waits for.
+    pub fn interest(&self) -> EpollFlags {
+        if self.writing { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
+    }
+
+    /// Reads once.
+    fn receive(&mut self, buffer: &mut [u8], now: &Now) -> Turn {
         let step = match read(&self.socket, buffer) {
             Ok(0) => self.session.end(now),
             Ok(count) => self.session.feed(&buffer[..count], now),
@@ -71,62 +99,56 @@ impl Connection {
             Err(_) => return Turn::Close,
         };
         self.proceed(step, now)
-        // ANCHOR_END: read
-    }
-
-    /// Goes on with the answer of work that a turn ended in.
-    pub fn finish(&mut self, answer: Answer, now: &Now) -> Turn {
-        let step = self.session.finish(answer, now);
-        self.proceed(step, now)
-    }
-
-    /// Ends the conversation if the peer's time is over.
-    pub fn expire(&mut self, now: &Now) -> Turn {
-        let step = self.session.expire(now);
-        self.proceed(step, now)
-    }
-
-    /// Whether the peer's time is over.
-    pub fn is_late(&self, now: &Now) -> bool {
-        self.session.deadline().is_some_and(|deadline| now.ms >= deadline)
-    }
-
-    /// What it waits for.
-    pub fn interest(&self) -> EpollFlags {
-        if self.writing { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
     }
 
     /// Sends, and does what the session says, until the kernel or the session wants something else.
     fn proceed(&mut self, mut step: Step, now: &Now) -> Turn {
         self.writing = true;
-        for _ in 0..ROUNDS {
+        for round in 0.. {
             if let Step::Work(work) = step {
                 self.writing = self.session.has_output();
                 return Turn::Work(work);
             }
             match self.session.flush(self.socket.as_fd(), now) {
                 Ok(Flushed::All) => {}
-                Ok(Flushed::Blocked) => return Turn::Blocked,
+                Ok(Flushed::Blocked) => {
+                    self.unacknowledged = unacknowledged(self.socket.as_fd());
+                    return Turn::Blocked;
+                }
                 Ok(Flushed::Paused) => return Turn::Paused,
                 Err(_) => return Turn::Close,
             }
-            step = match step {
-                Step::Read if now.draining && self.session.is_idle() => return Turn::Close,
+            match step {
                 Step::Close if self.session.linger(now) => {
                     // The reply has left; now the peer sees its end. What it still sends is read and dropped.
                     let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
-                    Step::Read
                 }
                 Step::Close => return Turn::Close,
-                step => step,
-            };
-            if let Step::Read = step {
-                self.writing = false;
-                return Turn::Served;
+                Step::Read if now.draining && self.session.is_idle() => return Turn::Close,
+                Step::Read => {}
+                // Before the session is asked for more: what it then says must not be lost.
+                _ if round == ROUNDS => return Turn::Paused,
+                _ => {
+                    step = self.session.feed(&[], now);
+                    continue;
+                }
             }
-            step = self.session.feed(&[], now);
+            break;
         }
-        Turn::Paused
+        self.writing = false;
+        Turn::Served
+    }
+
+    /// A late peer that does not let us write may still be reading, if slowly: it has more time if the kernel holds less
+    /// for it than when the socket was last full.
+    fn notice_reading(&mut self, now: &Now) {
+        if self.writing && self.session.is_late(now) {
+            let count = unacknowledged(self.socket.as_fd());
+            if count < self.unacknowledged {
+                self.session.touch(now);
+            }
+            self.unacknowledged = count;
+        }
     }
 }
 

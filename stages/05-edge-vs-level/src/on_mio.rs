@@ -141,14 +141,11 @@ impl Server {
         }
     }
 
-    /// Ends the conversations whose time is over.
+    /// Gives each connection whose time is over a turn, in which it ends.
     fn expire(&mut self) {
-        let now = self.clock.last().clone();
-        for token in self.connections.select(|connection| connection.is_late(&now)) {
-            if let Some(connection) = self.connections.get_mut(token) {
-                let turn = connection.expire(&now);
-                self.settle(Token(token as usize), turn);
-            }
+        let now = self.clock.last();
+        for token in self.connections.select(|connection| connection.is_late(now)) {
+            self.ready(Token(token as usize));
         }
     }
 

@@ -164,14 +164,11 @@ impl Server {
         }
     }
 
-    /// Ends the conversations whose time is over.
+    /// Gives each connection whose time is over a turn, in which it ends.
     fn expire(&mut self) {
-        let now = self.clock.last().clone();
-        for token in self.connections.select(|armed| armed.connection.is_late(&now)) {
-            if let Some(armed) = self.connections.get_mut(token) {
-                let turn = armed.connection.expire(&now);
-                self.settle(token, turn);
-            }
+        let now = self.clock.last();
+        for token in self.connections.select(|armed| armed.connection.is_late(now)) {
+            self.ready(token);
         }
     }
 

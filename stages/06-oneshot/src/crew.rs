@@ -48,7 +48,7 @@ impl Crew {
     pub fn serve(&self, shared: &Shared, clock: &mut Clock, buffer: &mut [u8]) {
         if !shared.hold() {
             if self.oneshot {
-                // Only while draining, when the reactor hands out all connections; who has it arms it again.
+                // While draining, or when its time was over, the reactor hands it out unasked; who has it arms it again.
                 return;
             }
             self.overlaps.fetch_add(1, Relaxed);

@@ -66,7 +66,7 @@ pub fn run(options: Options) -> io::Result<()> {
     let acceptor = Acceptor::new(listener, options.common.max_connections);
     let crew = Crew::new(epoll, !options.no_oneshot);
     let (connections, clock) = (Registry::new(), Clock::new());
-    // With ONESHOT a connection has at most one job, so the queue never fills.
+    // A connection is queued at most once, so the queue never fills.
     let (jobs, receiver) = queue(options.common.max_connections);
     scope(|threads| {
         for _ in 0..options.workers {
@@ -131,19 +131,18 @@ impl Reactor<'_> {
 
     /// Hands a connection to whichever worker is free.
     fn ready(&mut self, token: Token) {
-        if let Some(shared) = self.connections.get_mut(token) {
+        if let Some(shared) = self.connections.get_mut(token)
+            && shared.enqueue()
+        {
             let _ = self.jobs.send(Arc::clone(shared));
         }
     }
 
-    /// Ends the conversations whose time is over.
+    /// Gives each connection whose time is over a turn, in which it ends.
     fn expire(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|shared| shared.is_late(now)) {
-            if let Some(shared) = self.connections.get_mut(token) {
-                let turn = shared.step(|connection| connection.expire(now));
-                self.crew.settle(shared, turn);
-            }
+            self.ready(token);
         }
     }
 
@@ -176,6 +175,7 @@ impl Reactor<'_> {
 fn work(crew: &Crew, jobs: Receiver<Arc<Shared>>) {
     let (mut clock, mut buffer) = (Clock::new(), vec![0; BUFFER]);
     while let Some(shared) = jobs.recv() {
+        shared.dequeue();
         crew.serve(&shared, &mut clock, &mut buffer);
     }
 }

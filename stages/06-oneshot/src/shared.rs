@@ -9,11 +9,14 @@ use kit::clock::Now;
 use kit::registry::Token;
 use nonblocking_epoll::connection::{Connection, Turn};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Relaxed};
 
 /// A connection that several threads can reach.
 pub struct Shared {
     connection: Mutex<Option<Connection>>,
+    /// It waits in a queue.
+    queued: AtomicBool,
+    /// A worker has it in hand.
     held: AtomicBool,
     token: Token,
 }
@@ -21,12 +24,25 @@ pub struct Shared {
 impl Shared {
     /// Shares a connection that epoll knows as `token`.
     pub fn new(connection: Connection, token: Token) -> Self {
-        Self { connection: Mutex::new(Some(connection)), held: AtomicBool::new(false), token }
+        let (queued, held) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { connection: Mutex::new(Some(connection)), queued, held, token }
     }
 
     /// What epoll knows it as.
     pub fn token(&self) -> Token {
         self.token
+    }
+
+    /// Marks it queued; false if it is already, and then a worker will look at it anyway. So a queue never holds more
+    /// than there are connections.
+    pub fn enqueue(&self) -> bool {
+        !self.queued.swap(true, AcqRel)
+    }
+
+    /// The worker's side of [`Shared::enqueue`]: before it reads, never after. An event that found the mark still set came
+    /// before this swap (AcqRel: this swap reads the value of that one), so the read that follows finds its bytes.
+    pub fn dequeue(&self) {
+        self.queued.swap(false, AcqRel);
     }
 
     /// Takes it in hand; false if another worker has it already.
@@ -52,6 +68,7 @@ impl Shared {
     pub fn close(&self) -> bool {
         // Out of the lock first: close(2) may take its time.
         let connection = self.connection.lock().take();
+        self.held.store(false, Relaxed);
         connection.is_some()
     }
 

@@ -7,7 +7,7 @@
 //! **A full lane loses nothing and blocks nobody.** Round-robin, the other lanes are tried first. What fits nowhere waits
 //! in a list of the dispatcher's own and is tried again after a millisecond at most ([`Dispatcher::retry`]), so the
 //! dispatcher neither blocks (its workers may be the ones that wait for it) nor spins. The list is bounded, since a
-//! connection is queued at most once (`Job::enqueue`).
+//! connection is queued at most once ([`Shared::enqueue`]).
 
 use crate::doorbell::Wakeup;
 use crate::lane::{Kind, Lane, Post, lane};
@@ -17,7 +17,6 @@ use oneshot::shared::Shared;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use thread_pool::queue::{Receiver, Sender, queue};
 
 /// How connections get from the reactor to the workers.
@@ -66,67 +65,52 @@ pub enum Dispatch {
     ByDescriptor,
 }
 
-/// A connection, and whether it waits in a queue.
-pub struct Job {
-    /// The connection.
-    pub shared: Shared,
-    queued: AtomicBool,
-}
-
-impl Job {
-    /// A connection that is not queued.
-    pub fn new(shared: Shared) -> Self {
-        Self { shared, queued: AtomicBool::new(false) }
-    }
-
-    /// Marks it queued; false if it is already, and then a worker will look at it anyway.
-    fn enqueue(&self) -> bool {
-        !self.queued.swap(true, AcqRel)
-    }
-
-    /// The worker's side of the mark: to be called before it reads, never after. An event that found the mark still set came
-    /// before this swap (AcqRel: this swap reads the value of that one), so the read that follows finds its bytes.
-    pub fn dequeue(&self) {
-        self.queued.swap(false, AcqRel);
+impl Handover {
+    /// Whether the options agree with each other.
+    ///
+    /// # Errors
+    /// What is allowed.
+    pub fn check(&self) -> io::Result<()> {
+        if self.queue == Queue::Shared && self.dispatch == Dispatch::ByDescriptor {
+            let allowed =
+                "--dispatch by-descriptor needs a queue per worker: --queue mutex, crossbeam or ring";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, allowed));
+        }
+        Ok(())
     }
 }
 
 /// Hands jobs to the workers.
 pub enum Dispatcher {
     /// Stage 06's one queue for all.
-    Shared(Sender<Arc<Job>>),
+    Shared(Sender<Arc<Shared>>),
     /// A lane for each.
     Lanes {
         /// The lanes, in the order of the workers.
-        lanes: Vec<Lane<Arc<Job>>>,
+        lanes: Vec<Lane<Arc<Shared>>>,
         /// Who gets what.
         dispatch: Dispatch,
         /// Round-robin: whose turn it is.
         next: usize,
         /// What fitted nowhere, with the lane it was meant for.
-        waiting: VecDeque<(usize, Arc<Job>)>,
+        waiting: VecDeque<(usize, Arc<Shared>)>,
     },
 }
 
 /// Where a worker gets its jobs.
 pub enum Desk {
     /// Stage 06's one queue for all.
-    Shared(Receiver<Arc<Job>>),
+    Shared(Receiver<Arc<Shared>>),
     /// Its own lane.
-    Own(Post<Arc<Job>>),
+    Own(Post<Arc<Shared>>),
 }
 
 /// A dispatcher, and a desk for each worker. There are never more than `most` connections.
 ///
 /// # Errors
-/// When the options contradict each other, or a doorbell cannot be made.
+/// When a doorbell cannot be made.
 pub fn dispatcher(options: &Handover, most: usize) -> io::Result<(Dispatcher, Vec<Desk>)> {
     let kind = match options.queue {
-        Queue::Shared if options.dispatch == Dispatch::ByDescriptor => {
-            let allowed =
-                "--dispatch by-descriptor needs a queue per worker: --queue mutex, crossbeam or ring";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, allowed));
-        }
         Queue::Shared => {
             let (sender, receiver) = queue(most);
             let desks = (0..options.workers).map(|_| Desk::Shared(receiver.clone())).collect();
@@ -144,18 +128,14 @@ pub fn dispatcher(options: &Handover, most: usize) -> io::Result<(Dispatcher, Ve
 }
 
 impl Dispatcher {
-    /// Hands out a connection, unless it is queued already.
-    pub fn send(&mut self, job: &Arc<Job>) {
-        if !job.enqueue() {
-            return;
-        }
-        let job = Arc::clone(job);
+    /// Hands out a connection.
+    pub fn send(&mut self, job: Arc<Shared>) {
         match self {
             Dispatcher::Shared(sender) => drop(sender.send(job)),
             Dispatcher::Lanes { lanes, dispatch, next, waiting } => {
                 let lane = match dispatch {
                     // The low half of a token is the descriptor.
-                    Dispatch::ByDescriptor => job.shared.token() as u32 as usize % lanes.len(),
+                    Dispatch::ByDescriptor => job.token() as u32 as usize % lanes.len(),
                     Dispatch::RoundRobin => {
                         *next = (*next + 1) % lanes.len();
                         *next
@@ -183,11 +163,11 @@ impl Dispatcher {
 
 /// Offers a job to its lane, and round-robin to the others too.
 fn offer(
-    lanes: &mut [Lane<Arc<Job>>],
+    lanes: &mut [Lane<Arc<Shared>>],
     dispatch: Dispatch,
     lane: usize,
-    mut job: Arc<Job>,
-) -> Result<(), Arc<Job>> {
+    mut job: Arc<Shared>,
+) -> Result<(), Arc<Shared>> {
     let tries = if dispatch == Dispatch::RoundRobin { lanes.len() } else { 1 };
     for step in 0..tries {
         match lanes[(lane + step) % lanes.len()].send(job) {
@@ -200,7 +180,7 @@ fn offer(
 
 impl Desk {
     /// The next job; `None` when the server has stopped.
-    pub fn recv(&mut self) -> Option<Arc<Job>> {
+    pub fn recv(&mut self) -> Option<Arc<Shared>> {
         match self {
             Desk::Shared(receiver) => receiver.recv(),
             Desk::Own(post) => post.recv(),

@@ -1,6 +1,6 @@
 //! The loop of stage 07, and its workers.
 
-use crate::dispatch::{Desk, Dispatch, Dispatcher, Handover, Job, dispatcher};
+use crate::dispatch::{Desk, Dispatch, Dispatcher, Handover, dispatcher};
 use clap::Parser;
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor};
@@ -45,7 +45,7 @@ struct Reactor<'scope> {
     crew: &'scope Crew,
     acceptor: Acceptor,
     sessions: Sessions,
-    connections: Registry<Arc<Job>>,
+    connections: Registry<Arc<Shared>>,
     clock: Clock,
     jobs: Dispatcher,
 }
@@ -55,8 +55,9 @@ struct Reactor<'scope> {
 /// # Errors
 /// Why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    let (jobs, desks) = dispatcher(&options.handover, options.common.max_connections)?;
+    options.handover.check()?;
     let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
+    let (jobs, desks) = dispatcher(&options.handover, options.common.max_connections)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
     epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
@@ -115,10 +116,10 @@ impl Reactor<'_> {
                 Accepted::Socket(socket) => {
                     let token = self.connections.token(socket.as_fd());
                     let session = self.sessions.open(self.clock.last());
-                    let job = Arc::new(Job::new(Shared::new(Connection::new(socket, session), token)));
+                    let shared = Arc::new(Shared::new(Connection::new(socket, session), token));
                     // Before it is armed: a worker may close it, and its number be used again, at once.
-                    self.connections.insert(token, Arc::clone(&job));
-                    self.crew.adopt(&job.shared);
+                    self.connections.insert(token, Arc::clone(&shared));
+                    self.crew.adopt(&shared);
                 }
                 Accepted::None => return Ok(()),
                 Accepted::NoRoom => return self.watch_listener(EpollFlags::empty()),
@@ -128,19 +129,18 @@ impl Reactor<'_> {
 
     /// Hands a connection to a worker.
     fn ready(&mut self, token: Token) {
-        if let Some(job) = self.connections.get_mut(token) {
-            self.jobs.send(job);
+        if let Some(shared) = self.connections.get_mut(token)
+            && shared.enqueue()
+        {
+            self.jobs.send(Arc::clone(shared));
         }
     }
 
-    /// Ends the conversations whose time is over.
+    /// Gives each connection whose time is over a turn, in which it ends.
     fn expire(&mut self) {
         let now = self.clock.last();
-        for token in self.connections.select(|job| job.shared.is_late(now)) {
-            if let Some(job) = self.connections.get_mut(token) {
-                let turn = job.shared.step(|connection| connection.expire(now));
-                self.crew.settle(&job.shared, turn);
-            }
+        for token in self.connections.select(|shared| shared.is_late(now)) {
+            self.ready(token);
         }
     }
 
@@ -156,7 +156,7 @@ impl Reactor<'_> {
     /// Gives each connection that is still open a last turn: a request may be in its socket already. Again and again, since
     /// a worker that had it in hand a moment ago may have looked for the shutdown too early.
     fn drain(&mut self) {
-        for token in self.connections.select(|job| job.shared.is_open()) {
+        for token in self.connections.select(|shared| shared.is_open()) {
             self.ready(token);
         }
     }
@@ -172,8 +172,8 @@ impl Reactor<'_> {
 /// A worker: serves one job after the other.
 fn work(crew: &Crew, mut desk: Desk) {
     let (mut clock, mut buffer) = (Clock::new(), vec![0; BUFFER]);
-    while let Some(job) = desk.recv() {
-        job.dequeue();
-        crew.serve(&job.shared, &mut clock, &mut buffer);
+    while let Some(shared) = desk.recv() {
+        shared.dequeue();
+        crew.serve(&shared, &mut clock, &mut buffer);
     }
 }

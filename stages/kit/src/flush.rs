@@ -46,6 +46,25 @@ pub fn flush(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<Flushed
     Ok(Flushed::All)
 }
 
+/// How many bytes the kernel holds that the peer has not acknowledged (`SIOCOUTQ`, tcp(7)). A peer that reads slowly lets
+/// this shrink long before the socket becomes writable: epoll reports that only when a third of its buffer is free.
+pub fn unacknowledged(socket: BorrowedFd<'_>) -> u32 {
+    let mut count = 0;
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes one c_int.
+    match unsafe { siocoutq(socket.as_raw_fd(), &mut count) } {
+        Ok(_) => count as u32,
+        // No TCP socket: nothing is known, so nothing seems to move.
+        Err(_) => 0,
+    }
+}
+
+nix::ioctl_read_bad!(
+    /// See tcp(7).
+    siocoutq,
+    nix::libc::TIOCOUTQ,
+    nix::libc::c_int
+);
+
 /// One system call.
 fn send_some(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<usize> {
     let fd = socket.as_raw_fd();

@@ -10,7 +10,7 @@
 //! * [`protocol`]: echo and HTTP as state machines that know no socket;
 //! * [`session`]: one connection's protocol, leftovers, output and deadline;
 //! * [`outbox`] and [`flush`]: what waits to be sent, and sending it;
-//! * [`registry`]: connections by descriptor number;
+//! * [`registry`]: connections by descriptor number; [`room`]: how many there may be;
 //! * [`clock`]: the time, read once per wake-up; [`sweep`]: a look at all deadlines once a second.
 
 pub mod clock;
@@ -20,6 +20,7 @@ pub mod options;
 pub mod outbox;
 pub mod protocol;
 pub mod registry;
+pub mod room;
 pub mod session;
 pub mod shutdown;
 pub mod start;

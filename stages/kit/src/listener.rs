@@ -109,12 +109,17 @@ impl Acceptor {
         let Some(listener) = &self.listener else { return Ok(Accepted::None) };
         loop {
             if open >= self.most {
-                return Ok(self.pause(now));
+                // Until one of them is closed.
+                self.paused_until = Some(now.ms);
+                return Ok(Accepted::NoRoom);
             }
             return match accept(listener.as_fd(), SockFlag::SOCK_NONBLOCK) {
                 Ok(socket) => Ok(Accepted::Socket(socket)),
                 Err(Errno::EAGAIN) => Ok(Accepted::None),
-                Err(error) if is_shortage(error) => Ok(self.pause(now)),
+                Err(error) if is_shortage(error) => {
+                    self.paused_until = Some(now.ms + BACK_OFF.as_millis() as u64);
+                    Ok(Accepted::NoRoom)
+                }
                 Err(error) if is_passing(error) => continue,
                 Err(error) => Err(error.into()),
             };
@@ -139,11 +144,6 @@ impl Acceptor {
     pub fn close(&mut self) {
         self.listener = None;
         self.paused_until = None;
-    }
-
-    fn pause(&mut self, now: &Now) -> Accepted {
-        self.paused_until = Some(now.ms + BACK_OFF.as_millis() as u64);
-        Accepted::NoRoom
     }
 }
 

@@ -166,6 +166,16 @@ impl Session {
         self.deadline_ms = now.ms + self.patience();
     }
 
+    /// Whether the deadline is over.
+    pub fn is_late(&self, now: &Now) -> bool {
+        self.deadline().is_some_and(|deadline| now.ms >= deadline)
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn waiting(&self) -> u64 {
+        self.outbox.waiting()
+    }
+
     /// Whether something waits to be sent.
     pub fn has_output(&self) -> bool {
         !self.outbox.is_empty()

@@ -29,6 +29,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 pub const DRAIN_SECONDS: u32 = 2;
 
 static DRAINING: AtomicBool = AtomicBool::new(false);
+/// Set after fork(2): the parent decides when a child must go at once.
+static CHILD: AtomicBool = AtomicBool::new(false);
 static STOP: OnceLock<Stop> = OnceLock::new();
 
 /// What the handler needs, complete before the handler is installed.
@@ -84,8 +86,9 @@ pub struct Sleeper<'fd> {
 impl<'fd> Sleeper<'fd> {
     /// Announces the descriptor. If the server is draining already it is shut at once.
     pub fn new(fd: BorrowedFd<'fd>) -> Self {
-        let (word, bit) = place(fd);
-        word.fetch_or(bit, SeqCst);
+        if let Some((word, bit)) = place(fd) {
+            word.fetch_or(bit, SeqCst);
+        }
         // The handler sets the flag and then reads the bits; we set the bit and then read the flag. With
         // SeqCst at least one of the two sees the other's store, so no sleeper is forgotten.
         if requested() {
@@ -97,22 +100,26 @@ impl<'fd> Sleeper<'fd> {
 
 impl Drop for Sleeper<'_> {
     fn drop(&mut self) {
-        let (word, bit) = place(self.fd);
         // Before the descriptor is closed. A handler that read the bit just now may still shut a new
         // connection that got the same number: it is draining, so that connection is to end anyway.
-        word.fetch_and(!bit, SeqCst);
+        if let Some((word, bit)) = place(self.fd) {
+            word.fetch_and(!bit, SeqCst);
+        }
     }
 }
 
-fn place(fd: BorrowedFd<'_>) -> (&'static AtomicU64, u64) {
+/// Where a descriptor's bit is; none if somebody has raised the limit of this process from outside since it started.
+fn place(fd: BorrowedFd<'_>) -> Option<(&'static AtomicU64, u64)> {
     let number = fd.as_raw_fd() as usize;
     let stop = STOP.get().expect("shutdown is installed before anything sleeps");
-    (&stop.sleepers[number / 64], 1 << (number % 64))
+    Some((stop.sleepers.get(number / 64)?, 1 << (number % 64)))
 }
 
-/// In a child after fork(2): the parent's sleepers are not the child's. A `shutdown(2)` on the inherited
-/// listening socket would shut the parent's too, since both are one open file description.
-pub fn forget_sleepers() {
+/// In a child after fork(2). The parent's sleepers are not the child's: a `shutdown(2)` on the inherited listening
+/// socket would shut the parent's too, since both are one open file description. And a child does not count signals:
+/// one that was sent to the whole process group reaches it twice, from the sender and from its parent.
+pub fn become_child() {
+    CHILD.store(true, SeqCst);
     if let Some(stop) = STOP.get() {
         stop.sleepers.iter().for_each(|word| word.store(0, SeqCst));
     }
@@ -120,6 +127,9 @@ pub fn forget_sleepers() {
 
 extern "C" fn on_stop(signal: c_int) {
     if DRAINING.swap(true, SeqCst) {
+        if CHILD.load(SeqCst) {
+            return;
+        }
         // SAFETY: _exit(2) is async-signal-safe.
         unsafe { libc::_exit(128 + signal) };
     }

@@ -2,7 +2,7 @@
 
 use crate::clock::Now;
 use crate::listener::{address_of, bind_to};
-use crate::options::{self, Options, Speak};
+use crate::options::{self, MOST_DESCRIPTORS, Options, Speak};
 use crate::protocol::Protocol;
 use crate::protocol::echo::Echo;
 use crate::protocol::http::{Http, Settings};
@@ -19,10 +19,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// More descriptors than this are never asked for: some containers allow a thousand million, and what is
-/// kept for each would not fit.
-const MOST_DESCRIPTORS: u64 = 1 << 20;
 
 /// Makes the sessions of a server: all speak the same protocol with the same limits.
 #[derive(Clone)]

@@ -55,7 +55,7 @@ impl Opened {
         let how = OpenHow::new()
             .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        let file = File::from(openat2(root, path, how)?);
+        let file = File::from(open_beneath(root, path, how)?);
         let stat = fstat(&file)?;
         match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => Self::regular(file, &stat, media_type(path)),
@@ -116,6 +116,19 @@ const MEDIA_TYPES: [(&str, &str); 16] = [
     ("gif", "image/gif"),
     ("ico", "image/x-icon"),
 ];
+
+/// openat2(2). It says `EAGAIN` when something was renamed while it resolved `..` in a symbolic link, since it cannot
+/// tell whether that led out; asked again it mostly can.
+fn open_beneath(root: &OwnedFd, path: &str, how: OpenHow) -> nix::Result<OwnedFd> {
+    const TRIES: usize = 16;
+    for _ in 1..TRIES {
+        match openat2(root, path, how) {
+            Err(Errno::EAGAIN) => {}
+            result => return result,
+        }
+    }
+    openat2(root, path, how)
+}
 
 #[cfg(test)]
 mod tests {

@@ -132,6 +132,7 @@ fn status_of(errno: Errno) -> (Status, &'static str) {
         }
         Errno::EACCES | Errno::EPERM => (Status::Forbidden, "the file is not for everybody"),
         Errno::EMFILE | Errno::ENFILE => (Status::ServiceUnavailable, "out of file descriptors"),
+        Errno::EAGAIN => (Status::ServiceUnavailable, "the directory is changing"),
         _ => (Status::InternalServerError, "the file cannot be read"),
     }
 }
