@@ -87,6 +87,7 @@ impl Connection {
         if self.writing { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
     }
 
+    // ANCHOR: read
     /// Reads once.
     fn receive(&mut self, buffer: &mut [u8], now: &Now) -> Turn {
         let step = match read(&self.socket, buffer) {
@@ -100,6 +101,7 @@ impl Connection {
         };
         self.proceed(step, now)
     }
+    // ANCHOR_END: read
 
     /// Sends, and does what the session says, until the kernel or the session wants something else.
     fn proceed(&mut self, mut step: Step, now: &Now) -> Turn {
