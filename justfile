@@ -57,6 +57,21 @@ bench-all *OPTIONS: build
 chart *OPTIONS: build
     @{{harness}} chart "$@"
 
+# Write the page beside the charts again, from the recorded data.
+[group('measure')]
+report *OPTIONS: build
+    @{{harness}} report "$@"
+
+# Put load on a server that is running: just load http://127.0.0.1:8080/ --rate 1000
+[group('measure')]
+load URL *OPTIONS: build
+    @{{harness}} load "$@"
+
+# Say what is missing on this machine, or will distort the figures.
+[group('measure')]
+doctor: build
+    @{{harness}} doctor
+
 # Compare stage 07's ring with other queues, without any network.
 [group('measure')]
 bench-queues *OPTIONS:

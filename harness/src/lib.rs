@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod charts;
+pub mod doctor;
 pub mod generators;
 pub mod grade;
 pub mod host;
@@ -10,6 +11,7 @@ pub mod load;
 pub mod probes;
 pub mod process;
 pub mod records;
+pub mod report;
 pub mod run_stage;
 pub mod stages;
 pub mod stats;

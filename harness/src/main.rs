@@ -1,7 +1,7 @@
 //! The command line of the harness.
 
 use clap::{Parser, Subcommand};
-use harness::{bench, charts, grade, load, run_stage};
+use harness::{bench, charts, doctor, grade, load, report, run_stage};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
@@ -25,6 +25,10 @@ enum Command {
     Load(load::Args),
     /// Draw the charts again from recorded data.
     Chart(charts::Args),
+    /// Draw the charts again, and write the page beside them.
+    Report(charts::Args),
+    /// Say what is missing on this machine, or will distort the figures.
+    Doctor(doctor::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Doctor(args) => doctor::run(args),
     };
     outcome.unwrap_or_else(|error| {
         // One line: what was wrong, then why.

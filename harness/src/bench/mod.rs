@@ -22,11 +22,11 @@ mod smoke;
 mod subject;
 mod table;
 
-use crate::charts;
 use crate::generators::{Load, Tool};
 use crate::host::Host;
 use crate::records::{Figures, Record, Writer, read};
 use crate::stages::{Stage, discover};
+use crate::{charts, report};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use measure::{Bench, Outcome};
@@ -295,9 +295,10 @@ fn finish(records: &[Record], data: &std::path::Path, out: &std::path::Path) -> 
         );
     }
     println!("data    {}", data.display());
-    for chart in charts {
+    for chart in &charts {
         println!("chart   {}", chart.display());
     }
+    println!("page    {}", report::write(records, &charts, data, out)?.display());
     Ok(())
 }
 

@@ -33,16 +33,28 @@ pub struct Args {
 
 /// Draws again.
 pub fn run(args: Args) -> Result<ExitCode> {
+    again(args).map(|_| ExitCode::SUCCESS)
+}
+
+/// What was drawn again, and from what.
+pub(crate) struct Drawing {
+    pub(crate) records: Vec<Record>,
+    pub(crate) data: Vec<PathBuf>,
+    pub(crate) charts: Vec<PathBuf>,
+    pub(crate) out: PathBuf,
+}
+
+/// Draws again, and says what.
+pub(crate) fn again(args: Args) -> Result<Drawing> {
     let files = if args.data.is_empty() { vec![newest(&args.out.join("data"))?] } else { args.data };
     eprintln!("drawing from {}", names_of(&files));
     let mut records = Vec::new();
     for file in &files {
         records.extend(read(file)?);
     }
-    for chart in draw(&records, &names_of(&files), &args.out)? {
-        println!("{}", chart.display());
-    }
-    Ok(ExitCode::SUCCESS)
+    let charts = draw(&records, &names_of(&files), &args.out)?;
+    charts.iter().for_each(|chart| println!("{}", chart.display()));
+    Ok(Drawing { records, data: files, charts, out: args.out })
 }
 
 /// The names of data files as a chart gives them.
