@@ -1,7 +1,7 @@
 //! Clients beside the load: idle ones, which hold a connection and say nothing, and slow ones, which ask for
 //! much and read it slowly. They have a thread of their own and add nothing to the counts of the load.
 
-use super::run::Settings;
+use super::settings::Settings;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};

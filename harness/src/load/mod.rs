@@ -30,6 +30,7 @@ mod reply;
 mod report;
 mod run;
 mod schedule;
+mod settings;
 mod tally;
 mod target;
 mod template;

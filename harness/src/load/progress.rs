@@ -1,6 +1,6 @@
 //! What a user sees while the load runs: one line that is written over, on a terminal only.
 
-use super::run::Settings;
+use super::settings::Settings;
 use super::worker::Gauge;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

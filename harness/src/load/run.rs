@@ -1,11 +1,10 @@
 //! One run: the threads, from start to end.
 
 use super::options::Args;
-use super::reference::Reference;
 use super::report::Report;
 use super::schedule::Schedule;
+use super::settings::Settings;
 use super::tally::Tally;
-use super::target::Target;
 use super::worker::{Gauge, Worker};
 use super::{bystanders, closed, open, progress};
 use anyhow::{Context, Result, ensure};
@@ -13,25 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// What the threads must know. It does not change while they run.
-#[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) target: Target,
-    /// A whole pipeline of requests; one request is `request_length` bytes long.
-    pub(super) batch: Vec<u8>,
-    pub(super) request_length: usize,
-    pub(super) pipeline: u64,
-    pub(super) requests_per_connection: u64,
-    pub(super) status: u16,
-    pub(super) reference: Reference,
-    pub(super) timeout: Duration,
-    pub(super) start: Instant,
-    /// The end of the warm-up.
-    pub(super) measure_from: Instant,
-    pub(super) end: Instant,
-}
+use std::time::Instant;
 
 pub(super) fn run(args: &Args) -> Result<Report> {
     let target = args.check()?;

@@ -8,7 +8,7 @@
 
 use super::connection::{Connection, Next};
 use super::reply::Checker;
-use super::run::Settings;
+use super::settings::Settings;
 use super::tally::{Failure, Tally, Times};
 use mio::event::Event;
 use mio::net::TcpStream;
