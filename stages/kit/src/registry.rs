@@ -78,8 +78,7 @@ impl<T> Registry<T> {
 
     /// The tokens of all the values, in the order of their descriptors.
     pub fn tokens(&self) -> Vec<Token> {
-        let with_value = self.slots.iter().enumerate().filter(|(_, slot)| slot.value.is_some());
-        with_value.map(|(number, slot)| Token::from(slot.generation) << 32 | number as Token).collect()
+        self.select(|_| true)
     }
 
     /// The tokens of the values that `wanted` picks.

@@ -37,11 +37,6 @@ impl Sessions {
         };
         Session::new(protocol, self.timeouts, now)
     }
-
-    /// Between requests, within a body, or while it does not read, a peer may stay silent this long.
-    pub fn idle_timeout(&self) -> Duration {
-        Duration::from_millis(self.timeouts.idle_ms.into())
-    }
 }
 
 /// The `main` of a stage: parses the command line, runs the server, and turns the outcome into an exit status:
