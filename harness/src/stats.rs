@@ -1,5 +1,22 @@
 //! The little statistics that a benchmark needs: the middle, the spread, and how sure we are of the middle.
 
+use serde::{Deserialize, Serialize};
+
+/// Of a distribution in µs, to three digits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Half of the values are at most this.
+    pub p50: u64,
+    /// Nine of ten.
+    pub p90: u64,
+    /// 99 of 100.
+    pub p99: u64,
+    /// 999 of 1,000.
+    pub p99_9: u64,
+    /// The largest.
+    pub max: u64,
+}
+
 /// The middle value; the mean of the two middle ones if their number is even. `None` without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);

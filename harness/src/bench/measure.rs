@@ -6,7 +6,7 @@ use super::{Plan, Point, now};
 use crate::generators::{Installed, Load, Measurement};
 use crate::host::Host;
 use crate::process::{Usage, machine_cpu_seconds, memory_of_tree};
-use crate::records::{Figures, Limiter, Phase, Record};
+use crate::records::{Figures, Kind, Limiter, Phase, Record};
 use anyhow::{Context, Result, ensure};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ pub(super) struct Bench<'a> {
 
 /// What came of a point.
 pub(super) enum Outcome {
-    Measured(Figures, u64),
+    Measured(Box<Figures>, u64),
     /// As planned.
     Skipped(String),
     /// The server or the generator failed.
@@ -41,7 +41,7 @@ impl Bench<'_> {
     /// Measures a point. `stop` ends it early.
     pub(super) fn measure(&self, point: &Point, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Outcome {
         match self.try_measure(point, servers, stop) {
-            Ok((figures, body_bytes)) => Outcome::Measured(figures, body_bytes),
+            Ok((figures, body_bytes)) => Outcome::Measured(Box::new(figures), body_bytes),
             Err(error) => Outcome::Failed(format!("{error:#}")),
         }
     }
@@ -106,11 +106,15 @@ impl Bench<'_> {
             bytes: measured.bytes,
             cpu_us_per_request: (measured.requests > 0)
                 .then(|| server_seconds * 1e6 / measured.requests as f64),
-            server_cpu_seconds: server_seconds,
+            server_cpu_seconds: Some(server_seconds),
             generator_cpu_seconds: measured.generator_cpu_seconds,
             other_cpu_seconds: None,
             context_switches: used.known_context_switches(),
             peak_memory_bytes: None,
+            listen_overflows: None,
+            listen_drops: None,
+            steal_seconds: None,
+            closed_loop_us: None,
             limiter: Limiter::of(
                 share(server_seconds, self.server_cpus.len()),
                 share(measured.generator_cpu_seconds, generator_cpus),
@@ -126,12 +130,14 @@ impl Bench<'_> {
         let note = (clients_served < point.concurrency)
             .then(|| format!("{clients_served} of {} clients served", point.concurrency));
         let (figures, body_bytes, skipped) = match outcome {
-            Outcome::Measured(figures, body_bytes) => (Some(figures), body_bytes, None),
+            Outcome::Measured(figures, body_bytes) => (Some(*figures), body_bytes, None),
             Outcome::Skipped(reason) | Outcome::Failed(reason) => (None, 0, Some(reason)),
         };
         Record {
             stage: subject.name.clone(),
             title: subject.title.clone(),
+            kind: if subject.is_floor() { Kind::Reference } else { Kind::Stage },
+            configuration: None,
             phase: Phase::Survey,
             tool: point.tool.name().into(),
             concurrency: point.concurrency,
@@ -148,11 +154,14 @@ impl Bench<'_> {
             started_at: now(),
             server_cpus: self.server_cpus.clone(),
             generator_cpus: self.load.cpus.clone().unwrap_or_default(),
+            generator_host: None,
             clients_served,
             skipped,
             note,
             dropped: false,
             floor_around: None,
+            open_loop: None,
+            idle: None,
             figures,
             host: self.host.clone(),
         }

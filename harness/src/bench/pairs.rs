@@ -3,7 +3,7 @@
 use super::measure::{Bench, Outcome};
 use super::servers::Servers;
 use super::{Plan, Point};
-use crate::records::{Figures, Phase, Record};
+use crate::records::{Phase, Record};
 
 /// What is to be done with each record as it comes.
 pub(super) type Each<'a> = &'a mut dyn FnMut(&Point, Record) -> anyhow::Result<()>;
@@ -39,7 +39,7 @@ impl Bench<'_> {
     /// The CPU time per request of one run.
     fn cost(&self, point: &Point, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Option<f64> {
         match self.measure(point, servers, stop) {
-            Outcome::Measured(Figures { cpu_us_per_request, .. }, _) => cpu_us_per_request,
+            Outcome::Measured(figures, _) => figures.cpu_us_per_request,
             Outcome::Skipped(_) | Outcome::Failed(_) => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Plan, Point};
 use crate::host::Host;
-use crate::records::{Phase, Record, newest, read};
+use crate::records::{Content, Phase, Record, newest, read};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub(super) struct Run {
 /// The newest run, if it was made by this command on this commit. Uncommitted changes have no name, so a run
 /// with them never goes on.
 pub(super) fn candidate(directory: &Path, command: &str, host: &Host) -> Option<Run> {
-    let path = newest(directory).ok()?;
+    let path = newest(directory, Content::Run).ok()?;
     let records = read(&path).ok()?;
     let first = records.first()?;
     let clean = !host.dirty && !first.host.dirty;

@@ -12,7 +12,7 @@ mod speed;
 mod style;
 mod text;
 
-use crate::records::{Cell, Phase, Record, cells, newest, pairs, read};
+use crate::records::{Cell, Content, Phase, Record, cells, newest, pairs, read};
 use anyhow::{Context, Result, ensure};
 use caption::Caption;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,8 @@ pub(crate) struct Drawing {
 
 /// Draws again, and says what.
 pub(crate) fn again(args: Args) -> Result<Drawing> {
-    let files = if args.data.is_empty() { vec![newest(&args.out.join("data"))?] } else { args.data };
+    let files =
+        if args.data.is_empty() { vec![newest(&args.out.join("data"), Content::Run)?] } else { args.data };
     eprintln!("drawing from {}", names_of(&files));
     let mut records = Vec::new();
     for file in &files {

@@ -3,6 +3,7 @@
 use super::bystanders::Bystanders;
 use super::options::Args;
 use super::tally::{LATE, Tally};
+use crate::stats::Percentiles;
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -50,32 +51,15 @@ pub struct Report {
     pub interrupted: bool,
 }
 
-/// Of a distribution in µs, to three digits.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Percentiles {
-    /// Half of the values are at most this.
-    pub p50: u64,
-    /// Nine of ten.
-    pub p90: u64,
-    /// 99 of 100.
-    pub p99: u64,
-    /// 999 of 1,000.
-    pub p99_9: u64,
-    /// The largest.
-    pub max: u64,
-}
-
-impl Percentiles {
-    fn of(histogram: &Histogram<u64>) -> Option<Self> {
-        let at = |quantile| histogram.value_at_quantile(quantile);
-        (!histogram.is_empty()).then(|| Self {
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p99_9: at(0.999),
-            max: histogram.max(),
-        })
-    }
+fn percentiles(histogram: &Histogram<u64>) -> Option<Percentiles> {
+    let at = |quantile| histogram.value_at_quantile(quantile);
+    (!histogram.is_empty()).then(|| Percentiles {
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p99_9: at(0.999),
+        max: histogram.max(),
+    })
 }
 
 impl Report {
@@ -98,9 +82,9 @@ impl Report {
             seconds,
             requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
             bytes: tally.bytes,
-            latency_us: Percentiles::of(&tally.latency).filter(|_| is_open),
-            service_us: Percentiles::of(&tally.service),
-            first_byte_us: Percentiles::of(&tally.first_byte),
+            latency_us: percentiles(&tally.latency).filter(|_| is_open),
+            service_us: percentiles(&tally.service),
+            first_byte_us: percentiles(&tally.first_byte),
             cpu_seconds: tally.cpu.as_secs_f64(),
             connections_opened: tally.opened,
             clients_served: tally.served,

@@ -2,6 +2,7 @@
 
 use super::Record;
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -69,13 +70,51 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The file of the latest run in a directory: the names begin with the time.
-pub fn newest(directory: &Path) -> Result<PathBuf> {
+/// What a file of records holds; the end of its name says it: `20260102T030405Z-1234567890-standard.jsonl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A run of `harness bench`.
+    Run,
+    /// Seed 002's table, done again.
+    Table,
+    /// What the stages can do: the probes' outcomes.
+    Grades,
+}
+
+impl Content {
+    /// What the names of such files end with.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Run => &["quick", "standard", "full"],
+            Self::Table => &["table"],
+            Self::Grades => &["grades"],
+        }
+    }
+
+    /// The command that makes such a file.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Run => "harness bench",
+            Self::Table => "harness table",
+            Self::Grades => "harness grade all --record",
+        }
+    }
+
+    /// Whether a file of this name holds it. A second run in the same second has a number after the name.
+    fn is_in(self, path: &Path) -> bool {
+        let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { return false };
+        let is_jsonl = path.extension().is_some_and(|ending| ending == "jsonl");
+        is_jsonl && stem.split('-').skip(2).any(|word| self.endings().contains(&word))
+    }
+}
+
+/// The latest file of this content in a directory: the names begin with the time.
+pub fn newest(directory: &Path, content: Content) -> Result<PathBuf> {
     let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let files = entries.flatten().map(|entry| entry.path());
-    match files.filter(|path| path.extension().is_some_and(|ext| ext == "jsonl")).max() {
+    match files.filter(|path| content.is_in(path)).max_by_key(|path| path.file_stem().map(OsStr::to_owned)) {
         Some(path) => Ok(path),
-        None => bail!("no data in {}: run `harness bench` first", directory.display()),
+        None => bail!("no such data in {}: run `{}` first", directory.display(), content.command()),
     }
 }
 
@@ -134,5 +173,21 @@ mod tests {
         second.write(&record("05", "ab", 1, false, 10.0)).expect("written");
         assert_ne!(second.path(), first);
         assert_eq!(fs::read(&first).expect("it is there"), before);
+    }
+
+    #[test]
+    fn the_newest_file_is_looked_for_among_its_own_kind() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        for name in ["1-a-standard", "2-b-quick", "2-b-quick-2", "3-c-table", "4-d-grades", "5-e-notes"] {
+            fs::write(path.join(format!("{name}.jsonl")), "").expect("written");
+        }
+        let found =
+            |content| newest(path, content).expect("it is there").file_stem().expect("a name").to_owned();
+        assert_eq!(found(Content::Run), "2-b-quick-2");
+        assert_eq!(found(Content::Table), "3-c-table");
+        assert_eq!(found(Content::Grades), "4-d-grades");
+        fs::remove_file(path.join("3-c-table.jsonl")).expect("removed");
+        assert!(newest(path, Content::Table).is_err());
     }
 }

@@ -5,10 +5,11 @@ mod file;
 mod pairs;
 
 pub use cells::{Cell, Shape, cells};
-pub use file::{Writer, newest, read};
+pub use file::{Content, Writer, newest, read};
 pub use pairs::{Pair, pairs};
 
 use crate::host::Host;
+use crate::stats::Percentiles;
 use serde::{Deserialize, Serialize};
 
 /// What a point is for.
@@ -20,6 +21,25 @@ pub enum Phase {
     Survey,
     /// CPU time per request, each run between two runs of the floor.
     Paired,
+    /// How long requests wait at a fixed rate: an open loop at a share of the server's peak.
+    Latency,
+    /// Memory of connections that say nothing.
+    Idle,
+    /// A row of seed 002's table: webbench with 1 to 3,000 clients.
+    Table,
+}
+
+/// What a server is to the lab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A stage or a twin.
+    #[default]
+    Stage,
+    /// Something to compare with: the floor, nginx, h2o.
+    Reference,
+    /// A server that was running already, somewhere: nothing but its replies is known.
+    Target,
 }
 
 /// One point of the plan in one round: measured, or skipped with the reason.
@@ -29,6 +49,12 @@ pub struct Record {
     pub stage: String,
     /// Its title.
     pub title: String,
+    /// What it is to the lab.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The configuration that it ran with, if it is not one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<String>,
     /// What the point is for.
     #[serde(default)]
     pub phase: Phase,
@@ -64,7 +90,11 @@ pub struct Record {
     pub server_cpus: Vec<usize>,
     /// The CPUs that the generator was bound to.
     pub generator_cpus: Vec<usize>,
-    /// How many of the clients the server serves at the same time.
+    /// The host that ran the generator, where it was not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_host: Option<String>,
+    /// How many of the clients the server serves at the same time: counted by a run that checks every reply, before
+    /// the point.
     pub clients_served: usize,
     /// Why there are no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,11 +108,44 @@ pub struct Record {
     /// In a paired point: the floor's CPU time per request in the run before and in the run after, µs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor_around: Option<[f64; 2]>,
+    /// In a point of an open loop: what was sent, and how long it took to come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_loop: Option<OpenLoop>,
+    /// In a point of the idle phase: what connections that say nothing cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Idle>,
     /// The figures; their fields stand beside the others in the file.
     #[serde(flatten)]
     pub figures: Option<Figures>,
     /// The machine.
     pub host: Host,
+}
+
+/// An open loop: requests leave at fixed times, whether answers come or not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenLoop {
+    /// Requests per second that were to be sent.
+    pub rate: f64,
+    /// That rate over the server's peak, which a closed loop of the same generator found in the same run.
+    pub share_of_peak: f64,
+    /// From the intended time of sending to the whole reply; the requests that never left are in it, with the time that
+    /// they had waited at the end.
+    pub latency_us: Percentiles,
+    /// Requests that left more than a millisecond after their time.
+    pub late: u64,
+    /// Requests that never left, because every connection was waiting.
+    pub never_sent: u64,
+}
+
+/// Connections that say nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Idle {
+    /// How many.
+    pub connections: usize,
+    /// Pss of the process tree that each added while it had asked for nothing, bytes. The kernel's own memory is not in it.
+    pub silent_bytes: f64,
+    /// The same after each had been served once and was kept.
+    pub served_bytes: f64,
 }
 
 /// The figures of one point.
@@ -100,8 +163,8 @@ pub struct Figures {
     pub bytes: u64,
     /// Server CPU time per right answer, over the whole process tree, the ended included. `null` without answers.
     pub cpu_us_per_request: Option<f64>,
-    /// The server's CPU time.
-    pub server_cpu_seconds: f64,
+    /// The server's CPU time; `null` where the server is on another host.
+    pub server_cpu_seconds: Option<f64>,
     /// The generator's CPU time.
     pub generator_cpu_seconds: f64,
     /// CPU time that everything else on the machine used during the run, a hypervisor's share included.
@@ -111,6 +174,19 @@ pub struct Figures {
     pub context_switches: Option<u64>,
     /// The largest Pss of the server's process tree that was seen, about four looks a second.
     pub peak_memory_bytes: Option<u64>,
+    /// Times that the kernel found an accept queue full (`ListenOverflows`), in the whole network namespace.
+    #[serde(default)]
+    pub listen_overflows: Option<u64>,
+    /// Connections that it dropped for any reason while it was to queue them (`ListenDrops`).
+    #[serde(default)]
+    pub listen_drops: Option<u64>,
+    /// CPU time that the hypervisor gave to others, all CPUs together.
+    #[serde(default)]
+    pub steal_seconds: Option<f64>,
+    /// What the tool itself says of the time from sending to the reply. A closed loop hides the waiting: kept for the
+    /// sceptic, never drawn as latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_loop_us: Option<Percentiles>,
     /// What kept the speed from being higher.
     pub limiter: Limiter,
 }
@@ -167,6 +243,8 @@ pub(crate) mod tests {
         Record {
             stage: stage.into(),
             title: format!("Title of {stage}"),
+            kind: Kind::default(),
+            configuration: None,
             phase: Phase::Survey,
             tool: tool.into(),
             concurrency,
@@ -183,11 +261,14 @@ pub(crate) mod tests {
             started_at: "2026-01-02T03:04:05Z".into(),
             server_cpus: vec![0],
             generator_cpus: vec![1],
+            generator_host: None,
             clients_served: concurrency,
             skipped: None,
             note: None,
             dropped: false,
             floor_around: None,
+            open_loop: None,
+            idle: None,
             figures: Some(Figures {
                 requests: speed as u64,
                 errors: 0,
@@ -195,11 +276,15 @@ pub(crate) mod tests {
                 requests_per_second: speed,
                 bytes: 152 * speed as u64,
                 cpu_us_per_request: Some(1e6 / speed),
-                server_cpu_seconds: 1.0,
+                server_cpu_seconds: Some(1.0),
                 generator_cpu_seconds: 0.5,
                 other_cpu_seconds: Some(0.01),
                 context_switches: None,
                 peak_memory_bytes: Some(1 << 20),
+                listen_overflows: Some(0),
+                listen_drops: Some(0),
+                steal_seconds: Some(0.0),
+                closed_loop_us: None,
                 limiter: Limiter::Server,
             }),
             host: Host::default(),
