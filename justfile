@@ -51,6 +51,12 @@ grade-all *OPTIONS: build
 bench-all *OPTIONS: build
     @{{harness}} bench "$@"
 
+# Measure the table again that asked why a serial server drops at ten clients: webbench, 1 to 3,000 clients.
+[group('measure')]
+[no-exit-message]
+seed-table *OPTIONS: build
+    @{{harness}} table "$@"
+
 # Draw the charts again from the recorded data.
 [group('measure')]
 [no-exit-message]
@@ -66,6 +72,12 @@ report *OPTIONS: build
 [group('measure')]
 load URL *OPTIONS: build
     @{{harness}} load "$@"
+
+# Put load on a server from several hosts, by Tsung: just distributed http://web1:8080/ --workers load1=4,load2=4
+[group('measure')]
+[no-exit-message]
+distributed URL *OPTIONS: build
+    @{{harness}} distributed --url "$@"
 
 # Say what is missing on this machine, or will distort the figures.
 [group('measure')]

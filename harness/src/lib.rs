@@ -3,16 +3,21 @@
 
 pub mod bench;
 pub mod charts;
+pub mod distributed;
 pub mod doctor;
+pub mod files;
 pub mod generators;
 pub mod grade;
 pub mod host;
 pub mod load;
+pub mod network;
 pub mod probes;
 pub mod process;
 pub mod records;
+pub mod references;
 pub mod report;
 pub mod run_stage;
+pub mod seed_table;
 pub mod stages;
 pub mod stats;
 pub mod webbench;

@@ -1,7 +1,7 @@
 //! The command line of the harness.
 
 use clap::{Parser, Subcommand};
-use harness::{bench, charts, doctor, grade, load, report, run_stage};
+use harness::{bench, charts, distributed, doctor, grade, load, report, run_stage, seed_table};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
@@ -21,6 +21,10 @@ enum Command {
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
     Bench(bench::Args),
+    /// Measure an old table again: a serial and a preforking server under webbench with 1 to 3,000 clients.
+    Table(seed_table::Args),
+    /// Put load on a server from several hosts at once, by Tsung.
+    Distributed(distributed::Args),
     /// Put load on a server that is running, and check its replies.
     Load(load::Args),
     /// Draw the charts again from recorded data.
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         Command::Stage(args) => run_stage::run(args),
         Command::Grade(args) => grade::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Table(args) => seed_table::run(args),
+        Command::Distributed(args) => distributed::run(args),
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),

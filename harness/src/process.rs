@@ -82,6 +82,11 @@ pub fn machine_cpu_seconds() -> Option<f64> {
     Some((busy + interrupts + total.steal_ms().unwrap_or(0)) as f64 / 1000.0)
 }
 
+/// CPU time that a hypervisor gave to others while this machine wanted it, in seconds, all CPUs together.
+pub fn steal_seconds() -> Option<f64> {
+    Some(procfs::KernelStats::current().ok()?.total.steal_ms()? as f64 / 1000.0)
+}
+
 /// `root` and everything that descends from it.
 fn tree(root: u32) -> Vec<Process> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();

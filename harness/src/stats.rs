@@ -17,6 +17,22 @@ pub struct Percentiles {
     pub max: u64,
 }
 
+/// The middle of several rounds, with how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The median.
+    pub median: f64,
+    /// What is drawn beside it, see [`interval`]; `None` for one round.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Estimate {
+    /// `None` without values.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        Some(Self { median: median(values)?, interval: interval(values) })
+    }
+}
+
 /// The middle value; the mean of the two middle ones if their number is even. `None` without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);

@@ -10,7 +10,13 @@ use std::time::{Duration, Instant};
 
 fn bench(out: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
-    command.arg("bench").arg("--out").arg(out).args(["--stages", "floor"]).args(args).stdin(Stdio::null());
+    command
+        .arg("bench")
+        .arg("--out")
+        .arg(out)
+        .args(["--stages", "floor", "--references", "floor"])
+        .args(args)
+        .stdin(Stdio::null());
     command
 }
 
@@ -40,10 +46,7 @@ fn a_run_records_figures_and_draws_charts() {
     let output = bench(out.path(), &args).output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        stderr.contains("4 points") || stderr.contains("2 points × 2 rounds"),
-        "says what comes: {stderr}"
-    );
+    assert!(stderr.starts_with("4 points in 2 rounds on floor;"), "says what comes: {stderr}");
     assert!(stderr.contains("about"), "says how long it takes: {stderr}");
     assert!(!stderr.contains('\u{1b}'), "no bar where there is no terminal: {stderr:?}");
 

@@ -146,11 +146,30 @@ fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
     assert!(report.requests_per_second > 200.0 && report.late.is_some_and(|late| late >= 200), "{report:?}");
 }
 
+/// A server that stops answering towards the end sends no slow reply, and must not look as if it had been quick.
+#[test]
+fn a_stall_that_outlasts_the_run_shows_in_the_latency() {
+    let server = Server::start(|n| {
+        if n >= 300 {
+            thread::sleep(Duration::from_secs(30));
+        }
+        (RIGHT.to_vec(), true)
+    });
+    let report = report(&server.url(), &["-c", "4", "-d", "2", "--rate", "200", "--timeout", "20"]);
+    assert!((299..=300).contains(&report.requests) && report.failed() == 0, "{report:?}");
+    // Four are cut off and the others never left. The server's end of the first may be a little late, not the run's.
+    assert_eq!((report.aborted, report.aborted_in_latency), (4, Some(4)), "{report:?}");
+    assert!(report.never_sent.is_some_and(|count| count >= 50), "{report:?}");
+    let latency = report.latency_us.expect("open loop");
+    assert!(latency.max >= 300_000 && latency.p90 >= 100_000, "{report:?}");
+    assert!(report.service_us.expect("answers").p50 < latency.p90, "{report:?}");
+}
+
 #[test]
 fn the_open_loop_keeps_its_rate_and_counts_what_it_could_not_send() {
     let server = Server::start(|_| (RIGHT.to_vec(), true));
     let kept = report(&server.url(), &["-c", "8", "-t", "2", "-d", "2", "--rate", "200", "--warm-up", "0.5"]);
-    let all = kept.requests + kept.aborted + kept.dropped.expect("open loop");
+    let all = kept.requests + kept.aborted + kept.never_sent.expect("open loop");
     assert!((399..=401).contains(&all), "every intended request is accounted for: {kept:?}");
     assert!(kept.requests > 300 && kept.failed() == 0, "{kept:?}");
 
@@ -160,9 +179,9 @@ fn the_open_loop_keeps_its_rate_and_counts_what_it_could_not_send() {
         (RIGHT.to_vec(), true)
     });
     let missed = report(&slow.url(), &["-c", "1", "-d", "2", "--rate", "200"]);
-    let all = missed.requests + missed.aborted + missed.dropped.expect("open loop");
+    let all = missed.requests + missed.aborted + missed.never_sent.expect("open loop");
     assert!((399..=401).contains(&all), "{missed:?}");
-    assert!(missed.requests <= 41 && missed.dropped >= Some(350), "{missed:?}");
+    assert!(missed.requests <= 41 && missed.never_sent >= Some(350), "{missed:?}");
     assert!(missed.latency_us.expect("answers").max >= 1_000_000, "{missed:?}");
 }
 

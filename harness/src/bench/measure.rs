@@ -1,20 +1,15 @@
 //! One point: from the look at the server before it to the look after it.
 
+use super::count::Counted;
+use super::plan::ab_would_hang;
 use super::rigor::Rigor;
-use super::servers::Servers;
-use super::{Plan, Point, now};
-use crate::generators::{Installed, Load, Measurement};
+use super::servers::{Running, Servers};
+use super::watch::{Spent, Watch};
+use super::{Plan, Point, now, target};
+use crate::generators::{Installed, Load, Measurement, Tool};
 use crate::host::Host;
-use crate::process::{Usage, machine_cpu_seconds, memory_of_tree};
-use crate::records::{Figures, Kind, Limiter, Phase, Record};
-use anyhow::{Context, Result, ensure};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-/// How often the memory is looked at. A look holds the server's memory map for a moment.
-const LOOK: Duration = Duration::from_millis(250);
-/// How long the processes of the last connections may take to end.
-const SETTLE: Duration = Duration::from_millis(500);
+use crate::records::{Figures, Idle, Limiter, OpenLoop, Phase, Record};
+use anyhow::{Context, Result, bail};
 
 /// What all points have in common.
 pub(super) struct Bench<'a> {
@@ -30,174 +25,205 @@ pub(super) struct Bench<'a> {
 
 /// What came of a point.
 pub(super) enum Outcome {
-    Measured(Box<Figures>, u64),
-    /// As planned.
+    Measured(Box<Measured>),
+    /// As it must be with this server and this tool.
     Skipped(String),
     /// The server or the generator failed.
     Failed(String),
 }
 
+/// What a point found.
+#[derive(Default)]
+pub(super) struct Measured {
+    pub(super) figures: Option<Figures>,
+    pub(super) body_bytes: u64,
+    /// How many of the clients were served at all.
+    pub(super) clients_served: usize,
+    pub(super) floor_around: Option<[f64; 2]>,
+    pub(super) open_loop: Option<OpenLoop>,
+    pub(super) idle: Option<Idle>,
+    /// Other programs were busy, during the point or during what it is compared with.
+    pub(super) disturbed: bool,
+}
+
+/// A server that is ready for a point, and the load for it.
+pub(super) struct Ready<'a> {
+    pub(super) running: &'a mut Running,
+    pub(super) load: Load,
+    pub(super) counted: Counted,
+}
+
 impl Bench<'_> {
-    /// Measures a point. `stop` ends it early.
+    /// Measures a point of any phase but the paired one, which needs the floor around it. `stop` ends it early.
     pub(super) fn measure(&self, point: &Point, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Outcome {
-        match self.try_measure(point, servers, stop) {
-            Ok((figures, body_bytes)) => Outcome::Measured(Box::new(figures), body_bytes),
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-        }
+        let outcome = match point.phase {
+            Phase::Latency => self.latency(point, servers, stop),
+            Phase::Idle => self.refusal(point, servers).and_then(|()| self.idle(point, servers, stop)),
+            _ => self.closed_loop(point, servers, stop),
+        };
+        outcome.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")))
     }
 
-    fn try_measure(
+    /// The server of a point, with its clients counted; the load has the point's clients and duration.
+    pub(super) fn ready<'s>(
         &self,
         point: &Point,
-        servers: &mut Servers,
+        servers: &'s mut Servers,
         stop: &dyn Fn() -> bool,
-    ) -> Result<(Figures, u64)> {
+    ) -> Result<Ready<'s>> {
         let subject = &self.plan.subjects[point.subject];
-        let installed = self.installed.iter().find(|installed| installed.tool == point.tool);
-        let installed = installed.context("the tool is not installed")?;
         let mut launch = subject.launch(point.tool, point.keep_alive, self.load.pipeline);
         launch.cpus = Some(self.server_cpus.clone());
-        let (server, reply, is_new) = servers.get(&launch, &self.load.path)?;
         let load = Load {
-            addr: server.addr,
             concurrency: point.concurrency,
             keep_alive: point.keep_alive,
-            reply_bytes: reply.bytes,
+            duration: self.plan.duration_of(point),
             ..self.load.clone()
         };
-        if is_new && self.rigor != Rigor::Quick {
-            // Its first pages, its first buffers, a cold cache: measured by nobody.
-            installed.run(&load, &mut || !stop())?;
-        }
-
-        let pid = server.pid() as u32;
-        let before = Usage::of_tree(pid);
-        let machine_before = machine_cpu_seconds();
-        let mut memory = Peak::new(pid);
-        let measured = installed.run(&load, &mut || {
-            memory.look();
-            !stop()
-        });
-        ensure!(server.is_alive(), "the server died");
-        let measured = measured?;
-        let machine = machine_cpu_seconds().zip(machine_before).map(|(after, before)| after - before);
-        let used = settled(pid, before.processes).since(&before);
-        let all_served = subject.clients_served(point.keep_alive, point.concurrency) == point.concurrency;
-        let ours = used.cpu.as_secs_f64() + measured.generator_cpu_seconds;
-        let figures = Figures {
-            other_cpu_seconds: machine.map(|all| (all - ours).max(0.0)),
-            peak_memory_bytes: memory.bytes,
-            ..self.figures(&measured, &used, all_served)
-        };
-        Ok((figures, reply.body_bytes))
+        let (running, counted) = servers.counted(&launch, &load, stop)?;
+        let load = Load { addr: running.addr, reply_bytes: running.reply.bytes, ..load };
+        Ok(Ready { running, load, counted })
     }
 
-    fn figures(&self, measured: &Measurement, used: &Usage, all_served: bool) -> Figures {
-        let server_seconds = used.cpu.as_secs_f64();
-        // Of the time that was measured: webbench's clients sleep for a second before it.
-        let share =
-            |seconds: f64, cpus: usize| seconds / (measured.seconds * cpus as f64).max(f64::MIN_POSITIVE);
-        let generator_cpus = self.load.cpus.as_ref().map_or(1, Vec::len);
-        Figures {
-            requests: measured.requests,
-            errors: measured.errors,
-            seconds: measured.seconds,
-            requests_per_second: measured.requests_per_second(),
-            bytes: measured.bytes,
-            cpu_us_per_request: (measured.requests > 0)
-                .then(|| server_seconds * 1e6 / measured.requests as f64),
-            server_cpu_seconds: Some(server_seconds),
-            generator_cpu_seconds: measured.generator_cpu_seconds,
-            other_cpu_seconds: None,
-            context_switches: used.known_context_switches(),
-            peak_memory_bytes: None,
-            listen_overflows: None,
-            listen_drops: None,
-            steal_seconds: None,
-            closed_loop_us: None,
-            limiter: Limiter::of(
-                share(server_seconds, self.server_cpus.len()),
-                share(measured.generator_cpu_seconds, generator_cpus),
-                all_served,
-            ),
+    /// An error if the server of a point was refused: a process of its own would be no better.
+    fn refusal(&self, point: &Point, servers: &Servers) -> Result<()> {
+        let subject = &self.plan.subjects[point.subject];
+        match servers.refusal(&subject.launch(point.tool, point.keep_alive, self.load.pipeline)) {
+            Some(reason) => bail!("{reason}"),
+            None => Ok(()),
         }
+    }
+
+    /// A generator that is installed.
+    pub(super) fn tool(&self, tool: Tool) -> Result<&Installed> {
+        let installed = self.installed.iter().find(|installed| installed.tool == tool);
+        installed.with_context(|| format!("{} is not installed", tool.name()))
+    }
+
+    fn closed_loop(&self, point: &Point, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Result<Outcome> {
+        let tool = self.tool(point.tool)?;
+        let Ready { running, load, counted } = self.ready(point, servers, stop)?;
+        if tool.tool == Tool::Ab && point.keep_alive && counted.clients < point.concurrency {
+            return Ok(Outcome::Skipped(ab_would_hang(counted.clients, point.concurrency)));
+        }
+        let mut watch = Watch::new(running.pid());
+        let measurement = tool.run(&load, &mut || {
+            watch.look();
+            !stop()
+        });
+        if let Some(death) = running.death() {
+            bail!("{death}");
+        }
+        let measurement = measurement?;
+        let all_served = counted.clients == point.concurrency;
+        let generator_cpus = tool.cpus(&load);
+        let cpus = (self.server_cpus.len(), generator_cpus);
+        let figures = figures(&measurement, &watch.spent(), cpus, all_served);
+        let figures = target::known(figures, &self.plan.subjects[point.subject], tool);
+        Ok(Outcome::Measured(Box::new(Measured {
+            disturbed: figures.is_disturbed(),
+            figures: Some(figures),
+            body_bytes: running.reply.body_bytes,
+            clients_served: counted.clients,
+            ..Measured::default()
+        })))
+    }
+
+    /// What to do after an interruption.
+    pub(super) fn how_to_go_on(&self) -> &'static str {
+        if self.host.dirty {
+            "the work tree has uncommitted changes, so the same command will begin anew"
+        } else {
+            "the same command goes on from there"
+        }
+    }
+
+    /// Puts the generator's counts and the server's usage together.
+    pub(super) fn figures(&self, measured: &Measurement, spent: &Spent, all_served: bool) -> Figures {
+        let generator_cpus = self.load.cpus.as_ref().map_or(1, Vec::len);
+        figures(measured, spent, (self.server_cpus.len(), generator_cpus), all_served)
     }
 
     /// The record of a point.
     pub(super) fn record(&self, point: &Point, round: u32, outcome: Outcome) -> Record {
         let subject = &self.plan.subjects[point.subject];
-        let clients_served = subject.clients_served(point.keep_alive, point.concurrency);
-        let note = (clients_served < point.concurrency)
-            .then(|| format!("{clients_served} of {} clients served", point.concurrency));
-        let (figures, body_bytes, skipped) = match outcome {
-            Outcome::Measured(figures, body_bytes) => (Some(*figures), body_bytes, None),
-            Outcome::Skipped(reason) | Outcome::Failed(reason) => (None, 0, Some(reason)),
+        let (measured, skipped) = match outcome {
+            Outcome::Measured(measured) => (*measured, None),
+            Outcome::Skipped(reason) | Outcome::Failed(reason) => (Measured::default(), Some(reason)),
         };
+        let starves = skipped.is_none() && measured.clients_served < point.concurrency;
         Record {
             stage: subject.name.clone(),
             title: subject.title.clone(),
-            kind: if subject.is_floor() { Kind::Reference } else { Kind::Stage },
-            configuration: None,
-            phase: Phase::Survey,
-            tool: point.tool.name().into(),
+            kind: subject.kind(),
+            configuration: subject.configuration(),
+            phase: point.phase,
+            tool: point.tool_name().into(),
             concurrency: point.concurrency,
             keep_alive: point.keep_alive,
             pipeline: self.load.pipeline,
             path: self.load.path.clone(),
-            body_bytes,
-            duration_seconds: self.load.seconds,
+            body_bytes: measured.body_bytes,
+            duration_seconds: self.plan.duration_of(point).as_secs_f64(),
             round,
             points_planned: self.plan.len(),
             seed: self.plan.seed,
             quick: self.rigor == Rigor::Quick,
             command: self.command.clone(),
             started_at: now(),
-            server_cpus: self.server_cpus.clone(),
+            server_cpus: if subject.target_addr().is_some() { Vec::new() } else { self.server_cpus.clone() },
             generator_cpus: self.load.cpus.clone().unwrap_or_default(),
-            generator_host: None,
-            clients_served,
+            generator_host: self.tool(point.tool).ok().and_then(|tool| tool.place.host()).map(str::to_owned),
+            clients_served: measured.clients_served,
             skipped,
-            note,
+            note: target::note(
+                subject,
+                starves
+                    .then(|| format!("{} of {} clients served", measured.clients_served, point.concurrency)),
+            ),
             dropped: false,
-            floor_around: None,
-            open_loop: None,
-            idle: None,
-            figures,
+            floor_around: measured.floor_around,
+            open_loop: measured.open_loop,
+            idle: measured.idle,
+            figures: measured.figures,
             host: self.host.clone(),
         }
     }
 }
 
-/// The usage once the processes of the last connections have ended and were waited for, so that their time
-/// is not lost between two looks.
-fn settled(pid: u32, processes: usize) -> Usage {
-    let start = Instant::now();
-    loop {
-        let usage = Usage::of_tree(pid);
-        if usage.processes <= processes || start.elapsed() > SETTLE {
-            return usage;
-        }
-        sleep(Duration::from_millis(10));
-    }
-}
-
-/// The largest memory seen.
-struct Peak {
-    pid: u32,
-    bytes: Option<u64>,
-    last: Instant,
-}
-
-impl Peak {
-    fn new(pid: u32) -> Self {
-        Self { pid, bytes: None, last: Instant::now() }
-    }
-
-    fn look(&mut self) {
-        if self.last.elapsed() >= LOOK {
-            // Option orders None before any size.
-            self.bytes = self.bytes.max(memory_of_tree(self.pid));
-            self.last = Instant::now();
-        }
+/// Puts the generator's counts and the server's usage together; the pair says how many CPUs each had.
+pub(crate) fn figures(
+    measured: &Measurement,
+    spent: &Spent,
+    (server_cpus, generator_cpus): (usize, usize),
+    all_served: bool,
+) -> Figures {
+    let server_seconds = spent.server.map(|used| used.cpu.as_secs_f64());
+    // Of the time that was measured: webbench's clients sleep for a second before it.
+    let share = |seconds: f64, cpus: usize| seconds / (measured.seconds * cpus as f64).max(f64::MIN_POSITIVE);
+    let ours = server_seconds.unwrap_or(0.0) + measured.generator_cpu_seconds;
+    Figures {
+        requests: measured.requests,
+        errors: measured.errors,
+        seconds: measured.seconds,
+        requests_per_second: measured.requests_per_second(),
+        bytes: measured.bytes,
+        cpu_us_per_request: server_seconds
+            .filter(|_| measured.requests > 0)
+            .map(|seconds| seconds * 1e6 / measured.requests as f64),
+        server_cpu_seconds: server_seconds,
+        generator_cpu_seconds: measured.generator_cpu_seconds,
+        other_cpu_seconds: spent.machine.map(|all| (all - ours).max(0.0)),
+        context_switches: spent.server.and_then(|used| used.known_context_switches()),
+        peak_memory_bytes: spent.memory,
+        listen_overflows: spent.queues.map(|queues| queues.overflows),
+        listen_drops: spent.queues.map(|queues| queues.drops),
+        steal_seconds: spent.steal,
+        closed_loop_us: measured.closed_loop_us,
+        limiter: Limiter::of(
+            share(server_seconds.unwrap_or(0.0), server_cpus),
+            share(measured.generator_cpu_seconds, generator_cpus),
+            all_served,
+        ),
     }
 }

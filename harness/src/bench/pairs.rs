@@ -3,43 +3,54 @@
 use super::measure::{Bench, Outcome};
 use super::servers::Servers;
 use super::{Plan, Point};
-use crate::records::{Phase, Record};
 
-/// What is to be done with each record as it comes.
-pub(super) type Each<'a> = &'a mut dyn FnMut(&Point, Record) -> anyhow::Result<()>;
+/// What a request cost the floor in one run.
+#[derive(Clone, Copy)]
+struct Cost {
+    cpu_us: f64,
+    disturbed: bool,
+}
 
-impl Bench<'_> {
-    /// Measures the block of a round. False if a server or the generator failed.
-    pub(super) fn paired_block(
-        &self,
-        round: u32,
-        servers: &mut Servers,
-        stop: &dyn Fn() -> bool,
-        each: Each<'_>,
-    ) -> anyhow::Result<bool> {
-        let Some(floor) = self.plan.floor_of_pairs() else { return Ok(true) };
-        let mut all_well = true;
-        let mut before = self.cost(&floor, servers, stop);
-        for point in self.plan.paired_round(round) {
-            let outcome = self.measure(&point, servers, stop);
-            let after = self.cost(&floor, servers, stop);
-            if stop() {
-                return Ok(all_well);
-            }
-            all_well &= !matches!(outcome, Outcome::Failed(_));
-            let mut record = self.record(&point, round, outcome);
-            record.phase = Phase::Paired;
-            record.floor_around = before.zip(after).map(<[f64; 2]>::from);
-            each(&point, record)?;
-            before = after;
-        }
-        Ok(all_well)
+/// The runs of the floor between the points of a block.
+pub(super) struct Pairs<'a> {
+    bench: &'a Bench<'a>,
+    floor: Option<Point>,
+    /// The last one; the next point stands after it.
+    before: Option<Cost>,
+}
+
+impl<'a> Pairs<'a> {
+    pub(super) fn new(bench: &'a Bench<'a>) -> Self {
+        Self { bench, floor: bench.plan.floor_of_pairs(), before: None }
     }
 
-    /// The CPU time per request of one run.
-    fn cost(&self, point: &Point, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Option<f64> {
-        match self.measure(point, servers, stop) {
-            Outcome::Measured(figures, _) => figures.cpu_us_per_request,
+    /// Measures a point, and the floor after it; before it too, unless that was just done and is good.
+    pub(super) fn measure(
+        &mut self,
+        point: &Point,
+        servers: &mut Servers,
+        stop: &dyn Fn() -> bool,
+    ) -> Outcome {
+        if self.before.is_none_or(|cost| cost.disturbed) {
+            self.before = self.cost(servers, stop);
+        }
+        let mut outcome = self.bench.measure(point, servers, stop);
+        if let Outcome::Measured(measured) = &mut outcome {
+            let after = self.cost(servers, stop);
+            let around = self.before.zip(after);
+            measured.floor_around = around.map(|(before, after)| [before.cpu_us, after.cpu_us]);
+            measured.disturbed |= around.is_some_and(|(before, after)| before.disturbed || after.disturbed);
+            self.before = after;
+        }
+        outcome
+    }
+
+    fn cost(&self, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Option<Cost> {
+        match self.bench.measure(&self.floor?, servers, stop) {
+            Outcome::Measured(measured) => {
+                let cpu_us = measured.figures.as_ref()?.cpu_us_per_request?;
+                Some(Cost { cpu_us, disturbed: measured.disturbed })
+            }
             Outcome::Skipped(_) | Outcome::Failed(_) => None,
         }
     }
@@ -49,13 +60,5 @@ impl Plan {
     /// The runs of the floor that stand around all others.
     fn floor_of_pairs(&self) -> Option<Point> {
         self.paired.iter().copied().find(|point| self.subjects[point.subject].is_floor())
-    }
-
-    /// The pairs of a round in the order in which they are run.
-    fn paired_round(&self, round: u32) -> Vec<Point> {
-        let mut points = self.paired.clone();
-        // Another stream than that of the survey's order.
-        fastrand::Rng::with_seed(!self.seed ^ u64::from(round)).shuffle(&mut points);
-        points
     }
 }

@@ -3,7 +3,7 @@
 use super::{Plan, Point};
 use crate::records::{Phase, Record};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ pub(super) struct Progress<'a> {
     plan: &'a Plan,
     /// On a terminal only.
     bar: Option<ProgressBar>,
-    done: Cell<usize>,
+    done: usize,
+    /// What was said of a server is said once, not for each of its points.
+    said: BTreeSet<(String, String)>,
 }
 
 impl<'a> Progress<'a> {
@@ -24,7 +26,7 @@ impl<'a> Progress<'a> {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { plan, bar, done: Cell::new(0) }
+        Self { plan, bar, done: 0, said: BTreeSet::new() }
     }
 
     pub(super) fn begin(&self, point: &Point) {
@@ -36,35 +38,24 @@ impl<'a> Progress<'a> {
     }
 
     /// A point that an earlier run has measured.
-    pub(super) fn skip(&self, point: &Point) {
-        self.done.set(self.done.get() + 1);
-        if let Some(bar) = &self.bar {
-            bar.inc((self.plan.seconds_of(point) * 1000.0) as u64);
-        }
+    pub(super) fn skip(&mut self, point: &Point) {
+        self.done += 1;
+        self.advance(point);
     }
 
-    pub(super) fn end(&self, point: &Point, record: &Record) {
-        self.done.set(self.done.get() + 1);
+    pub(super) fn end(&mut self, point: &Point, record: &Record) {
+        self.done += 1;
+        self.advance(point);
         if let Some(reason) = &record.skipped {
-            self.complain(&format!("{}: {reason}", self.describe(point)));
-        }
-        match (&self.bar, &record.figures) {
-            (Some(bar), _) => {
-                let runs = if record.phase == Phase::Paired { 2.0 } else { 1.0 };
-                bar.inc((runs * self.plan.seconds_of(point) * 1000.0) as u64);
+            let is_news = self.said.insert((record.stage.clone(), reason.clone()));
+            if is_news && reason.starts_with("refused") {
+                self.complain(&format!("{}: {reason}", record.stage));
+            } else if is_news {
+                self.complain(&format!("{}: {reason}", self.describe(point)));
             }
-            (None, Some(figures)) => {
-                let total = self.plan.len();
-                let errors =
-                    if figures.errors > 0 { format!(", {} errors", figures.errors) } else { String::new() };
-                let speed = figures.requests_per_second;
-                eprintln!(
-                    "[{}/{total}] {}: {speed:.0} requests/s{errors}",
-                    self.done.get(),
-                    self.describe(point)
-                );
-            }
-            (None, None) => {}
+        } else if self.bar.is_none() {
+            let total = self.plan.len();
+            eprintln!("[{}/{total}] {}: {}", self.done, self.describe(point), found(record));
         }
     }
 
@@ -76,11 +67,46 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn describe(&self, point: &Point) -> String {
-        let keep_alive = if point.keep_alive { "keep-alive" } else { "close" };
-        let name = &self.plan.subjects[point.subject].name;
-        format!("{name} {} -c {} {keep_alive}", point.tool.name(), point.concurrency)
+    fn advance(&self, point: &Point) {
+        if let Some(bar) = &self.bar {
+            bar.inc((self.plan.seconds_of(point) * 1000.0) as u64);
+        }
     }
+
+    fn describe(&self, point: &Point) -> String {
+        let name = &self.plan.subjects[point.subject].name;
+        match point.phase {
+            Phase::Latency => format!("{name} at {} % of its peak", point.share),
+            Phase::Idle => format!("{name} with {} idle connections", point.concurrency),
+            _ => {
+                let keep_alive = if point.keep_alive { "keep-alive" } else { "close" };
+                format!("{name} {} -c {} {keep_alive}", point.tool.name(), point.concurrency)
+            }
+        }
+    }
+}
+
+/// The point in a few words.
+fn found(record: &Record) -> String {
+    let mut text = if let Some(open) = record.open_loop {
+        format!("99 % within {} µs", open.latency_us.p99)
+    } else if let Some(idle) = record.idle {
+        format!("{:.0} bytes each, {:.0} once served", idle.silent_bytes, idle.served_bytes)
+    } else {
+        String::new()
+    };
+    if let Some(figures) = &record.figures {
+        if text.is_empty() {
+            text = format!("{:.0} requests/s", figures.requests_per_second);
+        }
+        if figures.errors > 0 {
+            text.push_str(&format!(", {} errors", figures.errors));
+        }
+    }
+    if let Some(note) = &record.note {
+        text.push_str(&format!(", {note}"));
+    }
+    text
 }
 
 impl Drop for Progress<'_> {
@@ -92,7 +118,7 @@ impl Drop for Progress<'_> {
 }
 
 /// A duration as people say it.
-pub(super) fn minutes(seconds: f64) -> String {
+pub(crate) fn minutes(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),

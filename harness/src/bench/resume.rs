@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const ELSEWHERE: [&str; 2] = ["--out", "--seed"];
 
 /// The command line as it is recorded: without the program, and without what only says where the results go.
-pub(super) fn command() -> String {
+pub(crate) fn command() -> String {
     let mut words = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -30,65 +30,163 @@ pub(super) struct Run {
     records: Vec<Record>,
 }
 
-/// The newest run, if it was made by this command on this commit. Uncommitted changes have no name, so a run
-/// with them never goes on.
-pub(super) fn candidate(directory: &Path, command: &str, host: &Host) -> Option<Run> {
-    let path = newest(directory, Content::Run).ok()?;
-    let records = read(&path).ok()?;
-    let first = records.first()?;
-    let clean = !host.dirty && !first.host.dirty;
-    let (same, seed) = (first.command == command && first.host.commit == host.commit && clean, first.seed);
-    same.then_some(Run { seed, path, records })
+/// What there is of an earlier run of the same command.
+pub(super) enum Earlier {
+    /// Nothing that could be gone on with.
+    Nothing,
+    /// It may be unfinished, and this run can go on with it.
+    Same(Run),
+    /// It is unfinished and this run begins anew all the same, for this reason.
+    Other(String),
+}
+
+/// Looks at the newest run. Uncommitted changes have no name, so a run with them never goes on.
+pub(super) fn earlier(directory: &Path, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
+    let run = || {
+        let path = newest(directory, Content::Run).ok()?;
+        let records = read(&path).ok()?;
+        let seed = records.first()?.seed;
+        Some(Run { seed, path, records })
+    };
+    match run() {
+        Some(run) => judge(run, command, seed, host),
+        None => Earlier::Nothing,
+    }
+}
+
+fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
+    let Some(first) = run.records.first() else { return Earlier::Nothing };
+    if first.command != command {
+        return Earlier::Nothing;
+    }
+    let reason = if host.dirty || first.host.dirty {
+        "uncommitted changes have no name, so nothing says that both are of one program"
+    } else if first.host.commit != host.commit {
+        "it is of another commit"
+    } else if seed.is_some_and(|seed| seed != run.seed) {
+        "it has another seed"
+    } else {
+        return Earlier::Same(run);
+    };
+    let measured = run.records.iter().filter(|record| !record.dropped && record.skipped.is_none()).count();
+    if measured >= first.points_planned {
+        return Earlier::Nothing;
+    }
+    Earlier::Other(format!("{} is unfinished, but {reason}: beginning anew", run.path.display()))
 }
 
 /// What tells one point of a run from the others.
-type Key = (Phase, String, String, usize, bool, u32);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    phase: Phase,
+    stage: String,
+    tool: String,
+    concurrency: usize,
+    keep_alive: bool,
+    /// Per cent of the peak; 0 where there is none.
+    share: u32,
+    round: u32,
+}
+
+impl Key {
+    fn of(record: &Record) -> Self {
+        Self {
+            phase: record.phase,
+            stage: record.stage.clone(),
+            tool: record.tool.clone(),
+            concurrency: record.concurrency,
+            keep_alive: record.keep_alive,
+            share: record.open_loop.map_or(0, |open| (open.share_of_peak * 100.0).round() as u32),
+            round: record.round,
+        }
+    }
+}
 
 /// What a run has measured already.
 #[derive(Default)]
 pub(super) struct Done {
     path: PathBuf,
+    /// Measured, or recorded with the reason why not.
     points: BTreeSet<Key>,
-    /// The rounds whose block of pairs is whole.
-    paired_rounds: BTreeSet<u32>,
 }
 
 impl Done {
-    /// What of `plan` the run has measured.
-    pub(super) fn of(run: &Run, plan: &Plan) -> Self {
-        let measured = run.records.iter().filter(|record| record.figures.is_some() && !record.dropped);
-        let key = |record: &Record| {
-            let (stage, tool) = (record.stage.clone(), record.tool.clone());
-            (record.phase, stage, tool, record.concurrency, record.keep_alive, record.round)
-        };
-        let points: BTreeSet<Key> = measured.map(key).collect();
-        let paired =
-            |round: u32| points.iter().filter(|key| key.0 == Phase::Paired && key.5 == round).count();
-        let paired_rounds = (1..=plan.rounds).filter(|&round| paired(round) == plan.paired.len()).collect();
-        Self { path: run.path.clone(), points, paired_rounds }
+    /// What the run has.
+    pub(super) fn of(run: &Run) -> Self {
+        let points = run.records.iter().filter(|record| !record.dropped).map(Key::of).collect();
+        Self { path: run.path.clone(), points }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many points are measured.
-    pub(super) fn count(&self) -> usize {
-        self.points.len()
+    /// How many points of the plan are there.
+    pub(super) fn count(&self, plan: &Plan) -> usize {
+        let rounds = 1..=plan.rounds();
+        rounds
+            .map(|round| plan.blocks(round).concat().iter().filter(|p| self.has(plan, p, round)).count())
+            .sum()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.points.is_empty()
+    /// Seconds that measuring them took, about.
+    pub(super) fn seconds(&self, plan: &Plan) -> f64 {
+        let rounds = 1..=plan.rounds();
+        let of = |round| {
+            let points = plan.blocks(round).concat();
+            points.iter().filter(|p| self.has(plan, p, round)).map(|p| plan.seconds_of(p)).sum::<f64>()
+        };
+        rounds.map(of).sum()
     }
 
-    /// Whether the round's block of pairs is whole: a part of one is no use, since its order is part of it.
-    pub(super) fn has_pairs(&self, round: u32) -> bool {
-        self.paired_rounds.contains(&round)
-    }
-
-    /// Whether the survey has this point.
+    /// Whether the point is there. An open loop that failed has no rate, and stands for all rates of its round.
     pub(super) fn has(&self, plan: &Plan, point: &Point, round: u32) -> bool {
-        let (stage, tool) = (plan.subjects[point.subject].name.clone(), point.tool.name().to_owned());
-        self.points.contains(&(Phase::Survey, stage, tool, point.concurrency, point.keep_alive, round))
+        let key = Key {
+            phase: point.phase,
+            stage: plan.subjects[point.subject].name.clone(),
+            tool: point.tool_name().to_owned(),
+            concurrency: point.concurrency,
+            keep_alive: point.keep_alive,
+            share: point.share,
+            round,
+        };
+        self.points.contains(&key) || self.points.contains(&Key { share: 0, ..key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::tests::record;
+
+    fn host(commit: &str, dirty: bool) -> Host {
+        Host { commit: commit.into(), dirty, ..Host::default() }
+    }
+
+    fn run(host: Host) -> Run {
+        let mut record = record("05", "wrk", 64, true, 10.0);
+        (record.host, record.points_planned) = (host, 2);
+        Run { seed: 7, path: "data.jsonl".into(), records: vec![record] }
+    }
+
+    #[test]
+    fn only_the_same_command_commit_and_seed_go_on() {
+        let same = |run, command: &str, seed, host| match judge(run, command, seed, &host) {
+            Earlier::Same(_) => Ok(()),
+            Earlier::Nothing => Err(String::new()),
+            Earlier::Other(reason) => Err(reason),
+        };
+        let clean = || host("abc", false);
+        assert_eq!(same(run(clean()), "bench", None, clean()), Ok(()));
+        assert_eq!(same(run(clean()), "bench", Some(7), clean()), Ok(()));
+        assert_eq!(same(run(clean()), "bench --quick", None, clean()), Err(String::new()));
+        let why = |outcome: Result<(), String>| outcome.expect_err("it begins anew");
+        assert!(why(same(run(clean()), "bench", Some(8), clean())).contains("another seed"));
+        assert!(why(same(run(clean()), "bench", None, host("def", false))).contains("another commit"));
+        assert!(why(same(run(clean()), "bench", None, host("abc", true))).contains("uncommitted"));
+        assert!(why(same(run(host("abc", true)), "bench", None, clean())).contains("uncommitted"));
+        let mut whole = run(host("abc", true));
+        whole.records.push(whole.records[0].clone());
+        assert_eq!(same(whole, "bench", None, clean()), Err(String::new()), "a whole run is no news");
     }
 }

@@ -2,6 +2,8 @@
 
 use super::subject::FLOOR;
 use crate::generators::Tool;
+use crate::records::Phase;
+use crate::references::Name;
 use crate::stages::{Stage, find};
 use anyhow::{Context, Result, bail, ensure};
 
@@ -54,14 +56,52 @@ pub(super) fn tools(list: &str) -> Result<Vec<Tool>> {
     Ok(chosen)
 }
 
+/// The phases of a list such as `paired,latency`.
+pub(super) fn phases(list: &str) -> Result<Vec<Phase>> {
+    const NAMES: [(&str, Phase); 4] = [
+        ("survey", Phase::Survey),
+        ("paired", Phase::Paired),
+        ("latency", Phase::Latency),
+        ("idle", Phase::Idle),
+    ];
+    let phase = |name: &str| {
+        let found = NAMES.iter().find(|(known, _)| *known == name.trim());
+        found.map(|(_, phase)| *phase).with_context(|| {
+            let names = NAMES.map(|(name, _)| name).join(", ");
+            format!("--phases: no phase `{}`: there is {names}", name.trim())
+        })
+    };
+    list.split(',').map(phase).collect()
+}
+
+/// The references of a list such as `floor,nginx`, each once. The floor is allowed and not named: it is always measured.
+pub(super) fn references(list: &str) -> Result<Vec<Name>> {
+    let mut chosen = Vec::new();
+    for name in list.split(',').map(str::trim).filter(|name| *name != FLOOR) {
+        let reference = Name::named(name).with_context(|| {
+            let names = Name::ALL.map(Name::as_str).join(", ");
+            format!("--references: no reference `{name}`: there is {FLOOR}, {names}")
+        })?;
+        if !chosen.contains(&reference) {
+            chosen.push(reference);
+        }
+    }
+    Ok(chosen)
+}
+
 /// The most clients that a run may have: all of them are on one address, so ports are the limit.
 const MOST_CLIENTS: usize = 20_000;
 
 /// Numbers of clients such as `1,8,64`, each once, in ascending order.
 pub(super) fn concurrency(list: &str) -> Result<Vec<usize>> {
-    let mut numbers = numbers(list, "--concurrency")?;
+    clients(list, "--concurrency")
+}
+
+/// The same for an option of another name.
+pub(crate) fn clients(list: &str, option: &str) -> Result<Vec<usize>> {
+    let mut numbers = numbers(list, option)?;
     if let Some(bad) = numbers.iter().find(|number| !(1..=MOST_CLIENTS).contains(number)) {
-        bail!("--concurrency {bad} is not possible: 1 to {MOST_CLIENTS} are allowed");
+        bail!("{option} {bad} is not possible: 1 to {MOST_CLIENTS} are allowed");
     }
     numbers.sort_unstable();
     numbers.dedup();
@@ -164,6 +204,23 @@ mod tests {
         #[test]
         fn no_text_makes_the_parsers_panic(text in "[-0-9a-z,: ]{0,12}") {
             let _ = (names(&text), tools(&text), concurrency(&text), cpus(&text, &[0, 1]));
+        }
+    }
+
+    #[test]
+    fn phases_have_names() {
+        assert_eq!(phases("idle, paired").expect("good"), [Phase::Idle, Phase::Paired]);
+        for bad in ["", "idle,", "table", "Idle"] {
+            assert!(phases(bad).expect_err(bad).to_string().contains("survey, paired, latency, idle"));
+        }
+    }
+
+    #[test]
+    fn references_have_names_and_the_floor_is_always_one() {
+        assert!(references("floor").expect("good").is_empty());
+        assert_eq!(references("nginx, floor,nginx").expect("good"), [Name::Nginx]);
+        for bad in ["", "apache", "floor,"] {
+            assert!(references(bad).expect_err(bad).to_string().contains("floor, nginx, h2o"), "{bad}");
         }
     }
 

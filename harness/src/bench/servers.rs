@@ -1,50 +1,149 @@
-//! The servers of one round. They are started when they are first needed and live to its end: a restart
-//! before every point makes a server differ from itself more than two stages differ.
+//! The servers of a run. They are started when they are first needed and live through all blocks: a restart before
+//! every point makes a server differ from itself more than two stages differ.
+//!
+//! One that answers wrong or has died is refused for the rest of the run, with its reason.
 
-use super::smoke::{Reply, smoke};
+use super::count::{Counted, count};
+use super::smoke::{Reply, look, smoke};
+use crate::generators::{Installed, Load};
 use crate::stages::{Launch, Server};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A program with its arguments.
 type Key = (PathBuf, Vec<String>);
 
+/// A server that runs and has passed the look at one reply.
+pub(super) struct Running {
+    pub(super) addr: SocketAddr,
+    pub(super) reply: Reply,
+    /// The process that was started; `None` for a server that was running before.
+    pub(super) process: Option<Server>,
+    /// The most requests per second that a closed loop got from it; the latency phase looks for it.
+    pub(super) peak: Option<f64>,
+    /// What was counted, by kind of connection and number of clients.
+    counted: BTreeMap<(bool, usize), Counted>,
+}
+
+impl Running {
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|server| server.pid() as u32)
+    }
+
+    /// Why it can answer no more; `None` while it lives.
+    pub(super) fn death(&mut self) -> Option<String> {
+        let server = self.process.as_mut()?;
+        let status = server.wait(Duration::ZERO)?;
+        // Its last line may still be on its way through the pipe.
+        std::thread::sleep(Duration::from_millis(20));
+        Some(match server.stderr().lines().last() {
+            Some(line) => format!("the server has died ({status}); its last words: {line}"),
+            None => format!("the server has died ({status}), without a word"),
+        })
+    }
+}
+
 /// The servers that run, and those that were refused.
-#[derive(Default)]
 pub(super) struct Servers {
-    started: BTreeMap<Key, Result<(Server, Reply), String>>,
+    /// The built-in generator, which checks every reply.
+    checker: Installed,
+    /// How long it does so.
+    counting: Duration,
+    started: BTreeMap<Key, Result<Running, String>>,
+    /// The one server that was running before; then none is started.
+    target: Option<SocketAddr>,
 }
 
 impl Servers {
-    /// The server of this launch, started and asked once if it is new, and whether it is. One that was refused stays refused
-    /// for the round, and so does one that has died.
-    pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<(&mut Server, Reply, bool)> {
-        let key = (launch.program.clone(), launch.args.clone());
-        let is_new = !self.started.contains_key(&key);
-        let entry = self.started.entry(key).or_insert_with(|| {
-            let started = launch.start().and_then(|server| {
-                let reply = smoke(server.addr, path)?;
-                Ok((server, reply))
-            });
+    pub(super) fn new(checker: Installed, counting: Duration) -> Self {
+        Self { checker, counting, started: BTreeMap::new(), target: None }
+    }
+
+    /// The server is there already.
+    pub(super) fn running_at(self, target: Option<SocketAddr>) -> Self {
+        Self { target, ..self }
+    }
+
+    /// The server of this launch, started and asked once if it is new.
+    pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<&mut Running> {
+        let target = self.target;
+        let entry = self.started.entry(key(launch)).or_insert_with(|| {
+            let running =
+                |addr, reply, process| Running { addr, reply, process, peak: None, counted: BTreeMap::new() };
+            let started = match target {
+                Some(addr) => look(addr, path).map(|reply| running(addr, reply, None)),
+                None => launch.start().and_then(|server| {
+                    server.must_own_its_port()?;
+                    let reply = smoke(server.addr, path)?;
+                    Ok(running(server.addr, reply, Some(server)))
+                }),
+            };
             started.map_err(|error| format!("refused: {error:#}"))
         });
-        if let Ok((server, _)) = entry
-            && !server.is_alive()
-        {
-            *entry = Err("refused: the server has died".into());
+        if let Some(death) = entry.as_mut().ok().and_then(Running::death) {
+            *entry = Err(format!("refused: {death}"));
         }
         match entry {
-            Ok((server, reply)) => Ok((server, *reply, is_new)),
+            Ok(running) => Ok(running),
             Err(reason) => bail!("{reason}"),
         }
     }
 
-    /// Stops all servers; says which ones did not obey.
-    pub(super) fn stop(self) -> Vec<String> {
+    /// The same, after the load was put on it once and every reply was checked: how many of the clients it serves. That
+    /// run is also its warm-up for this load: first pages, first buffers, a cold cache.
+    pub(super) fn counted(
+        &mut self,
+        launch: &Launch,
+        load: &Load,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(&mut Running, Counted)> {
+        let shape = (load.keep_alive, load.concurrency);
+        let running = self.get(launch, &load.path)?;
+        let known = running.counted.get(&shape).copied();
+        let counted = match known {
+            Some(counted) => counted,
+            None => {
+                let load = Load { addr: running.addr, duration: self.counting, rate: None, ..load.clone() };
+                self.count(launch, &load, stop)?
+            }
+        };
+        let running = self.get(launch, &load.path)?;
+        running.counted.insert(shape, counted);
+        Ok((running, counted))
+    }
+
+    fn count(&mut self, launch: &Launch, load: &Load, stop: &dyn Fn() -> bool) -> Result<Counted> {
+        let counted = count(&self.checker, load, stop);
+        if stop() {
+            bail!("interrupted");
+        }
+        // A server that died is refused for that, not for the replies that it then could not give.
+        self.get(launch, &load.path)?;
+        counted.map_err(|error| {
+            let reason = format!("refused: {error:#}");
+            self.started.insert(key(launch), Err(reason.clone()));
+            anyhow::Error::msg(reason)
+        })
+    }
+
+    /// Why the server of this launch was refused, if it was.
+    pub(super) fn refusal(&self, launch: &Launch) -> Option<&str> {
+        self.started.get(&key(launch))?.as_ref().err().map(String::as_str)
+    }
+
+    /// Stops all servers, so that each is started anew when it is needed; says which ones did not obey. The refused
+    /// ones stay refused.
+    pub(super) fn stop(&mut self) -> Vec<String> {
         let mut complaints = Vec::new();
-        for ((program, _), server) in self.started {
-            let Ok((server, _)) = server else { continue };
+        let (running, refused) =
+            std::mem::take(&mut self.started).into_iter().partition(|(_, server)| server.is_ok());
+        self.started = refused;
+        let running: BTreeMap<Key, Result<Running, String>> = running;
+        for ((program, _), running) in running {
+            let Ok(Running { process: Some(server), .. }) = running else { continue };
             let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match server.stop() {
                 Ok(status) if status.success() => {}
@@ -53,5 +152,46 @@ impl Servers {
             }
         }
         complaints
+    }
+}
+
+fn key(launch: &Launch) -> Key {
+    (launch.program.clone(), launch.args.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generators::Tool;
+
+    /// A server that is a shell script: it needs no stage to be built.
+    fn launch(script: &str) -> Launch {
+        let mut launch = Launch::new("/bin/sh");
+        launch.args = vec!["-c".into(), script.into()];
+        launch
+    }
+
+    fn servers() -> Option<Servers> {
+        let checker = Tool::ALL.into_iter().find_map(|tool| tool.find().ok())?;
+        Some(Servers::new(checker, Duration::from_millis(100)))
+    }
+
+    #[test]
+    fn a_server_that_exits_at_once_is_refused_with_its_last_words_and_stays_refused() {
+        let Some(mut servers) = servers() else { return };
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().display();
+        let launch = launch(&format!("echo started >> {path}; echo 'no such luck' >&2; exit 3"));
+        for _ in 0..2 {
+            let Err(error) = servers.get(&launch, "/") else { panic!("it never listened") };
+            let text = error.to_string();
+            assert!(text.starts_with("refused: ") && text.contains("no such luck"), "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
+        assert!(servers.refusal(&launch).is_some());
+        assert!(servers.stop().is_empty(), "nothing runs");
+        assert!(servers.refusal(&launch).is_some(), "a restart is no pardon");
+        let starts = std::fs::read_to_string(file.path()).expect("it is there");
+        assert_eq!(starts.lines().count(), 1, "it is not started again");
     }
 }

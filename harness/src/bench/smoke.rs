@@ -7,11 +7,11 @@ use std::time::Duration;
 
 /// A right reply's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// Head and body.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// The body alone.
-    pub(super) body_bytes: u64,
+    pub(crate) body_bytes: u64,
 }
 
 /// How long the server may think.
@@ -21,7 +21,19 @@ const LARGEST: usize = 64 << 20;
 
 /// Asks once. The reply must be a 200 with a body as long as it says, and `/` must greet. The end of the
 /// connection is not waited for: a server may keep it.
-pub(super) fn smoke(addr: SocketAddr, path: &str) -> Result<Reply> {
+pub(crate) fn smoke(addr: SocketAddr, path: &str) -> Result<Reply> {
+    ask(addr, path, check)
+}
+
+/// The same for a server that is not of this lab: `/` may answer what it likes.
+pub(super) fn look(addr: SocketAddr, path: &str) -> Result<Reply> {
+    ask(addr, path, whole)
+}
+
+/// Tells whether what has arrived is a whole reply, or only the beginning of one.
+type Judge = fn(&[u8], &str) -> Result<Option<Reply>>;
+
+fn ask(addr: SocketAddr, path: &str, judge: Judge) -> Result<Reply> {
     let mut stream = TcpStream::connect_timeout(&addr, LIMIT).context("it does not accept a connection")?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
@@ -31,7 +43,7 @@ pub(super) fn smoke(addr: SocketAddr, path: &str) -> Result<Reply> {
     let mut received = Vec::new();
     let mut piece = [0; 64 * 1024];
     loop {
-        if let Some(reply) = check(&received, path)? {
+        if let Some(reply) = judge(&received, path)? {
             return Ok(reply);
         }
         let count = stream.read(&mut piece).context("no whole reply within a second")?;
@@ -42,7 +54,17 @@ pub(super) fn smoke(addr: SocketAddr, path: &str) -> Result<Reply> {
 }
 
 /// Looks at what has arrived: `None` while it is the beginning of a right reply.
-fn check(received: &[u8], path: &str) -> Result<Option<Reply>> {
+pub(super) fn check(received: &[u8], path: &str) -> Result<Option<Reply>> {
+    let reply = whole(received, path)?;
+    if let Some(Reply { body_bytes, .. }) = reply
+        && path == "/"
+    {
+        ensure!(body_bytes == 13, "GET / must answer 13 bytes, not {body_bytes}");
+    }
+    Ok(reply)
+}
+
+fn whole(received: &[u8], path: &str) -> Result<Option<Reply>> {
     let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let (head, body) = (String::from_utf8_lossy(&received[..end]), &received[end + 4..]);
     let status = head.lines().next().unwrap_or_default();
@@ -55,9 +77,6 @@ fn check(received: &[u8], path: &str) -> Result<Option<Reply>> {
     });
     let announced = announced.context("the reply has no Content-Length")?;
     ensure!(body.len() <= announced, "the body has {} bytes, announced were {announced}", body.len());
-    if path == "/" {
-        ensure!(announced == 13, "GET / must answer 13 bytes, not {announced}");
-    }
     let whole = Reply { bytes: received.len() as u64, body_bytes: announced as u64 };
     Ok((body.len() == announced).then_some(whole))
 }

@@ -1,11 +1,14 @@
-//! The servers that are measured: stages, their twins, and the floor.
+//! The servers that are measured: stages, their twins, the floor, and the references that others wrote.
 
 use crate::generators::Tool;
-use crate::stages::{Launch, Stage, binary_directory};
+use crate::records::Kind;
+use crate::references::{self, Reference};
+use crate::stages::{Launch, Stage, binary_directory, override_options};
 use anyhow::Result;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-/// The name of the reference: what the kernel costs.
+/// The name of what the kernel costs.
 pub(super) const FLOOR: &str = "floor";
 
 /// A server that can be measured.
@@ -15,6 +18,8 @@ pub(super) struct Subject {
     pub(super) title: String,
     serves_at_once: Option<usize>,
     server: Program,
+    /// Where it listens, if not on 127.0.0.1.
+    listen: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug)]
@@ -22,6 +27,10 @@ enum Program {
     Stage(Box<Stage>),
     /// It parses nothing, so it must be told what its clients expect.
     Floor(PathBuf),
+    /// What others wrote, with so many CPUs.
+    Reference(Box<Reference>, usize),
+    /// A server that was running before.
+    Target(SocketAddr),
 }
 
 impl Subject {
@@ -31,23 +40,106 @@ impl Subject {
             title: stage.title.clone(),
             serves_at_once: stage.serves_at_once,
             server: Program::Stage(Box::new(stage.clone())),
+            listen: None,
         }
     }
 
     pub(super) fn floor() -> Result<Self> {
         let server = Program::Floor(binary_directory()?.join("floor"));
-        Ok(Self { name: FLOOR.into(), title: "the kernel's own cost".into(), serves_at_once: None, server })
+        Ok(Self {
+            name: FLOOR.into(),
+            title: "the kernel's own cost".into(),
+            serves_at_once: None,
+            server,
+            listen: None,
+        })
     }
 
-    /// Whether it is the reference.
+    /// Those of the references that are installed, for a server on so many CPUs; and the names of the others,
+    /// each with the command that installs it.
+    pub(super) fn references(
+        wanted: &[references::Name],
+        cpus: usize,
+    ) -> (Vec<Self>, Vec<(&'static str, &'static str)>) {
+        let (mut found, mut absent) = (Vec::new(), Vec::new());
+        for name in wanted {
+            match name.find() {
+                Ok(reference) => found.push(Self {
+                    name: name.as_str().into(),
+                    title: reference.title(),
+                    serves_at_once: None,
+                    server: Program::Reference(Box::new(reference), cpus),
+                    listen: None,
+                }),
+                Err(install) => absent.push((name.as_str(), install)),
+            }
+        }
+        (found, absent)
+    }
+
+    /// What it is to the lab.
+    pub(super) fn kind(&self) -> Kind {
+        match self.server {
+            Program::Stage(_) => Kind::Stage,
+            Program::Floor(_) | Program::Reference(..) => Kind::Reference,
+            Program::Target(_) => Kind::Target,
+        }
+    }
+
+    /// The configuration that it runs with, where it is not one of ours.
+    pub(super) fn configuration(&self) -> Option<String> {
+        match &self.server {
+            Program::Reference(reference, cpus) => Some(reference.configuration(*cpus)),
+            Program::Stage(_) | Program::Floor(_) | Program::Target(_) => None,
+        }
+    }
+
+    /// A server that was running before the harness came.
+    pub(super) fn target(name: String, addr: SocketAddr) -> Self {
+        let title = "already running".into();
+        Self { name, title, serves_at_once: None, server: Program::Target(addr), listen: None }
+    }
+
+    /// Where it is, if it was running before.
+    pub(super) fn target_addr(&self) -> Option<SocketAddr> {
+        match self.server {
+            Program::Target(addr) => Some(addr),
+            _ => None,
+        }
+    }
+
+    /// The same, listening on an address that another host reaches. None of what others wrote: their
+    /// configurations are made for 127.0.0.1.
+    pub(super) fn listening(mut self, addr: Option<IpAddr>) -> Option<Self> {
+        if addr.is_some() && matches!(self.server, Program::Reference(..)) {
+            eprintln!("{} is left out: it listens on 127.0.0.1 only", self.name);
+            return None;
+        }
+        self.listen = addr;
+        Some(self)
+    }
+
+    /// Whether it is the floor, which all others are divided by.
     pub(super) fn is_floor(&self) -> bool {
         self.name == FLOOR
     }
 
     /// How to start it for a kind of load.
     pub(super) fn launch(&self, tool: Tool, keep_alive: bool, pipeline: usize) -> Launch {
+        let mut launch = self.launch_here(tool, keep_alive, pipeline);
+        if let Some(addr) = self.listen {
+            let addr = SocketAddr::new(addr, 0).to_string();
+            launch.args = override_options(&launch.args, &["--addr".into(), addr]);
+        }
+        launch
+    }
+
+    fn launch_here(&self, tool: Tool, keep_alive: bool, pipeline: usize) -> Launch {
         match &self.server {
+            // It is never started; the name tells it from others.
+            Program::Target(_) => Launch::new(&self.name),
             Program::Stage(stage) => stage.launch(&[]),
+            Program::Reference(reference, _) => reference.launch(),
             Program::Floor(program) => {
                 let connection = match (tool, keep_alive) {
                     (_, false) => "close",
@@ -75,6 +167,6 @@ impl Subject {
     #[cfg(test)]
     pub(super) fn for_test(name: &str, serves_at_once: Option<usize>) -> Self {
         let server = Program::Floor("floor".into());
-        Self { name: name.into(), title: name.into(), serves_at_once, server }
+        Self { name: name.into(), title: name.into(), serves_at_once, server, listen: None }
     }
 }

@@ -14,6 +14,7 @@ use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sock
 use nix::unistd;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::process::ExitCode;
 
 /// A server that reads and writes one constant reply, without parsing: what the kernel costs.
 #[derive(Parser)]
@@ -81,8 +82,18 @@ impl Counter {
 /// Replies that one write can carry; a deeper pipeline gets more writes.
 const BATCH: usize = 256;
 
-fn main() -> nix::Result<()> {
+fn main() -> ExitCode {
     let options = Options::parse();
+    match serve(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("floor: cannot serve on {}: {}", options.addr, error.desc());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: &Options) -> nix::Result<()> {
     let reply = options.connection.reply();
     let replies = reply.repeat(BATCH);
 

@@ -1,5 +1,6 @@
 //! What a chart says about its figures: where they are from, how many rounds, what is missing.
 
+use super::source::Source;
 use crate::records::Record;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Caption {
     pub(super) title: String,
     pub(super) lines: Vec<String>,
+    /// `5 rounds, medians`.
+    pub(super) how: String,
     /// What the whiskers are, if there are any.
     pub(super) whiskers: Option<&'static str>,
     /// What was left out, with the reason.
@@ -15,17 +18,19 @@ pub(super) struct Caption {
 }
 
 impl Caption {
-    /// The caption of a chart drawn from these records, which were read from the files `data`.
-    pub(super) fn new(title: String, records: &[&Record], data: &str) -> Self {
+    /// The caption of a chart drawn from these records, which are from that source.
+    pub(super) fn new(title: String, records: &[&Record], source: &Source) -> Self {
         let Some(first) = records.first() else { return Self { title, ..Self::default() } };
-        let rounds: BTreeSet<_> = records.iter().map(|record| (record.seed, record.round)).collect();
+        let (few, many) = rounds(records);
         let cpus = |cpus: &[usize]| cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let how = if records.iter().all(|record| record.quick) {
             "Quick look: one short round, for orientation only".to_owned()
-        } else if rounds.len() == 1 {
+        } else if many <= 1 {
             "One round".to_owned()
+        } else if few == many {
+            format!("{many} rounds, medians")
         } else {
-            format!("{} rounds, medians", rounds.len())
+            format!("{few} to {many} rounds, medians")
         };
         let depth = if first.pipeline > 1 {
             format!(", {} requests pipelined", first.pipeline)
@@ -46,14 +51,28 @@ impl Caption {
         if disturbed > 0 {
             machine += &format!(" Other programs were busy during {disturbed} of {} points.", measured.len());
         }
-        let data = format!("Data: {data}");
-        let whiskers = match rounds.len() {
-            0 | 1 => None,
-            2..=4 => Some("Whiskers: the smallest and the largest round."),
-            _ => Some("Whiskers: 95 % bootstrap interval of the median."),
+        let data = format!("Data: {}", source.line());
+        let whiskers = match (few, many) {
+            (_, 0 | 1) => None,
+            (_, 2..=4) => Some("Whiskers: the smallest and the largest round."),
+            (5.., _) => Some("Whiskers: 95 % bootstrap interval of the median."),
+            _ => Some(
+                "Whiskers: 95 % bootstrap interval of the median; with fewer than five rounds the smallest and the largest.",
+            ),
         };
-        Self { title, lines: vec![asked, machine, data], whiskers, not_measured: not_measured(records) }
+        Self { title, lines: vec![asked, machine, data], how, whiskers, not_measured: not_measured(records) }
     }
+}
+
+/// How many rounds the points have, at least and at most.
+fn rounds(records: &[&Record]) -> (usize, usize) {
+    let mut points: BTreeMap<_, usize> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.figures.is_some() || record.idle.is_some()) {
+        let share = record.open_loop.map(|open| (1000.0 * open.share_of_peak).round() as u64);
+        let point = (&record.stage, &record.tool, record.keep_alive, record.concurrency, share);
+        *points.entry(point).or_default() += 1;
+    }
+    (points.values().copied().min().unwrap_or(0), points.values().copied().max().unwrap_or(0))
 }
 
 /// `01, 03 with 64 clients (ab would hang …)`: what a reader would look for and not find.

@@ -1,9 +1,10 @@
 //! Every stage on one picture: how much it does, and what a request costs it.
 
 use super::caption::Caption;
+use super::servers::{NAMES, is_reference, label, order};
 use super::speed::look;
-use super::style::{Area, Drawn, GREY, Look, draw};
-use super::text::{self, MARGIN, NORMAL, SMALL};
+use super::style::{Area, Drawn, GREY, Look, Style, draw};
+use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use crate::records::Cell;
 use anyhow::Result;
 use plotters::prelude::*;
@@ -12,8 +13,6 @@ const WIDTH: i32 = 1240;
 const TOP: i32 = 150;
 const ROW: i32 = 34;
 const THICKNESS: i32 = 20;
-/// For the servers' names.
-const NAMES: i32 = 290;
 /// For the figure at the end of a bar, and what restricts it.
 const FIGURE: i32 = 200;
 const BLUE: RGBColor = RGBColor(0, 114, 178);
@@ -22,7 +21,7 @@ const ORANGE: RGBColor = RGBColor(230, 159, 0);
 /// Draws the cells of one load as SVG text.
 pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
     let mut rows = cells.to_vec();
-    rows.sort_by_key(|cell| (cell.shape.stage != super::FLOOR, cell.shape.stage.as_str()));
+    rows.sort_by(|one, other| order(&one.shape.stage).cmp(&order(&other.shape.stage)));
     let height = TOP + ROW * rows.len() as i32 + 56;
     let mut svg = String::new();
     {
@@ -30,7 +29,7 @@ pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
         root.fill(&WHITE)?;
         text::header(&root, &caption.title, &caption.lines)?;
         for (at, cell) in rows.iter().enumerate() {
-            let name = text::fit(&super::label(&cell.shape.stage, &cell.title), NORMAL, NAMES - MARGIN - 8);
+            let name = text::fit(&label(&cell.shape.stage, &cell.title), NORMAL, NAMES - MARGIN - 8);
             text::write(&root, &name, NORMAL, (NAMES - 10, middle(at)), BLACK, true)?;
         }
         let half = (WIDTH - NAMES) / 2;
@@ -53,14 +52,7 @@ pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
             ("Server CPU time per request, µs (less is better)", ORANGE),
             &cost,
         )?;
-        text::write(
-            &root,
-            &footnote(&rows, caption),
-            SMALL,
-            (MARGIN, height - 24),
-            RGBColor(70, 70, 70),
-            false,
-        )?;
+        text::write(&root, &footnote(&rows, caption), SMALL, (MARGIN, height - 24), DARK, false)?;
         root.present()?;
     }
     Ok(svg)
@@ -111,7 +103,8 @@ fn column(
             text::write(root, "no answers", SMALL, (left + 8, y), GREY, false)?;
             continue;
         };
-        let colour = if cell.shape.stage == super::FLOOR { GREY } else { colour };
+        let name = &cell.shape.stage;
+        let colour = if is_reference(name) { Style::of(name).colour } else { colour };
         let mut right = pixel(value).max(left + 1);
         let corners = [(left, y - THICKNESS / 2), (right, y + THICKNESS / 2)];
         let inside = match bar.look {

@@ -1,8 +1,9 @@
 //! What a request costs each server, as a multiple of the floor's cost around it.
 
 use super::caption::Caption;
+use super::servers::{FLOOR, NAMES, label, order};
 use super::style::{Drawn, GREY, Look, Style, draw};
-use super::text::{self, MARGIN, NORMAL, SMALL};
+use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use crate::records::Pair;
 use anyhow::Result;
 use plotters::prelude::*;
@@ -10,17 +11,14 @@ use plotters::prelude::*;
 const WIDTH: i32 = 1240;
 const TOP: i32 = 140;
 const ROW: i32 = 34;
-/// For the servers' names.
-const NAMES: i32 = 290;
 /// For the figures at the right.
-const FIGURES: i32 = 360;
-const TEXT: RGBColor = RGBColor(70, 70, 70);
+const FIGURES: i32 = 350;
 
 /// Draws the pairs as SVG text; the floor against itself first.
 pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
     let mut rows: Vec<&Pair> = pairs.iter().collect();
-    rows.sort_by_key(|pair| (pair.stage != super::FLOOR, pair.stage.as_str()));
-    let floor = rows.first().copied().filter(|pair| pair.stage == super::FLOOR);
+    rows.sort_by(|one, other| order(&one.stage).cmp(&order(&other.stage)));
+    let floor = rows.first().copied().filter(|pair| pair.stage == FLOOR);
     let bottom = TOP + ROW * rows.len() as i32 + 10;
     let mut svg = String::new();
     {
@@ -36,9 +34,9 @@ pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
         axis(&root, &scale, bottom)?;
         for (at, pair) in rows.iter().enumerate() {
             let y = TOP + ROW * at as i32 + ROW / 2;
-            let name = match pair.stage == super::FLOOR {
+            let name = match pair.stage == FLOOR {
                 true => "floor against itself".to_owned(),
-                false => super::label(&pair.stage, &pair.title),
+                false => label(&pair.stage, &pair.title),
             };
             let name = text::fit(&name, NORMAL, NAMES - MARGIN - 8);
             text::write(&root, &name, NORMAL, (NAMES - 10, y), BLACK, true)?;
@@ -54,7 +52,7 @@ pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
         let band = "Grey band: the floor against itself. A server whose line touches it cannot be told from the floor here.";
         let lines = [band, caption.whiskers.unwrap_or_default()];
         for (at, line) in lines.into_iter().enumerate() {
-            text::write(&root, line, SMALL, (MARGIN, bottom + 70 + 22 * at as i32), TEXT, false)?;
+            text::write(&root, line, SMALL, (MARGIN, bottom + 70 + 22 * at as i32), DARK, false)?;
         }
         root.present()?;
     }

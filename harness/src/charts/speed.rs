@@ -1,16 +1,22 @@
 //! Requests per second against the number of clients, for one tool.
 
 use super::caption::Caption;
+use super::servers::{label, order};
 use super::style::{Area, Drawn, GREY, Look, Style};
-use super::text::{self, MARGIN, NORMAL, SMALL};
+use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use crate::records::{Cell, Limiter};
 use anyhow::{Context, Result};
 use plotters::coord::combinators::{BindKeyPoints, IntoLogRange};
 use plotters::prelude::*;
 
 const WIDTH: i32 = 1240;
-const HEIGHT: i32 = 680;
-const LEGEND: i32 = 310;
+/// Of one panel, where two stand side by side.
+const PANEL: i32 = 472;
+/// Of one panel, where they stand one above the other.
+const STACKED: i32 = 400;
+/// So many series have room side by side.
+const FEW: usize = 8;
+const LEGEND: i32 = 340;
 const TOP: i32 = 124;
 /// Keeps the turned title of the y axis off the edge.
 const INSET: i32 = 12;
@@ -28,23 +34,29 @@ struct Series<'a> {
 /// Draws the chart of one tool as SVG text.
 pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
     let series = series(cells);
+    let kinds: Vec<bool> = [true, false]
+        .into_iter()
+        .filter(|&kind| cells.iter().any(|cell| cell.shape.keep_alive == kind))
+        .collect();
+    // Markers that stand side by side at each number of clients need the width.
+    let stacked = kinds.len() > 1 && series.len() > FEW;
+    let panels = if stacked { STACKED * kinds.len() as i32 } else { PANEL };
+    let height = (TOP + panels).max(legend_end(&series)) + BOTTOM;
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+        let root = SVGBackend::with_string(&mut svg, (WIDTH as u32, height as u32)).into_drawing_area();
         root.fill(&WHITE)?;
         text::header(&root, &caption.title, &caption.lines)?;
-        let kinds: Vec<bool> = [true, false]
-            .into_iter()
-            .filter(|&kind| cells.iter().any(|cell| cell.shape.keep_alive == kind))
-            .collect();
-        let panel_width = (WIDTH - LEGEND - INSET) / kinds.len().max(1) as i32;
+        let room = WIDTH - LEGEND - INSET;
+        let size = if stacked { (room, STACKED) } else { (room / kinds.len().max(1) as i32, PANEL) };
         for (at, &keep_alive) in kinds.iter().enumerate() {
-            let left = INSET + panel_width * at as i32;
-            let panel = root.clone().shrink((left, TOP), (panel_width, HEIGHT - TOP - BOTTOM));
+            let at = at as i32;
+            let corner = if stacked { (INSET, TOP + STACKED * at) } else { (INSET + size.0 * at, TOP) };
+            let panel = root.clone().shrink(corner, size);
             panel_of(&panel, &series, keep_alive, kinds.len() > 1)?;
         }
         legend(&root, &series)?;
-        footnotes(&root, cells, caption)?;
+        footnotes(&root, cells, caption, height)?;
         root.present()?;
     }
     Ok(svg)
@@ -53,7 +65,7 @@ pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
 /// One series per server: the reference first, then the stages in order.
 fn series<'a>(cells: &[&'a Cell]) -> Vec<Series<'a>> {
     let mut names: Vec<&str> = cells.iter().map(|cell| cell.shape.stage.as_str()).collect();
-    names.sort_unstable_by_key(|name| (*name != super::FLOOR, *name));
+    names.sort_unstable_by_key(|name| order(name));
     names.dedup();
     let series = names.into_iter().map(|name| {
         let mut cells: Vec<&Cell> = cells.iter().copied().filter(|cell| cell.shape.stage == name).collect();
@@ -168,6 +180,12 @@ pub(super) fn look(cell: &Cell) -> Look {
     }
 }
 
+/// Where the legend ends.
+fn legend_end(series: &[Series]) -> i32 {
+    let crosses = series.iter().filter(|one| one.cells.iter().any(|cell| cell.starves_clients())).count();
+    TOP + 44 + 28 * series.len() as i32 + 22 * crosses as i32
+}
+
 /// Beside the plot, never over it.
 fn legend(root: &Area, series: &[Series]) -> Drawn {
     let left = WIDTH - LEGEND + 4;
@@ -176,7 +194,7 @@ fn legend(root: &Area, series: &[Series]) -> Drawn {
     for one in series {
         one.style.line(root, &[(left, y), (left + 44, y)])?;
         one.style.mark(root, (left + 22, y), Look::Filled)?;
-        let name = text::fit(&super::label(one.name, one.title), SMALL, room);
+        let name = text::fit(&label(one.name, one.title), SMALL, room);
         text::write(root, &name, SMALL, (left + 56, y), BLACK, false)?;
         y += 22;
         let starving: Vec<&&Cell> = one.cells.iter().filter(|cell| cell.starves_clients()).collect();
@@ -195,7 +213,7 @@ fn legend(root: &Area, series: &[Series]) -> Drawn {
     Ok(())
 }
 
-fn footnotes(root: &Area, cells: &[&Cell], caption: &Caption) -> Drawn {
+fn footnotes(root: &Area, cells: &[&Cell], caption: &Caption, height: i32) -> Drawn {
     let mut signs = Vec::new();
     if cells.iter().any(|cell| look(cell) == Look::Hollow) {
         signs.push("Hollow: the generator was the limit, the server could do more.");
@@ -208,8 +226,8 @@ fn footnotes(root: &Area, cells: &[&Cell], caption: &Caption) -> Drawn {
     let room = WIDTH - 2 * MARGIN;
     let lines = [signs.join(" "), shape.join(" "), caption.not_measured.join("; ")];
     for (at, line) in lines.iter().filter(|line| !line.is_empty()).enumerate() {
-        let y = HEIGHT - BOTTOM + 20 + 22 * at as i32;
-        text::write(root, &text::fit(line, SMALL, room), SMALL, (MARGIN, y), RGBColor(70, 70, 70), false)?;
+        let y = height - BOTTOM + 20 + 22 * at as i32;
+        text::write(root, &text::fit(line, SMALL, room), SMALL, (MARGIN, y), DARK, false)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(204, 121, 167),
 ];
 
-/// The reference is not a competitor.
+/// The floor, and lines that only guide the eye.
 pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
 
 /// Corners of the markers, around the point; all about equally large.
@@ -57,8 +57,8 @@ pub(super) enum Look {
 
 /// The look of one series.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    pub(super) colour: RGBColor,
+pub(crate) struct Style {
+    pub(crate) colour: RGBColor,
     marker: &'static [(i32, i32)],
     dashes: Option<(i32, i32)>,
 }
@@ -66,10 +66,10 @@ pub(super) struct Style {
 impl Style {
     /// The style of a server, the same on every chart whoever else is on it: `01`, `05-mio`, `floor`. Up to stage 14 no
     /// two stages look alike; a twin has its stage's colour, the next marker and dots.
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let (number, twin) = name.split_once('-').map_or((name, false), |(number, _)| (number, true));
         let Some(index) = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) else {
-            return Self::reference();
+            return Self::reference(name);
         };
         let dashes = match (twin, index < COLOURS.len()) {
             (true, _) => Some((2, 4)),
@@ -85,9 +85,37 @@ impl Style {
         }
     }
 
-    /// The reference.
-    pub(super) fn reference() -> Self {
-        Self { colour: GREY, marker: MARKERS[0], dashes: Some((3, 4)) }
+    /// A reference is grey, since it is no competitor, and the floor is lighter than a server that does the work.
+    fn reference(name: &str) -> Self {
+        let (shade, marker, dashes) = match name {
+            "floor" => (120, 0, (3, 4)),
+            "nginx" => (85, 1, (9, 3)),
+            "h2o" => (85, 2, (1, 3)),
+            _ => (85, 3, (6, 6)),
+        };
+        Self { colour: RGBColor(shade, shade, shade), marker: MARKERS[marker], dashes: Some(dashes) }
+    }
+
+    /// One of a few series that are no servers; at most seven.
+    pub(super) fn series(at: usize) -> Self {
+        // The darkest contrast first: blue, orange, green, black.
+        const ORDER: [usize; 7] = [4, 1, 3, 0, 5, 2, 6];
+        let at = at % ORDER.len();
+        Self {
+            colour: COLOURS[ORDER[at]],
+            marker: MARKERS[at],
+            dashes: [None, Some((8, 4)), Some((2, 3))][at % 3],
+        }
+    }
+
+    /// The corners of its marker, around the point, in pixels.
+    pub(crate) fn marker(&self) -> &'static [(i32, i32)] {
+        self.marker
+    }
+
+    /// The lengths of its dashes and of the gaps between, in pixels; `None` for a whole line.
+    pub(crate) fn dashes(&self) -> Option<(i32, i32)> {
+        self.dashes
     }
 
     /// Draws a line through points given in pixels.
@@ -158,7 +186,7 @@ mod tests {
     #[test]
     fn twelve_stages_and_two_twins_can_be_told_apart() {
         let mut names: Vec<String> = (1..=12).map(|number| format!("{number:02}")).collect();
-        names.extend(["02-threads", "05-mio", "floor"].map(String::from));
+        names.extend(["02-threads", "05-mio", "floor", "nginx", "h2o"].map(String::from));
         let looks: BTreeSet<_> = names
             .iter()
             .map(|name| Style::of(name))

@@ -48,16 +48,45 @@ pub(super) fn write(
     draw(area, Text::new(text.to_owned(), at, style))
 }
 
+/// Writes a text whose middle is at that point.
+pub(super) fn centred(area: &Area, text: &str, size: f64, at: (i32, i32), colour: RGBColor) -> Drawn {
+    let style = TextStyle::from(font(size)).color(&colour).pos(Pos::new(HPos::Center, VPos::Center));
+    draw(area, Text::new(text.to_owned(), at, style))
+}
+
+/// Cuts a text into lines that fit, between words.
+pub(super) fn wrap(text: &str, size: f64, room: i32) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(line, size) + width(" ", size) + width(word, size) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, size, room)),
+        }
+    }
+    lines
+}
+
+/// The same of several texts, each of which begins a line.
+pub(super) fn wrap_all(texts: &[String], size: f64, room: i32) -> Vec<String> {
+    texts.iter().flat_map(|text| wrap(text, size, room)).collect()
+}
+
 /// Title and subtitle lines at the top of a picture; each line is cut to the picture's width.
 pub(super) fn header(area: &Area, title: &str, lines: &[String]) -> Drawn {
     let room = area.dim_in_pixel().0 as i32 - 2 * MARGIN;
     write(area, &fit(title, LARGE, room), LARGE, (MARGIN, 30), BLACK, false)?;
     for (at, line) in lines.iter().enumerate() {
         let y = 58 + 20 * at as i32;
-        write(area, &fit(line, SMALL, room), SMALL, (MARGIN, y), RGBColor(70, 70, 70), false)?;
+        write(area, &fit(line, SMALL, room), SMALL, (MARGIN, y), DARK, false)?;
     }
     Ok(())
 }
+
+/// What is said beside the figures.
+pub(super) const DARK: RGBColor = RGBColor(70, 70, 70);
 
 /// Left and right of everything.
 pub(super) const MARGIN: i32 = 24;
@@ -86,6 +115,13 @@ mod tests {
     fn numbers_are_grouped() {
         let texts = [0.0, 7.25, 42.0, 999.6, 1234.0, 1_234_567.0].map(number);
         assert_eq!(texts, ["0", "7.2", "42", "1,000", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_words() {
+        let lines = wrap(&"three words more ".repeat(20), 14.0, 200);
+        assert!(lines.len() > 5 && lines.iter().all(|line| width(line, 14.0) <= 200), "{lines:?}");
+        assert_eq!(lines.join(" "), "three words more ".repeat(20).trim());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::generators::Tool;
 use crate::host::Host;
 use crate::process::machine_cpu_seconds;
+use crate::references::Name;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -29,7 +30,7 @@ pub(super) struct Facts {
     pub(super) mitigations: usize,
     /// `container`, `virtual machine` or nothing.
     pub(super) inside: Option<&'static str>,
-    /// Each generator, with its version or the command that installs it.
+    /// Each generator, each reference and what the book uses, with its version or the command that installs it.
     pub(super) tools: Vec<(&'static str, Result<String, String>)>,
     /// Whether strace(1) can trace a process of ours; `None` if it is not installed.
     pub(super) strace: Option<bool>,
@@ -48,9 +49,11 @@ impl Facts {
             .iter()
             .map(|tool| (tool.name(), tool.find().map(|found| found.version).map_err(str::to_owned)))
             .collect();
-        for (name, package) in
-            [("nginx", "nginx-light"), ("h2o", "h2o"), ("curl", "curl"), ("nc", "netcat-openbsd")]
-        {
+        tools.extend(Name::ALL.map(|name| {
+            let found = name.find();
+            (name.as_str(), found.map(|reference| reference.version).map_err(str::to_owned))
+        }));
+        for (name, package) in [("curl", "curl"), ("nc", "netcat-openbsd")] {
             let found = if on_path(name) {
                 Ok("found".to_owned())
             } else {

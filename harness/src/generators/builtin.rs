@@ -2,8 +2,8 @@
 //!
 //! It is told what a right reply is, so what it counts is right by status, length and bytes.
 
-use super::Measurement;
 use super::run::Run;
+use super::{Measurement, OPEN_LOOP_WARM_UP};
 use crate::load::Report;
 use crate::stages::binary_directory;
 use anyhow::{Context, Result};
@@ -15,15 +15,24 @@ pub(super) fn ours() -> Option<PathBuf> {
     program.is_file().then_some(program)
 }
 
-pub(super) fn run(mut run: Run) -> Result<Measurement> {
+pub(super) fn run(run: Run) -> Result<Measurement> {
+    let (report, generator_cpu_seconds) = report(run)?;
+    Ok(Measurement { generator_cpu_seconds, ..measurement(&report) })
+}
+
+/// The whole report, and the CPU time of the process.
+pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     let load = run.load;
-    // A thread needs a connection, and more threads than CPUs only wait for each other.
-    let threads = load.cpus.as_ref().map_or(1, Vec::len).min(load.concurrency);
+    let threads = run.threads();
     let mut args: Vec<String> =
         vec!["load".into(), format!("http://{}{}", load.addr, load.path), "--json".into()];
     args.extend(["--connections".into(), load.concurrency.to_string()]);
     args.extend(["--threads".into(), threads.to_string()]);
-    args.extend(["--duration".into(), load.seconds.to_string()]);
+    args.extend(["--duration".into(), load.duration.as_secs_f64().to_string()]);
+    if let Some(rate) = load.rate {
+        args.extend(["--rate".into(), rate.to_string()]);
+        args.extend(["--warm-up".into(), OPEN_LOOP_WARM_UP.as_secs_f64().to_string()]);
+    }
     if !load.keep_alive {
         args.push("--close".into());
     } else if load.pipeline > 1 {
@@ -31,21 +40,25 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
     }
     let output = run.output(args)?;
     // It fails when nothing was answered right, and reports all the same: that is a measurement.
-    let counted = parse(&output.stdout)
+    let report = parse(&output.stdout)
         .with_context(|| format!("the built-in generator gave up: {}", output.last_words()))?;
-    Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, ..counted })
+    Ok((report, output.cpu_seconds))
 }
 
-fn parse(report: &str) -> Result<Measurement> {
+fn parse(report: &str) -> Result<Report> {
     let json = report.lines().rfind(|line| line.starts_with('{')).context("no line of JSON")?;
-    let report: Report = serde_json::from_str(json)?;
-    Ok(Measurement {
+    Ok(serde_json::from_str(json)?)
+}
+
+fn measurement(report: &Report) -> Measurement {
+    Measurement {
         requests: report.requests,
         errors: report.failed(),
         seconds: report.seconds,
         bytes: report.bytes,
         generator_cpu_seconds: 0.0,
-    })
+        closed_loop_us: report.service_us,
+    }
 }
 
 #[cfg(test)]
@@ -57,14 +70,15 @@ mod tests {
 
     #[test]
     fn a_recorded_report_is_read() {
-        let counted = parse(GOOD).expect("a whole report");
+        let counted = measurement(&parse(GOOD).expect("a whole report"));
         assert!(counted.requests > 1000 && counted.errors == 0, "{counted:?}");
+        assert_eq!(counted.closed_loop_us.map(|times| (times.p50, times.max)), Some((465, 4783)));
         assert!((counted.seconds - 1.0).abs() < 0.2, "{counted:?}");
     }
 
     #[test]
     fn wrong_replies_are_no_throughput() {
-        let counted = parse(NOT_FOUND).expect("a whole report");
+        let counted = measurement(&parse(NOT_FOUND).expect("a whole report"));
         assert_eq!(counted.requests, 0);
         assert!(counted.errors > 0);
     }

@@ -6,16 +6,24 @@
 
 mod ab;
 mod builtin;
+mod place;
 mod run;
+mod ssh;
 mod webbench;
 mod wrk;
 
-use crate::stages::binary_directory;
-use anyhow::Result;
+pub use place::Place;
+pub(crate) use run::bounded;
+pub use ssh::Remote;
+
+use crate::load::Report;
+use crate::stages::{Launch, binary_directory};
+use crate::stats::Percentiles;
+use anyhow::{Result, ensure};
 use run::Run;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 /// The generators that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,12 +51,26 @@ pub struct Load {
     pub keep_alive: bool,
     /// Requests that a client sends before it reads the replies; 1 is no pipelining.
     pub pipeline: usize,
-    /// How long, in whole seconds: none of the tools takes a part of one.
-    pub seconds: u32,
+    /// How long. Only the built-in generator takes parts of a second: the others run for the next whole one.
+    pub duration: Duration,
+    /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For the
+    /// built-in generator only.
+    pub rate: Option<f64>,
     /// The length of a right reply, head included, for tools that do not look at what they read.
     pub reply_bytes: u64,
     /// The CPUs that the generator is bound to; `None` leaves it free.
     pub cpus: Option<Vec<usize>>,
+}
+
+/// An open loop runs so long before it measures: a server that forks for each connection would else be measured while it
+/// makes its processes.
+pub const OPEN_LOOP_WARM_UP: Duration = Duration::from_millis(200);
+
+impl Load {
+    /// The duration in whole seconds, rounded up.
+    pub fn whole_seconds(&self) -> u64 {
+        self.duration.as_secs() + u64::from(self.duration.subsec_nanos() > 0)
+    }
 }
 
 /// What a generator counted. Failed and short replies are errors, never part of the speed.
@@ -64,6 +86,9 @@ pub struct Measurement {
     pub bytes: u64,
     /// CPU time of the generator and its children.
     pub generator_cpu_seconds: f64,
+    /// What the tool says of the time from sending to the reply, if that can be believed: a closed loop hides the
+    /// waiting.
+    pub closed_loop_us: Option<Percentiles>,
 }
 
 impl Measurement {
@@ -82,6 +107,10 @@ pub struct Installed {
     pub program: PathBuf,
     /// What it says about itself.
     pub version: String,
+    /// The host that it runs on.
+    pub place: Place,
+    /// The CPUs of that host, where it is another one; a [`Load`] says which ones it has here.
+    remote_cpus: Option<usize>,
 }
 
 impl Tool {
@@ -121,7 +150,19 @@ impl Tool {
         {
             version.push_str(" (this lab's clean-room driver)");
         }
-        Ok(Installed { tool: self, program, version })
+        Ok(Installed { tool: self, program, version, place: Place::Here, remote_cpus: None })
+    }
+
+    /// Looks for the tool where it is to run. The inner error is the command that installs it there.
+    pub fn find_on(self, place: &Place) -> Result<Result<Installed, &'static str>> {
+        let Place::Ssh(remote) = place else { return Ok(self.find()) };
+        Ok(remote.find(self)?.map(|found| Installed {
+            tool: self,
+            program: found.program.into(),
+            version: format!("{} (on {})", found.version, remote.host()),
+            place: place.clone(),
+            remote_cpus: Some(found.cpus),
+        }))
     }
 
     /// Seconds that a run takes beside its measuring: starting, and webbench's clients sleeping first.
@@ -140,6 +181,9 @@ impl Tool {
             Tool::Webbench if load.keep_alive => Some("webbench makes a connection per request"),
             Tool::Ab | Tool::Webbench if load.pipeline > 1 => Some("only wrk and builtin can pipeline"),
             _ if load.pipeline > 1 && !load.keep_alive => Some("pipelining needs keep-alive"),
+            Tool::Ab | Tool::Wrk | Tool::Webbench if load.rate.is_some() => {
+                Some("only builtin can send at a fixed rate")
+            }
             _ => None,
         }
     }
@@ -148,23 +192,57 @@ impl Tool {
 impl Installed {
     /// Runs the tool. `meanwhile` is called about every 5 ms and ends the run early by returning `false`.
     pub fn run(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<Measurement> {
-        let run = Run { program: &self.program, load, meanwhile };
-        match self.tool {
+        let run = self.about_to_run(load, meanwhile);
+        let measured = match self.tool {
             Tool::Ab => ab::run(run),
             Tool::Wrk => wrk::run(run),
             Tool::Webbench => webbench::run(run),
             Tool::Builtin => builtin::run(run),
+        }?;
+        // Every figure is divided by it.
+        let longest = run::limit(load).as_secs_f64();
+        ensure!(
+            measured.seconds > 0.0 && measured.seconds <= longest,
+            "{} says that it measured for {} s, and was told {} s",
+            self.tool.name(),
+            measured.seconds,
+            load.whole_seconds()
+        );
+        Ok(measured)
+    }
+
+    /// Runs the built-in generator and gives its whole report, with the CPU time of its process. No other tool has one.
+    pub fn report(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<(Report, f64)> {
+        builtin::report(self.about_to_run(load, meanwhile))
+    }
+
+    /// How many CPUs the tool can keep busy under this load.
+    pub fn cpus(&self, load: &Load) -> usize {
+        match (self.tool, self.remote_cpus) {
+            // It has one thread, however many there are.
+            (Tool::Ab, _) => 1,
+            (_, Some(cpus)) => cpus.min(load.concurrency),
+            (_, None) => load.cpus.as_ref().map_or(1, Vec::len),
         }
+    }
+
+    fn about_to_run<'a>(&'a self, load: &'a Load, meanwhile: &'a mut dyn FnMut() -> bool) -> Run<'a> {
+        Run { program: &self.program, place: &self.place, cpus: self.cpus(load), load, meanwhile }
     }
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
+/// Where a program is, if it is installed.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file())
 }
 
 fn first_line(program: &Path, option: &str) -> String {
-    let output = Command::new(program).arg(option).output();
-    let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned()
+    /// A program that cannot say its version in this time says nothing.
+    const LIMIT: Duration = Duration::from_secs(5);
+    let mut launch = Launch::new(program);
+    launch.args.push(option.to_owned());
+    let output = launch.command().and_then(|mut command| bounded(&mut command, LIMIT, &mut || true));
+    let text = output.map(|output| output.stdout + &output.stderr).unwrap_or_default();
+    text.lines().next().unwrap_or_default().trim().to_owned()
 }

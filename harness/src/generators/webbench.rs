@@ -19,7 +19,7 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
     let load = run.load;
     let args = vec![
         "-t".into(),
-        load.seconds.to_string(),
+        load.whole_seconds().to_string(),
         "-c".into(),
         load.concurrency.to_string(),
         format!("http://{}{}", load.addr, load.path),
@@ -39,7 +39,7 @@ fn parse(report: &str, load: &Load) -> Result<Measurement> {
     let (succeeded, failed) = line(report, "Requests: ")?.split_once(" susceed, ").context("no 'susceed'")?;
     let succeeded: u64 = succeeded.parse()?;
     let failed: u64 = failed.strip_suffix(" failed.").context("no 'failed.'")?.parse()?;
-    let bytes = bytes_per_second * u64::from(load.seconds);
+    let bytes = bytes_per_second.saturating_mul(load.whole_seconds());
     // A client whose alarm rings between two reads counts an unfinished reply, and the bytes per second
     // are rounded down: that much may be missing without a fault of the server's.
     let whole = bytes.div_ceil(load.reply_bytes.max(1));
@@ -49,10 +49,11 @@ fn parse(report: &str, load: &Load) -> Result<Measurement> {
     };
     Ok(Measurement {
         requests: succeeded - short,
-        errors: failed + short,
-        seconds: f64::from(load.seconds),
+        errors: failed.saturating_add(short),
+        seconds: load.whole_seconds() as f64,
         bytes,
         generator_cpu_seconds: 0.0,
+        closed_loop_us: None,
     })
 }
 
@@ -63,6 +64,7 @@ fn line<'a>(report: &'a str, label: &str) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const GOOD: &str = include_str!("../../tests/fixtures/webbench-good.txt");
 
@@ -73,7 +75,8 @@ mod tests {
             concurrency: 4,
             keep_alive: false,
             pipeline: 1,
-            seconds: 2,
+            duration: Duration::from_secs(2),
+            rate: None,
             reply_bytes,
             cpus: None,
         }
@@ -116,6 +119,23 @@ mod tests {
         for cut in (0..GOOD.trim_end().len()).step_by(5) {
             assert!(parse(&GOOD[..cut], &load(152)).is_err(), "cut at {cut}");
         }
+        let words = [
+            ("Speed=986580", "Speed=many"),
+            ("2499336 bytes", "some bytes"),
+            ("32886 susceed", "all susceed"),
+            ("0 failed", "none failed"),
+            ("susceed", "succeeded"),
+            ("0 failed", "99999999999999999999 failed"),
+        ];
+        for (figure, word) in words.into_iter().skip(1) {
+            assert!(GOOD.contains(figure), "{figure}");
+            assert!(parse(&GOOD.replace(figure, word), &load(152)).is_err(), "{word}");
+        }
+        // The speed is not read, so nothing in it can be wrong.
+        let (figure, word) = words[0];
+        assert_eq!(parse(&GOOD.replace(figure, word), &load(152)).ok(), parse(GOOD, &load(152)).ok());
+        let counted = parse(&report(1, u64::MAX, 7, u64::MAX), &load(1)).expect("large, and no nonsense");
+        assert_eq!((counted.requests, counted.errors), (7, u64::MAX));
         assert!(
             parse("Speed=-5 pages/min, -1 bytes/sec.\nRequests: -3 susceed, 0 failed.\n", &load(1)).is_err()
         );

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// The options.
 #[derive(clap::Args)]
@@ -45,6 +46,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
 
+    /// With `all`: write the same to a new file in this directory [default: results/data]. The matrix of stages and
+    /// probes is drawn from it, and `bench` looks there whether a binary was graded.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "results/data", conflicts_with = "only")]
+    record: Option<PathBuf>,
+
     /// Run everything this many times.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -58,6 +64,9 @@ pub struct Args {
     options: Vec<String>,
 }
 
+/// What stands for every stage, twin and variant.
+const EVERYTHING: &str = "all";
+
 /// What was declared about the probes; a pass where nothing was.
 type Expectations = BTreeMap<&'static str, Expected>;
 
@@ -65,8 +74,17 @@ type Expectations = BTreeMap<&'static str, Expected>;
 struct Task {
     /// `stage 05 --trigger edge`, the command, or the address.
     title: String,
+    /// The stage or twin, if it is one.
+    stage: Option<Graded>,
     target: Target,
     expect: Expectations,
+}
+
+/// A stage or twin that is graded.
+struct Graded {
+    name: String,
+    title: String,
+    options: Vec<String>,
 }
 
 /// Runs it.
@@ -74,6 +92,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if args.list {
         table::print_list();
         return Ok(ExitCode::SUCCESS);
+    }
+    let is_all = args.stage.as_deref() == Some(EVERYTHING);
+    if args.record.is_some() && !is_all {
+        bail!(
+            "--record keeps the grade of every stage together: harness grade all --record; for one there is --json"
+        );
     }
     let chosen = choose(&args)?;
     let tasks = tasks(&args)?;
@@ -85,17 +109,21 @@ pub fn run(args: Args) -> Result<ExitCode> {
             missing.extend(probes::missing_routes(&task.target)?);
         }
     }
-    let mut records = record::Writer::new(args.json.as_deref())?;
+    let mut records = record::Writer::new(args.json.as_deref(), args.record.as_deref(), tasks.len())?;
     let mut surprises = 0;
     for task in &tasks {
         let mut runs = Vec::new();
         for round in 1..=args.repeat {
+            let begun = SystemTime::now();
             let findings = probe_with_progress(&chosen, task, round, args.repeat);
-            records.write(task, &findings)?;
+            records.write(task, begun, &findings)?;
             runs.push(findings);
         }
         let rows = if tasks.len() > 1 { table::Rows::Surprises } else { table::Rows::All };
         surprises += table::print(task, &runs, rows, records.uses_stdout());
+    }
+    if let Some(file) = records.file() {
+        eprintln!("recorded in {}", file.display());
     }
     if !missing.is_empty() {
         eprintln!(
@@ -117,7 +145,7 @@ fn choose(args: &Args) -> Result<Vec<&'static Probe>> {
 }
 
 fn tasks(args: &Args) -> Result<Vec<Task>> {
-    if args.stage.as_deref() != Some("all") {
+    if args.stage.as_deref() != Some(EVERYTHING) {
         return Ok(vec![task(args)?]);
     }
     if !args.options.is_empty() || !args.expect.is_empty() {
@@ -162,7 +190,7 @@ fn task(args: &Args) -> Result<Task> {
         (None, Some(addr)) => (addr.clone(), Target::Address(resolve(addr)?)),
         (None, None) => bail!("name a stage, or give --cmd or --addr"),
     };
-    Ok(Task { title, target, expect: given })
+    Ok(Task { title, stage: None, target, expect: given })
 }
 
 fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
@@ -175,7 +203,8 @@ fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<
         .with_context(|| format!("what stage {} declares", stage.name))?;
     expect.extend(given);
     let title = format!("stage {} {}", stage.name, options.join(" "));
-    Ok(Task { title: title.trim().to_owned(), target, expect })
+    let graded = Graded { name: stage.name.clone(), title: stage.title.clone(), options: options.to_vec() };
+    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, expect })
 }
 
 fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {

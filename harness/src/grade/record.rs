@@ -1,47 +1,32 @@
 //! The record of a grade: one JSON object a line, so that it can be kept and compared.
 
 use super::{Task, expected_of};
+use crate::files::sha256;
+use crate::host::Host;
 use crate::probes::{Finding, Target};
+use crate::records::{self, Grade, Probed};
 use anyhow::{Context, Result};
-use serde::Serialize;
 use std::fs::OpenOptions;
-use std::hash::{DefaultHasher, Hasher};
 use std::io::{Write, stdout};
 use std::path::Path;
-use std::process::Command;
-
-#[derive(Serialize)]
-struct Record<'a> {
-    /// What was graded: a stage with its options, a command or an address.
-    stage: &'a str,
-    /// Of the binary's bytes; it tells whether a grade still stands. No hash against an adversary.
-    binary_hash: Option<&'a str>,
-    commit: Option<&'a str>,
-    surprises: usize,
-    probes: Vec<Row<'a>>,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    probe: &'a str,
-    outcome: String,
-    expected: String,
-    seconds: f64,
-    detail: &'a str,
-}
+use std::time::SystemTime;
 
 /// Where the records go.
 pub(super) struct Writer {
-    out: Option<Box<dyn Write>>,
+    json: Option<Box<dyn Write>>,
     uses_stdout: bool,
-    commit: Option<String>,
+    record: Option<records::Writer>,
+    /// How many servers are graded.
+    planned: usize,
+    host: Host,
 }
 
 impl Writer {
-    /// Opens the file before anything is measured, so that a bad path does not cost a run. What is in it stays.
-    pub(super) fn new(path: Option<&Path>) -> Result<Self> {
-        let uses_stdout = path.is_some_and(|path| path == Path::new("-"));
-        let out: Option<Box<dyn Write>> = match path {
+    /// Opens the files before anything is measured, so that a bad path does not cost a run. What is in `json` stays;
+    /// `directory` gets a file of its own.
+    pub(super) fn new(json: Option<&Path>, directory: Option<&Path>, planned: usize) -> Result<Self> {
+        let uses_stdout = json.is_some_and(|path| path == Path::new("-"));
+        let json: Option<Box<dyn Write>> = match json {
             None => None,
             Some(_) if uses_stdout => Some(Box::new(stdout())),
             Some(path) => {
@@ -49,7 +34,13 @@ impl Writer {
                 Some(Box::new(file.with_context(|| format!("cannot write {}", path.display()))?))
             }
         };
-        Ok(Self { out, uses_stdout, commit: commit() })
+        let host = Host::look();
+        let name = || {
+            let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
+            format!("{}-{commit}-grades", rfc3339(SystemTime::now()).replace(['-', ':'], ""))
+        };
+        let record = directory.map(|directory| records::Writer::create(directory, &name())).transpose()?;
+        Ok(Self { json, uses_stdout, record, planned, host })
     }
 
     /// Whether stdout belongs to the records.
@@ -57,46 +48,60 @@ impl Writer {
         self.uses_stdout
     }
 
+    /// The file that was made.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.record.as_ref().map(records::Writer::path)
+    }
+
     /// Writes one run.
-    pub(super) fn write(&mut self, task: &Task, findings: &[Finding]) -> Result<()> {
-        let Some(out) = &mut self.out else { return Ok(()) };
-        let expect = &task.expect;
-        let binary_hash = match &task.target {
-            Target::Stage(launch) => hash_of(&launch.program),
-            Target::Command(_) | Target::Address(_) => None,
-        };
-        let surprising = |finding: &&Finding| !expected_of(expect, finding.probe).allows(finding.outcome);
-        let record = Record {
-            stage: &task.title,
-            binary_hash: binary_hash.as_deref(),
-            commit: self.commit.as_deref(),
-            surprises: findings.iter().filter(surprising).count(),
-            probes: findings
-                .iter()
-                .map(|finding| Row {
-                    probe: finding.probe,
-                    outcome: finding.outcome.to_string(),
-                    expected: expected_of(expect, finding.probe).to_string(),
-                    seconds: finding.seconds,
-                    detail: &finding.detail,
-                })
-                .collect(),
-        };
-        let mut line = serde_json::to_string(&record)?;
+    pub(super) fn write(&mut self, task: &Task, begun: SystemTime, findings: &[Finding]) -> Result<()> {
+        if self.json.is_none() && self.record.is_none() {
+            return Ok(());
+        }
+        let grade = self.grade(task, begun, findings);
+        if let Some(record) = &mut self.record {
+            record.write(&grade)?;
+        }
+        let Some(json) = &mut self.json else { return Ok(()) };
+        let mut line = serde_json::to_string(&grade)?;
         line.push('\n');
-        out.write_all(line.as_bytes()).and_then(|()| out.flush()).context("cannot write the record")
+        json.write_all(line.as_bytes()).and_then(|()| json.flush()).context("cannot write the record")
+    }
+
+    fn grade(&self, task: &Task, begun: SystemTime, findings: &[Finding]) -> Grade {
+        let probed = |finding: &Finding| {
+            let expected = expected_of(&task.expect, finding.probe);
+            Probed {
+                probe: finding.probe.to_owned(),
+                outcome: finding.outcome.to_string(),
+                expected: expected.to_string(),
+                seconds: finding.seconds,
+                detail: finding.detail.clone(),
+                surprise: !expected.allows(finding.outcome),
+            }
+        };
+        let probes: Vec<Probed> = findings.iter().map(probed).collect();
+        let stage = task.stage.as_ref();
+        Grade {
+            stage: task.title.clone(),
+            name: stage.map_or_else(String::new, |stage| stage.name.clone()),
+            title: stage.map_or_else(String::new, |stage| stage.title.clone()),
+            options: stage.map_or_else(Vec::new, |stage| stage.options.clone()),
+            binary_hash: match &task.target {
+                Target::Stage(launch) => sha256(&launch.program).ok(),
+                Target::Command(_) | Target::Address(_) => None,
+            },
+            commit: Some(self.host.commit.clone()).filter(|commit| !commit.is_empty()),
+            started_at: rfc3339(begun),
+            planned: self.planned,
+            surprises: probes.iter().filter(|probed| probed.surprise).count(),
+            probes,
+            host: self.host.clone(),
+        }
     }
 }
 
-fn hash_of(binary: &Path) -> Option<String> {
-    // DefaultHasher::new has fixed keys: the same bytes hash alike in every process.
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&std::fs::read(binary).ok()?);
-    Some(format!("{:016x}", hasher.finish()))
-}
-
-fn commit() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+/// UTC, to the second.
+fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -21,7 +21,7 @@ pub(super) fn run(mut worker: Worker, start: Instant) -> Result<Tally> {
         // A reply that comes in the window counts, whenever it was asked for: as many were cut off at the
         // end as came over from the warm-up.
         if worker.is_over(now, start) {
-            return Ok(worker.finish());
+            return Ok(worker.finish(now));
         }
         if worker.tick(now, |at| waiting.push_back(at)) {
             waiting.extend(resting.drain(..));

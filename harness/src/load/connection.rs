@@ -145,8 +145,8 @@ impl Connection {
     }
 
     /// The run is over.
-    pub(super) fn abort(&mut self, tally: &mut Tally) {
-        tally.aborted(self.awaited, self.times);
+    pub(super) fn abort(&mut self, now: Instant, tally: &mut Tally) {
+        tally.aborted(self.awaited, self.times, now);
         self.awaited = 0;
     }
 }

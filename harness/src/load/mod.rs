@@ -38,6 +38,8 @@ mod worker;
 
 pub use options::Args;
 pub use report::Report;
+pub(crate) use run::raise_descriptor_limit;
+pub(crate) use target::Target;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;

@@ -35,9 +35,10 @@ pub(super) fn run(
     loop {
         let now = Instant::now();
         if worker.is_over(now, measure_from) {
-            let mut tally = worker.finish();
             // After an interrupt what was not yet due is not missed.
-            tally.dropped += schedule.count_left(measure_from, now.min(end));
+            let over = now.min(end);
+            let mut tally = worker.finish(over);
+            schedule.left(measure_from, over).for_each(|intended| tally.never_sent(intended, over));
             return Ok(tally);
         }
         worker.tick(now, |at| free.push_back(at));

@@ -21,10 +21,15 @@ pub struct Report {
     pub errors: BTreeMap<String, u64>,
     /// Requests that the end cut off; neither right nor wrong.
     pub aborted: u64,
+    /// Open loop: how many of those are in the latencies with the time that they had waited: those that had waited
+    /// longer than 99 of 100 answered ones.
+    pub aborted_in_latency: Option<u64>,
     /// Open loop: requests that left more than `late_after_us` after their time.
     pub late: Option<u64>,
-    /// Open loop: requests that never left, because every connection was waiting.
-    pub dropped: Option<u64>,
+    /// Open loop: requests that never left, because every connection was waiting. All are in the latencies with the
+    /// time that they had waited at the end.
+    #[serde(alias = "dropped")]
+    pub never_sent: Option<u64>,
     /// What is called late.
     pub late_after_us: u64,
     /// The time that was measured over.
@@ -33,7 +38,8 @@ pub struct Report {
     pub requests_per_second: f64,
     /// Bytes received, heads included.
     pub bytes: u64,
-    /// Open loop: µs from the time at which a request should have left to its whole reply.
+    /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that the end
+    /// left without one it is a lower bound: the time that it had waited.
     pub latency_us: Option<Percentiles>,
     /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
     pub service_us: Option<Percentiles>,
@@ -70,19 +76,20 @@ impl Report {
         seconds: f64,
         interrupted: bool,
     ) -> Self {
-        let is_open = args.rate.is_some();
+        let open = args.rate.is_some().then(|| tally.open_latency());
         Self {
             options: serde_json::to_value(args).expect("options are plain values"),
             requests: tally.right,
             errors: tally.by_kind(),
             aborted: tally.aborted,
-            late: is_open.then_some(tally.late),
-            dropped: is_open.then_some(tally.dropped),
+            aborted_in_latency: open.as_ref().map(|(_, counted)| *counted),
+            late: open.is_some().then_some(tally.late),
+            never_sent: open.is_some().then_some(tally.never_sent),
             late_after_us: LATE.as_micros() as u64,
             seconds,
             requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
             bytes: tally.bytes,
-            latency_us: percentiles(&tally.latency).filter(|_| is_open),
+            latency_us: open.as_ref().and_then(|(latency, _)| percentiles(latency)),
             service_us: percentiles(&tally.service),
             first_byte_us: percentiles(&tally.first_byte),
             cpu_seconds: tally.cpu.as_secs_f64(),
@@ -133,12 +140,19 @@ impl Report {
             format!("no errors{unanswered}")
         };
         let _ = writeln!(text, "{errors}");
-        if let (Some(late), Some(dropped)) = (self.late, self.dropped) {
+        if let (Some(late), Some(never_sent)) = (self.late, self.never_sent) {
             let _ = writeln!(
                 text,
-                "{late} sent more than {} ms late; {dropped} never sent",
+                "{late} sent more than {} ms late; {never_sent} never sent",
                 self.late_after_us as f64 / 1000.0
             );
+            let cut_off = self.aborted_in_latency.unwrap_or(0);
+            if never_sent + cut_off > 0 {
+                let _ = writeln!(
+                    text,
+                    "the latency is a lower bound: {never_sent} never sent and {cut_off} cut off are in it with their wait so far"
+                );
+            }
         }
         let _ = writeln!(
             text,

@@ -82,7 +82,7 @@ fn one_thread(
 }
 
 /// Each client needs a descriptor; the usual soft limit of 1024 is no wish of the user's.
-fn raise_descriptor_limit(clients: u32, threads: u32) -> Result<()> {
+pub(crate) fn raise_descriptor_limit(clients: u32, threads: u32) -> Result<()> {
     // The standard streams; each thread's epoll and timer.
     let others = 16 + 2 * u64::from(threads);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

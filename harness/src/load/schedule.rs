@@ -33,14 +33,16 @@ impl Schedule {
         })
     }
 
-    /// Takes the requests that should have left in `from..until` and counts them.
-    pub(super) fn count_left(&mut self, from: Instant, until: Instant) -> u64 {
-        let mut count = 0;
-        while self.next() < until {
-            count += u64::from(self.next() >= from);
-            self.next += self.step;
-        }
-        count
+    /// Takes the requests that should have left in `from..until`.
+    pub(super) fn left(&mut self, from: Instant, until: Instant) -> impl Iterator<Item = Instant> {
+        std::iter::from_fn(move || {
+            let intended = self.next();
+            (intended < until).then(|| {
+                self.next += self.step;
+                intended
+            })
+        })
+        .filter(move |intended| *intended >= from)
     }
 }
 
@@ -87,7 +89,10 @@ mod tests {
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         while schedule.take(at(0.4999)).is_some() {}
         // Due at 0.50, 0.51 … 1.99; of them 100 from 1.00 on.
-        assert_eq!(schedule.count_left(at(1.0), at(1.9999)), 100);
-        assert_eq!(schedule.count_left(at(1.0), at(1.9999)), 0, "counted once");
+        let left: Vec<Instant> = schedule.left(at(1.0), at(1.9999)).collect();
+        assert_eq!(left.len(), 100);
+        assert!(left[0] >= at(1.0) && left[0] < at(1.01), "each with its own time");
+        assert!(left[99] > at(1.98) && left[99] < at(1.9999));
+        assert_eq!(schedule.left(at(1.0), at(1.9999)).count(), 0, "counted once");
     }
 }

@@ -74,7 +74,7 @@ pub(super) struct Tally {
     failures: [u64; Failure::ALL.len()],
     pub(super) aborted: u64,
     pub(super) late: u64,
-    pub(super) dropped: u64,
+    pub(super) never_sent: u64,
     /// Received, heads included.
     pub(super) bytes: u64,
     /// Connections that were begun.
@@ -85,6 +85,10 @@ pub(super) struct Tally {
     pub(super) cpu: Duration,
     /// µs from the intended time to the whole reply.
     pub(super) latency: Histogram<u64>,
+    /// µs from the intended time to the end of the run, of requests that never left.
+    waited_unsent: Histogram<u64>,
+    /// The same of requests that had left and were not answered.
+    waited_unanswered: Histogram<u64>,
     /// µs from sending to the whole reply.
     pub(super) service: Histogram<u64>,
     /// µs from sending to the first byte.
@@ -102,12 +106,14 @@ impl Tally {
             failures: [0; Failure::ALL.len()],
             aborted: 0,
             late: 0,
-            dropped: 0,
+            never_sent: 0,
             bytes: 0,
             opened: 0,
             served: 0,
             cpu: Duration::ZERO,
             latency: empty(),
+            waited_unsent: empty(),
+            waited_unanswered: empty(),
             service: empty(),
             first_byte: empty(),
         }
@@ -140,11 +146,43 @@ impl Tally {
         }
     }
 
-    /// The end came before `count` replies.
-    pub(super) fn aborted(&mut self, count: u64, times: Times) {
-        if self.counts(times) {
+    /// The end came, at `now`, before `count` replies.
+    pub(super) fn aborted(&mut self, count: u64, times: Times, now: Instant) {
+        if count > 0 && self.counts(times) {
             self.aborted += count;
+            self.waited_unanswered.saturating_record_n(micros(times.intended, now), count);
         }
+    }
+
+    /// The end came, at `now`, before a request could leave.
+    pub(super) fn never_sent(&mut self, intended: Instant, now: Instant) {
+        if intended >= self.from {
+            self.never_sent += 1;
+            self.waited_unsent.saturating_record(micros(intended, now));
+        }
+    }
+
+    /// The latencies of an open loop with those of the requests that the end left without an answer, and how many of
+    /// the aborted ones are among them.
+    ///
+    /// What such a request has waited is a lower bound of its latency. Without it a server that stalls at the end of
+    /// a run would look as if it had not. Requests that never left are all in: the server kept every connection
+    /// waiting. Of those that had left, most were sent a moment ago, and their short wait would count as a quick
+    /// reply; so only those are in that have waited longer than 99 of 100 answered ones, which can lower no
+    /// percentile up to that.
+    pub(super) fn open_latency(&self) -> (Histogram<u64>, u64) {
+        let mut all = self.latency.clone();
+        let usual = self.latency.value_at_quantile(0.99);
+        all.add(&self.waited_unsent).expect("all have the same bounds");
+        let mut counted = 0;
+        for step in self.waited_unanswered.iter_recorded() {
+            let (waited, count) = (step.value_iterated_to(), step.count_since_last_iteration());
+            if self.latency.is_empty() || waited > usual {
+                all.saturating_record_n(waited, count);
+                counted += count;
+            }
+        }
+        (all, counted)
     }
 
     /// A request left.
@@ -170,13 +208,15 @@ impl Tally {
         self.failures.iter_mut().zip(other.failures).for_each(|(mine, others)| *mine += others);
         self.aborted += other.aborted;
         self.late += other.late;
-        self.dropped += other.dropped;
+        self.never_sent += other.never_sent;
         self.bytes += other.bytes;
         self.opened += other.opened;
         self.served += other.served;
         self.cpu += other.cpu;
         for (mine, others) in [
             (&mut self.latency, &other.latency),
+            (&mut self.waited_unsent, &other.waited_unsent),
+            (&mut self.waited_unanswered, &other.waited_unanswered),
             (&mut self.service, &other.service),
             (&mut self.first_byte, &other.first_byte),
         ] {
@@ -187,4 +227,78 @@ impl Tally {
 
 fn micros(from: Instant, to: Instant) -> u64 {
     to.saturating_duration_since(from).as_micros() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second of one request per millisecond, of which those before `stall` were answered within a millisecond; then
+    /// the server stood still, with `clients` requests on their way.
+    fn stalled(stall: u64, clients: u64) -> Tally {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut tally = Tally::new(start);
+        for millis in 0..1000 {
+            let times = Times { intended: at(millis), sent: at(millis) };
+            match millis {
+                answered if answered < stall => tally.right(1, times, at(answered + 1)),
+                sent if sent < stall + clients => tally.aborted(1, times, at(1000)),
+                _ => tally.never_sent(at(millis), at(1000)),
+            }
+        }
+        tally
+    }
+
+    /// What an open loop is for: whoever came during a stall has waited, though no reply says so.
+    #[test]
+    fn a_stall_at_the_end_is_in_the_latencies() {
+        let tally = stalled(800, 64);
+        assert_eq!((tally.right, tally.aborted, tally.never_sent), (800, 64, 136));
+        assert!(tally.latency.max() <= 1_001, "no reply was slow");
+        let (latency, counted) = tally.open_latency();
+        assert_eq!((latency.len(), counted), (1000, 64));
+        assert!(latency.value_at_quantile(0.9) >= 95_000, "{}", latency.value_at_quantile(0.9));
+        assert!(latency.max() >= 199_000, "{}", latency.max());
+        // Added up from two threads it is the same.
+        let mut both = Tally::new(Instant::now());
+        both.add(&tally);
+        both.add(&tally);
+        let (twice, counted) = both.open_latency();
+        assert_eq!((twice.len(), counted), (2000, 128));
+        assert_eq!(twice.value_at_quantile(0.9), latency.value_at_quantile(0.9));
+    }
+
+    /// A request that was sent a moment before the end is no quick reply.
+    #[test]
+    fn what_was_just_sent_at_the_end_lowers_nothing() {
+        let start = Instant::now();
+        let at = |micros: u64| start + Duration::from_micros(micros);
+        let mut tally = Tally::new(start);
+        for n in 0..100 {
+            tally.right(1, Times { intended: at(n), sent: at(n) }, at(n + 500));
+        }
+        tally.aborted(50, Times { intended: at(990), sent: at(990) }, at(1000));
+        let (latency, counted) = tally.open_latency();
+        assert_eq!((latency.len(), counted), (100, 0));
+    }
+
+    #[test]
+    fn without_any_answer_every_wait_counts() {
+        let (latency, counted) = stalled(0, 64).open_latency();
+        assert_eq!((latency.len(), counted), (1000, 64));
+        assert!(latency.value_at_quantile(0.5) >= 490_000);
+    }
+
+    /// What should have left during the warm-up is in no count.
+    #[test]
+    fn the_warm_up_is_not_counted() {
+        let now = Instant::now();
+        let mut tally = Tally::new(now + Duration::from_secs(1));
+        let times = Times { intended: now, sent: now };
+        tally.never_sent(now, now);
+        tally.aborted(1, times, now);
+        assert_eq!((tally.never_sent, tally.aborted), (0, 0));
+        assert_eq!(tally.open_latency().0.len(), 0);
+    }
 }

@@ -5,16 +5,16 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 /// Where the requests go.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Target {
-    pub(super) addr: SocketAddr,
+pub(crate) struct Target {
+    pub(crate) addr: SocketAddr,
     /// For the Host header.
-    pub(super) authority: String,
-    pub(super) path: String,
+    pub(crate) authority: String,
+    pub(crate) path: String,
 }
 
 impl Target {
     /// Reads `http://HOST[:PORT][/PATH]` and looks the host up, once.
-    pub(super) fn parse(url: &str) -> Result<Self> {
+    pub(crate) fn parse(url: &str) -> Result<Self> {
         const SHAPE: &str = "write http://HOST[:PORT]/PATH";
         let Some(rest) = url.strip_prefix("http://") else { bail!("no http URL: '{url}'; {SHAPE}") };
         // A space or a line end would change the request line.

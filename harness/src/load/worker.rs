@@ -261,10 +261,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The counts, with what the end cut off.
-    pub(super) fn finish(mut self) -> Tally {
+    /// The counts, with what the end, at `now`, cut off.
+    pub(super) fn finish(mut self, now: Instant) -> Tally {
         for slot in &mut self.slots {
-            slot.connection.abort(&mut self.tally);
+            slot.connection.abort(now, &mut self.tally);
             self.tally.served += u64::from(slot.connection.served);
         }
         self.tally.cpu = cpu_of_thread().saturating_sub(self.cpu_before);

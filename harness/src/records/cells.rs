@@ -1,6 +1,6 @@
 //! Records of several rounds, put together: one cell per server, tool, load.
 
-use super::{Limiter, Phase, Record};
+use super::{Figures, Limiter, Phase, Record};
 use crate::stats;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,21 @@ pub struct Shape {
     pub pipeline: usize,
     /// Clients at once.
     pub concurrency: usize,
+}
+
+impl Shape {
+    /// The shape of the cell that a record is a round of; `None` if it is in no cell.
+    pub fn of(record: &Record) -> Option<Self> {
+        let is_survey = matches!(record.phase, Phase::Survey | Phase::Paired);
+        let counts = is_survey && record.figures.is_some() && !record.dropped;
+        counts.then(|| Self {
+            stage: record.stage.clone(),
+            tool: record.tool.clone(),
+            keep_alive: record.keep_alive,
+            pipeline: record.pipeline,
+            concurrency: record.concurrency,
+        })
+    }
 }
 
 /// The rounds of one shape.
@@ -49,20 +64,14 @@ impl Cell {
     }
 }
 
-/// Puts the measured records of the survey together. Skipped and dropped ones are left out.
+/// Puts the measured records of the survey together. A paired point is one of them: it carries the same load, and is not
+/// measured a second time. Skipped and dropped ones are left out.
 pub fn cells(records: &[Record]) -> Vec<Cell> {
     let mut groups: BTreeMap<Shape, Vec<&Record>> = BTreeMap::new();
-    let counts =
-        |record: &&Record| record.phase == Phase::Survey && record.figures.is_some() && !record.dropped;
-    for record in records.iter().filter(counts) {
-        let shape = Shape {
-            stage: record.stage.clone(),
-            tool: record.tool.clone(),
-            keep_alive: record.keep_alive,
-            pipeline: record.pipeline,
-            concurrency: record.concurrency,
-        };
-        groups.entry(shape).or_default().push(record);
+    for record in records {
+        if let Some(shape) = Shape::of(record) {
+            groups.entry(shape).or_default().push(record);
+        }
     }
     groups.into_iter().filter_map(|(shape, records)| cell(shape, &records)).collect()
 }
@@ -71,10 +80,7 @@ fn cell(shape: Shape, records: &[&Record]) -> Option<Cell> {
     let figures = || records.iter().filter_map(|record| record.figures.as_ref());
     let speeds: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
     let costs: Vec<f64> = figures().filter_map(|figures| figures.cpu_us_per_request).collect();
-    let order = [Limiter::Clients, Limiter::Generator, Limiter::Neither, Limiter::Server];
-    let count = |limiter| figures().filter(|figures| figures.limiter == limiter).count();
-    // max_by_key takes the last of equals, so the order is turned round.
-    let limiter = order.into_iter().rev().max_by_key(|&limiter| count(limiter))?;
+    let limiter = usual_limiter(figures())?;
     Some(Cell {
         shape,
         title: records.first()?.title.clone(),
@@ -86,6 +92,14 @@ fn cell(shape: Shape, records: &[&Record]) -> Option<Cell> {
         clients_served: records.iter().map(|record| record.clients_served).min()?,
         errors: figures().map(|figures| figures.errors).sum(),
     })
+}
+
+/// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
+pub(super) fn usual_limiter<'a>(rounds: impl Iterator<Item = &'a Figures> + Clone) -> Option<Limiter> {
+    let order = [Limiter::Clients, Limiter::Generator, Limiter::Neither, Limiter::Server];
+    let count = |limiter| rounds.clone().filter(|figures| figures.limiter == limiter).count();
+    // max_by_key takes the last of equals, so the order is turned round.
+    order.into_iter().rev().max_by_key(|&limiter| count(limiter)).filter(|&limiter| count(limiter) > 0)
 }
 
 #[cfg(test)]
@@ -107,6 +121,16 @@ mod tests {
         assert_eq!(cells[1].requests_per_second, 20.0);
         assert_eq!(cells[1].interval, Some((10.0, 30.0)));
         assert_eq!(cells[0].interval, None, "one round has no spread");
+    }
+
+    #[test]
+    fn a_paired_point_belongs_to_the_cell_of_its_load() {
+        let mut records = [10.0, 20.0, 30.0, 40.0].map(|speed| record("05", "wrk", 64, true, speed));
+        records[1].phase = Phase::Paired;
+        records[2].phase = Phase::Latency;
+        (records[3].phase, records[3].dropped) = (Phase::Paired, true);
+        let cells = cells(&records);
+        assert_eq!((cells.len(), cells[0].requests_per_second), (1, 15.0));
     }
 
     #[test]

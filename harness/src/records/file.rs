@@ -1,7 +1,10 @@
 //! The files of records in `results/data`.
 
 use super::Record;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::statvfs::statvfs;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -12,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub struct Writer {
     file: File,
     path: PathBuf,
+    /// Of the whole lines.
+    length: u64,
 }
 
 impl Writer {
@@ -23,7 +28,7 @@ impl Writer {
             let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
             let path = directory.join(format!("{name}{suffix}.jsonl"));
             match OpenOptions::new().append(true).create_new(true).open(&path) {
-                Ok(file) => return Ok(Self { file, path }),
+                Ok(file) => return Ok(Self { file, path, length: 0 }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(cannot),
             }
@@ -38,15 +43,22 @@ impl Writer {
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
         file.set_len(whole as u64).with_context(cannot)?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned(), length: whole as u64 })
     }
 
     /// Appends a record. One write per line, without a buffer: a run that is killed leaves whole lines, and
-    /// at most one that is cut.
-    pub fn write(&mut self, record: &Record) -> Result<()> {
+    /// at most one that is cut. A line that did not fit on the disk is taken off again.
+    pub fn write(&mut self, record: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
-        self.file.write_all(&line).with_context(|| format!("cannot write to {}", self.path.display()))
+        let written =
+            self.file.write_all(&line).with_context(|| format!("cannot write to {}", self.path.display()));
+        match written {
+            Ok(()) => self.length += line.len() as u64,
+            // The first error is the one to tell; a reader leaves a cut line out anyway.
+            Err(_) => drop(self.file.set_len(self.length)),
+        }
+        written
     }
 
     /// The file.
@@ -55,8 +67,30 @@ impl Writer {
     }
 }
 
+/// Refuses to begin what the disk has no room for: a directory that will be made, and the bytes that will be written.
+pub fn ensure_room(directory: &Path, bytes: u64) -> Result<()> {
+    let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    // Where the free room cannot be asked for, writing will tell.
+    let Ok(disk) = statvfs(there) else { return Ok(()) };
+    let free = disk.blocks_available() * disk.fragment_size();
+    let kilobytes = |bytes: u64| bytes.div_ceil(1024);
+    ensure!(
+        free >= bytes,
+        "cannot write to {}: {} KB are free, and {} KB may be needed",
+        directory.display(),
+        kilobytes(free),
+        kilobytes(bytes)
+    );
+    Ok(())
+}
+
 /// Reads the records of a file. A last line that was cut is left out; any other bad line is an error.
 pub fn read(path: &Path) -> Result<Vec<Record>> {
+    lines(path)
+}
+
+/// The same for lines of any kind.
+pub(super) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut records = Vec::new();
     let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
@@ -98,6 +132,11 @@ impl Content {
             Self::Table => "harness table",
             Self::Grades => "harness grade all --record",
         }
+    }
+
+    /// What a file of this name holds; `None` if the name does not say it.
+    pub fn of(path: &Path) -> Option<Self> {
+        [Self::Run, Self::Table, Self::Grades].into_iter().find(|content| content.is_in(path))
     }
 
     /// Whether a file of this name holds it. A second run in the same second has a number after the name.
@@ -163,6 +202,16 @@ mod tests {
         fs::write(&path, &bytes[..bytes.len() - 3]).expect("written");
         Writer::resume(&path).expect("it is ours").write(&records[1]).expect("written");
         assert_eq!(read(&path).expect("whole lines"), records);
+    }
+
+    #[test]
+    fn what_the_disk_has_no_room_for_is_refused_before_it_is_begun() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let below = directory.path().join("not/yet/there");
+        ensure_room(&below, 1).expect("a byte fits");
+        let error = ensure_room(&below, u64::MAX / 2).expect_err("more than any disk has").to_string();
+        assert!(error.contains("cannot write to") && error.contains("KB are free"), "{error}");
+        assert!(!below.exists());
     }
 
     #[test]

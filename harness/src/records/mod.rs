@@ -2,11 +2,19 @@
 
 mod cells;
 mod file;
+mod grades;
+mod idle;
+mod latencies;
 mod pairs;
+mod seed_table;
 
 pub use cells::{Cell, Shape, cells};
-pub use file::{Content, Writer, newest, read};
+pub use file::{Content, Writer, ensure_room, newest, read};
+pub use grades::{Grade, Probed, grades, ungraded};
+pub use idle::{IdleCost, idle};
+pub use latencies::{LatencyCurve, LatencyPoint, latencies};
 pub use pairs::{Pair, pairs};
+pub use seed_table::{SeedCell, SeedPoint, SeedRow, SeedTable, seed_table};
 
 use crate::host::Host;
 use crate::stats::Percentiles;
@@ -71,7 +79,7 @@ pub struct Record {
     /// The length of a right reply's body.
     pub body_bytes: u64,
     /// How long the generator was told to run.
-    pub duration_seconds: u32,
+    pub duration_seconds: f64,
     /// The round, from 1.
     pub round: u32,
     /// How many points the whole run has, so that a part of it can be told.
@@ -128,8 +136,9 @@ pub struct OpenLoop {
     pub rate: f64,
     /// That rate over the server's peak, which a closed loop of the same generator found in the same run.
     pub share_of_peak: f64,
-    /// From the intended time of sending to the whole reply; the requests that never left are in it, with the time that
-    /// they had waited at the end.
+    /// From the intended time of sending to the whole reply. A lower bound where the end left requests without one: those
+    /// that never left are in it with the time that they had waited, and so are those that were on their way and had
+    /// waited longer than 99 of 100 answered ones.
     pub latency_us: Percentiles,
     /// Requests that left more than a millisecond after their time.
     pub late: u64,
@@ -252,7 +261,7 @@ pub(crate) mod tests {
             pipeline: 1,
             path: "/".into(),
             body_bytes: 13,
-            duration_seconds: 1,
+            duration_seconds: 1.0,
             round: 1,
             points_planned: 0,
             seed: 7,

@@ -5,8 +5,12 @@
 
 mod launch;
 mod metadata;
+mod owner;
+mod place;
+mod server;
 
-pub use launch::{EndedEarly, Launch, Ready, Server, Stderr};
+pub use launch::{Launch, Ready, Stderr};
+pub use server::{EndedEarly, Server};
 
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;

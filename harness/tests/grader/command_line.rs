@@ -33,9 +33,10 @@ fn the_record_has_a_line_for_each_run() {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(record["stage"], addr.as_str());
         assert_eq!(record["surprises"], 1);
+        assert!(record["host"]["kernel"].is_string() && record["started_at"].is_string());
         let probe = &record["probes"][0];
         assert_eq!((&probe["probe"], &probe["outcome"]), (&"keep-alive".into(), &"wrong".into()));
-        assert_eq!(probe["expected"], "pass");
+        assert_eq!((&probe["expected"], &probe["surprise"]), (&"pass".into(), &true.into()));
         assert!(probe["seconds"].is_number() && probe["detail"].is_string());
     }
 }
@@ -53,6 +54,7 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         (&["--cmd", "true"], "$PORT"),
         (&["--cmd", "no-such-server $PORT"], "not found"),
         (&["99"], "02-threads"),
+        (&["--addr", &addr, "--record", "results/data"], "grade all --record"),
     ] {
         let output = grade(args);
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -1,0 +1,99 @@
+//! The charts of a run of `harness bench`.
+
+use super::caption::Caption;
+use super::source::{Chart, Source};
+use super::{idle, latency, overview, ratio, speed, switches, tools};
+use crate::records::{Cell, Phase, Record, cells, pairs};
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+
+/// How many clients a chart for one number of clients shows; the nearest that was measured.
+const CLIENTS: usize = 64;
+
+/// Every chart that the records allow.
+pub(super) fn charts(records: &[Record], source: &Source) -> Result<Vec<Chart>> {
+    // Pipelined requests are another unit; they are charted only if there is nothing else.
+    let measured = records.iter().filter(|record| record.figures.is_some() || record.idle.is_some());
+    let depth = measured.map(|record| record.pipeline).min().with_context(|| {
+        format!("no figures in {}: every point was skipped; name another file with --data", source.line())
+    })?;
+    let records: Vec<Record> = records.iter().filter(|record| record.pipeline == depth).cloned().collect();
+    let cells = cells(&records);
+    let mut charts = Vec::new();
+    charts.extend(overview(&cells, &records, source)?);
+    charts.extend(ratio(&records, source)?);
+    charts.extend(speeds(&cells, &records, source)?);
+    charts.extend(tools::chart(&cells, &records, source)?);
+    charts.extend(latency::chart(&records, source)?);
+    charts.extend(switches::chart(&records, source)?);
+    charts.extend(idle::chart(&records, source)?);
+    Ok(charts)
+}
+
+/// The tool whose figures stand for a server: wrk, or the built-in generator, or whatever was there.
+pub(super) fn leading<'a>(tools: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let rank = |tool: &str| ["wrk", "builtin"].iter().position(|&first| first == tool).unwrap_or(2);
+    tools.min_by_key(|tool| (rank(tool), *tool))
+}
+
+/// The number of clients that a chart of one load shows.
+pub(super) fn nearest(clients: impl Iterator<Item = usize>) -> Option<usize> {
+    clients.min_by_key(|clients| clients.abs_diff(CLIENTS))
+}
+
+/// `64 clients that keep their connections`.
+pub(super) fn clients_in_words(clients: usize) -> String {
+    match clients {
+        1 => "1 client that keeps its connection".into(),
+        _ => format!("{clients} clients that keep their connections"),
+    }
+}
+
+/// The records that speeds are drawn from; a paired point carries the load of the survey and is one of them.
+pub(super) fn survey(records: &[Record]) -> impl Iterator<Item = &Record> {
+    records.iter().filter(|record| matches!(record.phase, Phase::Survey | Phase::Paired) && !record.dropped)
+}
+
+/// Requests per second against clients, a chart per tool.
+fn speeds(cells: &[Cell], records: &[Record], source: &Source) -> Result<Vec<Chart>> {
+    let tools: BTreeSet<&str> = cells.iter().map(|cell| cell.shape.tool.as_str()).collect();
+    let chart = |tool: &str| {
+        let its_cells: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.tool == tool).collect();
+        let drawn = |keep_alive| its_cells.iter().any(|cell| cell.shape.keep_alive == keep_alive);
+        let its_records: Vec<&Record> =
+            survey(records).filter(|record| record.tool == tool && drawn(record.keep_alive)).collect();
+        let title = format!("Requests per second against clients, measured with {tool}");
+        let svg = speed::svg(&its_cells, &Caption::new(title.clone(), &its_records, source))?;
+        Ok(source.chart(speed::file_name(tool)?, title, svg))
+    };
+    tools.into_iter().map(chart).collect()
+}
+
+/// All servers with kept connections.
+fn overview(cells: &[Cell], records: &[Record], source: &Source) -> Result<Option<Chart>> {
+    let kept = || cells.iter().filter(|cell| cell.shape.keep_alive);
+    let Some(tool) = leading(kept().map(|cell| cell.shape.tool.as_str())) else { return Ok(None) };
+    let its = || kept().filter(|cell| cell.shape.tool == tool);
+    let Some(clients) = nearest(its().map(|cell| cell.shape.concurrency)) else { return Ok(None) };
+    let cells: Vec<&Cell> = its().filter(|cell| cell.shape.concurrency == clients).collect();
+    let its_records: Vec<&Record> = survey(records)
+        .filter(|record| record.tool == tool && record.keep_alive && record.concurrency == clients)
+        .collect();
+    let title = format!("Every stage with {} ({tool})", clients_in_words(clients));
+    let svg = overview::svg(&cells, &Caption::new(title.clone(), &its_records, source))?;
+    Ok(Some(source.chart("overview.svg", title, svg)))
+}
+
+/// The CPU time per request over the floor's, if it was measured in pairs.
+fn ratio(records: &[Record], source: &Source) -> Result<Option<Chart>> {
+    let pairs = pairs(records);
+    let its_records: Vec<&Record> =
+        records.iter().filter(|record| record.phase == Phase::Paired && !record.dropped).collect();
+    let Some(first) = its_records.first() else { return Ok(None) };
+    let title = format!(
+        "What a request costs with {} kept connections ({}), each run between two runs of the floor",
+        first.concurrency, first.tool
+    );
+    let svg = ratio::svg(&pairs, &Caption::new(title.clone(), &its_records, source))?;
+    Ok(Some(source.chart("cpu-per-request.svg", title, svg)))
+}

@@ -1,0 +1,203 @@
+//! `harness distributed`: the same load from several hosts, by Tsung, for a server that outgrows one generator.
+//!
+//! To spread load over hosts, to start it on all of them at once and to add up what they counted is a program of its own,
+//! and there are good ones. Tsung is driven here because it starts its own workers by ssh and needs nothing on them but
+//! itself (Locust's must be started by hand on each host), and because Debian has it (k6 it has not).
+//!
+//! * `scenario`: what Tsung is told, `harness/engines/tsung.xml` filled in; `report`: what it counted.
+
+mod report;
+mod scenario;
+
+use self::scenario::{Worker, arrivals_per_second, scenario, this_host, workers};
+use crate::generators::{Measurement, bounded, on_path};
+use crate::host::Host;
+use crate::load::Target;
+use crate::records::{Figures, Kind, Limiter, Phase, Record, Writer};
+use crate::stages::Launch;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// What Tsung may take beyond the time of the load: starting nodes on other hosts takes seconds.
+const GRACE: u64 = 60;
+
+/// The options of `harness distributed`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Where the server listens: `http://HOST[:PORT]/PATH`.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// What the records call the server [default: HOST:PORT]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Clients at once, of all workers together.
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    clients: u32,
+    /// How long each client goes on asking.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    duration: u32,
+    /// A connection for each request (HTTP/1.0), instead of one for each client.
+    #[arg(long)]
+    close: bool,
+    /// The hosts that make the load, each with the number of processes if it is not one: `load1=4,load2=4`. Tsung logs in
+    /// there by ssh without a password [default: two processes on this host]
+    #[arg(long, value_name = "HOST[=N],...")]
+    workers: Option<String>,
+    /// The program that logs in, in place of ssh. It gets the host and a command.
+    #[arg(long, value_name = "PROGRAM", default_value = "ssh")]
+    connect: String,
+    /// Where the record goes: to `data` below it.
+    #[arg(long, value_name = "DIR", default_value = "results/look")]
+    out: PathBuf,
+}
+
+/// Runs the scenario, records what came of it.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let target = Target::parse(&args.url)?;
+    let workers = match &args.workers {
+        Some(list) => workers(list)?,
+        None => vec![Worker { host: this_host()?, processes: 2 }],
+    };
+    let program = on_path("tsung").context("tsung is not installed: apt-get install tsung")?;
+    let mut host = Host::look();
+    host.tools.insert("tsung".into(), version(&program)?);
+    let clients = args.clients as usize;
+    // Before the measuring: a directory that cannot be written is said now.
+    let mut writer = Writer::create(&args.out.join("data"), &file_name(&host))?;
+    let names: Vec<&str> = workers.iter().map(|worker| worker.host.as_str()).collect();
+    eprintln!(
+        "{clients} clients on {} for {} s, and some seconds more for Tsung to start",
+        names.join(", "),
+        args.duration
+    );
+    eprintln!("no CPU figures: the server is not ours");
+    let started_at = now();
+    let outcome = tsung(&program, &args, &scenario(&args, &target, &workers));
+    let counted = outcome.and_then(|log| {
+        let spread = clients as f64 / f64::from(arrivals_per_second(args.clients));
+        report::parse(&log, clients, spread).context("Tsung's log cannot be read")
+    });
+    let mut record = record(&args, &target, &names.join(","), host);
+    record.started_at = started_at;
+    match &counted {
+        Ok(counted) => record.figures = Some(figures(counted)),
+        Err(error) => record.skipped = Some(format!("{error:#}")),
+    }
+    writer.write(&record)?;
+    let counted = counted?;
+    println!("{:.0} requests/s, {} errors", counted.requests_per_second(), counted.errors);
+    println!("data    {}", writer.path().display());
+    ensure!(counted.requests > 0, "no request was answered with 200");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs Tsung in a directory of its own and gives its log.
+fn tsung(program: &Path, args: &Args, scenario: &str) -> Result<String> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+    let directory = tempfile::Builder::new().prefix("tsung-").tempdir()?;
+    let file = directory.path().join("scenario.xml");
+    fs::write(&file, scenario)?;
+    let logs = directory.path().join("log");
+    let mut launch = Launch::new(program);
+    // Its nodes are named after the process, so that two runs do not meet; no page on a port of its own.
+    launch.args = ["-n", "-i", &std::process::id().to_string(), "-r", &args.connect].map(String::from).into();
+    launch.args.extend(["-f".into(), file.display().to_string(), "-l".into(), logs.display().to_string()]);
+    launch.args.push("start".into());
+    launch.env.push(("HOME".into(), directory.path().into()));
+    if args.workers.is_none() {
+        // The daemon that tells Erlang's nodes each other's ports need not be seen from outside.
+        launch.env.push(("ERL_EPMD_ADDRESS".into(), "127.0.0.1".into()));
+    }
+    let limit = Duration::from_secs(u64::from(args.duration) + GRACE);
+    let output =
+        bounded(&mut launch.command()?, limit, &mut || !stop.load(Ordering::Relaxed)).context("tsung")?;
+    // It ends with 0 whatever happened; the log is in a directory that is named after the time.
+    let run = fs::read_dir(&logs).ok().and_then(|mut runs| runs.next()).and_then(Result::ok);
+    let log = run.and_then(|run| fs::read_to_string(run.path().join("tsung.log")).ok());
+    log.with_context(|| format!("tsung left no log: {}", output.last_words()))
+}
+
+fn version(program: &Path) -> Result<String> {
+    let output = Command::new(program).arg("-v").stdin(Stdio::null()).output().context("tsung -v")?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
+}
+
+/// The record, without figures.
+fn record(args: &Args, target: &Target, workers: &str, host: Host) -> Record {
+    let clients = args.clients as usize;
+    let name = args.name.clone().unwrap_or_else(|| target.authority.clone());
+    Record {
+        stage: name,
+        title: "already running".into(),
+        kind: Kind::Target,
+        configuration: None,
+        phase: Phase::Survey,
+        tool: "tsung".into(),
+        concurrency: clients,
+        keep_alive: !args.close,
+        pipeline: 1,
+        path: target.path.clone(),
+        body_bytes: 0,
+        duration_seconds: args.duration.into(),
+        round: 1,
+        points_planned: 1,
+        seed: 0,
+        quick: false,
+        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        started_at: String::new(),
+        server_cpus: Vec::new(),
+        generator_cpus: Vec::new(),
+        generator_host: Some(workers.to_owned()),
+        // Tsung does not say which client was served how often; one that gave up is an error.
+        clients_served: clients,
+        skipped: None,
+        note: Some("no CPU figures: the server and the generators are not ours to look into".into()),
+        dropped: false,
+        floor_around: None,
+        open_loop: None,
+        idle: None,
+        figures: None,
+        host,
+    }
+}
+
+fn figures(counted: &Measurement) -> Figures {
+    Figures {
+        requests: counted.requests,
+        errors: counted.errors,
+        seconds: counted.seconds,
+        requests_per_second: counted.requests_per_second(),
+        bytes: counted.bytes,
+        cpu_us_per_request: None,
+        server_cpu_seconds: None,
+        generator_cpu_seconds: 0.0,
+        other_cpu_seconds: None,
+        context_switches: None,
+        peak_memory_bytes: None,
+        listen_overflows: None,
+        listen_drops: None,
+        steal_seconds: None,
+        closed_loop_us: None,
+        // Nothing is known of either side.
+        limiter: Limiter::Neither,
+    }
+}
+
+/// `20260102T030405Z-1234567890-distributed`.
+fn file_name(host: &Host) -> String {
+    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
+    format!("{}-{commit}-distributed", now().replace(['-', ':'], ""))
+}
+
+/// The time, UTC, as RFC 3339 writes it.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

@@ -1,0 +1,125 @@
+//! What Tsung is told: the template `engines/tsung.xml`, filled in.
+
+use super::Args;
+use crate::load::Target;
+use anyhow::{Context, Result, bail};
+use std::fs;
+
+const SCENARIO: &str = include_str!("../../engines/tsung.xml");
+/// Clients that come in a second.
+const MOST_ARRIVALS: u32 = 2_000;
+
+/// A host that makes load.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Worker {
+    pub(super) host: String,
+    pub(super) processes: u32,
+}
+
+/// All at once would measure the accept queue.
+pub(super) fn arrivals_per_second(clients: u32) -> u32 {
+    (clients * 10).min(MOST_ARRIVALS)
+}
+
+/// The scenario, filled in.
+pub(super) fn scenario(args: &Args, target: &Target, workers: &[Worker]) -> String {
+    let lines: Vec<String> = workers
+        .iter()
+        .map(|Worker { host, processes }| {
+            format!("    <client host=\"{}\" cpu=\"{processes}\" maxusers=\"60000\"/>", xml(host))
+        })
+        .collect();
+    SCENARIO
+        .replace("@WORKERS@", &lines.join("\n"))
+        .replace("@HOST@", &target.addr.ip().to_string())
+        .replace("@PORT@", &target.addr.port().to_string())
+        .replace("@CLIENTS@", &args.clients.to_string())
+        .replace("@RATE@", &arrivals_per_second(args.clients).to_string())
+        .replace("@MILLISECONDS@", &(u64::from(args.duration) * 1000).to_string())
+        .replace("@VERSION@", if args.close { "1.0" } else { "1.1" })
+        // Last: what it holds is the user's.
+        .replace("@PATH@", &xml(&target.path))
+}
+
+/// A text inside quotes in XML.
+fn xml(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// Reads `load1=4,load2`.
+pub(super) fn workers(list: &str) -> Result<Vec<Worker>> {
+    let worker = |item: &str| {
+        let (host, processes) = item.split_once('=').unwrap_or((item, "1"));
+        let processes = processes.parse().ok().filter(|processes| (1..=256).contains(processes));
+        let named = !host.is_empty() && !host.starts_with('-');
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        match processes {
+            Some(processes) if named && host.bytes().all(known) => {
+                Ok(Worker { host: host.to_owned(), processes })
+            }
+            _ => bail!(
+                "--workers: '{item}' is no worker; write HOST or HOST=N, N from 1 to 256, for example load1=4,load2=4"
+            ),
+        }
+    };
+    list.split(',').map(|item| worker(item.trim())).collect()
+}
+
+/// The short name, as Erlang calls this host.
+pub(super) fn this_host() -> Result<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").context("cannot read this host's name")?;
+    let name = name.trim();
+    Ok(name.split('.').next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &[&str]) -> Args {
+        Cli::parse_from(["distributed"].iter().chain(words)).args
+    }
+
+    /// Whatever a URL may hold, the scenario stays XML with one request in it, and nothing is left to be filled in.
+    #[test]
+    fn a_scenario_is_filled_in() {
+        let args = args(&["--url", "http://127.0.0.1:81/a?b=\"<&@HOST@", "--clients", "7", "--close"]);
+        let target = Target::parse(&args.url).expect("a URL");
+        let workers = [Worker { host: "load1".into(), processes: 4 }];
+        let scenario = scenario(&args, &target, &workers);
+        assert!(
+            scenario.contains(r#"url="/a?b=&quot;&lt;&amp;@HOST@" method="GET" version="1.0""#),
+            "{scenario}"
+        );
+        assert!(
+            scenario.contains(r#"<client host="load1" cpu="4""#) && scenario.contains(r#"maxnumber="7""#)
+        );
+        let filled = scenario.replace("&amp;@HOST@", "");
+        for name in ["WORKERS", "HOST", "PORT", "CLIENTS", "RATE", "MILLISECONDS", "VERSION", "PATH"] {
+            assert!(
+                SCENARIO.contains(&format!("@{name}@")) && !filled.contains(&format!("@{name}@")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn workers_are_hosts_with_numbers() {
+        let read = workers("load1=4, load2").expect("good");
+        assert_eq!(
+            read,
+            [Worker { host: "load1".into(), processes: 4 }, Worker { host: "load2".into(), processes: 1 }]
+        );
+        for bad in ["", "a,,b", "a=0", "a=257", "a=x", "-x", "a b", "a\"/>"] {
+            let error = workers(bad).expect_err(bad).to_string();
+            assert!(error.contains("HOST=N"), "{error}");
+        }
+    }
+}

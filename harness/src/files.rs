@@ -1,0 +1,70 @@
+//! Files that are whole or not there, and what tells one from another.
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Writes a file through a temporary one beside it and a rename: whoever looks, and whatever happens in between (a full
+/// disk, a kill), there is the old file or the new one.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        // What a new file has otherwise: the umask is taken off. The default of temporary files is for one user only.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .with_context(cannot)?;
+    file.write_all(bytes).with_context(cannot)?;
+    file.persist(path).map_err(|error| error.error).with_context(cannot)?;
+    Ok(())
+}
+
+/// The SHA-256 of a file, as `sha256sum` prints it.
+pub fn sha256(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("page.md");
+        for text in ["old and long", "new"] {
+            write_atomically(&path, text.as_bytes()).expect("written");
+            assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
+        }
+        assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+        let plain = directory.path().join("plain");
+        fs::write(&plain, "").expect("written");
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
+        assert_eq!(mode(&path), mode(&plain), "others may read it as they may read any file");
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file_and_says_which() {
+        let directory = tempfile::tempdir().expect("a directory");
+        // A directory cannot be replaced by a file.
+        let path = directory.path().join("taken");
+        fs::create_dir(&path).expect("made");
+        let error = write_atomically(&path, b"x").expect_err("it is a directory");
+        assert!(format!("{error:#}").contains("taken"));
+        assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+    }
+
+    #[test]
+    fn the_hash_is_the_one_that_sha256sum_prints() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("abc");
+        fs::write(&path, "abc").expect("written");
+        // FIPS 180-2, appendix B.1.
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(&path).expect("it is there"), known);
+    }
+}

@@ -1,0 +1,90 @@
+//! Who listens: a stale process on the port would be measured in the server's place, and nobody would notice.
+
+use procfs::process::{FDTarget, Process, all_processes};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, SocketAddr};
+
+/// The error when a process outside of the group listens on the server's address.
+#[derive(Debug)]
+pub(super) struct Foreign(SocketAddr);
+
+impl std::fmt::Display for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "another process listens on {}: see `ss -tlnp`", self.0)
+    }
+}
+
+impl std::error::Error for Foreign {}
+
+/// Fails if a socket that listens on `addr` belongs to no process of `group`. What cannot be seen is
+/// taken for right: an address that is not IPv4, or a process that we may not look into.
+pub(super) fn check(addr: SocketAddr, group: i32) -> Result<(), Foreign> {
+    let mut listeners = listeners(addr);
+    // The process that was started holds the socket nearly always: then no other is looked at.
+    let first = Process::new(group).into_iter();
+    let others = all_processes().into_iter().flatten().flatten();
+    let members = others.filter(|process| process.stat().is_ok_and(|stat| stat.pgrp == group));
+    for process in first.chain(members) {
+        if listeners.is_empty() {
+            break;
+        }
+        let Ok(descriptors) = process.fd() else { return Ok(()) };
+        for descriptor in descriptors.flatten() {
+            if let FDTarget::Socket(inode) = descriptor.target {
+                listeners.remove(&inode);
+            }
+        }
+    }
+    if listeners.is_empty() { Ok(()) } else { Err(Foreign(addr)) }
+}
+
+/// The inodes of the sockets that listen on exactly this address: several with SO_REUSEPORT.
+fn listeners(addr: SocketAddr) -> BTreeSet<u64> {
+    // The kernel lists the listening sockets first. Behind them may stand tens of thousands in TIME_WAIT.
+    let Ok(table) = File::open("/proc/net/tcp") else { return BTreeSet::new() };
+    let lines = BufReader::new(table).lines().map_while(Result::ok).skip(1);
+    let listening = lines.map_while(|line| listener(&line));
+    listening.filter(|(at, _)| Some(at) == local_address(addr).as_ref()).map(|(_, inode)| inode).collect()
+}
+
+/// Address and inode of a line of `/proc/net/tcp`; nothing once the listening sockets are over.
+fn listener(line: &str) -> Option<(String, u64)> {
+    const LISTEN: &str = "0A";
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [_, local, _, state, .., _] = fields[..] else { return None };
+    (state == LISTEN).then(|| Some((local.to_owned(), fields.get(9)?.parse().ok()?)))?
+}
+
+/// As the kernel prints it: the bytes of the address as they lie in memory, read as one number.
+fn local_address(addr: SocketAddr) -> Option<String> {
+    let IpAddr::V4(ip) = addr.ip() else { return None };
+    Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), addr.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Protects against measuring a stale process: this test's own listener is not the child's.
+    #[test]
+    fn a_listener_belongs_to_its_group_only() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("a bound socket");
+        let own_group = nix::unistd::getpgrp().as_raw();
+        assert_eq!(listeners(addr).len(), 1);
+        assert!(check(addr, own_group).is_ok());
+        let mut other = std::process::Command::new("sleep");
+        std::os::unix::process::CommandExt::process_group(&mut other, 0);
+        let mut other = other.arg("60").spawn().expect("sleep is there");
+        let verdict = check(addr, other.id() as i32);
+        other.kill().expect("our own child");
+        other.wait().expect("our own child");
+        let error = verdict.expect_err("the child does not listen").to_string();
+        assert!(error.contains(&addr.to_string()), "{error}");
+        drop(listener);
+        assert!(check(addr, own_group).is_ok(), "nobody listens");
+    }
+}

@@ -1,0 +1,218 @@
+//! A server that runs: spoken to by signals, waited for, killed with its whole group at the latest when it is
+//! dropped.
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a server may take from its start to being ready.
+const START_LIMIT: Duration = Duration::from_secs(5);
+/// How long a server may take to stop after SIGTERM: the drain of 2 s, and a slow machine.
+const STOP_LIMIT: Duration = Duration::from_secs(6);
+/// How often a process or a port is looked at while waiting for it.
+const POLL: Duration = Duration::from_millis(5);
+/// How many lines of stderr are kept for error messages.
+const KEPT_LINES: usize = 20;
+
+/// A running server. Dropping it kills its whole process group.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    child: Child,
+    lines: Lines,
+    status: Option<ExitStatus>,
+    /// What was written for it.
+    _directory: Option<TempDir>,
+}
+
+impl Server {
+    /// Takes over a child that has just been started and reads what it prints: its first line comes through
+    /// the channel.
+    pub(super) fn of(mut child: Child, directory: Option<TempDir>) -> (Self, Receiver<String>) {
+        let lines = Lines::default();
+        if let Some(stderr) = child.stderr.take() {
+            lines.keep(stderr);
+        }
+        let first_line = first_line(child.stdout.take());
+        let addr = ([127, 0, 0, 1], 0).into();
+        (Self { addr, child, lines, status: None, _directory: directory }, first_line)
+    }
+
+    /// The process that was started; also the id of its process group.
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Fails if a process outside of the server's group listens on its address: what is measured there would be somebody
+    /// else. (A command that is only probed may well hand its port to a service that is no child of it.)
+    pub fn must_own_its_port(&self) -> Result<()> {
+        Ok(super::owner::check(self.addr, self.pid())?)
+    }
+
+    /// Sends a signal to the process that was started. A process that is gone is no error.
+    pub fn signal(&self, signal: Signal) {
+        if self.status.is_none() {
+            // Not reaped yet, so the number is still its own.
+            let _ = nix::sys::signal::kill(Pid::from_raw(self.pid()), signal);
+        }
+    }
+
+    /// Sends a signal to its whole process group, as a terminal does at Ctrl-C.
+    pub fn signal_group(&self, signal: Signal) {
+        let _ = killpg(Pid::from_raw(self.pid()), signal);
+    }
+
+    /// Waits for the end of the process, at most for `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            if self.status.is_none() {
+                self.status = self.child.try_wait().ok().flatten();
+            }
+            if self.status.is_some() || start.elapsed() >= limit {
+                return self.status;
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.wait(Duration::ZERO).is_none()
+    }
+
+    /// Stops the server with SIGTERM and waits; one that does not stop is an error (and is killed).
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::SIGTERM);
+        self.wait(STOP_LIMIT).ok_or_else(|| {
+            anyhow!("the server did not stop within {STOP_LIMIT:?} of SIGTERM{}", self.stderr_note())
+        })
+    }
+
+    /// The last lines of its stderr, where they were kept.
+    pub fn stderr(&self) -> String {
+        self.lines.joined()
+    }
+
+    fn stderr_note(&self) -> String {
+        match self.stderr().lines().last() {
+            Some(line) => format!("; its last words: {line}"),
+            None => String::new(),
+        }
+    }
+
+    /// Waits for the line `listening on ADDRESS`.
+    pub(super) fn await_line(&mut self, first_line: &Receiver<String>) -> Result<()> {
+        match first_line.recv_timeout(START_LIMIT) {
+            Ok(line) => {
+                let addr = line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok());
+                self.addr = addr.with_context(|| {
+                    format!("the first line must be `listening on ADDRESS`, not {:?}", line.trim())
+                })?;
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("no line `listening on …` within {START_LIMIT:?}{}", self.stderr_note())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.early_end()),
+        }
+    }
+
+    /// Waits until a connection to `addr` is accepted.
+    pub(super) fn await_port(&mut self, addr: SocketAddr) -> Result<()> {
+        self.addr = addr;
+        let start = Instant::now();
+        while start.elapsed() < START_LIMIT {
+            if !self.is_alive() {
+                return Err(self.early_end());
+            }
+            if TcpStream::connect_timeout(&addr, START_LIMIT).is_ok() {
+                return Ok(());
+            }
+            thread::sleep(POLL);
+        }
+        bail!("nothing listens on {addr} within {START_LIMIT:?}{}", self.stderr_note())
+    }
+
+    fn early_end(&mut self) -> anyhow::Error {
+        // stdout is closed just before the status can be read, and stderr may still be on its way.
+        let ended = self.wait(Duration::from_secs(1));
+        thread::sleep(POLL * 4);
+        match ended {
+            Some(status) => anyhow!(EndedEarly(status))
+                .context(format!("the server ended before it listened ({status}){}", self.stderr_note())),
+            None => anyhow!("the server closed stdout before it said where it listens{}", self.stderr_note()),
+        }
+    }
+}
+
+/// The root of the error when a server ends before it is ready: its exit status.
+#[derive(Debug)]
+pub struct EndedEarly(pub ExitStatus);
+
+impl std::fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for EndedEarly {}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its children too: a stage that forks may have left some.
+        self.signal_group(Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines of a server's stderr.
+#[derive(Debug, Clone, Default)]
+struct Lines(Arc<Mutex<VecDeque<String>>>);
+
+impl Lines {
+    fn keep(&self, stderr: impl Read + Send + 'static) {
+        let lines = self.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(std::io::Result::ok) {
+                let mut kept = lines.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                if kept.len() == KEPT_LINES {
+                    kept.pop_front();
+                }
+                kept.push_back(line);
+            }
+        });
+    }
+
+    fn joined(&self) -> String {
+        let kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        kept.iter().cloned().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The first line of a pipe. What comes after it is read and dropped, so that the server never blocks.
+fn first_line(stdout: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    let Some(stdout) = stdout else { return receiver };
+    thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        if stdout.read_line(&mut line).is_ok_and(|length| length > 0) {
+            // Nobody may be waiting for the line, and an error only ends the draining.
+            let _ = sender.send(line);
+            drop(sender);
+            let _ = std::io::copy(&mut stdout, &mut std::io::sink());
+        }
+    });
+    receiver
+}

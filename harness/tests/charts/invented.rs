@@ -1,0 +1,223 @@
+//! Invented data: servers that are almost equally fast, which is where labels and markers would collide.
+
+use harness::records::{Grade, Kind, Phase, Record, Writer};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub(crate) type Server = (&'static str, &'static str);
+
+/// What `results/` has at the seventh stage, with every reference.
+pub(crate) const SEVEN: [Server; 12] = [
+    ("floor", "the kernel's own cost"),
+    ("01", "Blocking echo"),
+    ("02", "Fork per connection"),
+    ("02-threads", "Thread per connection"),
+    ("03", "Thread pool"),
+    ("04", "Non-blocking epoll"),
+    ("05", "Edge against level"),
+    ("05-mio", "The same server on mio"),
+    ("06", "EPOLLONESHOT"),
+    ("07", "Lock-less queues"),
+    ("h2o", "h2o 2.2.5"),
+    ("nginx", "nginx 1.22.1"),
+];
+
+/// What it will have at the end.
+pub(crate) const TWELVE: [Server; 17] = [
+    ("floor", "the kernel's own cost"),
+    ("01", "Blocking echo"),
+    ("02", "Fork per connection"),
+    ("02-threads", "Thread per connection"),
+    ("03", "Thread pool"),
+    ("04", "Non-blocking epoll"),
+    ("05", "Edge against level"),
+    ("05-mio", "The same server on mio"),
+    ("06", "EPOLLONESHOT"),
+    ("07", "Lock-less queues"),
+    ("08", "Event loop per thread, timers"),
+    ("09", "Processes that accept on their own"),
+    ("10", "Shards that share nothing"),
+    ("11", "Completions instead of readiness"),
+    ("12", "A framework with callbacks"),
+    ("h2o", "h2o 2.2.5"),
+    ("nginx", "nginx 1.22.1"),
+];
+
+const HOST: &str = r#"{
+    "kernel": "6.18.44-a-long-name-of-a-kernel", "cpu": "A Processor With A Very Long Name @ 3.70GHz",
+    "cores": 2, "commit": "0123456789", "dirty": true
+}"#;
+
+/// A point of the survey. `at` is the server's place among the others.
+pub(crate) fn record(
+    (name, title): Server,
+    at: usize,
+    tool: &str,
+    clients: usize,
+    kept: bool,
+    round: u32,
+) -> Record {
+    let limit = match name {
+        "01" => 1,
+        "03" => 4,
+        _ => usize::MAX,
+    };
+    let served = if kept { clients.min(limit) } else { clients };
+    let by_tool = match tool {
+        "ab" => 0.4,
+        "webbench" => 0.5,
+        "builtin" => 1.1,
+        _ => 1.0,
+    };
+    let speed = by_tool * 90_000.0 * (1.0 - 0.01 * at as f64) * (clients as f64 / 64.0).powf(0.3)
+        + f64::from(round) * 900.0;
+    let of_the_lab = name.starts_with(|first: char| first.is_ascii_digit());
+    let mut record = json!({
+        "stage": name, "title": title, "kind": if of_the_lab { Kind::Stage } else { Kind::Reference },
+        "tool": tool, "concurrency": clients, "keep_alive": kept,
+        "pipeline": 1, "path": "/", "body_bytes": 13, "duration_seconds": 2, "round": round, "seed": 1,
+        "quick": false, "started_at": "2026-01-02T03:04:05Z", "server_cpus": [0], "generator_cpus": [1],
+        "clients_served": served, "host": host(),
+    });
+    if tool == "ab" && served < clients {
+        add(&mut record, json!({"skipped": "ab would hang: not all are served"}));
+    } else {
+        let switches = if name == "02" { Value::Null } else { json!(3_u64.pow(at as u32 % 7)) };
+        add(
+            &mut record,
+            json!({
+                "requests": 1000, "errors": 0, "seconds": 2.0, "requests_per_second": speed, "bytes": 152_000,
+                "cpu_us_per_request": 10.0 + at as f64, "server_cpu_seconds": 1.0,
+                "generator_cpu_seconds": 1.0, "context_switches": switches, "peak_memory_bytes": 1000,
+                "limiter": if at.is_multiple_of(2) { "generator" } else { "server" },
+            }),
+        );
+    }
+    serde_json::from_value(record).expect("a record")
+}
+
+fn host() -> Value {
+    serde_json::from_str(HOST).expect("JSON")
+}
+
+fn add(record: &mut Value, more: Value) {
+    let Value::Object(more) = more else { panic!("an object") };
+    record.as_object_mut().expect("an object").extend(more);
+}
+
+/// All phases of a run.
+pub(crate) fn run(servers: &[Server]) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (at, &server) in servers.iter().enumerate() {
+        for round in 1..=5 {
+            let mut pair = record(server, at, "wrk", 64, true, round);
+            pair.phase = Phase::Paired;
+            pair.floor_around = Some([9.0 + f64::from(round), 10.0]);
+            records.push(pair);
+            records.extend([0.5, 0.7, 0.8, 0.9].map(|share| open_loop(server, at, share, round)));
+            records.push(idle(server, at, round));
+        }
+        for tool in ["ab", "wrk", "webbench", "builtin"] {
+            for clients in [1, 8, 64] {
+                for round in 1..=3 {
+                    records.push(record(server, at, tool, clients, false, round));
+                    // The paired points are those of wrk with 64 kept connections.
+                    if tool != "webbench" && (tool, clients) != ("wrk", 64) {
+                        records.push(record(server, at, tool, clients, true, round));
+                    }
+                }
+            }
+        }
+    }
+    records
+}
+
+fn open_loop(server: Server, at: usize, share: f64, round: u32) -> Record {
+    let mut record = record(server, at, "builtin", 64, true, round);
+    record.phase = Phase::Latency;
+    let p50 = (60.0 + 20.0 * at as f64) * (1.0 / (1.0 - share)) + 5.0 * f64::from(round);
+    let open = json!({
+        "rate": 80_000.0 * share, "share_of_peak": share, "late": if share > 0.8 { 700 * at } else { 0 },
+        "never_sent": 0,
+        "latency_us": {
+            "p50": p50 as u64, "p90": 2 * p50 as u64, "p99": 6 * p50 as u64, "p99_9": 40 * p50 as u64,
+            "max": 100 * p50 as u64,
+        },
+    });
+    record.open_loop = Some(serde_json::from_value(open).expect("an open loop"));
+    record
+}
+
+fn idle(server: Server, at: usize, round: u32) -> Record {
+    let mut record = record(server, at, "connections", 10_000, true, round);
+    (record.phase, record.figures) = (Phase::Idle, None);
+    if server.0 == "01" {
+        record.skipped = Some("it serves one client at a time".into());
+    } else {
+        let silent = if server.0 == "02" { 150_000.0 } else { 170.0 + 10.0 * at as f64 } + f64::from(round);
+        let idle = json!({"connections": 10_000, "silent_bytes": silent, "served_bytes": 2.0 * silent});
+        record.idle = Some(serde_json::from_value(idle).expect("an idle point"));
+    }
+    record
+}
+
+/// Seed 002's table, with the rows that are still missing.
+pub(crate) fn table() -> Vec<Record> {
+    let mut records = Vec::new();
+    for clients in [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 3000] {
+        for round in 1..=3 {
+            let mut serial = record(("01", "serial"), 1, "webbench", clients, false, round);
+            serial.phase = Phase::Table;
+            if let Some(figures) = &mut serial.figures {
+                figures.listen_overflows = Some(if clients > 5 { 40 } else { 0 });
+                figures.requests_per_second =
+                    if clients > 5 { 900.0 } else { 9_000.0 } + f64::from(round) * 80.0;
+            }
+            records.push(serial);
+        }
+        for title in ["1 process", "2 processes"] {
+            let mut missing = record(("09", title), 9, "webbench", clients, false, 1);
+            (missing.phase, missing.figures) = (Phase::Table, None);
+            missing.skipped = Some("needs stage 09 (prefork), which is not built yet".into());
+            records.push(missing);
+        }
+    }
+    records
+}
+
+/// A grade of each stage and twin, every outcome among them.
+pub(crate) fn grades(servers: &[Server]) -> Vec<Grade> {
+    let outcomes = ["starved", "wrong", "broken: hang", "not applicable"];
+    let of = |(at, (name, title)): (usize, &Server)| {
+        let probes = (0..36).map(|probe| {
+            let outcome = if (probe * 5 + at) % 9 == 0 { outcomes[(probe + at) % 4] } else { "pass" };
+            let surprise = outcome == "wrong";
+            json!({
+                "probe": format!("probe-with-a-name-{probe}"), "outcome": outcome, "seconds": 0.1, "detail": "",
+                "expected": if surprise { "pass" } else { outcome }, "surprise": surprise,
+            })
+        });
+        let grade = json!({
+            "stage": format!("stage {name}"), "name": name, "title": title, "surprises": 1,
+            "started_at": "2026-01-02T03:04:05Z", "probes": probes.collect::<Vec<_>>(), "host": host(),
+        });
+        serde_json::from_value(grade).expect("a grade")
+    };
+    let graded = servers.iter().filter(|(name, _)| name.starts_with(|first: char| first.is_ascii_digit()));
+    graded.enumerate().map(of).collect()
+}
+
+/// The files of a run, of grades and of the table in `DIRECTORY/data`; gives the run's.
+pub(crate) fn files(servers: &[Server], directory: &Path) -> PathBuf {
+    let data = directory.join("data");
+    let create = |kind: &str| {
+        Writer::create(&data, &format!("20260102T030405Z-0123456789-{kind}")).expect("a new file")
+    };
+    let mut writer = create("grades");
+    grades(servers).iter().for_each(|grade| writer.write(grade).expect("written"));
+    let mut writer = create("table");
+    table().iter().for_each(|record| writer.write(record).expect("written"));
+    let mut writer = create("standard");
+    run(servers).iter().for_each(|record| writer.write(record).expect("written"));
+    writer.path().to_owned()
+}

@@ -1,0 +1,208 @@
+//! The charts, drawn from invented records and looked at as a reader would: is everything there, and does
+//! no text lie on another?
+
+mod invented;
+mod svg;
+
+use harness::charts::{Chart, draw};
+use harness::records::{Record, read};
+use invented::{SEVEN, Server, TWELVE, record, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use svg::{check, labels};
+
+const RUN: &str = "20260102T030405Z-0123456789-standard.jsonl";
+
+/// All kinds of data, drawn as `harness bench` draws them.
+fn everything(servers: &[Server], directory: &Path) -> Vec<Chart> {
+    let file = invented::files(servers, directory);
+    draw(&read(&file).expect("records"), &[file], directory).expect("charts")
+}
+
+fn of_run(records: &[Record], directory: &Path) -> Vec<Chart> {
+    draw(records, &[PathBuf::from(RUN)], directory).expect("charts")
+}
+
+fn texts(chart: &Chart) -> Vec<String> {
+    labels(&chart.svg).into_iter().map(|label| label.text).collect()
+}
+
+fn of<'a>(charts: &'a [Chart], file: &str) -> &'a Chart {
+    charts.iter().find(|chart| chart.file == file).unwrap_or_else(|| panic!("{file} is not drawn"))
+}
+
+/// Protects the readability at the size that the lab has now, and at the size that it will have.
+#[test]
+fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
+    for servers in [&SEVEN[..], &TWELVE] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let charts = everything(servers, directory.path());
+        let names: Vec<&str> = charts.iter().map(|chart| chart.file.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "overview.svg",
+                "cpu-per-request.svg",
+                "requests-per-second-ab.svg",
+                "requests-per-second-builtin.svg",
+                "requests-per-second-webbench.svg",
+                "requests-per-second-wrk.svg",
+                "tools-side-by-side.svg",
+                "latency.svg",
+                "context-switches.svg",
+                "idle-memory.svg",
+                "probes.svg",
+                "seed-table.svg",
+            ]
+        );
+        for chart in &charts {
+            check(&chart.svg, &chart.file);
+            let texts = texts(chart);
+            let says = |what: &str| texts.iter().any(|text| text.contains(what));
+            assert!(says("commit 0123456789 with changes"), "{}: {texts:?}", chart.file);
+            for data in &chart.data {
+                assert!(says(data.trim_start_matches("data/")), "{}: {data} is not named", chart.file);
+            }
+            if ["probes.svg", "seed-table.svg"].contains(&chart.file.as_str()) {
+                continue;
+            }
+            for (name, _) in servers {
+                let shown = texts.iter().any(|text| {
+                    let text = text.trim_start_matches("reference: ");
+                    text == *name
+                        || text.starts_with(&format!("{name} "))
+                        || text.starts_with(&format!("{name}: "))
+                });
+                assert!(shown, "{}: {name} is missing", chart.file);
+            }
+            assert!(says("reference: nginx"), "{}: a reference is named as such", chart.file);
+            let rounds = match chart.file.as_str() {
+                "requests-per-second-wrk.svg" | "tools-side-by-side.svg" => "3 to 5 rounds",
+                file if file.starts_with("requests") => "3 rounds",
+                _ => "5 rounds",
+            };
+            assert!(says(rounds), "{}: {texts:?}", chart.file);
+        }
+    }
+}
+
+/// Protects the trace from a picture to its records: the named file is there, and the named command draws the same.
+#[test]
+fn each_chart_names_the_data_and_the_command_that_draw_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let charts = everything(&SEVEN, directory.path());
+    for file in ["overview.svg", "probes.svg", "seed-table.svg"] {
+        let chart = of(&charts, file);
+        for data in &chart.data {
+            assert!(directory.path().join(data).is_file(), "{file}: {data} is no file beside it");
+        }
+        let drawn = directory.path().join(file);
+        assert_eq!(fs::read_to_string(&drawn).expect("it is there"), chart.svg);
+        fs::remove_file(&drawn).expect("removed");
+        let words: Vec<&str> = chart.command.split(' ').collect();
+        assert_eq!(words[0], "harness");
+        let status =
+            Command::new(env!("CARGO_BIN_EXE_harness")).args(&words[1..]).output().expect("it runs").status;
+        assert!(status.success());
+        assert_eq!(fs::read_to_string(&drawn).expect("it is drawn again"), chart.svg, "{file}");
+    }
+    let left: Vec<_> =
+        fs::read_dir(directory.path()).expect("a directory").flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left.len(), charts.len() + 1, "the data, the charts and no temporary file: {left:?}");
+}
+
+/// Protects the sceptic: what is not known is said where the figure would stand.
+#[test]
+fn what_was_not_measured_is_named_with_its_reason() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let charts = everything(&SEVEN, directory.path());
+    for (file, words) in [
+        ("context-switches.svg", "not known: the processes or threads that ended took the count along"),
+        ("idle-memory.svg", "not measured: it serves one client at a time"),
+        ("idle-memory.svg", "about 8 KB for each accepted socket"),
+        ("seed-table.svg", "1 process (here missing: needs stage 09)"),
+        ("seed-table.svg", "Missing: 1 process: needs stage 09 (prefork), which is not built yet;"),
+        ("seed-table.svg", "serial: the accept queue was full at times (clients at once: 10 or more)."),
+        ("tools-side-by-side.svg", "Why they differ"),
+        ("tools-side-by-side.svg", "HTTP/1.0"),
+        ("latency.svg", "Late: requests that left more than a millisecond after their time"),
+    ] {
+        let texts = texts(of(&charts, file)).join(" ");
+        assert!(texts.contains(words), "{file}: \"{words}\" is missing in {texts}");
+    }
+}
+
+/// Protects the print and the colour-blind: a cell of the matrix has its letter, and a surprise shouts.
+#[test]
+fn the_matrix_is_read_without_colours() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let charts = everything(&TWELVE, directory.path());
+    let texts = texts(of(&charts, "probes.svg"));
+    let count = |letter: &str| texts.iter().filter(|text| *text == letter).count();
+    let grades = invented::grades(&TWELVE);
+    for (outcome, letter, in_legend) in [
+        ("pass", "·", 1),
+        ("starved", "S", 2),
+        ("broken: hang", "B", 1),
+        ("not applicable", "–", 1),
+        ("wrong", "W !", 0),
+    ] {
+        let cells =
+            grades.iter().flat_map(|grade| &grade.probes).filter(|probed| probed.outcome == outcome).count();
+        assert!(cells > 0);
+        assert_eq!(count(letter), cells + in_legend, "{outcome}");
+    }
+}
+
+#[test]
+fn a_run_that_was_interrupted_says_so_on_every_chart() {
+    let mut records = run(&SEVEN);
+    records.iter_mut().for_each(|record| record.points_planned = 5000);
+    let directory = tempfile::tempdir().expect("a directory");
+    for chart in of_run(&records, directory.path()) {
+        check(&chart.svg, &chart.file);
+        assert!(chart.svg.contains("INCOMPLETE"), "{}", chart.file);
+    }
+}
+
+#[test]
+fn a_quick_look_with_two_numbers_of_clients_says_so() {
+    let mut records: Vec<Record> =
+        run(&SEVEN).into_iter().filter(|record| record.round == 1 && record.concurrency != 8).collect();
+    records.iter_mut().for_each(|record| record.quick = true);
+    let directory = tempfile::tempdir().expect("a directory");
+    for chart in of_run(&records, directory.path()) {
+        check(&chart.svg, &chart.file);
+        assert!(chart.svg.contains("Quick look"), "{}", chart.file);
+        assert!(!chart.svg.contains("Whiskers"), "{}: one round has no spread", chart.file);
+    }
+}
+
+/// Protects machines without wrk: another tool stands in its place.
+#[test]
+fn without_wrk_the_overview_takes_the_built_in_generator() {
+    let records: Vec<Record> = run(&SEVEN).into_iter().filter(|record| record.tool != "wrk").collect();
+    let directory = tempfile::tempdir().expect("a directory");
+    let charts = of_run(&records, directory.path());
+    assert!(of(&charts, "overview.svg").title.contains("(builtin)"));
+    assert!(of(&charts, "context-switches.svg").title.contains("(builtin)"));
+}
+
+#[test]
+fn one_server_with_one_number_of_clients_is_a_chart_too() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let charts = of_run(&[record(SEVEN[6], 6, "wrk", 64, true, 1)], directory.path());
+    let names: Vec<&str> = charts.iter().map(|chart| chart.file.as_str()).collect();
+    assert_eq!(names, ["overview.svg", "requests-per-second-wrk.svg", "context-switches.svg"]);
+    charts.iter().for_each(|chart| check(&chart.svg, &chart.file));
+}
+
+#[test]
+fn data_without_figures_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let error =
+        draw(&[record(SEVEN[1], 1, "ab", 64, true, 1)], &[PathBuf::from("x.jsonl")], directory.path())
+            .expect_err("nothing to draw");
+    assert_eq!(error.to_string().lines().count(), 1);
+}
