@@ -52,13 +52,22 @@ pub(crate) fn cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
 }
 
 /// What the stages are compared with: the floor always, the others where they are installed. Those that are named must be.
-pub(super) fn references(list: Option<&str>, server_cpus: usize) -> Result<Vec<Subject>> {
-    let wanted = list.map_or(Ok(Name::ALL.to_vec()), select::references)?;
+pub(super) fn references(
+    list: Option<&str>,
+    path: &str,
+    has_files: bool,
+    server_cpus: usize,
+) -> Result<Vec<Subject>> {
+    let mut wanted = list.map_or(Ok(Name::ALL.to_vec()), select::references)?;
+    if path != "/" && !has_files && !wanted.is_empty() {
+        eprintln!("left out: nginx and h2o, which serve / and the files of --root, but not {path}");
+        wanted.clear();
+    }
     let (found, absent) = Subject::references(&wanted, server_cpus);
     for (name, install) in absent {
         let line = format!("{name} is not installed: {install}");
         ensure!(list.is_none(), "{line}");
         eprintln!("left out: {line}");
     }
-    Ok([vec![Subject::floor()?], found].concat())
+    Ok(Subject::floor(path)?.into_iter().chain(found).collect())
 }

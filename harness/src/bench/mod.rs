@@ -100,6 +100,9 @@ pub struct Args {
     /// What is asked for.
     #[arg(long, default_value = "/")]
     path: String,
+    /// A directory of files that every server serves, but for the floor: `--root DIR --path /FILE`
+    #[arg(long, value_name = "DIR", conflicts_with = "target")]
+    root: Option<PathBuf>,
     /// Requests that a client sends before it reads the replies (wrk and builtin with keep-alive only).
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pipeline: u16,
@@ -175,8 +178,15 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         Some((target, _)) => vec![target],
         None => {
             let mut subjects = choose::stages(args.stages.as_deref(), &stages)?;
-            subjects.extend(choose::references(args.references.as_deref(), server_cpus.len())?);
-            subjects.into_iter().filter_map(|subject| subject.listening(args.elsewhere.listen())).collect()
+            subjects.extend(choose::references(
+                args.references.as_deref(),
+                &args.path,
+                args.root.is_some(),
+                server_cpus.len(),
+            )?);
+            let listening = |subject: Subject| subject.listening(args.elsewhere.listen());
+            let subjects = subjects.into_iter().filter_map(listening);
+            subjects.map(|subject| subject.with_root(args.root.as_deref())).collect::<Result<_>>()?
         }
     };
 

@@ -270,6 +270,9 @@ fn pairs_of(subjects: &[Subject], points: &[Point]) -> Vec<Point> {
 
 /// Says so if the server leaves clients waiting, as far as its author knows.
 fn waiting_clients(subject: &Subject, point: &Point) -> Option<String> {
+    if let Some(reason) = subject.lacks() {
+        return Some(reason.to_owned());
+    }
     let served = subject.clients_served(point.keep_alive, point.concurrency);
     (served < point.concurrency)
         .then(|| format!("{served} of {} clients that keep their connection are served", point.concurrency))
@@ -281,6 +284,9 @@ fn reason_to_skip(
     load: &Load,
     absent: &[(Tool, &'static str)],
 ) -> Option<String> {
+    if let Some(reason) = subject.lacks() {
+        return Some(reason.to_owned());
+    }
     if let Some((_, install)) = absent.iter().find(|(absent, _)| *absent == tool) {
         return Some(format!("{} is not installed: {install}", tool.name()));
     }

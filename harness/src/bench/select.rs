@@ -149,6 +149,7 @@ mod tests {
             serves_at_once: None,
             expect: BTreeMap::new(),
             variants: Vec::new(),
+            needs: None,
             is_twin: twin.is_some(),
             name,
         }

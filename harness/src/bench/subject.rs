@@ -4,9 +4,9 @@ use crate::generators::Tool;
 use crate::records::Kind;
 use crate::references::{self, Reference};
 use crate::stages::{Launch, Stage, binary_directory, override_options};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The name of what the kernel costs.
 pub(super) const FLOOR: &str = "floor";
@@ -17,16 +17,20 @@ pub(super) struct Subject {
     pub(super) name: String,
     pub(super) title: String,
     serves_at_once: Option<usize>,
+    /// Why it cannot run on this machine.
+    lacks: Option<String>,
     server: Program,
     /// Where it listens, if not on 127.0.0.1.
     listen: Option<IpAddr>,
+    /// The files that it serves.
+    root: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
 enum Program {
     Stage(Box<Stage>),
     /// It parses nothing, so it must be told what its clients expect.
-    Floor(PathBuf),
+    Floor(PathBuf, Option<u64>),
     /// What others wrote, with so many CPUs.
     Reference(Box<Reference>, usize),
     /// A server that was running before.
@@ -39,20 +43,32 @@ impl Subject {
             name: stage.name.clone(),
             title: stage.title.clone(),
             serves_at_once: stage.serves_at_once,
+            lacks: stage.lacks(),
             server: Program::Stage(Box::new(stage.clone())),
             listen: None,
+            root: None,
         }
     }
 
-    pub(super) fn floor() -> Result<Self> {
-        let server = Program::Floor(binary_directory()?.join("floor"));
-        Ok(Self {
+    /// What the kernel costs when `path` is asked for; `None` where its one write cannot carry the reply.
+    pub(super) fn floor(path: &str) -> Result<Option<Self>> {
+        /// Of `floor --filler`.
+        const LONGEST: u64 = 65_536;
+        let filler = path.strip_prefix("/bytes/").and_then(|length| length.parse().ok());
+        if filler.is_some_and(|length: u64| length > LONGEST) {
+            eprintln!("left out: the floor, which cannot send more than {LONGEST} bytes at once");
+            return Ok(None);
+        }
+        let server = Program::Floor(binary_directory()?.join("floor"), filler);
+        Ok(Some(Self {
             name: FLOOR.into(),
             title: "the kernel's own cost".into(),
             serves_at_once: None,
+            lacks: None,
             server,
             listen: None,
-        })
+            root: None,
+        }))
     }
 
     /// Those of the references that are installed, for a server on so many CPUs; and the names of the others,
@@ -68,8 +84,10 @@ impl Subject {
                     name: name.as_str().into(),
                     title: reference.title(),
                     serves_at_once: None,
+                    lacks: None,
                     server: Program::Reference(Box::new(reference), cpus),
                     listen: None,
+                    root: None,
                 }),
                 Err(install) => absent.push((name.as_str(), install)),
             }
@@ -81,7 +99,7 @@ impl Subject {
     pub(super) fn kind(&self) -> Kind {
         match self.server {
             Program::Stage(_) => Kind::Stage,
-            Program::Floor(_) | Program::Reference(..) => Kind::Reference,
+            Program::Floor(..) | Program::Reference(..) => Kind::Reference,
             Program::Target(_) => Kind::Target,
         }
     }
@@ -90,14 +108,22 @@ impl Subject {
     pub(super) fn configuration(&self) -> Option<String> {
         match &self.server {
             Program::Reference(reference, cpus) => Some(reference.configuration(*cpus)),
-            Program::Stage(_) | Program::Floor(_) | Program::Target(_) => None,
+            Program::Stage(_) | Program::Floor(..) | Program::Target(_) => None,
         }
     }
 
     /// A server that was running before the harness came.
     pub(super) fn target(name: String, addr: SocketAddr) -> Self {
         let title = "already running".into();
-        Self { name, title, serves_at_once: None, server: Program::Target(addr), listen: None }
+        Self {
+            name,
+            title,
+            serves_at_once: None,
+            lacks: None,
+            server: Program::Target(addr),
+            listen: None,
+            root: None,
+        }
     }
 
     /// Where it is, if it was running before.
@@ -119,6 +145,28 @@ impl Subject {
         Some(self)
     }
 
+    /// The same, serving the files of a directory. The floor answers its one reply whatever it is asked for.
+    pub(super) fn with_root(mut self, root: Option<&Path>) -> Result<Self> {
+        let Some(root) = root else { return Ok(self) };
+        match &mut self.server {
+            Program::Stage(_) => {
+                ensure!(root.is_dir(), "--root {} is not a directory", root.display());
+                self.root = Some(root.to_owned());
+            }
+            Program::Reference(reference, _) => {
+                **reference = reference.clone().with_root(root)?;
+                self.title = reference.title();
+            }
+            Program::Floor(..) | Program::Target(_) => {}
+        }
+        Ok(self)
+    }
+
+    /// Why it cannot run on this machine.
+    pub(super) fn lacks(&self) -> Option<&str> {
+        self.lacks.as_deref()
+    }
+
     /// Whether it is the floor, which all others are divided by.
     pub(super) fn is_floor(&self) -> bool {
         self.name == FLOOR
@@ -138,9 +186,12 @@ impl Subject {
         match &self.server {
             // It is never started; the name tells it from others.
             Program::Target(_) => Launch::new(&self.name),
-            Program::Stage(stage) => stage.launch(&[]),
+            Program::Stage(stage) => {
+                let root = self.root.iter().flat_map(|root| ["--root".into(), root.display().to_string()]);
+                stage.launch(&root.collect::<Vec<String>>())
+            }
             Program::Reference(reference, _) => reference.launch(),
-            Program::Floor(program) => {
+            Program::Floor(program, filler) => {
                 let connection = match (tool, keep_alive) {
                     (_, false) => "close",
                     // HTTP/1.0: ab waits for the end unless it is told that there will be none.
@@ -150,6 +201,7 @@ impl Subject {
                 let per = if pipeline > 1 { "request" } else { "read" };
                 let mut launch = Launch::new(program);
                 launch.args = ["--connection", connection, "--reply-per", per].map(String::from).into();
+                launch.args.extend(filler.iter().flat_map(|length| ["--filler".into(), length.to_string()]));
                 launch
             }
         }
@@ -166,7 +218,15 @@ impl Subject {
 
     #[cfg(test)]
     pub(super) fn for_test(name: &str, serves_at_once: Option<usize>) -> Self {
-        let server = Program::Floor("floor".into());
-        Self { name: name.into(), title: name.into(), serves_at_once, server, listen: None }
+        let server = Program::Floor("floor".into(), None);
+        Self {
+            name: name.into(),
+            title: name.into(),
+            serves_at_once,
+            lacks: None,
+            server,
+            listen: None,
+            root: None,
+        }
     }
 }

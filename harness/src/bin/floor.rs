@@ -30,6 +30,9 @@ struct Options {
     /// after `close` the connection is closed.
     #[arg(long, value_enum, default_value = "nothing")]
     connection: Connection,
+    /// Instead of the greeting, the body of the stages' `/bytes/N`. One write must carry it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=65_536))]
+    filler: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -47,7 +50,7 @@ enum Connection {
 
 impl Connection {
     /// The reply, as long as that of a stage. The date stands still: a stage formats it once a second only.
-    fn reply(self) -> String {
+    fn reply(self, body: &str) -> String {
         let connection = match self {
             Connection::Nothing => "",
             Connection::KeepAlive => "Connection: keep-alive\r\n",
@@ -55,7 +58,8 @@ impl Connection {
         };
         format!(
             "HTTP/1.1 200 OK\r\nServer: c10k-lab\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
-             Content-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n{connection}\r\nHello, World!"
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n{connection}\r\n{body}",
+            body.len()
         )
     }
 }
@@ -94,8 +98,13 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: &Options) -> nix::Result<()> {
-    let reply = options.connection.reply();
-    let replies = reply.repeat(BATCH);
+    const LINE: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-\n";
+    let body = match options.filler {
+        None => "Hello, World!".to_owned(),
+        Some(length) => LINE.chars().cycle().take(length as usize).collect(),
+    };
+    let reply = options.connection.reply(&body);
+    let replies = reply.repeat(if options.reply_per == ReplyPer::Request { BATCH } else { 1 });
 
     // A blocked signal is read from a descriptor, so the loop below needs no handler.
     let mut stop = SigSet::empty();
@@ -158,7 +167,7 @@ fn serve(options: &Options) -> nix::Result<()> {
 /// Writes `count` replies. A client that does not read its replies is dropped: this server keeps no output.
 fn write_replies(connection: &OwnedFd, replies: &str, length: usize, mut count: usize) -> bool {
     while count > 0 {
-        let batch = count.min(BATCH);
+        let batch = count.min(replies.len() / length);
         let bytes = &replies.as_bytes()[..batch * length];
         if unistd::write(connection, bytes) != Ok(bytes.len()) {
             return false;

@@ -77,6 +77,8 @@ struct Task {
     /// The stage or twin, if it is one.
     stage: Option<Graded>,
     target: Target,
+    /// Why it cannot run on this machine.
+    lacks: Option<String>,
     expect: Expectations,
 }
 
@@ -190,7 +192,7 @@ fn task(args: &Args) -> Result<Task> {
         (None, Some(addr)) => (addr.clone(), Target::Address(resolve(addr)?)),
         (None, None) => bail!("name a stage, or give --cmd or --addr"),
     };
-    Ok(Task { title, stage: None, target, expect: given })
+    Ok(Task { title, stage: None, target, lacks: None, expect: given })
 }
 
 fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
@@ -204,7 +206,7 @@ fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<
     expect.extend(given);
     let title = format!("stage {} {}", stage.name, options.join(" "));
     let graded = Graded { name: stage.name.clone(), title: stage.title.clone(), options: options.to_vec() };
-    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, expect })
+    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, lacks: stage.lacks(), expect })
 }
 
 fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {
@@ -229,6 +231,16 @@ fn raise_descriptor_limit() {
 }
 
 fn probe_with_progress(chosen: &[&'static Probe], task: &Task, round: u32, rounds: u32) -> Vec<Finding> {
+    if let Some(reason) = &task.lacks {
+        eprintln!("skipped: {}: {reason}", task.title);
+        let skipped = |probe: &&'static Probe| Finding {
+            probe: probe.name,
+            outcome: Outcome::NotApplicable,
+            detail: reason.clone(),
+            seconds: 0.0,
+        };
+        return chosen.iter().map(skipped).collect();
+    }
     // indicatif draws on stderr, and only where that is a terminal.
     let bar = ProgressBar::new(chosen.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}") {

@@ -86,9 +86,10 @@ impl Reference {
 
     /// A few words for a chart: `nginx 1.22.1, return 200`.
     pub fn title(&self) -> String {
-        let way = match self.name {
-            Name::Nginx => "return 200",
-            Name::H2o => "a file of 13 bytes",
+        let way = match (self.name, &self.root) {
+            (_, Some(_)) => "files",
+            (Name::Nginx, None) => "return 200",
+            (Name::H2o, None) => "a file of 13 bytes",
         };
         format!("{} {}, {way}", self.name.as_str(), self.version)
     }

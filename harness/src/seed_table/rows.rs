@@ -70,6 +70,7 @@ mod tests {
             serves_at_once: None,
             expect: BTreeMap::new(),
             variants: Vec::new(),
+            needs: None,
             is_twin: false,
         }
     }

@@ -16,6 +16,7 @@ struct StageTable {
     flaw: String,
     chapter: String,
     serves_at_once: Option<usize>,
+    needs: Option<String>,
     #[serde(default)]
     expect: BTreeMap<String, String>,
     #[serde(default)]
@@ -77,6 +78,7 @@ fn describe(table: StageTable, package: &str, binaries: &Path) -> Vec<Stage> {
         serves_at_once: table.serves_at_once,
         expect: table.expect,
         variants: table.variants.into_iter().map(|v| Variant { args: v.args, expect: v.expect }).collect(),
+        needs: table.needs,
         is_twin: false,
     };
     let twins = table.twins.into_iter().map(|twin| Stage {
@@ -87,6 +89,7 @@ fn describe(table: StageTable, package: &str, binaries: &Path) -> Vec<Stage> {
         serves_at_once: twin.serves_at_once,
         expect: twin.expect,
         variants: Vec::new(),
+        needs: None,
         is_twin: true,
         ..stage.clone()
     });

@@ -37,6 +37,8 @@ pub struct Stage {
     pub binary: PathBuf,
     /// How many keep-alive clients are served at the same time; `None` when there is no limit.
     pub serves_at_once: Option<usize>,
+    /// What the kernel may lack or forbid: then the stage ends with status 3.
+    pub needs: Option<String>,
     /// The probes that do not end in a pass, with the outcome that is expected instead.
     pub expect: BTreeMap<String, String>,
     /// Sets of options that behave in a way of their own.
@@ -61,6 +63,16 @@ impl Stage {
         let mut launch = Launch::new(&self.binary);
         launch.args = override_options(&fixed, options);
         launch
+    }
+
+    /// Why the stage cannot run on this machine, if it is one that needs what a kernel may lack. It is tried.
+    pub fn lacks(&self) -> Option<String> {
+        /// Of the stages' contract.
+        const UNSUPPORTED: i32 = 3;
+        let needs = self.needs.as_ref()?;
+        let error = self.launch(&[]).start().err()?;
+        let EndedEarly(status) = error.downcast_ref()?;
+        (status.code() == Some(UNSUPPORTED)).then(|| format!("{needs} cannot be used on this machine"))
     }
 
     /// What is expected when the stage runs with `options`. Options that no variant names change nothing
@@ -181,6 +193,7 @@ mod tests {
                 args: words("--trigger edge --drain once --no-oneshot"),
                 expect: declared.clone(),
             }],
+            needs: None,
             is_twin: false,
         };
         assert_eq!(stage.expected_with(&words("--no-oneshot --drain=once --trigger edge")), &declared);
