@@ -12,6 +12,7 @@
 
 use kit::clock::Now;
 use kit::flush::{Flushed, unacknowledged};
+use kit::journal::Journal;
 use kit::protocol::Step;
 use kit::protocol::work::{Answer, Work};
 use kit::session::Session;
@@ -32,6 +33,8 @@ pub struct Connection {
     socket: OwnedFd,
     session: Session,
     writing: bool,
+    /// The last read took as much as there was room for.
+    filled: bool,
     /// Bytes that the kernel held for the peer when the socket was last full.
     unacknowledged: u32,
 }
@@ -54,7 +57,7 @@ pub enum Turn {
 impl Connection {
     /// A connection that waits for its first byte.
     pub fn new(socket: OwnedFd, session: Session) -> Self {
-        Self { socket, session, writing: false, unacknowledged: 0 }
+        Self { socket, session, writing: false, filled: false, unacknowledged: 0 }
     }
 
     /// Takes a turn: reads once, or sends what waits. Ends the conversation if the peer's time is over, but only after
@@ -82,6 +85,21 @@ impl Connection {
         self.session.is_late(now)
     }
 
+    /// Whether the last read took as much as there was room for: after a shorter one the socket was empty.
+    pub fn has_filled(&self) -> bool {
+        self.filled
+    }
+
+    /// When the peer's time is over, in ms of [`Now`]. `None` while a job runs for it.
+    pub fn deadline(&self) -> Option<u64> {
+        self.session.deadline()
+    }
+
+    /// What was asked and answered, if the session keeps a journal.
+    pub fn journal(&mut self) -> Option<&mut Journal> {
+        self.session.journal()
+    }
+
     /// What it waits for.
     pub fn interest(&self) -> EpollFlags {
         if self.writing { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
@@ -90,7 +108,9 @@ impl Connection {
     // ANCHOR: read
     /// Reads once.
     fn receive(&mut self, buffer: &mut [u8], now: &Now) -> Turn {
-        let step = match read(&self.socket, buffer) {
+        let result = read(&self.socket, buffer);
+        self.filled = result == Ok(buffer.len());
+        let step = match result {
             Ok(0) => self.session.end(now),
             Ok(count) => self.session.feed(&buffer[..count], now),
             Err(Errno::EAGAIN) if now.draining && self.session.is_idle() => return Turn::Close,

@@ -84,7 +84,13 @@ fn send_some(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<usize> 
                 count => count,
             }
         }
-        (bytes, Some(Body::File { .. })) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL | MSG_MORE)?,
+        (&[], Some(Body::Source { source, offset, left })) => {
+            match source.send(socket, *offset, (*left).min(TURN as u64) as usize)? {
+                0 => return Err(Errno::EIO),
+                count => count,
+            }
+        }
+        (bytes, Some(Body::File { .. } | Body::Source { .. })) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL | MSG_MORE)?,
     };
     outbox.advance(count);
     Ok(count)

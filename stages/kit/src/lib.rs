@@ -11,10 +11,12 @@
 //! * [`session`]: one connection's protocol, leftovers, output and deadline;
 //! * [`outbox`] and [`flush`]: what waits to be sent, and sending it;
 //! * [`registry`]: connections by descriptor number; [`room`]: how many there may be;
+//! * [`journal`]: what was asked and answered, for an access log;
 //! * [`clock`]: the time, read once per wake-up; [`sweep`]: a look at all deadlines once a second.
 
 pub mod clock;
 pub mod flush;
+pub mod journal;
 pub mod listener;
 pub mod options;
 pub mod outbox;

@@ -23,10 +23,24 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// # Errors
 /// What socket(2), bind(2) and listen(2) say; `EADDRINUSE` when another server has the port.
 pub fn bind_to(address: SocketAddrV4, backlog: u16, flags: SockFlag) -> nix::Result<OwnedFd> {
+    bind_with(address, backlog, flags, |_| Ok(()))
+}
+
+/// [`bind_to`] with options that must be set before bind(2).
+///
+/// # Errors
+/// As [`bind_to`], and what `prepare` says.
+pub fn bind_with(
+    address: SocketAddrV4,
+    backlog: u16,
+    flags: SockFlag,
+    prepare: impl FnOnce(&OwnedFd) -> nix::Result<()>,
+) -> nix::Result<OwnedFd> {
     let fd = socket(AddressFamily::Inet, SockType::Stream, flags | SockFlag::SOCK_CLOEXEC, None)?;
     // A connection of the last run in TIME_WAIT must not keep the port (socket(7)).
     setsockopt(&fd, sockopt::ReuseAddr, &true)?;
     setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
+    prepare(&fd)?;
     bind(fd.as_raw_fd(), &SockaddrIn::from(address))?;
     listen(&fd, Backlog::new(i32::from(backlog))?)?;
     Ok(fd)

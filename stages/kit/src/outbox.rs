@@ -12,8 +12,11 @@
 //! goes back when the last byte is sent, so ten thousand idle connections cost nothing here and a request
 //! allocates nothing.
 
-use std::cell::Cell;
+use crate::journal::Journal;
+use std::cell::RefCell;
+use std::fmt::Debug;
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// From this many queued bytes on, the protocol stops parsing until they are sent.
@@ -21,6 +24,9 @@ pub const HIGH_WATER: usize = 64 * 1024;
 
 /// A body at most this long is copied behind its head, so that pipelined replies leave in one write.
 pub const SMALL_BODY: u64 = 4 * 1024;
+
+/// So many vectors a thread keeps at most.
+const SPARES: usize = 64;
 
 /// One line of the filler that `/bytes/N` sends: 63 visible characters and a line feed.
 const LINE: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-\n";
@@ -37,8 +43,9 @@ static PATTERN: [u8; HIGH_WATER] = {
 };
 
 thread_local! {
-    /// The vector that this thread lends to the connection it is serving.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The vectors that this thread lends to the connections it is serving: mostly one, and more where replies of several
+    /// connections wait to leave together.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A body too large to be copied.
@@ -60,6 +67,24 @@ pub enum Body {
         /// Bytes to send.
         left: u64,
     },
+    /// A range of something that a stage sends in its own way.
+    Source {
+        /// What it is.
+        source: Arc<dyn Source>,
+        /// Where the next byte is.
+        offset: u64,
+        /// Bytes to send.
+        left: u64,
+    },
+}
+
+/// Bytes that a stage sends in its own way, in the place of a file.
+pub trait Source: Debug + Send + Sync {
+    /// Sends from `offset` on what the socket takes, `most` bytes at most. `Ok(0)` means that there are no more.
+    ///
+    /// # Errors
+    /// What the system call says, `EAGAIN` when a non-blocking socket is full.
+    fn send(&self, socket: BorrowedFd<'_>, offset: u64, most: usize) -> nix::Result<usize>;
 }
 
 /// What waits to be sent on one connection.
@@ -68,6 +93,7 @@ pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
     body: Option<Body>,
+    journal: Option<Box<Journal>>,
 }
 
 impl Outbox {
@@ -84,7 +110,7 @@ impl Outbox {
     /// How many bytes wait.
     pub fn waiting(&self) -> u64 {
         let body = match self.body {
-            Some(Body::Pattern { left, .. } | Body::File { left, .. }) => left,
+            Some(Body::Pattern { left, .. } | Body::File { left, .. } | Body::Source { left, .. }) => left,
             None => 0,
         };
         (self.bytes.len() - self.sent) as u64 + body
@@ -115,6 +141,40 @@ impl Outbox {
         }
     }
 
+    /// Appends `length` bytes of a stage's own source, from `offset` on.
+    pub fn source(&mut self, source: Arc<dyn Source>, offset: u64, length: u64) {
+        debug_assert!(self.body.is_none(), "one body at a time");
+        if length > 0 {
+            self.body = Some(Body::Source { source, offset, left: length });
+        }
+    }
+
+    /// Notes what is asked and answered from now on.
+    pub fn keep_journal(&mut self) {
+        self.journal = Some(Box::default());
+    }
+
+    /// What was asked and answered, if somebody wants to know.
+    pub fn journal(&mut self) -> Option<&mut Journal> {
+        self.journal.as_deref_mut()
+    }
+
+    /// A reply with this status line is about to be appended.
+    pub fn begin_reply(&mut self, status: &str) {
+        if self.journal.is_some() {
+            let waiting = self.waiting();
+            self.journal().into_iter().for_each(|journal| journal.replies(status, waiting));
+        }
+    }
+
+    /// The last reply was appended: what waits is about to be sent.
+    pub fn end_reply(&mut self) {
+        if self.journal.is_some() {
+            let waiting = self.waiting();
+            self.journal().into_iter().for_each(|journal| journal.end(waiting));
+        }
+    }
+
     /// The queued bytes, and the body behind them.
     pub fn parts(&self) -> (&[u8], Option<&Body>) {
         (&self.bytes[self.sent..], self.body.as_ref())
@@ -129,7 +189,12 @@ impl Outbox {
             self.return_spare();
         }
         let of_body = (count - of_bytes) as u64;
-        if let Some(Body::Pattern { offset, left } | Body::File { offset, left, .. }) = &mut self.body {
+        if let Some(
+            Body::Pattern { offset, left }
+            | Body::File { offset, left, .. }
+            | Body::Source { offset, left, .. },
+        ) = &mut self.body
+        {
             *offset += of_body;
             *left -= of_body;
             if *left == 0 {
@@ -149,7 +214,7 @@ impl Outbox {
 
     fn borrow_spare(&mut self) {
         if self.bytes.capacity() == 0 {
-            self.bytes = SPARE.take();
+            self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
     }
 
@@ -159,7 +224,11 @@ impl Outbox {
         let bytes = std::mem::take(&mut self.bytes);
         // One that has grown large, for a body that was echoed, would be held for ever.
         if (1..=4 * HIGH_WATER).contains(&bytes.capacity()) {
-            SPARE.set(bytes);
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < SPARES {
+                    spare.push(bytes);
+                }
+            });
         }
     }
 }
@@ -173,7 +242,7 @@ impl Body {
                 let length = (*left).min((PATTERN.len() - from) as u64) as usize;
                 &PATTERN[from..from + length]
             }
-            Body::File { .. } => &[],
+            Body::File { .. } | Body::Source { .. } => &[],
         }
     }
 }

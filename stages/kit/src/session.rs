@@ -13,7 +13,8 @@
 
 use crate::clock::Now;
 use crate::flush::{Flushed, flush};
-use crate::outbox::Outbox;
+use crate::journal::Journal;
+use crate::outbox::{Body, Outbox};
 use crate::protocol::work::{Answer, Work};
 use crate::protocol::{Phase, Protocol, Step};
 use std::os::fd::BorrowedFd;
@@ -151,6 +152,7 @@ impl Session {
         if self.outbox.is_empty() {
             return Ok(Flushed::All);
         }
+        self.outbox.end_reply();
         let before = self.outbox.waiting();
         let flushed = flush(socket, &mut self.outbox)?;
         // A peer that takes some of a reply is alive.
@@ -158,6 +160,18 @@ impl Session {
             self.touch(now);
         }
         Ok(flushed)
+    }
+
+    /// What waits to be sent, for a stage that sends in another way: the bytes, and the body behind them. They stay where
+    /// they are until [`Session::sent`] or anything else is called that takes the session `&mut`.
+    pub fn output(&self) -> (&[u8], Option<&Body>) {
+        self.outbox.parts()
+    }
+
+    /// The first `count` bytes of the output have left.
+    pub fn sent(&mut self, count: usize, now: &Now) {
+        self.outbox.advance(count);
+        self.touch(now);
     }
 
     /// The peer has just taken something: its time begins anew. [`Session::flush`] says so itself; only a thread that
@@ -169,6 +183,16 @@ impl Session {
     /// Whether the deadline is over.
     pub fn is_late(&self, now: &Now) -> bool {
         self.deadline().is_some_and(|deadline| now.ms >= deadline)
+    }
+
+    /// Notes what is asked and answered from now on.
+    pub fn keep_journal(&mut self) {
+        self.outbox.keep_journal();
+    }
+
+    /// What was asked and answered since it was last drained, if [`Session::keep_journal`] was called.
+    pub fn journal(&mut self) -> Option<&mut Journal> {
+        self.outbox.journal()
     }
 
     /// How many bytes wait to be sent.

@@ -125,6 +125,24 @@ pub fn become_child() {
     }
 }
 
+/// [`become_child`] for a child that waits with epoll. The eventfd that it inherited is one and the same in all processes: a
+/// signal to one of them would stop them all. So it gets another one, under the same number.
+///
+/// # Errors
+/// What eventfd(2) and dup3(2) say.
+pub fn become_watching_child() -> io::Result<()> {
+    become_child();
+    let fresh = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+    // SAFETY: both numbers are descriptors of ours that stay open; the old one is replaced at once, never free.
+    let number = unsafe { libc::dup3(fresh.as_raw_fd(), event().as_raw_fd(), libc::O_CLOEXEC) };
+    Errno::result(number)?;
+    if requested() {
+        // The signal came before the new one was there.
+        fresh.write(1)?;
+    }
+    Ok(())
+}
+
 extern "C" fn on_stop(signal: c_int) {
     if DRAINING.swap(true, SeqCst) {
         if CHILD.load(SeqCst) {

@@ -40,7 +40,8 @@ impl Sessions {
 }
 
 /// The `main` of a stage: parses the command line, runs the server, and turns the outcome into an exit status:
-/// 0 after a shutdown, 1 with one line on stderr when the server cannot run, 2 for a bad option.
+/// 0 after a shutdown, 1 with one line on stderr when the server cannot run, 2 for a bad option, 3 when the kernel lacks
+/// what the stage is about.
 pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,
@@ -51,7 +52,11 @@ pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error}");
             // Options that parse, but name no directory or contradict each other, are bad options too.
-            if error.kind() == io::ErrorKind::InvalidInput { ExitCode::from(2) } else { ExitCode::FAILURE }
+            match error.kind() {
+                io::ErrorKind::InvalidInput => ExitCode::from(2),
+                io::ErrorKind::Unsupported => ExitCode::from(3),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

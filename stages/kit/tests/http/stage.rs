@@ -140,6 +140,7 @@ impl Stage {
                     self.wire.extend_from_slice(body.filler());
                     sent += body.filler().len();
                 }
+                Some(Body::Source { .. }) => unreachable!("no stage made one"),
                 None => {}
             }
             self.out.advance(sent);

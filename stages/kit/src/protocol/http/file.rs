@@ -1,5 +1,6 @@
 //! Opening a file below the root directory, and nothing outside it.
 
+use crate::outbox::Source;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, SFlag, fstat};
@@ -35,6 +36,8 @@ pub(super) enum Content {
     Read(Vec<u8>),
     /// They are still in the file.
     OnDisk(Arc<File>),
+    /// They are still in the file, and the stage sends them in its own way.
+    Through(Arc<dyn Source>),
 }
 
 impl Opened {
@@ -47,6 +50,17 @@ impl Opened {
             return Self::open_path(root, &format!("{path}index.html"), Err(Errno::ENOENT));
         }
         Self::open_path(root, path, Ok(Self { found: Found::Directory }))
+    }
+
+    /// Lets a stage send the bytes in its own way: `through` makes a source of a file and its size, or `None` to leave
+    /// it as it is. Small files are read already.
+    pub fn send_through(&mut self, through: impl FnOnce(&Arc<File>, u64) -> Option<Arc<dyn Source>>) {
+        if let Found::File { content, size, .. } = &mut self.found
+            && let Content::OnDisk(file) = content
+            && let Some(source) = through(file, *size)
+        {
+            *content = Content::Through(source);
+        }
     }
 
     fn open_path(root: &OwnedFd, path: &str, for_directory: Result<Self, Errno>) -> Result<Self, Errno> {

@@ -140,6 +140,9 @@ impl Http {
     /// Begins to answer a request whose head is complete.
     fn begin(&mut self, head: &httparse::Request<'_, '_>, to: &mut Effects<'_>) -> Next {
         self.served = self.served.saturating_add(1);
+        if let Some(journal) = to.out.journal() {
+            journal.asked(head.method.unwrap_or_default(), head.path.unwrap_or_default());
+        }
         let last = self.settings.limits.max_requests.is_some_and(|most| self.served >= most);
         match Request::read(head, &self.settings, last) {
             Ok(Request { manner, route, framing: Framing::Empty, .. }) => {

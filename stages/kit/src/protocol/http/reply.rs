@@ -35,6 +35,7 @@ impl<'a> Reply<'a> {
     /// Begins a head. Every reply has Server and Date.
     #[inline]
     pub(super) fn start(out: &'a mut Outbox, now: &Now, status: Status) -> Self {
+        out.begin_reply(status.line());
         let bytes = out.writer();
         bytes.reserve(256);
         bytes.extend_from_slice(b"HTTP/1.1 ");

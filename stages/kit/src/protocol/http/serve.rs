@@ -103,6 +103,7 @@ fn send(
     match content {
         Content::Read(bytes) => out.extend(&bytes[start as usize..(start + length) as usize]),
         Content::OnDisk(file) => out.file(file.clone(), start, length),
+        Content::Through(source) => out.source(source.clone(), start, length),
     }
 }
 

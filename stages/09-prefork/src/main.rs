@@ -1,0 +1,7 @@
+//! The binary `stage-09`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kit::start::main(prefork::server::run)
+}

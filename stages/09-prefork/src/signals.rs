@@ -1,0 +1,50 @@
+//! Signals as events (signalfd(2)): they arrive where everything else arrives, in epoll, one after the other.
+//!
+//! Stage 02 handles SIGCHLD in a signal handler, which may interrupt any line of the program and must touch nothing that
+//! the line may be in the middle of. Here the signals are blocked, so no handler runs, and reading them is a read like
+//! any other. Seed 002 does the same with a handler that writes into a pipe.
+
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// SIGTERM, SIGINT and SIGCHLD, to be read.
+#[derive(Debug)]
+pub struct Signals {
+    fd: SignalFd,
+    /// What was blocked before.
+    before: SigSet,
+}
+
+impl Signals {
+    /// Blocks the three, and makes them readable.
+    ///
+    /// # Errors
+    /// What sigprocmask(2) and signalfd(2) say.
+    pub fn new() -> nix::Result<Self> {
+        let ours = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]);
+        let mut before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ours), Some(&mut before))?;
+        Ok(Self { fd: SignalFd::with_flags(&ours, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?, before })
+    }
+
+    /// The next signal that has arrived.
+    pub fn next(&self) -> Option<Signal> {
+        let info = self.fd.read_signal().ok().flatten()?;
+        Signal::try_from(info.ssi_signo as i32).ok()
+    }
+
+    /// In a child: signals are delivered again as before. Ctrl-C reaches the whole process group; a child counts only what
+    /// its parent tells it, or one Ctrl-C would count as two signals.
+    pub fn release(&self) {
+        // SAFETY: "ignore" runs no code of ours.
+        let _ = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

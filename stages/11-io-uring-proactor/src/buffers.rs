@@ -1,0 +1,99 @@
+//! Memory that the kernel picks from when bytes arrive (a *provided buffer ring*, io_uring_register_buf_ring(3)).
+//!
+//! A receive that waits owns no buffer: ten thousand silent connections have none. When bytes come the kernel takes the
+//! next buffer of the ring and says in the completion which one it was; we give it back when we have read it.
+//!
+//! ```text
+//!   ring of entries:  [ buffer 7 | buffer 2 | ... ]   the kernel takes at its head, we put at `tail`
+//! ```
+
+use io_uring::types::BufRingEntry;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering::Release};
+
+use crate::proactor::Proactor;
+
+/// The ring's name for receives.
+pub const GROUP: u16 = 0;
+
+/// How many buffers; a power of two. When they run out a receive ends with ENOBUFS and is asked for anew.
+const COUNT: u16 = 256;
+
+/// How long each is.
+const LENGTH: usize = 16 * 1024;
+
+/// The buffers, and the ring through which the kernel gets them.
+pub struct Buffers {
+    entries: NonNull<BufRingEntry>,
+    memory: Box<[u8]>,
+    tail: u16,
+}
+
+impl Buffers {
+    /// Registers the buffers with a proactor. They must outlive its receives: see [`Buffers::unregister`].
+    ///
+    /// # Errors
+    /// What io_uring_register(2) says.
+    pub fn register(proactor: &Proactor) -> io::Result<Self> {
+        // SAFETY: the layout is not of zero size.
+        let entries = unsafe { alloc_zeroed(layout()) }.cast();
+        let entries = NonNull::new(entries).unwrap_or_else(|| handle_alloc_error(layout()));
+        let memory = vec![0; usize::from(COUNT) * LENGTH].into_boxed_slice();
+        let mut buffers = Self { entries, memory, tail: 0 };
+        let address = entries.as_ptr() as u64;
+        // SAFETY: the ring is COUNT entries long, page-aligned, and lives until it is unregistered.
+        unsafe { proactor.uring().submitter().register_buf_ring_with_flags(address, COUNT, GROUP, 0) }?;
+        (0..COUNT).for_each(|id| buffers.give_back(id));
+        Ok(buffers)
+    }
+
+    /// The first `length` bytes of a buffer that a completion named.
+    pub fn get(&self, id: u16, length: usize) -> &[u8] {
+        let start = usize::from(id) * LENGTH;
+        &self.memory[start..start + length.min(LENGTH)]
+    }
+
+    // ANCHOR: give-back
+    /// Gives a buffer back to the kernel.
+    pub fn give_back(&mut self, id: u16) {
+        let address = self.memory[usize::from(id) * LENGTH..].as_mut_ptr();
+        // SAFETY: the index is below COUNT, and the kernel reads no entry at or behind the tail.
+        unsafe {
+            let entry = &mut *self.entries.as_ptr().add(usize::from(self.tail % COUNT));
+            entry.set_addr(address as u64);
+            entry.set_len(LENGTH as u32);
+            entry.set_bid(id);
+        }
+        self.tail = self.tail.wrapping_add(1);
+        // SAFETY: the kernel shares this word with us for as long as the ring is registered; it is aligned for a u16.
+        let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut()) };
+        // Release: the kernel, which loads the tail with acquire, must find the entry written before it.
+        tail.store(self.tail, Release);
+    }
+    // ANCHOR_END: give-back
+
+    /// Takes the ring away from the kernel. No receive may be waiting.
+    ///
+    /// # Errors
+    /// What io_uring_register(2) says.
+    pub fn unregister(self, proactor: &Proactor) -> io::Result<()> {
+        proactor.uring().submitter().unregister_buf_ring(GROUP)
+    }
+}
+
+impl Drop for Buffers {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `register` with the same layout.
+        unsafe { dealloc(self.entries.as_ptr().cast(), layout()) };
+    }
+}
+
+/// The kernel wants the ring on a page of its own.
+fn layout() -> Layout {
+    const PAGE: usize = 4096;
+    Layout::array::<BufRingEntry>(usize::from(COUNT))
+        .and_then(|ring| ring.align_to(PAGE))
+        .expect("it is small")
+}
