@@ -90,7 +90,9 @@ fn send_some(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<usize> 
                 count => count,
             }
         }
-        (bytes, Some(Body::File { .. } | Body::Source { .. })) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL | MSG_MORE)?,
+        (bytes, Some(Body::File { .. } | Body::Source { .. })) => {
+            send(fd, bytes, MsgFlags::MSG_NOSIGNAL | MSG_MORE)?
+        }
     };
     outbox.advance(count);
     Ok(count)

@@ -3,6 +3,9 @@
 //! Request and reply meet only in the protocol: the loop sees bytes, and pipelined replies leave in one write. So the
 //! protocol notes them, if somebody keeps a journal; else each note is one test of a pointer.
 
+/// How much memory an idle connection's journal may keep, twice.
+const KEPT: usize = 128;
+
 /// The exchanges since the journal was last read.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -54,6 +57,9 @@ impl Journal {
             let lines = self.lines.strip_suffix(b"\n").into_iter();
             lines.flat_map(|lines| lines.split(|&byte| byte == b'\n')).for_each(each);
             self.lines.clear();
+            // An idle connection keeps little memory, whatever it has asked for.
+            self.lines.shrink_to(KEPT);
+            self.request.shrink_to(KEPT);
         }
     }
 }
