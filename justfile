@@ -8,9 +8,15 @@ harness := env("CARGO_TARGET_DIR", "target") / "release/harness"
 # List the recipes.
 [private]
 default:
-    @just --list --unsorted
+    @just --list --unsorted --list-heading $'./lab RECIPE, or just RECIPE where just is on PATH:\n'
 
-# Run stage N until Ctrl-C; more words are options of the stage: just stage 5 --trigger edge
+# Install what is optional: ab, wrk, nginx, h2o, tsung, mdbook, strace, curl, nc.
+[group('learn')]
+[no-exit-message]
+setup *OPTIONS:
+    @./lab setup "$@"
+
+# Run stage N until Ctrl-C; more words are options of the stage: ./lab stage 5 --trigger edge
 [group('learn')]
 [no-exit-message]
 stage N *OPTIONS: build
@@ -22,18 +28,18 @@ stage N *OPTIONS: build
 notes *OPTIONS:
     mdbook serve notes --open "$@"
 
-# Show what changed from one stage's loop to the next: just step 4 5
+# Show what changed from one stage's loop to the next: ./lab step 4 5
 [group('learn')]
 step A B:
     @git diff --no-index --stat -p stages/{{ if A =~ '^\d$' { "0" + A } else { A } }}-*/src/server.rs stages/{{ if B =~ '^\d$' { "0" + B } else { B } }}-*/src/server.rs || true
 
-# Ask stage N what it can do: just grade 4; just grade 5-mio; just grade 5 -- --trigger level
+# Ask stage N what it can do: ./lab grade 4; ./lab grade 5-mio; ./lab grade 5 --trigger level
 [group('judge')]
 [no-exit-message]
 grade N *OPTIONS: build
     @{{harness}} grade "$@"
 
-# Ask any server that takes a port: just grade-cmd './mine --port $PORT'
+# Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
 [group('judge')]
 [no-exit-message]
 grade-cmd COMMAND *OPTIONS: build
@@ -45,17 +51,21 @@ grade-cmd COMMAND *OPTIONS: build
 grade-all *OPTIONS: build
     @{{harness}} grade all "$@"
 
-# Measure every stage with ab, wrk and webbench, and draw the charts: just bench-all --quick
+# Measure every stage with ab, wrk and webbench, and draw the charts: ./lab bench-all --quick
 [group('measure')]
 [no-exit-message]
 bench-all *OPTIONS: build
     @{{harness}} bench "$@"
 
-# Measure the table again that asked why a serial server drops at ten clients: webbench, 1 to 3,000 clients.
+alias bench := bench-all
+
+# Measure seed 002's table again (why does a serial server drop at ten clients?): webbench, 1 to 3,000 clients.
 [group('measure')]
 [no-exit-message]
 seed-table *OPTIONS: build
     @{{harness}} table "$@"
+
+alias table := seed-table
 
 # Draw the charts again from the recorded data.
 [group('measure')]
@@ -63,21 +73,23 @@ seed-table *OPTIONS: build
 chart *OPTIONS: build
     @{{harness}} chart "$@"
 
-# Write the page beside the charts again, from the recorded data.
+# Draw the charts again and write the pages beside them: README.md, and report.html for a browser.
 [group('measure')]
+[no-exit-message]
 report *OPTIONS: build
     @{{harness}} report "$@"
 
-# Put load on a server that is running: just load http://127.0.0.1:8080/ --rate 1000
+# Put load on a server that is running: ./lab load http://127.0.0.1:8080/ --rate 1000
 [group('measure')]
+[no-exit-message]
 load URL *OPTIONS: build
     @{{harness}} load "$@"
 
-# Put load on a server from several hosts, by Tsung: just distributed http://web1:8080/ --workers load1=4,load2=4
+# Put load on a server from several hosts, by Tsung: ./lab distributed http://web1:8080/ --workers load1=4,load2=4
 [group('measure')]
 [no-exit-message]
 distributed URL *OPTIONS: build
-    @{{harness}} distributed --url "$@"
+    @{{harness}} distributed "$@"
 
 # Say what is missing on this machine, or will distort the figures.
 [group('measure')]
@@ -111,8 +123,9 @@ loom:
 miri:
     MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p lockless-queues --test ring
 
-# Build every binary.
+# Build every binary. Only a build that takes its time is announced; the waiting shell must not hold anybody's pipe open.
 [private]
 build:
-    @[ -x {{harness}} ] || echo 'building everything for the first time: some minutes' >&2
-    @cargo build --release --workspace --bins --quiet
+    @(sleep 1 >/dev/null 2>&1; echo 'lab: building; the first time that takes some minutes' >&2) >/dev/null & word=$!; \
+        trap "kill $word 2>/dev/null || true" EXIT; \
+        cargo build --release --workspace --bins --quiet

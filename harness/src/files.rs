@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 
 /// Writes a file through a temporary one beside it and a rename: whoever looks, and whatever happens in between (a full
 /// disk, a kill), there is the old file or the new one.
@@ -26,6 +26,21 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn sha256(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The path of a file as a link from a page in a directory, which need not be there yet.
+pub fn link(directory: &Path, file: &Path) -> String {
+    let (directory, file) = (resolved(directory), resolved(file));
+    let common = directory.components().zip(file.components()).take_while(|(a, b)| a == b).count();
+    let up = directory.components().skip(common).map(|_| Path::new(".."));
+    up.collect::<PathBuf>().join(file.components().skip(common).collect::<PathBuf>()).display().to_string()
+}
+
+/// The path from the root, without links and `..` as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let whole = absolute(path).unwrap_or_else(|_| path.to_owned());
+    let real = |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(whole.strip_prefix(ancestor).ok()?));
+    whole.ancestors().find_map(real).unwrap_or_else(|| whole.clone())
 }
 
 #[cfg(test)]
@@ -56,6 +71,23 @@ mod tests {
         let error = write_atomically(&path, b"x").expect_err("it is a directory");
         assert!(format!("{error:#}").contains("taken"));
         assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+    }
+
+    #[test]
+    fn a_link_leads_to_its_file_from_wherever_the_page_is() {
+        let tree = tempfile::tempdir().expect("a directory");
+        let file = tree.path().join("look/data/run.jsonl");
+        fs::create_dir_all(tree.path().join("look/data")).expect("made");
+        fs::write(&file, "").expect("written");
+        for (page, expected) in [
+            ("look", "data/run.jsonl"),
+            ("look/data", "run.jsonl"),
+            ("", "look/data/run.jsonl"),
+            ("not/yet", "../../look/data/run.jsonl"),
+            ("look/data/../../other", "../look/data/run.jsonl"),
+        ] {
+            assert_eq!(link(&tree.path().join(page), &file), expected, "from {page}");
+        }
     }
 
     #[test]

@@ -20,4 +20,5 @@ pub mod run_stage;
 pub mod seed_table;
 pub mod stages;
 pub mod stats;
+pub mod units;
 pub mod webbench;

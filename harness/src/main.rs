@@ -21,7 +21,7 @@ enum Command {
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
     Bench(bench::Args),
-    /// Measure an old table again: a serial and a preforking server under webbench with 1 to 3,000 clients.
+    /// Measure a published table again (seed 002's): a serial and a preforking server, webbench with 1 to 3,000 clients.
     Table(seed_table::Args),
     /// Put load on a server from several hosts at once, by Tsung.
     Distributed(distributed::Args),

@@ -316,18 +316,7 @@ fn a_distributed_engine_is_driven_and_read() {
     let out = tempfile::tempdir().expect("a directory");
     let url = server.url();
     let mut command = Command::new(HARNESS);
-    command.args([
-        "distributed",
-        "--url",
-        &url,
-        "--clients",
-        "8",
-        "--duration",
-        "1",
-        "--name",
-        "web1",
-        "--out",
-    ]);
+    command.args(["distributed", &url, "--clients", "8", "--duration", "1", "--name", "web1", "--out"]);
     let output = command.arg(out.path()).stdin(Stdio::null()).output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
     let records = records(out.path());

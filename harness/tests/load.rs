@@ -277,6 +277,20 @@ fn a_port_where_nobody_listens_is_one_line_and_no_busy_loop() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("connect"), "{output:?}");
 }
 
+/// The next request is always due before a refused one is over: the end must be seen all the same.
+#[test]
+fn an_open_loop_that_nobody_answers_ends_in_its_time() {
+    let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", unused.local_addr().expect("an address"));
+    drop(unused);
+    let output = load(&[&url, "-c", "4", "-d", "0.5", "--rate", "500000", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = read(&output);
+    assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
+    assert_eq!(report.not_connected.as_deref(), Some("connection refused"));
+    assert!(report.never_sent.is_some_and(|count| count > 200_000), "{report:?}");
+}
+
 #[test]
 fn idle_clients_stay_beside_the_load() {
     let server = Server::start(|_| (RIGHT.to_vec(), true));

@@ -5,6 +5,7 @@
 
 use crate::generators::{Installed, Load};
 use crate::load::Report;
+use crate::units::number;
 use anyhow::{Result, ensure};
 
 /// What was found.
@@ -16,19 +17,20 @@ pub(super) struct Counted {
     pub(super) requests_per_second: f64,
 }
 
-/// Puts the load on the server and checks every reply. The error says why the server must not be measured.
-pub(super) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Counted> {
+/// Puts the load on the server and checks every reply. The inner error says why the server must not be measured; the outer
+/// one is the generator's.
+pub(super) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<Counted>> {
     let run = |load: &Load| {
         let (report, _) = checker.report(load, &mut || !stop())?;
-        judge(&report)
+        anyhow::Ok(judge(&report))
     };
-    let counted = run(load)?;
-    if counted.clients == load.concurrency {
-        return Ok(counted);
-    }
+    let counted = match run(load)? {
+        Ok(counted) if counted.clients < load.concurrency => counted,
+        decided => return Ok(decided),
+    };
     // A client may have come too late because the machine was busy: those that are starved are so again.
     let longer = run(&Load { duration: load.duration * 2, ..load.clone() })?;
-    Ok(if longer.clients > counted.clients { longer } else { counted })
+    Ok(longer.map(|longer| if longer.clients > counted.clients { longer } else { counted }))
 }
 
 fn judge(report: &Report) -> Result<Counted> {
@@ -39,24 +41,17 @@ fn judge(report: &Report) -> Result<Counted> {
     wrong.sort_by(|a, b| b.cmp(a));
     let all: u64 = wrong.iter().map(|(count, _)| count).sum();
     let kinds: Vec<String> =
-        wrong.iter().map(|(count, kind)| format!("{} {kind}", grouped(*count))).collect();
+        wrong.iter().map(|(count, kind)| format!("{} {kind}", number(*count as f64))).collect();
     let replies = report.requests + all;
-    ensure!(all == 0, "{} of {} replies were wrong ({})", grouped(all), grouped(replies), kinds.join(", "));
+    ensure!(
+        all == 0,
+        "{} of {} replies were wrong ({})",
+        number(all as f64),
+        number(replies as f64),
+        kinds.join(", ")
+    );
     ensure!(report.requests > 0, "no reply at all within {:.1} s", report.seconds);
     Ok(Counted { clients: report.clients_served as usize, requests_per_second: report.requests_per_second })
-}
-
-/// 5,700.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -16,6 +16,6 @@ pub(super) fn note(stages: &[Stage], subjects: &[Subject], out: &Path) -> Option
     let directories = [out.join("data"), Path::new("results").join("data")];
     let ungraded = directories.iter().map(|directory| ungraded(directory, &servers)).min_by_key(Vec::len)?;
     (!ungraded.is_empty()).then(|| {
-        format!("no grade of this binary is recorded: {} (harness grade all --record)", ungraded.join(", "))
+        format!("no grade of this binary is recorded: {} (./lab grade all --record)", ungraded.join(", "))
     })
 }

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const CHUNK: usize = 100;
 /// How long a server may take to come to rest.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How long a server may put off accepting a connection that says nothing.
+const DEFERRED: Duration = Duration::from_secs(10);
 /// How far apart the looks are that must see the same.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a connection or a reply may take.
@@ -49,6 +51,7 @@ impl Bench<'_> {
             }
             accepted(server.addr, stop)?;
         }
+        established(server.addr, connections.len(), stop)?;
         let silent = at_rest(&server, stop)?;
         for (at, chunk) in connections.chunks_mut(CHUNK).enumerate() {
             ask(chunk, server.addr, &self.load.path).with_context(|| {
@@ -96,6 +99,40 @@ fn accepted(addr: SocketAddr, stop: &dyn Fn() -> bool) -> Result<()> {
         );
         sleep(Duration::from_millis(2));
     }
+}
+
+/// Waits until the server's ends of all connections are established. With `TCP_DEFER_ACCEPT` the kernel shows the server a
+/// connection only once it has said something, or some seconds later: until then it is in no accept queue either, and costs
+/// the server nothing.
+fn established(addr: SocketAddr, connections: usize, stop: &dyn Fn() -> bool) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        ensure!(!stop(), "interrupted");
+        let (known, waiting) = (established_on(addr.port())?, queued(addr.port())?);
+        if known >= connections && waiting == 0 {
+            return Ok(());
+        }
+        ensure!(
+            start.elapsed() < DEFERRED,
+            "{known} of {connections} silent connections were accepted within {} s: what they cost cannot be told",
+            DEFERRED.as_secs()
+        );
+        sleep(LOOK);
+    }
+}
+
+/// How many established connections have this port at their near end.
+fn established_on(port: u16) -> Result<usize> {
+    let table = BufReader::new(File::open("/proc/net/tcp").context("cannot read /proc/net/tcp")?);
+    let mut count = 0;
+    for line in table.lines().skip(1) {
+        let line = line?;
+        let mut words = line.split_whitespace().skip(1);
+        let (Some(local), Some("01")) = (words.next(), words.nth(1)) else { continue };
+        let (_, local) = local.split_once(':').context("/proc/net/tcp has no ports")?;
+        count += usize::from(u16::from_str_radix(local, 16)? == port);
+    }
+    Ok(count)
 }
 
 /// How many connections wait to be accepted on a port. For a listening socket the kernel writes that into the column of the
@@ -179,6 +216,8 @@ mod tests {
         assert_eq!(queued(addr.port()).expect("Linux tells"), 1);
         assert!(accepted(addr, &|| true).is_err(), "an interrupt ends the waiting");
         let _second = listener.accept().expect("it waits");
+        assert_eq!(established_on(addr.port()).expect("Linux tells"), 2);
+        assert!(established(addr, 3, &|| true).is_err(), "there are two");
         accepted(addr, &|| false).expect("none is left");
         drop(clients);
     }

@@ -27,8 +27,9 @@ impl Bench<'_> {
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
+        let expected = servers.expected_peak(&self.plan.subjects[point.subject].name);
         let Ready { running, load, counted } = self.ready(point, servers, stop)?;
-        let peak = match running.peak {
+        let peak = match running.peak.or(expected) {
             Some(peak) => peak,
             None => counted.requests_per_second.max(peak_of(tool, &load, stop)?),
         };
@@ -116,7 +117,10 @@ fn limiter(open: &OpenLoop, figures: &Figures, cpus: (usize, usize), all_served:
     let generator = share(figures.generator_cpu_seconds, cpus.1);
     let is_busy = late && generator > USED_UP;
     let server = share(figures.server_cpu_seconds.unwrap_or(0.0), cpus.0);
-    Limiter::of(server, if is_busy { generator } else { 0.0 }, all_served)
+    match Limiter::of(server, if is_busy { generator } else { 0.0 }, all_served) {
+        Limiter::Neither if !open.is_reached(figures) => Limiter::Unreached,
+        limiter => limiter,
+    }
 }
 
 #[cfg(test)]

@@ -119,6 +119,14 @@ impl Bench<'_> {
         let generator_cpus = tool.cpus(&load);
         let cpus = (self.server_cpus.len(), generator_cpus);
         let figures = figures(&measurement, &watch.spent(), cpus, all_served);
+        // The smallest step of its clock is far less than what so many replies cost.
+        if figures.requests > 10_000 && figures.server_cpu_seconds == Some(0.0) {
+            bail!(
+                "{}'s report cannot be true: {} replies, and the server used no CPU time",
+                tool.tool.name(),
+                figures.requests
+            );
+        }
         let figures = target::known(figures, &self.plan.subjects[point.subject], tool);
         Ok(Outcome::Measured(Box::new(Measured {
             disturbed: figures.is_disturbed(),

@@ -163,6 +163,8 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         args.path = path.clone();
     }
     ensure!(args.path.starts_with('/'), "--path must begin with '/', not be '{}'", args.path);
+    let is_plain = args.path.bytes().all(|byte| byte.is_ascii_graphic());
+    ensure!(is_plain, "--path '{}' has characters that a request must encode: a space is %20", args.path);
     let tools = choose::tools(args.tools.as_deref())?;
     let rigor = if args.quick { Rigor::Quick } else { args.rigor };
     let (amounts, is_ladder) = amounts(&args, rigor)?;
@@ -229,6 +231,7 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         pipeline: args.pipeline.into(),
         duration: Duration::from_secs(1),
         rate: None,
+        learns_body: subjects.iter().any(|subject| subject.target_addr().is_some()),
         reply_bytes: 0,
         cpus: target::generator_cpus(&place, generator_cpus),
     };
@@ -272,15 +275,19 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
     let bench = Bench { plan: &plan, load, server_cpus, host, installed, rigor, command };
     let end = measure(&bench, servers, writer, &done.unwrap_or_default())?;
     let records = read(&path)?;
-    if end == End::Interrupted {
-        eprintln!("interrupted; what was measured is in {}; {}", path.display(), bench.how_to_go_on());
+    let has_measured = records.iter().any(|record| record.figures.is_some() || record.idle.is_some());
+    if end == End::Interrupted && records.is_empty() {
+        Writer::discard(&path)?;
+        eprintln!("interrupted; nothing was measured yet, and nothing is kept");
         return Ok(ExitCode::from(130));
     }
-    ensure!(
-        records.iter().any(|record| record.figures.is_some() || record.idle.is_some()),
-        "nothing was measured; {} says why",
-        path.display()
-    );
+    if end == End::Interrupted {
+        let what =
+            if has_measured { "what was measured" } else { "nothing was measured yet; what was skipped" };
+        eprintln!("interrupted; {what} is in {}; {}", path.display(), bench.how_to_go_on());
+        return Ok(ExitCode::from(130));
+    }
+    ensure!(has_measured, "nothing was measured; {} says why", path.display());
     summary::finish(&records, &path, &out)?;
     Ok(if end == End::Complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -297,6 +304,15 @@ fn amounts(args: &Args, rigor: Rigor) -> Result<(Vec<Amount>, bool)> {
     let is_ladder = !args.is_narrowed() && args.duration.is_none() && args.rounds.is_none();
     if !is_ladder {
         amounts.truncate(1);
+    }
+    // What a quick look has not by itself, it has for a user who names it.
+    let named = args.phases.as_deref().map(select::phases).transpose()?.unwrap_or_default();
+    for amount in &mut amounts {
+        amount.pairs |= named.contains(&Phase::Paired);
+        amount.latency |= named.contains(&Phase::Latency);
+        if named.contains(&Phase::Idle) {
+            amount.idle_rounds = amount.idle_rounds.max(1);
+        }
     }
     let clients = args.concurrency.as_deref().map(select::concurrency).transpose()?;
     for amount in &mut amounts {

@@ -45,6 +45,11 @@ impl<'a> Pairs<'a> {
         outcome
     }
 
+    /// Whether the next point has to wait for another run of the floor, because the last one was disturbed.
+    pub(super) fn repeats_the_floor(&self) -> bool {
+        self.before.is_some_and(|cost| cost.disturbed)
+    }
+
     fn cost(&self, servers: &mut Servers, stop: &dyn Fn() -> bool) -> Option<Cost> {
         match self.bench.measure(&self.floor?, servers, stop) {
             Outcome::Measured(measured) => {

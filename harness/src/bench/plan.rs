@@ -299,7 +299,14 @@ fn reason_to_skip(
 
 /// ab shares its requests among the connections and waits for each of them.
 pub(super) fn ab_would_hang(served: usize, clients: usize) -> String {
-    format!("ab would hang with keep-alive: {served} of {clients} clients are served")
+    format!("{AB_WOULD_HANG}: {served} of {clients} clients are served")
+}
+
+const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
+
+/// Whether a point was skipped while the run went on for a reason that trying again would not change.
+pub(super) fn is_as_it_must_be(reason: &str) -> bool {
+    reason.starts_with(AB_WOULD_HANG)
 }
 
 #[cfg(test)]
@@ -328,6 +335,7 @@ pub(super) mod tests {
             pipeline: 1,
             duration: Duration::from_secs(2),
             rate: None,
+            learns_body: false,
             reply_bytes: 0,
             cpus: None,
         };

@@ -2,6 +2,7 @@
 
 use super::{Plan, Point};
 use crate::records::{Phase, Record};
+use crate::units::{bytes, number, time};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -59,6 +60,19 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Why nothing seems to happen for a moment.
+    pub(super) fn wait(&self, reason: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(reason.to_owned()),
+            None => eprintln!("{reason}"),
+        }
+    }
+
+    /// A point was disturbed and will be measured again.
+    pub(super) fn repeat(&self, point: &Point) {
+        self.wait(&format!("{}: disturbed by other programs, will be measured again", self.describe(point)));
+    }
+
     /// Says something that stays on the screen.
     pub(super) fn complain(&self, line: &str) {
         match &self.bar {
@@ -89,22 +103,27 @@ impl<'a> Progress<'a> {
 /// The point in a few words.
 fn found(record: &Record) -> String {
     let mut text = if let Some(open) = record.open_loop {
-        format!("99 % within {} µs", open.latency_us.p99)
+        let answered = record.figures.as_ref().filter(|figures| !open.is_reached(figures));
+        match answered.map(|figures| number(figures.requests_per_second)) {
+            Some(answered) => format!("rate not reached: {answered} of {}/s", number(open.rate)),
+            None => format!("99 % within {}", time(open.latency_us.p99 as f64)),
+        }
     } else if let Some(idle) = record.idle {
-        format!("{:.0} bytes each, {:.0} once served", idle.silent_bytes, idle.served_bytes)
+        format!("{} each, {} once served", bytes(idle.silent_bytes), bytes(idle.served_bytes))
     } else {
         String::new()
     };
     if let Some(figures) = &record.figures {
         if text.is_empty() {
-            text = format!("{:.0} requests/s", figures.requests_per_second);
+            text = format!("{} requests/s", number(figures.requests_per_second));
         }
         if figures.errors > 0 {
             text.push_str(&format!(", {} errors", figures.errors));
         }
     }
-    if let Some(note) = &record.note {
-        text.push_str(&format!(", {note}"));
+    // That a foreign server has no CPU figures was said before the run.
+    if record.clients_served < record.concurrency {
+        text.push_str(&format!(", {} of {} clients served", record.clients_served, record.concurrency));
     }
     text
 }

@@ -26,19 +26,27 @@ impl Quiet {
     }
 
     /// Waits until other programs have used less than a tenth of a CPU for a quarter of a second; at most five seconds.
-    /// To be called while no load runs: all that is used then is used by others.
-    pub(crate) fn wait(&mut self, stop: &dyn Fn() -> bool) {
-        self.wait_for(stop, &mut is_quiet);
+    /// To be called while no load runs: all that is used then is used by others. `say` tells the user, if there is anything
+    /// to wait for.
+    pub(crate) fn wait(&mut self, stop: &dyn Fn() -> bool, say: &dyn Fn(&str)) {
+        self.wait_for(stop, say, &mut is_quiet);
     }
 
-    fn wait_for(&mut self, stop: &dyn Fn() -> bool, is_quiet: &mut dyn FnMut() -> bool) {
+    fn wait_for(&mut self, stop: &dyn Fn() -> bool, say: &dyn Fn(&str), is_quiet: &mut dyn FnMut() -> bool) {
         let start = Instant::now();
         let limit = LIMIT.min(self.left);
         self.waits += 1;
+        let mut is_said = false;
         loop {
             let quiet = is_quiet();
             if quiet || stop() {
                 break;
+            }
+            if !std::mem::replace(&mut is_said, true) && !limit.is_zero() {
+                say(&format!(
+                    "other programs are busy: waiting for them, at most {:.0} s",
+                    limit.as_secs_f64().ceil()
+                ));
             }
             if start.elapsed() >= limit {
                 self.in_vain += 1;
@@ -69,6 +77,7 @@ fn is_quiet() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[test]
     fn a_machine_that_is_never_quiet_costs_only_the_patience_there_is() {
@@ -77,10 +86,13 @@ mod tests {
             sleep(Duration::from_millis(10));
             false
         };
+        let said = Cell::new(0);
+        let say = |_: &str| said.set(said.get() + 1);
         let start = Instant::now();
-        (0..20).for_each(|_| quiet.wait_for(&|| false, &mut busy));
+        (0..20).for_each(|_| quiet.wait_for(&|| false, &say, &mut busy));
         assert!(start.elapsed() < LIMIT, "the patience of all waits together is 30 ms");
         assert_eq!((quiet.waits, quiet.in_vain), (20, 20));
+        assert!((1..=3).contains(&said.get()), "each wait is said while there is patience: {}", said.get());
         assert!(quiet.summary().is_some_and(|line| line.contains("20 times in vain")));
     }
 
@@ -88,7 +100,7 @@ mod tests {
     fn it_goes_on_as_soon_as_others_are_quiet() {
         let mut quiet = Quiet::new(Duration::from_secs(60));
         let mut looks = 0;
-        quiet.wait_for(&|| false, &mut || {
+        quiet.wait_for(&|| false, &|_| {}, &mut || {
             looks += 1;
             looks == 3
         });

@@ -1,9 +1,10 @@
 //! Going on with a run that was interrupted: the same command on the same commit finds its file and its order.
 
+use super::plan::is_as_it_must_be;
 use super::{Plan, Point};
 use crate::host::Host;
 use crate::records::{Content, Phase, Record, newest, read};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Options that do not change what is measured.
@@ -61,6 +62,8 @@ fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
     }
     let reason = if host.dirty || first.host.dirty {
         "uncommitted changes have no name, so nothing says that both are of one program"
+    } else if host.commit.is_empty() || first.host.commit.is_empty() {
+        "the commit is not known, so nothing says that both are of one program"
     } else if first.host.commit != host.commit {
         "it is of another commit"
     } else if seed.is_some_and(|seed| seed != run.seed) {
@@ -106,15 +109,45 @@ impl Key {
 #[derive(Default)]
 pub(super) struct Done {
     path: PathBuf,
-    /// Measured, or recorded with the reason why not.
+    /// Measured, or recorded with a reason that will hold for ever. What failed is tried again.
     points: BTreeSet<Key>,
+    /// Points that nobody could measure were recorded when the run began.
+    skipped: BTreeSet<Key>,
+    /// What the latency phase has found to be a server's peak, by server and round.
+    peaks: BTreeMap<(String, u32), f64>,
 }
 
 impl Done {
     /// What the run has.
     pub(super) fn of(run: &Run) -> Self {
-        let points = run.records.iter().filter(|record| !record.dropped).map(Key::of).collect();
-        Self { path: run.path.clone(), points }
+        let kept = || run.records.iter().filter(|record| !record.dropped);
+        let has_failed =
+            |record: &&Record| record.skipped.as_ref().is_some_and(|reason| !is_as_it_must_be(reason));
+        let peak = |record: &Record| {
+            let open = record.open_loop?;
+            Some(((record.stage.clone(), record.round), open.rate / open.share_of_peak))
+        };
+        Self {
+            path: run.path.clone(),
+            points: kept().filter(|record| !has_failed(record)).map(Key::of).collect(),
+            skipped: kept().filter(|record| record.skipped.is_some()).map(Key::of).collect(),
+            peaks: run.records.iter().filter_map(peak).collect(),
+        }
+    }
+
+    /// Whether the reason why a point of the plan cannot be measured is there.
+    pub(super) fn has_reason(&self, plan: &Plan, point: &Point) -> bool {
+        self.skipped.contains(&key(plan, point, 1))
+    }
+
+    /// The peaks that this start of the servers has found: rates of one start are shares of one peak.
+    pub(super) fn peaks(&self, plan: &Plan, round: u32) -> BTreeMap<String, f64> {
+        let same = |(_, at): &&(String, u32)| plan.start_of(*at) == plan.start_of(round);
+        self.peaks
+            .iter()
+            .filter(|(key, _)| same(key))
+            .map(|((stage, _), peak)| (stage.clone(), *peak))
+            .collect()
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -139,25 +172,33 @@ impl Done {
         rounds.map(of).sum()
     }
 
-    /// Whether the point is there. An open loop that failed has no rate, and stands for all rates of its round.
+    /// Whether the point is there.
     pub(super) fn has(&self, plan: &Plan, point: &Point, round: u32) -> bool {
-        let key = Key {
-            phase: point.phase,
-            stage: plan.subjects[point.subject].name.clone(),
-            tool: point.tool_name().to_owned(),
-            concurrency: point.concurrency,
-            keep_alive: point.keep_alive,
-            share: point.share,
-            round,
-        };
-        self.points.contains(&key) || self.points.contains(&Key { share: 0, ..key })
+        self.points.contains(&key(plan, point, round))
+    }
+}
+
+fn key(plan: &Plan, point: &Point, round: u32) -> Key {
+    Key {
+        phase: point.phase,
+        stage: plan.subjects[point.subject].name.clone(),
+        tool: point.tool_name().to_owned(),
+        concurrency: point.concurrency,
+        keep_alive: point.keep_alive,
+        share: point.share,
+        round,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::ab_would_hang;
+    use super::super::plan::tests::plan;
     use super::*;
+    use crate::generators::Tool;
+    use crate::records::OpenLoop;
     use crate::records::tests::record;
+    use crate::stats::Percentiles;
 
     fn host(commit: &str, dirty: bool) -> Host {
         Host { commit: commit.into(), dirty, ..Host::default() }
@@ -188,5 +229,45 @@ mod tests {
         let mut whole = run(host("abc", true));
         whole.records.push(whole.records[0].clone());
         assert_eq!(same(whole, "bench", None, clean()), Err(String::new()), "a whole run is no news");
+    }
+
+    /// A server that failed may have been fixed, and a machine that had no room may have some.
+    #[test]
+    fn what_failed_is_tried_again_and_what_can_never_be_is_not() {
+        let plan = plan(vec![64], 1);
+        let of = |stage: &str, tool: &str, reason: Option<String>| {
+            let mut record = record(stage, tool, 64, false, 1.0);
+            record.figures = record.figures.filter(|_| reason.is_none());
+            record.skipped = reason;
+            record
+        };
+        let records = vec![
+            of("01", "wrk", None),
+            of("02", "wrk", Some("refused: the server has died".into())),
+            of("03", "ab", Some(ab_would_hang(4, 64))),
+        ];
+        let done = Done::of(&Run { seed: 7, path: "data.jsonl".into(), records });
+        let has = |subject, tool| {
+            let is =
+                |p: &&Point| p.subject == subject && p.tool == tool && !p.keep_alive && p.concurrency == 64;
+            done.has(&plan, plan.points.iter().find(is).expect("it is planned"), 1)
+        };
+        assert!(has(1, Tool::Wrk) && has(3, Tool::Ab));
+        assert!(!has(2, Tool::Wrk), "it failed");
+        assert_eq!(done.count(&plan), 2);
+    }
+
+    #[test]
+    fn the_rates_of_one_start_are_shares_of_one_peak() {
+        let mut open = record("01", "builtin", 64, true, 500.0);
+        let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
+        (open.phase, open.round) = (Phase::Latency, 2);
+        open.open_loop =
+            Some(OpenLoop { rate: 500.0, share_of_peak: 0.5, latency_us, late: 0, never_sent: 0 });
+        let done = Done::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });
+        let mut plan = plan(vec![64], 4);
+        plan.amount.starts = 2;
+        let peak = |round| done.peaks(&plan, round).get("01").copied();
+        assert_eq!([1, 2, 3, 4].map(peak), [Some(1000.0), Some(1000.0), None, None]);
     }
 }

@@ -117,6 +117,14 @@ pub(super) fn cpus(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usi
         let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
         bail!("--cpus names CPU {bad}: this process may use {}", allowed.join(", "));
     }
+    for side in [&both.0, &both.1] {
+        if let Some(twice) = side.iter().enumerate().find(|(at, cpu)| side[..*at].contains(cpu)) {
+            bail!("--cpus names CPU {} twice on one side", twice.1);
+        }
+    }
+    if both.0.iter().any(|cpu| both.1.contains(cpu)) {
+        eprintln!("server and generator share a CPU, so the speeds are of both together");
+    }
     Ok(both)
 }
 

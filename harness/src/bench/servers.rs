@@ -55,16 +55,28 @@ pub(super) struct Servers {
     started: BTreeMap<Key, Result<Running, String>>,
     /// The one server that was running before; then none is started.
     target: Option<SocketAddr>,
+    /// Peaks that an interrupted run has found, by the server's name.
+    peaks: BTreeMap<String, f64>,
 }
 
 impl Servers {
     pub(super) fn new(checker: Installed, counting: Duration) -> Self {
-        Self { checker, counting, started: BTreeMap::new(), target: None }
+        Self { checker, counting, started: BTreeMap::new(), target: None, peaks: BTreeMap::new() }
     }
 
     /// The server is there already.
     pub(super) fn running_at(self, target: Option<SocketAddr>) -> Self {
         Self { target, ..self }
+    }
+
+    /// The peaks that need not be looked for.
+    pub(super) fn expect_peaks(&mut self, peaks: BTreeMap<String, f64>) {
+        self.peaks = peaks;
+    }
+
+    /// The peak of a server, if it need not be looked for.
+    pub(super) fn expected_peak(&self, name: &str) -> Option<f64> {
+        self.peaks.get(name).copied()
     }
 
     /// The server of this launch, started and asked once if it is new.
@@ -122,7 +134,8 @@ impl Servers {
         }
         // A server that died is refused for that, not for the replies that it then could not give.
         self.get(launch, &load.path)?;
-        counted.map_err(|error| {
+        // What the generator cannot do is no fault of the server's: the next point may go well.
+        counted?.map_err(|error| {
             let reason = format!("refused: {error:#}");
             self.started.insert(key(launch), Err(reason.clone()));
             anyhow::Error::msg(reason)

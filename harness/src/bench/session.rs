@@ -57,11 +57,12 @@ impl<'a> Session<'a> {
     pub(super) fn run(mut self) -> Result<End> {
         let plan = self.bench.plan;
         for (point, reason) in &plan.skipped {
-            if !self.done.has(plan, point, 1) {
+            if !self.done.has_reason(plan, point) {
                 self.writer.write(&self.bench.record(point, 1, Outcome::Skipped(reason.clone())))?;
             }
         }
         for round in 1..=plan.rounds() {
+            self.servers.expect_peaks(self.done.peaks(plan, round));
             for block in plan.blocks(round) {
                 self.block(block, round)?;
                 if (self.stop)() {
@@ -95,9 +96,12 @@ impl<'a> Session<'a> {
             }
             let is_paired = point.phase == Phase::Paired;
             if std::mem::take(&mut is_first) && is_paired {
-                self.quiet.wait(stop);
+                self.quiet.wait(stop, &|line| self.progress.wait(line));
             }
             self.progress.begin(&point);
+            if is_paired && pairs.repeats_the_floor() {
+                self.progress.wait("the run of the floor before it was disturbed: again");
+            }
             let started_at = now();
             let outcome = if is_paired {
                 pairs.measure(&point, &mut self.servers, stop)
@@ -116,7 +120,8 @@ impl<'a> Session<'a> {
             if record.dropped {
                 again -= 1;
                 points.push_back(point);
-                self.quiet.wait(stop);
+                self.progress.repeat(&point);
+                self.quiet.wait(stop, &|line| self.progress.wait(line));
             } else {
                 self.progress.end(&point, &record);
             }
@@ -144,10 +149,14 @@ fn repeats(rigor: Rigor, points: &VecDeque<Point>) -> usize {
 }
 
 impl Plan {
+    /// Which start of the servers a round belongs to.
+    pub(super) fn start_of(&self, round: u32) -> u32 {
+        (round - 1) / self.rounds().div_ceil(self.amount.starts.max(1)).max(1)
+    }
+
     /// Whether the servers are stopped after this round: the last one of a start.
     fn ends_a_start(&self, round: u32) -> bool {
-        let rounds = self.rounds();
-        round == rounds || round.is_multiple_of(rounds.div_ceil(self.amount.starts.max(1)))
+        round == self.rounds() || self.start_of(round) != self.start_of(round + 1)
     }
 }
 

@@ -5,33 +5,39 @@ use super::progress::minutes;
 use super::resume::Done;
 use super::rigor::Rigor;
 use super::table;
-use crate::records::{Phase, Record};
+use crate::generators::Tool;
+use crate::records::{Phase, Record, disturbance};
+use crate::units::count;
 use crate::{charts, report};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 /// Says what will be done, what will not, and how long it takes.
 pub(super) fn announce(plan: &Plan, rigor: Rigor, budget: Option<f64>) {
     let servers: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let rounds = match plan.rounds() {
-        1 => "1 round".into(),
-        rounds => format!("{rounds} rounds"),
-    };
     eprintln!(
-        "{} points in {rounds} on {}; about {}; seed {}",
-        plan.len(),
+        "{} in {} on {}; about {}, longer on a busy machine; seed {}",
+        count(plan.len(), "point"),
+        count(plan.rounds() as usize, "round"),
         servers.join(", "),
         minutes(plan.seconds()),
         plan.seed
     );
     if let Some(budget) = budget.filter(|_| !plan.points.is_empty()) {
-        let fits = if plan.seconds() <= budget {
-            "the most that fits"
+        let time = minutes(budget);
+        if plan.seconds() <= budget {
+            eprintln!("{} measures what fits into {time}:", rigor.name());
         } else {
-            "the least there is; it does not fit"
-        };
-        eprintln!("{} takes {fits} {}: {}", rigor.name(), minutes(budget), amount(plan));
+            eprintln!(
+                "{} means to end within {time}; the least that it can measure takes longer:",
+                rigor.name()
+            );
+        }
+        for line in amount(plan) {
+            eprintln!("  {line}");
+        }
     }
     // One line for each reason, with the servers that it holds for.
     let mut reasons: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -44,7 +50,12 @@ pub(super) fn announce(plan: &Plan, rigor: Rigor, budget: Option<f64>) {
                 format!("{} {kind}", point.tool.name())
             }
         };
-        let servers = reasons.entry(format!("skipped: {what}: {reason}")).or_default();
+        // Some reasons name the tool themselves.
+        let line = match reason.starts_with(point.tool.name()) {
+            true => format!("skipped: {reason}"),
+            false => format!("skipped: {what}: {reason}"),
+        };
+        let servers = reasons.entry(line).or_default();
         servers.insert(&plan.subjects[point.subject].name);
     }
     for (line, servers) in reasons {
@@ -67,53 +78,65 @@ pub(super) fn announce_rest(plan: &Plan, done: &Done) {
     );
 }
 
-/// What is measured, in one line.
-fn amount(plan: &Plan) -> String {
-    let list = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-    let amount = &plan.amount;
-    let clients = &amount.clients;
-    let often = |rounds: u32| {
-        if rounds >= amount.rounds { String::new() } else { format!(" in {rounds} rounds") }
+/// What is measured, a line for each tool and phase.
+fn amount(plan: &Plan) -> Vec<String> {
+    let clients = |numbers: &[usize]| {
+        let list = numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        format!("{list} {}", if numbers == [1] { "client" } else { "clients" })
     };
-    let others = often(amount.rounds_of_others);
-    let mut parts = vec![
-        format!("wrk with {} clients, {} without keep-alive", list(&clients.kept), list(&clients.closed)),
-        format!("ab with {}{others}", list(&clients.ab)),
-        format!("webbench with {}{others}", list(&clients.webbench)),
-    ];
-    parts.extend((!plan.paired.is_empty()).then(|| "pairs".into()));
-    parts.extend((!plan.latency.is_empty()).then(|| "latency".into()));
-    parts.extend((!plan.idle.is_empty()).then(|| format!("idle connections{}", often(amount.idle_rounds))));
-    parts.join("; ")
+    let amount = &plan.amount;
+    let often = |rounds: u32| match rounds >= amount.rounds {
+        true => String::new(),
+        false => format!(", in {}", count(rounds as usize, "round")),
+    };
+    let has = |tool| plan.points.iter().chain(&plan.paired).any(|point| point.tool == tool);
+    let seconds = |duration: Duration| format!("{} s each", duration.as_secs_f64());
+    let (long, others) = (seconds(amount.duration), often(amount.rounds_of_others));
+    let mut lines = Vec::new();
+    for tool in [Tool::Wrk, Tool::Builtin].into_iter().filter(|&tool| has(tool)) {
+        let (kept, closed) = (clients(&amount.clients.kept), clients(&amount.clients.closed));
+        lines.push(format!("{}: {kept} with keep-alive, {closed} without; {long}", tool.name()));
+    }
+    for (tool, numbers) in [(Tool::Ab, &amount.clients.ab), (Tool::Webbench, &amount.clients.webbench)] {
+        if has(tool) {
+            lines.push(format!("{}: {}; {long}{others}", tool.name(), clients(numbers)));
+        }
+    }
+    if !plan.paired.is_empty() {
+        lines.push("CPU time per request: each server between two runs of the floor".into());
+    }
+    if !plan.latency.is_empty() {
+        lines.push(format!(
+            "latency: an open loop at shares of each server's peak; {}",
+            seconds(amount.open_loop)
+        ));
+    }
+    if !plan.idle.is_empty() {
+        lines.push(format!("memory of idle connections{}", often(amount.idle_rounds)));
+    }
+    lines
 }
 
 /// Draws, and says what there is.
 pub(super) fn finish(records: &[Record], data: &Path, out: &Path) -> Result<()> {
     let charts = charts::draw(records, &[data.to_owned()], out)?;
-    println!("{}", table::table(records));
-    if let Some(text) = table::pairs(records) {
+    let tables = [table::speeds, table::pairs, table::waits, table::memory];
+    for text in tables.into_iter().filter_map(|table| table(records)) {
         println!("{text}");
     }
     for line in refused(records) {
         println!("{line}");
     }
-    let kept = records.iter().filter(|record| !record.dropped);
-    let disturbed = kept.filter_map(|record| record.figures.as_ref()).filter(|f| f.is_disturbed()).count();
-    let dropped = records.iter().filter(|record| record.dropped).count();
-    if dropped > 0 {
-        println!("{dropped} points were disturbed by other programs and measured again");
-    }
-    if disturbed > 0 {
-        println!(
-            "during {disturbed} points other programs used more than a tenth of a CPU: \
-             the speeds are too low, the CPU time per request holds"
-        );
+    if let Some(line) = disturbance(records) {
+        println!("{line}");
     }
     println!("data    {}", data.display());
     for chart in &charts {
         println!("chart   {}", out.join(&chart.file).display());
     }
-    println!("page    {}", report::write(records, &charts, data, out)?.display());
+    let [browser, page] = report::write(records, &charts, data, out)?;
+    println!("page    {}", page.display());
+    println!("report  {} (for a browser; the best to look at)", browser.display());
     Ok(())
 }
 

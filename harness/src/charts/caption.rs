@@ -1,7 +1,7 @@
 //! What a chart says about its figures: where they are from, how many rounds, what is missing.
 
 use super::source::Source;
-use crate::records::Record;
+use crate::records::{Phase, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Title, subtitle and notes of a chart.
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Caption {
     pub(super) title: String,
     pub(super) lines: Vec<String>,
-    /// `5 rounds, medians`.
+    /// `Medians of 5 rounds`.
     pub(super) how: String,
     /// What the whiskers are, if there are any.
     pub(super) whiskers: Option<&'static str>,
@@ -21,16 +21,10 @@ impl Caption {
     /// The caption of a chart drawn from these records, which are from that source.
     pub(super) fn new(title: String, records: &[&Record], source: &Source) -> Self {
         let Some(first) = records.first() else { return Self { title, ..Self::default() } };
-        let (few, many) = rounds(records);
-        let cpus = |cpus: &[usize]| cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-        let how = if records.iter().all(|record| record.quick) {
-            "Quick look: one short round, for orientation only".to_owned()
-        } else if many <= 1 {
-            "One round".to_owned()
-        } else if few == many {
-            format!("{many} rounds, medians")
-        } else {
-            format!("{few} to {many} rounds, medians")
+        let rounds = Rounds::of(records);
+        let how = match records.iter().all(|record| record.quick) {
+            true => "Quick look: one short round, for orientation only".to_owned(),
+            false => rounds.in_words(),
         };
         let depth = if first.pipeline > 1 {
             format!(", {} requests pipelined", first.pipeline)
@@ -38,21 +32,22 @@ impl Caption {
             String::new()
         };
         let asked = format!(
-            "{how}; GET {} ({} bytes{depth}), {} s per point; server on CPU {}, generator on CPU {}.",
+            "{how}; GET {} ({} bytes{depth}), {} s per point; {}, {}.",
             first.path,
             records.iter().map(|record| record.body_bytes).max().unwrap_or(0),
-            first.duration_seconds,
-            cpus(&first.server_cpus),
-            cpus(&first.generator_cpus)
+            seconds(records),
+            place("server", &first.server_cpus),
+            place("generator", &first.generator_cpus)
         );
         let mut machine = format!("{}; {}.", first.host.summary(), first.host.commit_name());
         let measured: Vec<_> = records.iter().filter_map(|record| record.figures.as_ref()).collect();
         let disturbed = measured.iter().filter(|figures| figures.is_disturbed()).count();
         if disturbed > 0 {
-            machine += &format!(" Other programs were busy during {disturbed} of {} points.", measured.len());
+            machine +=
+                &format!(" {disturbed} of {} points remain disturbed by other programs.", measured.len());
         }
         let data = format!("Data: {}", source.line());
-        let whiskers = match (few, many) {
+        let whiskers = match (rounds.few, rounds.many) {
             (_, 0 | 1) => None,
             (_, 2..=4) => Some("Whiskers: the smallest and the largest round."),
             (5.., _) => Some("Whiskers: 95 % bootstrap interval of the median."),
@@ -64,15 +59,60 @@ impl Caption {
     }
 }
 
-/// How many rounds the points have, at least and at most.
-fn rounds(records: &[&Record]) -> (usize, usize) {
-    let mut points: BTreeMap<_, usize> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.figures.is_some() || record.idle.is_some()) {
-        let share = record.open_loop.map(|open| (1000.0 * open.share_of_peak).round() as u64);
-        let point = (&record.stage, &record.tool, record.keep_alive, record.concurrency, share);
-        *points.entry(point).or_default() += 1;
+/// `server on CPU 0`; a server elsewhere has no CPUs that are known.
+fn place(who: &str, cpus: &[usize]) -> String {
+    let cpus: Vec<String> = cpus.iter().map(usize::to_string).collect();
+    match cpus.len() {
+        0 => format!("{who} elsewhere"),
+        1 => format!("{who} on CPU {}", cpus[0]),
+        _ => format!("{who} on CPUs {}", cpus.join(",")),
     }
-    (points.values().copied().min().unwrap_or(0), points.values().copied().max().unwrap_or(0))
+}
+
+/// `1`, or `0.6 to 1`: the phases and the tools may differ.
+fn seconds(records: &[&Record]) -> String {
+    let durations = || records.iter().map(|record| record.duration_seconds);
+    let (least, most) = (durations().fold(f64::MAX, f64::min), durations().fold(0.0, f64::max));
+    if least < most { format!("{least} to {most}") } else { most.to_string() }
+}
+
+/// How many rounds the points have.
+struct Rounds {
+    few: usize,
+    many: usize,
+    /// The points that were measured between two runs of the floor too are those that have the most.
+    paired_have_more: bool,
+}
+
+impl Rounds {
+    fn of(records: &[&Record]) -> Self {
+        let mut points: BTreeMap<_, (usize, bool)> = BTreeMap::new();
+        for record in records.iter().filter(|record| record.figures.is_some() || record.idle.is_some()) {
+            let share = record.open_loop.map(|open| (1000.0 * open.share_of_peak).round() as u64);
+            let point = (&record.stage, &record.tool, record.keep_alive, record.concurrency, share);
+            let (rounds, paired) = points.entry(point).or_default();
+            *rounds += 1;
+            *paired |= record.phase == Phase::Paired;
+        }
+        let few = points.values().map(|(rounds, _)| *rounds).min().unwrap_or(0);
+        let many = points.values().map(|(rounds, _)| *rounds).max().unwrap_or(0);
+        let paired_have_more =
+            points.values().all(|&(rounds, paired)| rounds == if paired { many } else { few });
+        Self { few, many, paired_have_more }
+    }
+
+    fn in_words(&self) -> String {
+        let Self { few, many, .. } = self;
+        match (few, many) {
+            (_, 0 | 1) => "One round".to_owned(),
+            _ if few == many => format!("Medians of {many} rounds"),
+            _ if self.paired_have_more => {
+                let few = if *few == 1 { "1 round".to_owned() } else { format!("{few} rounds") };
+                format!("Medians of {few}; of {many} where a point was also measured in pairs with the floor")
+            }
+            _ => format!("Medians of {few} to {many} rounds (some points were not measured in every round)"),
+        }
+    }
 }
 
 /// `01, 03 with 64 clients (ab would hang …)`: what a reader would look for and not find.

@@ -32,14 +32,28 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
     let title = format!("Memory of an idle connection: {} at once", super::text::number(connections as f64));
     let mut caption = Caption::new(title.clone(), &its_records, source);
     caption.lines[0] = format!(
-        "{}: growth of the process tree's Pss with {connections} connections, divided by their number.",
-        caption.how
+        "{}: growth of the process tree's Pss with {} connections, divided by their number.",
+        caption.how,
+        super::text::number(connections as f64)
     );
     let mut notes = vec![
-        "User memory only: the kernel's own, about 8 KB for each accepted socket and as much at the client's end, is in \
+        "User memory only: the kernel's own, about 8 kB for each accepted socket and as much at the client's end, is in \
          no process's Pss and comes on top for every server alike."
             .to_owned(),
     ];
+    notes.push(
+        "Pss (proportional set size) is the memory that a process uses; pages that several processes share are counted \
+         in equal parts."
+            .to_owned(),
+    );
+    if costs.iter().any(|cost| cost.silent_bytes.median <= 0.0 || cost.served_bytes.median <= 0.0) {
+        notes.push(
+            "Hollow at the left edge: no growth was seen, and a logarithmic scale has no zero. The server may hold its \
+             connections in memory that it had touched before, or may not accept one that says nothing \
+             (TCP_DEFER_ACCEPT)."
+                .to_owned(),
+        );
+    }
     notes.extend(caption.whiskers.map(str::to_owned));
     let picture = Rows {
         names: servers.iter().map(|(name, title)| label(name, title)).collect(),
@@ -49,7 +63,7 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
         ],
         panels: vec![Panel {
             title: "Bytes of user memory per connection (fewer is better)".into(),
-            axis: "bytes per connection (each step of the scale is a factor)",
+            axis: "bytes per connection (logarithmic scale)",
             log: true,
             marks: servers.iter().map(|(name, _)| cost_of(name).map_or_else(Vec::new, marks)).collect(),
             texts: servers.iter().map(|(name, _)| text(name)).collect(),
@@ -66,11 +80,10 @@ fn marks(cost: &IdleCost) -> Vec<Mark> {
         series,
         value: estimate.median,
         interval: estimate.interval,
-        look: Look::Filled,
+        // What is not above zero has no place on a logarithmic axis: it stands at the edge.
+        look: if estimate.median > 0.0 { Look::Filled } else { Look::Hollow },
     };
-    let marks = [mark(0, &cost.silent_bytes), mark(1, &cost.served_bytes)];
-    // What is not above zero has no place on a logarithmic axis; the text says it.
-    marks.into_iter().filter(|mark| mark.value > 0.0).collect()
+    vec![mark(0, &cost.silent_bytes), mark(1, &cost.served_bytes)]
 }
 
 /// `silent 176 B, served 352 B`; how many connections, where it held fewer than the others.

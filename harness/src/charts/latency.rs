@@ -15,14 +15,23 @@ const WIDTH: i32 = 1240;
 const TOP: i32 = 164;
 const LEGEND: i32 = 132;
 const COLUMNS: usize = 4;
+/// What the shares are of.
+const AXIS: &str = "share of the server's own peak";
 /// Left of the pictures, for the times.
 const TIMES: i32 = 84;
 /// Of one picture, its name and its space included.
-const HEIGHT: i32 = 220;
+const HEIGHT: i32 = 240;
 /// Above the axes of a picture, for its name and its peak.
 const HEAD: i32 = 44;
-/// Below and beside them.
+/// Beside them.
 const GAP: i32 = 26;
+/// Below them, for the shares.
+const SHARES: i32 = 46;
+/// The percentiles of one point stand so far apart, since two of them may be equal.
+const ASIDE: i32 = 9;
+
+/// What stands for a point that has no latency.
+const ARROW: ShapeStyle = ShapeStyle { color: RGBAColor(0, 0, 0, 1.0), filled: false, stroke_width: 2 };
 
 /// One of a point's percentiles.
 type Percentile = fn(&LatencyPoint) -> Estimate;
@@ -52,7 +61,7 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
 fn svg(curves: &[LatencyCurve], caption: &Caption) -> Result<String> {
     let notes = text::wrap_all(&notes(curves, caption), SMALL, WIDTH - 2 * MARGIN);
     let lines = curves.len().div_ceil(COLUMNS) as i32;
-    let bottom = TOP + HEIGHT * lines + 44;
+    let bottom = TOP + HEIGHT * lines + 16;
     let height = bottom + 20 + 22 * notes.len() as i32;
     let mut svg = String::new();
     {
@@ -65,7 +74,6 @@ fn svg(curves: &[LatencyCurve], caption: &Caption) -> Result<String> {
             panel.axes(&root, at % COLUMNS == 0, at + COLUMNS >= curves.len())?;
             panel.curve(&root, curve)?;
         }
-        text::write(&root, "share of the server's own peak", NORMAL, (TIMES, bottom - 8), BLACK, false)?;
         for (at, line) in notes.iter().enumerate() {
             text::write(&root, line, SMALL, (MARGIN, bottom + 22 + 22 * at as i32), DARK, false)?;
         }
@@ -93,13 +101,14 @@ impl Panel {
         shares.sort_by(f64::total_cmp);
         shares.dedup();
         let (least, most) = (shares[0] - 0.05, shares[shares.len() - 1] + 0.05);
-        let times = points().flat_map(|point| PERCENTILES.map(|(_, of)| of(point)));
+        let reached = points().filter(|point| point.reached);
+        let times = reached.flat_map(|point| PERCENTILES.map(|(_, of)| of(point)));
         let times = times.flat_map(|time| time.interval.map_or([time.median; 2], <[f64; 2]>::from));
         Self {
             left,
             top,
             x: Scale::between(least, most, (left, left + width - GAP)),
-            y: Scale::log(times, (top + HEIGHT - GAP, top + HEAD)),
+            y: Scale::log(times, (top + HEIGHT - SHARES, top + HEAD)),
             shares,
         }
     }
@@ -117,10 +126,11 @@ impl Panel {
         for &share in &self.shares {
             let x = self.x.pixel(share);
             draw(root, PathElement::new(vec![(x, rows.0), (x, rows.1)], GREY.mix(0.2).stroke_width(1)))?;
-            if last {
-                let words = format!("{:.0} %", 100.0 * share);
-                text::centred(root, &words, SMALL, (x, rows.0 + 14), BLACK)?;
-            }
+            let words = format!("{:.0} %", 100.0 * share);
+            text::centred(root, &words, SMALL, (x, rows.0 + 14), BLACK)?;
+        }
+        if last {
+            text::write(root, AXIS, NORMAL, (ends.0, rows.0 + 36), BLACK, false)?;
         }
         draw(root, PathElement::new(vec![(ends.0, rows.0), (ends.1, rows.0)], GREY.stroke_width(1)))
     }
@@ -131,12 +141,22 @@ impl Panel {
         text::write(root, &name, SMALL, (self.left, self.top + 8), BLACK, false)?;
         let peak = text::fit(&peak(curve), SMALL, room);
         text::write(root, &peak, SMALL, (self.left, self.top + 28), DARK, false)?;
+        for point in curve.points.iter().filter(|point| !point.reached) {
+            let (x, y) = (self.x.pixel(point.share_of_peak), self.y.ends().1);
+            draw(root, PathElement::new(vec![(x, y), (x, y + 26)], ARROW))?;
+            draw(root, PathElement::new(vec![(x - 6, y + 9), (x, y), (x + 6, y + 9)], ARROW))?;
+        }
         for (series, (_, of)) in PERCENTILES.iter().enumerate() {
             let style = Style::series(series);
-            let at =
-                |point: &LatencyPoint| (self.x.pixel(point.share_of_peak), self.y.pixel(of(point).median));
-            style.line(root, &curve.points.iter().map(at).collect::<Vec<_>>())?;
-            for point in &curve.points {
+            let aside = ASIDE * (series as i32 - 1);
+            let at = |point: &LatencyPoint| {
+                (self.x.pixel(point.share_of_peak) + aside, self.y.pixel(of(point).median))
+            };
+            // A line does not run through a share at which there is no latency.
+            for piece in curve.points.split(|point| !point.reached) {
+                style.faint_line(root, &piece.iter().map(at).collect::<Vec<_>>())?;
+            }
+            for point in curve.points.iter().filter(|point| point.reached) {
                 let (x, y) = at(point);
                 if let Some((low, high)) = of(point).interval {
                     let ends = vec![(x, self.y.pixel(low)), (x, self.y.pixel(high))];
@@ -153,7 +173,7 @@ fn look(point: &LatencyPoint) -> Look {
     match point.limiter {
         Limiter::Generator => Look::Hollow,
         Limiter::Clients => Look::Cross,
-        Limiter::Server | Limiter::Neither => Look::Filled,
+        Limiter::Server | Limiter::Neither | Limiter::Unreached => Look::Filled,
     }
 }
 
@@ -161,7 +181,8 @@ fn look(point: &LatencyPoint) -> Look {
 fn peak(curve: &LatencyCurve) -> String {
     let peaks: Vec<f64> = curve.points.iter().map(|point| point.rate / point.share_of_peak).collect();
     let peak = crate::stats::median(&peaks).unwrap_or_default();
-    let late = curve.points.iter().map(|point| point.late_share).fold(0.0, f64::max);
+    let reached = curve.points.iter().filter(|point| point.reached);
+    let late = reached.map(|point| point.late_share).fold(0.0, f64::max);
     let late = match 100.0 * late {
         none if none < 0.05 => String::new(),
         few => format!("; late: {few:.1} %"),
@@ -186,20 +207,30 @@ fn notes(curves: &[LatencyCurve], caption: &Caption) -> Vec<String> {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let mut notes = vec![
         "Requests leave at fixed times, whether answers come or not; a wait counts from the intended time of sending. \
-         Each server has its own peak, so compare the shapes at a share, not at a rate."
+         Each server has its own peak, so compare the shapes at a share, not at a rate. The peak (100 %) is what the \
+         built-in generator, which sends these requests too, got from the server in a closed loop just before; it is not \
+         wrk's figure. p50, p99 and p99.9 of one share stand side by side."
             .to_owned(),
     ];
+    if points().any(|point| !point.reached) {
+        notes.push(
+            "Arrow at the top edge: the rate was not reached, because of the server, the generator or other programs. How \
+             long a request waits then depends on how long one measures, so there is no latency to show."
+                .to_owned(),
+        );
+    }
+    let reached = || points().filter(|point| point.reached);
     let mut signs = Vec::new();
-    if points().any(|point| point.late_share >= 0.0005) {
+    if reached().any(|point| point.late_share >= 0.0005) {
         signs.push(
             "Late: requests that left more than a millisecond after their time, or never, at the worst share; their \
              waiting is in the figures.",
         );
     }
-    if points().any(|point| look(point) == Look::Hollow) {
+    if reached().any(|point| look(point) == Look::Hollow) {
         signs.push("Hollow: the generator was the limit, so part of the waiting is its own.");
     }
-    if points().any(|point| look(point) == Look::Cross) {
+    if reached().any(|point| look(point) == Look::Cross) {
         signs.push("Cross: some of the clients got no answer at all.");
     }
     signs.extend(caption.whiskers);

@@ -156,7 +156,7 @@ fn notes(columns: &[&Grade]) -> Vec<String> {
         format!("{}.", names.join("; ")),
         "Starved: no answer while the cause lasts, a right one after it. Broken: a crash, a hang, a leak or a spin. A \
          flaw that a stage declares is part of its lesson, and a pass in its place is a surprise too. What each probe \
-         asks: harness grade --list; what was seen: in the data."
+         asks: ./lab grade --list; what was seen: in the data."
             .to_owned(),
     ]
 }

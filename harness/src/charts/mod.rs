@@ -2,15 +2,16 @@
 //!
 //! * `overview`: all servers under one load, as bars;
 //! * `ratio`: what a request costs, between runs of the floor;
-//! * `speed`: requests per second against clients, a chart per tool;
+//! * `speed`: requests per second against clients, a chart per tool; `dots`: the same where there is one number of clients;
 //! * `tools`: the tools on one server, side by side;
 //! * `latency`: how long requests wait, at shares of the server's peak;
 //! * `switches` and `idle`: context switches per request, memory per idle connection;
 //! * `matrix`: what each stage can do; `seed`: seed 002's table, done again;
-//! * `source` and `caption`: where the figures are from; `servers`: in which order;
+//! * `stale`: charts of an earlier run; `source` and `caption`: where the figures are from; `servers`: in which order;
 //! * `rows`, `scale`, `style` and `text`: what things look like.
 
 mod caption;
+mod dots;
 mod idle;
 mod latency;
 mod matrix;
@@ -23,11 +24,13 @@ mod seed;
 mod servers;
 mod source;
 mod speed;
+mod stale;
 mod style;
 mod switches;
 mod text;
 mod tools;
 
+pub(crate) use servers::{label, order};
 pub use source::Chart;
 pub(crate) use style::Style;
 
@@ -70,6 +73,8 @@ pub(crate) fn again(args: Args) -> Result<Drawing> {
     let named = if args.data.is_empty() { vec![newest_of_any(&args.out.join("data"))?] } else { args.data };
     let (data, others): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|file| Content::of(file).unwrap_or(Content::Run) == Content::Run);
+    // Medians over two runs would be neither's: another commit, another hour, another machine.
+    ensure!(data.len() <= 1, "--data takes one run at a time, and here are {}", data.len());
     let mut records = Vec::new();
     for file in &data {
         records.extend(read(file)?);
@@ -87,7 +92,7 @@ fn newest_of_any(directory: &Path) -> Result<PathBuf> {
 }
 
 /// Draws every chart that the records of a run allow, and those of the newest grades and the newest table in the same
-/// directory of data. `files` are where the records are from. Other charts are left as they are.
+/// directory of data. `files` are where the records are from. The charts of an earlier run do not stay beside them.
 pub fn draw(records: &[Record], files: &[PathBuf], out: &Path) -> Result<Vec<Chart>> {
     draw_all(records, files, &[], out)
 }
@@ -119,6 +124,9 @@ fn draw_all(records: &[Record], files: &[PathBuf], others: &[PathBuf], out: &Pat
     fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
     for chart in &charts {
         write_atomically(&out.join(&chart.file), chart.svg.as_bytes())?;
+    }
+    if !files.is_empty() {
+        stale::remove(&charts, out)?;
     }
     Ok(charts)
 }

@@ -1,7 +1,7 @@
-//! Every stage on one picture: how much it does, and what a request costs it.
+//! All servers on one picture: how much it does, and what a request costs it.
 
 use super::caption::Caption;
-use super::servers::{NAMES, is_reference, label, order};
+use super::servers::{FLOOR, NAMES, is_reference, label, order};
 use super::speed::look;
 use super::style::{Area, Drawn, GREY, Look, Style, draw};
 use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
@@ -10,7 +10,7 @@ use anyhow::Result;
 use plotters::prelude::*;
 
 const WIDTH: i32 = 1240;
-const TOP: i32 = 150;
+const TOP: i32 = 172;
 const ROW: i32 = 34;
 const THICKNESS: i32 = 20;
 /// For the figure at the end of a bar, and what restricts it.
@@ -22,12 +22,23 @@ const ORANGE: RGBColor = RGBColor(230, 159, 0);
 pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
     let mut rows = cells.to_vec();
     rows.sort_by(|one, other| order(&one.shape.stage).cmp(&order(&other.shape.stage)));
-    let height = TOP + ROW * rows.len() as i32 + 56;
+    let notes = text::wrap_all(&notes(&rows, caption), SMALL, WIDTH - 2 * MARGIN);
+    let bottom = TOP + ROW * rows.len() as i32;
+    let height = bottom + 34 + 22 * notes.len() as i32;
+    let mut lines = caption.lines.clone();
+    let hollow = rows.iter().filter(|cell| look(cell) == Look::Hollow).count();
+    if hollow > 0 {
+        lines.push(format!(
+            "Hollow ({hollow} of {}): the generator was the limit. The lengths of these bars do not compare the servers; \
+             the right side does.",
+            rows.len()
+        ));
+    }
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, (WIDTH as u32, height as u32)).into_drawing_area();
         root.fill(&WHITE)?;
-        text::header(&root, &caption.title, &caption.lines)?;
+        text::header(&root, &caption.title, &lines)?;
         for (at, cell) in rows.iter().enumerate() {
             let name = text::fit(&label(&cell.shape.stage, &cell.title), NORMAL, NAMES - MARGIN - 8);
             text::write(&root, &name, NORMAL, (NAMES - 10, middle(at)), BLACK, true)?;
@@ -52,7 +63,9 @@ pub(super) fn svg(cells: &[&Cell], caption: &Caption) -> Result<String> {
             ("Server CPU time per request, µs (less is better)", ORANGE),
             &cost,
         )?;
-        text::write(&root, &footnote(&rows, caption), SMALL, (MARGIN, height - 24), DARK, false)?;
+        for (at, line) in notes.iter().enumerate() {
+            text::write(&root, line, SMALL, (MARGIN, bottom + 30 + 22 * at as i32), DARK, false)?;
+        }
         root.present()?;
     }
     Ok(svg)
@@ -62,16 +75,24 @@ fn middle(row: usize) -> i32 {
     TOP + ROW * row as i32 + ROW / 2
 }
 
-fn footnote(rows: &[&Cell], caption: &Caption) -> String {
+fn notes(rows: &[&Cell], caption: &Caption) -> Vec<String> {
     let mut signs = Vec::new();
-    if rows.iter().any(|cell| look(cell) == Look::Hollow) {
-        signs.push("Hollow: the generator was the limit, the server could do more.");
-    }
     if rows.iter().any(|cell| look(cell) == Look::Cross) {
         signs.push("Pale: the other clients got no answer at all.");
     }
     signs.extend(caption.whiskers);
-    signs.join(" ")
+    let mut notes = vec![signs.join(" ")];
+    let floor = rows.iter().find(|cell| cell.shape.stage == FLOOR);
+    let above = floor
+        .is_some_and(|floor| rows.iter().any(|cell| cell.requests_per_second > floor.requests_per_second));
+    if above {
+        notes.push(
+            "Longer than the floor's bar does not mean less work than the kernel's own: where the generator was the limit \
+             the difference is chance, and elsewhere the floor, one thread with epoll, need not be the fastest way."
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// What one bar shows.

@@ -12,7 +12,7 @@ const WIDTH: i32 = 1240;
 const TOP: i32 = 140;
 const ROW: i32 = 34;
 /// For the figures at the right.
-const FIGURES: i32 = 350;
+const FIGURES: i32 = 380;
 
 /// Draws the pairs as SVG text; the floor against itself first.
 pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
@@ -65,8 +65,10 @@ fn figures(pair: &Pair, floor: Option<&Pair>) -> String {
     if let Some((low, high)) = pair.interval {
         text.push_str(&format!(" ({low:.2} to {high:.2})"));
     }
-    if floor.is_some_and(|floor| floor.stage != pair.stage && !pair.differs_from(floor)) {
-        text.push_str(if pair.blocks < 5 { ", too few rounds" } else { ", not distinguishable" });
+    if let Some(verdict) =
+        floor.filter(|floor| floor.stage != pair.stage).and_then(|floor| pair.verdict(floor))
+    {
+        text.push_str(&format!(", {verdict}"));
     }
     text
 }

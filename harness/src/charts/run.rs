@@ -1,8 +1,9 @@
 //! The charts of a run of `harness bench`.
 
 use super::caption::Caption;
+use super::servers::label;
 use super::source::{Chart, Source};
-use super::{idle, latency, overview, ratio, speed, switches, tools};
+use super::{dots, idle, latency, overview, ratio, speed, switches, tools};
 use crate::records::{Cell, Phase, Record, cells, pairs};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
@@ -62,8 +63,19 @@ fn speeds(cells: &[Cell], records: &[Record], source: &Source) -> Result<Vec<Cha
         let drawn = |keep_alive| its_cells.iter().any(|cell| cell.shape.keep_alive == keep_alive);
         let its_records: Vec<&Record> =
             survey(records).filter(|record| record.tool == tool && drawn(record.keep_alive)).collect();
-        let title = format!("Requests per second against clients, measured with {tool}");
-        let svg = speed::svg(&its_cells, &Caption::new(title.clone(), &its_records, source))?;
+        let (title, svg) = match dots::one_load(&its_cells) {
+            Some(clients) => {
+                let clients = if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
+                let title = format!("Requests per second with {clients}, measured with {tool}");
+                let svg = dots::svg(&its_cells, &Caption::new(title.clone(), &its_records, source))?;
+                (title, svg)
+            }
+            None => {
+                let title = format!("Requests per second against clients, measured with {tool}");
+                let svg = speed::svg(&its_cells, &Caption::new(title.clone(), &its_records, source))?;
+                (title, svg)
+            }
+        };
         Ok(source.chart(speed::file_name(tool)?, title, svg))
     };
     tools.into_iter().map(chart).collect()
@@ -79,7 +91,11 @@ fn overview(cells: &[Cell], records: &[Record], source: &Source) -> Result<Optio
     let its_records: Vec<&Record> = survey(records)
         .filter(|record| record.tool == tool && record.keep_alive && record.concurrency == clients)
         .collect();
-    let title = format!("Every stage with {} ({tool})", clients_in_words(clients));
+    let who = match cells.as_slice() {
+        [only] => label(&only.shape.stage, &only.title),
+        _ => "Servers".to_owned(),
+    };
+    let title = format!("{who} with {} ({tool})", clients_in_words(clients));
     let svg = overview::svg(&cells, &Caption::new(title.clone(), &its_records, source))?;
     Ok(Some(source.chart("overview.svg", title, svg)))
 }

@@ -17,7 +17,7 @@ pub(super) fn is_reference(name: &str) -> bool {
 }
 
 /// The floor first, then the stages in order, then the references.
-pub(super) fn order(name: &str) -> (u8, &str) {
+pub(crate) fn order(name: &str) -> (u8, &str) {
     let group = match name {
         FLOOR => 0,
         _ if is_of_the_lab(name) => 1,
@@ -27,7 +27,7 @@ pub(super) fn order(name: &str) -> (u8, &str) {
 }
 
 /// A server as a chart names it.
-pub(super) fn label(name: &str, title: &str) -> String {
+pub(crate) fn label(name: &str, title: &str) -> String {
     match name {
         FLOOR => format!("{name}: {title}"),
         _ if is_of_the_lab(name) => format!("{name} {title}"),

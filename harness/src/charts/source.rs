@@ -1,5 +1,6 @@
 //! A chart, and what it was drawn from.
 
+use crate::files::link;
 use crate::records::{Grade, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -66,14 +67,9 @@ impl<'a> Source<'a> {
     pub(super) fn chart(&self, file: impl Into<String>, title: impl Into<String>, svg: String) -> Chart {
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         let data = self.files.iter().map(|file| link(self.out, file));
-        let command = format!("harness chart --data {} --out {}", files.join(" "), self.out.display());
+        let command = format!("./lab chart --data {} --out {}", files.join(" "), self.out.display());
         Chart { file: file.into(), title: title.into(), data: data.collect(), command, svg }
     }
-}
-
-/// The path of a file as seen from a directory; as it was given where it does not lie below.
-fn link(directory: &Path, file: &Path) -> String {
-    file.strip_prefix(directory).unwrap_or(file).display().to_string()
 }
 
 fn gaps(records: &[Record]) -> Option<String> {
@@ -97,10 +93,7 @@ mod tests {
     fn a_chart_links_its_data_and_says_how_to_draw_it_again() {
         let files = [PathBuf::from("results/data/a.jsonl"), PathBuf::from("elsewhere/b.jsonl")];
         let chart = Source::new(&files, Path::new("results")).chart("x.svg", "X", String::new());
-        assert_eq!(chart.data, ["data/a.jsonl", "elsewhere/b.jsonl"]);
-        assert_eq!(
-            chart.command,
-            "harness chart --data results/data/a.jsonl elsewhere/b.jsonl --out results"
-        );
+        assert_eq!(chart.data, ["data/a.jsonl", "../elsewhere/b.jsonl"]);
+        assert_eq!(chart.command, "./lab chart --data results/data/a.jsonl elsewhere/b.jsonl --out results");
     }
 }

@@ -120,7 +120,15 @@ impl Style {
 
     /// Draws a line through points given in pixels.
     pub(super) fn line(&self, area: &Area, points: &[(i32, i32)]) -> Drawn {
-        let stroke = self.colour.stroke_width(2);
+        self.stroke(area, points, self.colour.stroke_width(2))
+    }
+
+    /// The same, paler: where the points matter and many lines cross each other.
+    pub(super) fn faint_line(&self, area: &Area, points: &[(i32, i32)]) -> Drawn {
+        self.stroke(area, points, self.colour.mix(0.45).stroke_width(1))
+    }
+
+    fn stroke(&self, area: &Area, points: &[(i32, i32)], stroke: ShapeStyle) -> Drawn {
         match self.dashes {
             None => draw(area, PathElement::new(points.to_vec(), stroke)),
             Some((on, off)) => {

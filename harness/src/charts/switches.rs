@@ -52,7 +52,7 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
         series: vec![(String::new(), Style::series(0))],
         panels: vec![Panel {
             title: "Context switches of the server per request (fewer is better)".into(),
-            axis: "switches per request (each step of the scale is a factor)",
+            axis: "switches per request (logarithmic scale)",
             log: true,
             marks: rows.iter().map(marks).collect(),
             texts: rows.iter().map(Server::text).collect(),

@@ -30,7 +30,7 @@ const GRACE: u64 = 60;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Where the server listens: `http://HOST[:PORT]/PATH`.
-    #[arg(long, value_name = "URL")]
+    #[arg(value_name = "URL")]
     url: String,
     /// What the records call the server [default: HOST:PORT]
     #[arg(long, value_name = "NAME")]

@@ -90,7 +90,7 @@ mod tests {
     /// Whatever a URL may hold, the scenario stays XML with one request in it, and nothing is left to be filled in.
     #[test]
     fn a_scenario_is_filled_in() {
-        let args = args(&["--url", "http://127.0.0.1:81/a?b=\"<&@HOST@", "--clients", "7", "--close"]);
+        let args = args(&["http://127.0.0.1:81/a?b=\"<&@HOST@", "--clients", "7", "--close"]);
         let target = Target::parse(&args.url).expect("a URL");
         let workers = [Worker { host: "load1".into(), processes: 4 }];
         let scenario = scenario(&args, &target, &workers);

@@ -38,6 +38,9 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     } else if load.pipeline > 1 {
         args.extend(["--pipeline".into(), load.pipeline.to_string()]);
     }
+    if load.learns_body {
+        args.push("--learn-body".into());
+    }
     let output = run.output(args)?;
     // It fails when nothing was answered right, and reports all the same: that is a measurement.
     let report = parse(&output.stdout)

@@ -9,6 +9,7 @@ mod builtin;
 mod place;
 mod run;
 mod ssh;
+mod truth;
 mod webbench;
 mod wrk;
 
@@ -19,11 +20,11 @@ pub use ssh::Remote;
 use crate::load::Report;
 use crate::stages::{Launch, binary_directory};
 use crate::stats::Percentiles;
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use run::Run;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The generators that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ pub struct Load {
     /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For the
     /// built-in generator only.
     pub rate: Option<f64>,
+    /// Whether the first body is taken for right, because nothing is known of the server. For the built-in generator.
+    pub learns_body: bool,
     /// The length of a right reply, head included, for tools that do not look at what they read.
     pub reply_bytes: u64,
     /// The CPUs that the generator is bound to; `None` leaves it free.
@@ -192,6 +195,7 @@ impl Tool {
 impl Installed {
     /// Runs the tool. `meanwhile` is called about every 5 ms and ends the run early by returning `false`.
     pub fn run(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<Measurement> {
+        let start = Instant::now();
         let run = self.about_to_run(load, meanwhile);
         let measured = match self.tool {
             Tool::Ab => ab::run(run),
@@ -208,6 +212,9 @@ impl Installed {
             measured.seconds,
             load.whole_seconds()
         );
+        if let Some(why) = truth::refuted(&measured, load, start.elapsed()) {
+            bail!("{}'s report cannot be true: {why}", self.tool.name());
+        }
         Ok(measured)
     }
 

@@ -77,6 +77,7 @@ mod tests {
             pipeline: 1,
             duration: Duration::from_secs(2),
             rate: None,
+            learns_body: false,
             reply_bytes,
             cpus: None,
         }

@@ -59,8 +59,8 @@ pub struct Args {
     #[arg(long)]
     list: bool,
 
-    /// Options for the stage.
-    #[arg(last = true, value_name = "OPTIONS")]
+    /// Options for the stage; from the first one on all are the stage's, so those of `grade` stand before.
+    #[arg(value_name = "STAGE OPTIONS", allow_hyphen_values = true)]
     options: Vec<String>,
 }
 
@@ -150,8 +150,11 @@ fn tasks(args: &Args) -> Result<Vec<Task>> {
     if args.stage.as_deref() != Some(EVERYTHING) {
         return Ok(vec![task(args)?]);
     }
-    if !args.options.is_empty() || !args.expect.is_empty() {
-        bail!("`grade all` takes each stage's own options and expectations; name a stage to give others");
+    let given: Vec<&String> = args.options.iter().chain(&args.expect).collect();
+    if let Some(first) = given.first() {
+        bail!(
+            "`grade all` takes each stage's own options and expectations, not `{first}`: that is for one stage"
+        );
     }
     let mut tasks = Vec::new();
     for stage in stages::discover()? {
@@ -177,7 +180,10 @@ fn task(args: &Args) -> Result<Task> {
         return stage_task(stages::find(&stages, name)?, &args.options, given);
     }
     if !args.options.is_empty() {
-        bail!("options behind `--` are for a stage; write those of a command into the command");
+        bail!(
+            "`{}` is no option of grade, and options for a stage need one; write those of a command into the command",
+            args.options.join(" ")
+        );
     }
     let (title, target) = match (&args.cmd, &args.addr) {
         (Some(command), _) if !command.contains("$PORT") && !command.contains("${PORT}") => {
@@ -200,6 +206,15 @@ fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<
     if let Target::Stage(launch) = &target {
         // Once, and not as a crash in every probe.
         launch.command()?;
+        if !options.is_empty() && stage.lacks().is_none() {
+            let options = options.join(" ");
+            target.try_start().with_context(|| {
+                format!(
+                    "stage {} does not start with `{options}` (options of grade stand before those)",
+                    stage.name
+                )
+            })?;
+        }
     }
     let mut expect = expectations(stage.expected_with(options))
         .with_context(|| format!("what stage {} declares", stage.name))?;

@@ -83,7 +83,7 @@ pub(super) fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: b
     let text = match (table.is_empty(), rows) {
         (true, _) => verdict,
         (false, Rows::Surprises) => format!("{table}\n{verdict}"),
-        (false, Rows::All) => format!("{table}\n{verdict}\nWhat each probe asks: harness grade --list"),
+        (false, Rows::All) => format!("{table}\n{verdict}\nWhat each probe asks: ./lab grade --list"),
     };
     // stdout is the record's where it was asked for there.
     if to_stderr {

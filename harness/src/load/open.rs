@@ -32,6 +32,8 @@ pub(super) fn run(
     worker.poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
     // First in, first out: every client has its turn.
     let mut free: VecDeque<usize> = (0..worker.clients()).collect();
+    // They try again at the next tick: who is refused at once would do nothing else.
+    let mut refused: Vec<usize> = Vec::new();
     loop {
         let now = Instant::now();
         if worker.is_over(now, measure_from) {
@@ -41,13 +43,22 @@ pub(super) fn run(
             schedule.left(measure_from, over).for_each(|intended| tally.never_sent(intended, over));
             return Ok(tally);
         }
-        worker.tick(now, |at| free.push_back(at));
+        if worker.tick(now, |at| free.push_back(at)) {
+            free.extend(refused.drain(..));
+        }
+        let look_up = worker.wake_at();
         while let Some(&at) = free.front() {
             let now = Instant::now();
+            // Where a request costs more than the time between two, some is always due, and the end would never be seen.
+            if now >= look_up {
+                break;
+            }
             let Some(intended) = schedule.take(now) else { break };
             free.pop_front();
-            if worker.begin(at, intended, now) != After::Busy {
-                free.push_back(at);
+            match worker.begin(at, intended, now) {
+                After::Busy => {}
+                After::Refused => refused.push(at),
+                After::Free | After::Lost => free.push_back(at),
             }
         }
         let mut pause = worker.wake_at().saturating_duration_since(now);
@@ -64,8 +75,10 @@ pub(super) fn run(
             let at = event.token().0;
             // A client that was free already, and whose server has closed its connection, stays free.
             let waited = worker.waits(at);
-            if worker.ready(at, event) != After::Busy && waited {
-                free.push_back(at);
+            match worker.ready(at, event) {
+                After::Refused if waited => refused.push(at),
+                After::Free | After::Lost if waited => free.push_back(at),
+                _ => {}
             }
         }
     }

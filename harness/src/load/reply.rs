@@ -15,11 +15,13 @@ pub(super) struct Checker {
     status: u16,
     reference: Reference,
     template: Template,
+    /// The last status that was not the right one.
+    pub(super) wrong_status: Option<u16>,
 }
 
 impl Checker {
     pub(super) fn new(status: u16, reference: Reference) -> Self {
-        Self { status, reference, template: Template::default() }
+        Self { status, reference, template: Template::default(), wrong_status: None }
     }
 }
 
@@ -115,8 +117,11 @@ impl Reader {
         }
     }
 
-    fn begin_body(&mut self, head: &Head, checker: &Checker) {
+    fn begin_body(&mut self, head: &Head, checker: &mut Checker) {
         self.kept.clear();
+        if head.status != checker.status {
+            checker.wrong_status = Some(head.status);
+        }
         let expected = checker.reference.length();
         let failure = match head.body_length {
             _ if head.status != checker.status => Some(Failure::Status),

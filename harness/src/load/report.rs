@@ -19,6 +19,12 @@ pub struct Report {
     pub requests: u64,
     /// Requests that were not, by what went wrong.
     pub errors: BTreeMap<String, u64>,
+    /// The last status that was not the right one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_status: Option<u16>,
+    /// Why the last connection could not be made: `connection refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_connected: Option<String>,
     /// Requests that the end cut off; neither right nor wrong.
     pub aborted: u64,
     /// Open loop: how many of those are in the latencies with the time that they had waited: those that had waited
@@ -81,6 +87,8 @@ impl Report {
             options: serde_json::to_value(args).expect("options are plain values"),
             requests: tally.right,
             errors: tally.by_kind(),
+            wrong_status: tally.wrong_status,
+            not_connected: tally.not_connected.map(|kind| kind.to_string()),
             aborted: tally.aborted,
             aborted_in_latency: open.as_ref().map(|(_, counted)| *counted),
             late: open.is_some().then_some(tally.late),
@@ -109,7 +117,13 @@ impl Report {
     pub fn complaint(&self) -> String {
         let mut kinds: Vec<(&String, &u64)> = self.errors.iter().filter(|(_, count)| **count > 0).collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let mut parts: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let why = |kind: &str| match kind {
+            "status" => self.wrong_status.map(|status| format!(" ({status})")),
+            "connect" => self.not_connected.as_ref().map(|error| format!(" ({error})")),
+            _ => None,
+        };
+        let part = |kind: &str, count: &u64| format!("{count} {kind}{}", why(kind).unwrap_or_default());
+        let mut parts: Vec<String> = kinds.iter().map(|(kind, count)| part(kind, count)).collect();
         if self.aborted > 0 {
             parts.push(format!("{} unanswered at the end", self.aborted));
         }
@@ -156,7 +170,7 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "clients served: {}; connections opened: {}; {:.2} s of CPU, {} per request",
+            "clients served: {}; connections begun: {}; {:.2} s of CPU, {} per request",
             self.clients_served,
             self.connections_opened,
             self.cpu_seconds,
@@ -181,6 +195,9 @@ impl Report {
     }
 
     fn times(&self) -> String {
+        if self.latency_us.is_none() && self.service_us.is_none() && self.first_byte_us.is_none() {
+            return "no reply, so there are no times".into();
+        }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header(["ms", "p50", "p90", "p99", "p99.9", "max"]);
@@ -198,7 +215,7 @@ impl Report {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let note = match self.latency_us {
+        let note = match self.late {
             Some(_) => "",
             None => "\nA closed loop: these times hide the waiting. For latencies give --rate.",
         };

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 /// Why a request was not answered right.
@@ -81,6 +82,10 @@ pub(super) struct Tally {
     pub(super) opened: u64,
     /// Clients that got at least one right reply.
     pub(super) served: u64,
+    /// The last status that was not the right one.
+    pub(super) wrong_status: Option<u16>,
+    /// Why the last connection could not be made.
+    pub(super) not_connected: Option<ErrorKind>,
     /// CPU time of the thread.
     pub(super) cpu: Duration,
     /// µs from the intended time to the whole reply.
@@ -110,6 +115,8 @@ impl Tally {
             bytes: 0,
             opened: 0,
             served: 0,
+            wrong_status: None,
+            not_connected: None,
             cpu: Duration::ZERO,
             latency: empty(),
             waited_unsent: empty(),
@@ -212,6 +219,8 @@ impl Tally {
         self.bytes += other.bytes;
         self.opened += other.opened;
         self.served += other.served;
+        self.wrong_status = other.wrong_status.or(self.wrong_status);
+        self.not_connected = other.not_connected.or(self.not_connected);
         self.cpu += other.cpu;
         for (mine, others) in [
             (&mut self.latency, &other.latency),

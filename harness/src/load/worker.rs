@@ -15,7 +15,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -162,9 +162,13 @@ impl<'a> Worker<'a> {
             self.tally.opened += 1;
             let stream = TcpStream::connect(self.settings.target.addr);
             // Else the end of a batch that took two writes would wait for the server's acknowledgement.
-            let Ok(stream) = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) else {
-                slot.connection.lost(Failure::Connect, &mut self.tally);
-                return After::Refused;
+            let stream = match stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    self.tally.not_connected = Some(error.kind());
+                    slot.connection.lost(Failure::Connect, &mut self.tally);
+                    return After::Refused;
+                }
             };
             slot.socket = Some(Socket { stream, interest: None, established: false });
         }
@@ -212,7 +216,7 @@ impl<'a> Worker<'a> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return after,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.fail(at, Failure::Read),
+                Err(error) => return self.fail(at, Failure::Read, &error),
             }
         }
         after
@@ -230,7 +234,7 @@ impl<'a> Worker<'a> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => refused = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.fail(at, Failure::Write),
+                Err(error) => return self.fail(at, Failure::Write, &error),
             }
         }
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -245,13 +249,19 @@ impl<'a> Worker<'a> {
             Some(_) => return After::Busy,
         };
         socket.interest = Some(wanted);
-        if registered.is_err() { self.fail(at, Failure::Connect) } else { After::Busy }
+        match registered {
+            Err(error) => self.fail(at, Failure::Connect, &error),
+            Ok(()) => After::Busy,
+        }
     }
 
-    fn fail(&mut self, at: usize, failure: Failure) -> After {
+    fn fail(&mut self, at: usize, failure: Failure, error: &Error) -> After {
         let slot = &mut self.slots[at];
         let established = slot.socket.as_ref().is_some_and(|socket| socket.established);
         let waits = slot.connection.waiting_since().is_some();
+        if !established {
+            self.tally.not_connected = Some(error.kind());
+        }
         slot.connection.lost(if established { failure } else { Failure::Connect }, &mut self.tally);
         slot.socket = None;
         match (established, waits) {
@@ -267,6 +277,7 @@ impl<'a> Worker<'a> {
             slot.connection.abort(now, &mut self.tally);
             self.tally.served += u64::from(slot.connection.served);
         }
+        self.tally.wrong_status = self.checker.wrong_status;
         self.tally.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
         self.tally
     }

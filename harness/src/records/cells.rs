@@ -55,6 +55,10 @@ pub struct Cell {
     pub clients_served: usize,
     /// Errors in all rounds.
     pub errors: u64,
+    /// In how many of the rounds other programs used more than a tenth of a CPU.
+    pub disturbed: usize,
+    /// How many rounds.
+    pub rounds: usize,
 }
 
 impl Cell {
@@ -91,12 +95,14 @@ fn cell(shape: Shape, records: &[&Record]) -> Option<Cell> {
         limiter,
         clients_served: records.iter().map(|record| record.clients_served).min()?,
         errors: figures().map(|figures| figures.errors).sum(),
+        disturbed: figures().filter(|figures| figures.is_disturbed()).count(),
+        rounds: records.len(),
     })
 }
 
 /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
 pub(super) fn usual_limiter<'a>(rounds: impl Iterator<Item = &'a Figures> + Clone) -> Option<Limiter> {
-    let order = [Limiter::Clients, Limiter::Generator, Limiter::Neither, Limiter::Server];
+    let order = [Limiter::Clients, Limiter::Unreached, Limiter::Generator, Limiter::Neither, Limiter::Server];
     let count = |limiter| rounds.clone().filter(|figures| figures.limiter == limiter).count();
     // max_by_key takes the last of equals, so the order is turned round.
     order.into_iter().rev().max_by_key(|&limiter| count(limiter)).filter(|&limiter| count(limiter) > 0)

@@ -1,13 +1,15 @@
 //! The files of records in `results/data`.
 
-use super::Record;
+use super::{Phase, Record};
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Writes the records of one run to a file of its own.
@@ -28,7 +30,10 @@ impl Writer {
             let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
             let path = directory.join(format!("{name}{suffix}.jsonl"));
             match OpenOptions::new().append(true).create_new(true).open(&path) {
-                Ok(file) => return Ok(Self { file, path, length: 0 }),
+                Ok(file) => {
+                    lock(&file, &path)?;
+                    return Ok(Self { file, path, length: 0 });
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(cannot),
             }
@@ -39,9 +44,10 @@ impl Writer {
     /// Goes on with the file of a run that was interrupted. A last line that was cut is taken off: it is no record.
     pub fn resume(path: &Path) -> Result<Self> {
         let cannot = || format!("cannot go on with {}", path.display());
+        let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
+        lock(&file, path)?;
         let bytes = fs::read(path).with_context(cannot)?;
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
         file.set_len(whole as u64).with_context(cannot)?;
         Ok(Self { file, path: path.to_owned(), length: whole as u64 })
     }
@@ -49,6 +55,8 @@ impl Writer {
     /// Appends a record. One write per line, without a buffer: a run that is killed leaves whole lines, and
     /// at most one that is cut. A line that did not fit on the disk is taken off again.
     pub fn write(&mut self, record: &impl Serialize) -> Result<()> {
+        let there = self.file.metadata().is_ok_and(|file| file.nlink() > 0 && file.len() == self.length);
+        ensure!(there, "{} was removed or changed by another program", self.path.display());
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         let written =
@@ -61,9 +69,23 @@ impl Writer {
         written
     }
 
+    /// Takes away a file of a run that has measured nothing: it would only stand in the way of the next one.
+    pub fn discard(path: &Path) -> Result<()> {
+        fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Two runs that wrote to one file would make one run of both. The lock ends with the process.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!("{} is being written by another run", path.display()),
+        // Where the file system knows no locks there is none.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -84,9 +106,37 @@ pub fn ensure_room(directory: &Path, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads the records of a file. A last line that was cut is left out; any other bad line is an error.
+/// Reads the records of a file. A last line that was cut is left out; any other bad line is an error. So is a failure that a
+/// later try has made good.
 pub fn read(path: &Path) -> Result<Vec<Record>> {
-    lines(path)
+    let mut records: Vec<Record> = lines(path)?;
+    let mut measured: HashMap<_, usize> = HashMap::new();
+    let has_figures = |record: &&Record| record.skipped.is_none() && !record.dropped;
+    for record in records.iter().filter(has_figures) {
+        *measured.entry(point_of(record)).or_default() += 1;
+    }
+    // A failure in the open loop does not say at which of the rates: all of them must be there.
+    let loops = measured.iter().filter(|((phase, ..), _)| *phase == Phase::Latency);
+    let rates = loops.map(|(_, count)| *count).max().unwrap_or(0);
+    let is_made_good: Vec<bool> = records
+        .iter()
+        .map(|record| {
+            let needed = if record.phase == Phase::Latency { rates } else { 1 };
+            let found = measured.get(&point_of(record)).copied().unwrap_or(0);
+            record.skipped.is_some() && found > 0 && found >= needed
+        })
+        .collect();
+    let mut is_made_good = is_made_good.into_iter();
+    records.retain(|_| !is_made_good.next().unwrap_or(false));
+    Ok(records)
+}
+
+/// What a point of a run is known by. The rows of seed 002's table differ in their titles only.
+type PointOf = (Phase, [String; 3], usize, bool, u32, u64);
+
+fn point_of(record: &Record) -> PointOf {
+    let names = [&record.stage, &record.title, &record.tool].map(String::clone);
+    (record.phase, names, record.concurrency, record.keep_alive, record.round, record.seed)
 }
 
 /// The same for lines of any kind.
@@ -147,10 +197,12 @@ impl Content {
     }
 }
 
-/// The latest file of this content in a directory: the names begin with the time.
+/// The latest file of this content in a directory: the names begin with the time. An empty one is of a run that was killed
+/// before its first record.
 pub fn newest(directory: &Path, content: Content) -> Result<PathBuf> {
     let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
-    let files = entries.flatten().map(|entry| entry.path());
+    let has_records = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|file| file.len() > 0);
+    let files = entries.flatten().filter(has_records).map(|entry| entry.path());
     match files.filter(|path| content.is_in(path)).max_by_key(|path| path.file_stem().map(OsStr::to_owned)) {
         Some(path) => Ok(path),
         None => bail!("no such data in {}: run `{}` first", directory.display(), content.command()),
@@ -177,6 +229,18 @@ mod tests {
         let records = [record("05", "wrk", 64, true, 12345.678), skipped];
         let (_directory, path) = written(&records);
         assert_eq!(read(&path).expect("whole lines"), records);
+    }
+
+    #[test]
+    fn a_failure_that_was_made_good_is_no_longer_told() {
+        let good = |stage: &str| record(stage, "wrk", 64, true, 10.0);
+        let failed = |stage: &str| {
+            let mut record = good(stage);
+            (record.figures, record.skipped) = (None, Some("refused: the server has died".into()));
+            record
+        };
+        let (_directory, path) = written(&[failed("04"), failed("05"), good("04")]);
+        assert_eq!(read(&path).expect("whole lines"), [failed("05"), good("04")]);
     }
 
     /// A run that is killed in mid-write costs its last record only, wherever it was cut.
@@ -215,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_one_writer_and_is_not_written_to_once_it_is_gone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut writer = Writer::create(directory.path(), "run").expect("a new file");
+        writer.write(&record("04", "ab", 1, false, 10.0)).expect("written");
+        let path = writer.path().to_owned();
+        let error = Writer::resume(&path).expect_err("it is locked").to_string();
+        assert!(error.contains("by another run"), "{error}");
+        fs::remove_file(&path).expect("removed");
+        let error = writer.write(&record("04", "ab", 1, false, 10.0)).expect_err("it is gone").to_string();
+        assert!(error.contains("was removed"), "{error}");
+    }
+
+    #[test]
     fn a_run_never_writes_to_the_file_of_another() {
         let (directory, first) = written(&[record("04", "ab", 1, false, 10.0)]);
         let before = fs::read(&first).expect("it is there");
@@ -229,8 +306,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path();
         for name in ["1-a-standard", "2-b-quick", "2-b-quick-2", "3-c-table", "4-d-grades", "5-e-notes"] {
-            fs::write(path.join(format!("{name}.jsonl")), "").expect("written");
+            fs::write(path.join(format!("{name}.jsonl")), "{}\n").expect("written");
         }
+        fs::write(path.join("6-f-standard.jsonl"), "").expect("written");
         let found =
             |content| newest(path, content).expect("it is there").file_stem().expect("a name").to_owned();
         assert_eq!(found(Content::Run), "2-b-quick-2");

@@ -25,6 +25,11 @@ pub struct LatencyPoint {
     pub share_of_peak: f64,
     /// Median of the requests per second that were to be sent.
     pub rate: f64,
+    /// Median of the right answers per second.
+    pub answered: f64,
+    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and no latencies at
+    /// this rate: not to be drawn as such.
+    pub reached: bool,
     /// Half of the requests waited at most so long.
     pub p50: Estimate,
     /// Nine of ten.
@@ -77,11 +82,15 @@ fn point(records: &[&Record]) -> Option<LatencyPoint> {
         Estimate::of(&values)
     };
     let rates: Vec<f64> = loops.iter().map(|open| open.rate).collect();
+    let answered: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
+    let reached = loops.iter().zip(figures()).filter(|(open, figures)| open.is_reached(figures)).count();
     let late: u64 = loops.iter().map(|open| open.late + open.never_sent).sum();
     let intended: f64 = loops.iter().zip(figures()).map(|(open, figures)| open.rate * figures.seconds).sum();
     Some(LatencyPoint {
         share_of_peak: per_mille(loops.first()?.share_of_peak) as f64 / 1000.0,
         rate: median(&rates)?,
+        answered: median(&answered)?,
+        reached: 2 * reached > records.len(),
         p50: estimate(|latency| latency.p50)?,
         p90: estimate(|latency| latency.p90)?,
         p99: estimate(|latency| latency.p99)?,

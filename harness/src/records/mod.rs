@@ -1,6 +1,7 @@
 //! What was measured: one JSON object a line, written once and never changed.
 
 mod cells;
+mod disturbance;
 mod file;
 mod grades;
 mod idle;
@@ -9,6 +10,7 @@ mod pairs;
 mod seed_table;
 
 pub use cells::{Cell, Shape, cells};
+pub use disturbance::disturbance;
 pub use file::{Content, Writer, ensure_room, newest, read};
 pub use grades::{Grade, Probed, grades, ungraded};
 pub use idle::{IdleCost, idle};
@@ -21,7 +23,7 @@ use crate::stats::Percentiles;
 use serde::{Deserialize, Serialize};
 
 /// What a point is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Speed under each load, by each tool.
@@ -212,6 +214,20 @@ pub enum Limiter {
     Clients,
     /// Nobody was busy all the time; with few clients it is the way there and back.
     Neither,
+    /// An open loop fell short of its rate though neither side was busy all the time: something else stood in the way.
+    #[serde(rename = "rate not reached")]
+    Unreached,
+}
+
+impl OpenLoop {
+    /// Less than this share of the intended answers a second is another load than the one that was meant.
+    const REACHED: f64 = 0.95;
+
+    /// Whether the rate was reached. If not, the times are no latencies at that rate, but those of a run that fell behind:
+    /// lower bounds that grow with the run's length.
+    pub fn is_reached(&self, figures: &Figures) -> bool {
+        figures.requests_per_second >= Self::REACHED * self.rate
+    }
 }
 
 impl Figures {

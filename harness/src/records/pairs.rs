@@ -36,6 +36,22 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// An interval that is wider than this share of the ratio says nothing about the server.
+    const NOISY: f64 = 0.3;
+
+    /// What the comparison with the floor's own pairs says; `None` where the difference is more than chance.
+    pub fn verdict(&self, floor: &Self) -> Option<&'static str> {
+        match self.interval {
+            _ if self.stage == floor.stage => Some("the floor against itself"),
+            _ if self.blocks.min(floor.blocks) < 5 => Some("too few rounds"),
+            _ if self.differs_from(floor) => None,
+            Some((low, high)) if high - low > Self::NOISY * self.ratio => Some("too noisy to tell apart"),
+            _ => Some("not distinguishable"),
+        }
+    }
+}
+
 impl Record {
     /// CPU time per request over the mean of the floor's around it.
     pub fn ratio_to_floor(&self) -> Option<f64> {

@@ -2,42 +2,49 @@
 //! alone.
 //!
 //! * `markdown`: `README.md`, for a repository browser; `tables`: its tables;
-//! * `html`: `report.html`, for a browser.
+//! * `html`: `report.html`, for a browser;
+//! * `machine`: what both say of how the figures were made.
 
 mod html;
+mod machine;
 mod markdown;
 mod tables;
 
 use crate::charts::{self, Chart};
-use crate::files::write_atomically;
+use crate::files::{link, write_atomically};
 use crate::records::Record;
 use anyhow::{Context, Result};
 use markdown::Page;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Draws the charts again, and writes the page.
+/// What seed 002 is: the charts name it, and nobody else does.
+const SEED_TABLE: &str = "Seed 002 is a web server that a fellow learner wrote step by step. Its author published this table, made with \
+                          webbench on two single-core machines and an accept queue of five, and asked why the serial server \
+                          drops at ten clients.";
+
+/// Draws the charts again, and writes the pages.
 pub fn run(args: charts::Args) -> Result<ExitCode> {
     let drawing = charts::again(args)?;
     let data = drawing.data.first().context("a report is about a run: name its file with --data")?;
-    let page = write(&drawing.records, &drawing.charts, data, &drawing.out)?;
-    println!("{}", page.display());
-    println!("{}", drawing.out.join(html::FILE).display());
+    for page in write(&drawing.records, &drawing.charts, data, &drawing.out)? {
+        println!("{}", page.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes `README.md` and `report.html` beside the charts. `data` is the file of the records.
-pub fn write(records: &[Record], charts: &[Chart], data: &Path, out: &Path) -> Result<PathBuf> {
+/// Writes `report.html` and `README.md` beside the charts, and gives their paths. `data` is the file of the records.
+pub fn write(records: &[Record], charts: &[Chart], data: &Path, out: &Path) -> Result<[PathBuf; 2]> {
     let page = Page {
         records,
         charts,
-        data: data.strip_prefix(out).unwrap_or(data).display().to_string(),
+        data: link(out, data),
+        again: format!("./lab report --data {} --out {}", data.display(), out.display()),
         measuring: to_measuring(out),
     };
     let file = out.join("README.md");
     write_atomically(&file, page.text().as_bytes())?;
-    html::write(charts, out)?;
-    Ok(file)
+    Ok([html::write(charts, out)?, file])
 }
 
 /// The path from a directory to the chapter about measuring; `None` outside the work tree.

@@ -17,6 +17,7 @@ use crate::generators::{Load, Tool};
 use crate::host::Host;
 use crate::records::{Writer, read, seed_table};
 use crate::stages::discover;
+use crate::units::count;
 use anyhow::{Result, bail, ensure};
 use plan::{Done, Plan};
 use run::{End, Session};
@@ -26,16 +27,21 @@ use std::time::{Duration, SystemTime};
 
 /// The options of `harness table`.
 #[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Seed 002 is a web server that a fellow learner wrote step by step. Its author published this table, \
+                        made with webbench and an accept queue of five, and asked why the serial server drops at ten \
+                        clients. The chart shows his figures beside those measured here."
+)]
 pub struct Args {
     /// Clients at once.
-    #[arg(long, value_name = "LIST", default_value = "1,2,5,10,20,50,100,200,500,1000,2000,2500,3000")]
+    #[arg(long, value_name = "LIST", default_value = CLIENTS)]
     clients: String,
     /// Seconds per point. A client whose connection found the accept queue full tries again after 1, 3, 7, 15 s: the
     /// table was first made with 30.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
     /// How often everything is measured; from five on an interval can be computed.
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// How many connections may wait to be accepted; 5 as when the table was first made.
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -49,9 +55,23 @@ pub struct Args {
     /// Begin anew, even if the same table was interrupted and could go on.
     #[arg(long)]
     fresh: bool,
-    /// The data goes to `data` below it.
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    out: PathBuf,
+    /// The data goes to `data` below it [default: results; results/look for a part of the table]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// What the table was first made with.
+const CLIENTS: &str = "1,2,5,10,20,50,100,200,500,1000,2000,2500,3000";
+/// Rounds that an interval can be computed from.
+const ROUNDS: u32 = 5;
+
+impl Args {
+    /// A look must not take the place of a measurement.
+    fn out(&self) -> PathBuf {
+        let whole =
+            self.clients == CLIENTS && self.rounds >= ROUNDS && self.backlog == 5 && self.cpus.is_none();
+        self.out.clone().unwrap_or_else(|| if whole { "results".into() } else { "results/look".into() })
+    }
 }
 
 /// Measures, records, prints.
@@ -67,7 +87,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     host.tools.insert(webbench.tool.name().into(), webbench.version.clone());
 
     let command = command_line();
-    let data = args.out.join("data");
+    let data = args.out().join("data");
     let done = if args.fresh { None } else { Done::find(&data, &command, args.seed, &host) };
     let seed = done.as_ref().map(|done| done.seed).or(args.seed).unwrap_or_else(|| {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
@@ -96,18 +116,23 @@ pub fn run(args: Args) -> Result<ExitCode> {
         pipeline: 1,
         duration: Duration::from_secs(args.seconds.into()),
         rate: None,
+        learns_body: false,
         reply_bytes: 0,
         cpus: Some(generator_cpus),
     };
+    let how = match host.dirty {
+        true => "the work tree has uncommitted changes, so the same command will begin anew",
+        false => "the same command goes on from there",
+    };
     let session = Session { plan: &plan, webbench, load, server_cpus, host, command };
     let end = session.run(writer, &done.unwrap_or_default())?;
-    finish(&path, end)
+    finish(&path, end, how)
 }
 
 fn announce(plan: &Plan) {
-    let rounds = if plan.rounds == 1 { "1 round".into() } else { format!("{} rounds", plan.rounds) };
+    let (points, rounds) = (count(plan.len(), "point"), count(plan.rounds as usize, "round"));
     let time = minutes(plan.seconds_in_all());
-    eprintln!("{} points in {rounds}; about {time}; seed {}", plan.len(), plan.seed);
+    eprintln!("{points} in {rounds}; about {time}, longer on a busy machine; seed {}", plan.seed);
     for row in &plan.rows {
         if let Err(reason) = &row.launch {
             eprintln!("skipped: {}: {reason}", row.title);
@@ -116,16 +141,24 @@ fn announce(plan: &Plan) {
 }
 
 /// Prints what there is, whole or not.
-fn finish(path: &Path, end: End) -> Result<ExitCode> {
+fn finish(path: &Path, end: End, how_to_go_on: &str) -> Result<ExitCode> {
     let records = read(path)?;
     let is_measured = records.iter().any(|record| record.figures.is_some());
     if is_measured {
         println!("{}", table::text(&seed_table(&records)));
         println!("data    {}", path.display());
+        println!("the chart and the page: ./lab report --data {}", path.display());
     }
     match end {
+        End::Interrupted if records.is_empty() => {
+            Writer::discard(path)?;
+            eprintln!("interrupted; nothing was measured yet, and nothing is kept");
+            Ok(ExitCode::from(130))
+        }
         End::Interrupted => {
-            eprintln!("interrupted; what was measured is in {}", path.display());
+            let what =
+                if is_measured { "what was measured" } else { "nothing was measured yet; what was skipped" };
+            eprintln!("interrupted; {what} is in {}; {how_to_go_on}", path.display());
             Ok(ExitCode::from(130))
         }
         _ if !is_measured => bail!("nothing was measured; {} says why", path.display()),

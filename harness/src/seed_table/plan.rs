@@ -73,6 +73,8 @@ pub(super) struct Done {
     pub(super) path: PathBuf,
     /// The row's title, the clients, the round.
     points: BTreeSet<(String, usize, u32)>,
+    /// The same of what has no figures.
+    skipped: BTreeSet<(String, usize, u32)>,
 }
 
 impl Done {
@@ -86,16 +88,23 @@ impl Done {
     fn of(path: PathBuf, records: &[Record], command: &str, seed: Option<u64>, host: &Host) -> Option<Self> {
         let first = records.first()?;
         let is_clean = !host.dirty && !first.host.dirty;
-        let is_same = first.command == command && first.host.commit == host.commit;
+        let is_same = first.command == command && first.host.commit == host.commit && !host.commit.is_empty();
         let has_seed = seed.is_none_or(|seed| seed == first.seed);
         let key = |record: &Record| (record.title.clone(), record.concurrency, record.round);
-        let points = records.iter().map(key).collect();
-        (is_clean && is_same && has_seed).then_some(Self { seed: first.seed, path, points })
+        // A row that cannot be measured was recorded once, in the first round; what failed is tried again.
+        let points = records.iter().filter(|record| record.figures.is_some()).map(key).collect();
+        let skipped = records.iter().filter(|record| record.skipped.is_some()).map(key).collect();
+        (is_clean && is_same && has_seed).then_some(Self { seed: first.seed, path, points, skipped })
     }
 
-    /// Whether the point was measured, or recorded with the reason why not.
+    /// Whether the point was measured.
     pub(super) fn has(&self, plan: &Plan, point: &Point, round: u32) -> bool {
         self.points.contains(&(plan.rows[point.row].title.to_owned(), point.clients, round))
+    }
+
+    /// Whether the reason why a point of the plan cannot be measured is there.
+    pub(super) fn has_reason(&self, plan: &Plan, point: &Point) -> bool {
+        self.skipped.contains(&(plan.rows[point.row].title.to_owned(), point.clients, 1))
     }
 
     /// How many points of the plan are done.

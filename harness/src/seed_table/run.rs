@@ -7,6 +7,7 @@ use crate::generators::{Installed, Load};
 use crate::host::Host;
 use crate::records::{Figures, Kind, Phase, Record, Writer};
 use crate::stages::{Launch, Server};
+use crate::units::number;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ impl Session<'_> {
         }
         let stop = || stop.load(Ordering::Relaxed);
         for point in self.plan.skipped() {
-            if let (Err(reason), false) = (&self.row(&point).launch, done.has(self.plan, &point, 1)) {
+            if let (Err(reason), false) = (&self.row(&point).launch, done.has_reason(self.plan, &point)) {
                 writer.write(&self.record(&point, 1, Err(reason.clone())))?;
             }
         }
@@ -70,14 +71,14 @@ impl Session<'_> {
                     continue;
                 }
                 progress.begin(&name);
-                quiet.wait(&stop);
+                quiet.wait(&stop, &|line| progress.wait(line));
                 let outcome = self.measure(&point, &mut servers, &stop).map_err(|error| format!("{error:#}"));
                 if stop() {
                     return Ok(End::Interrupted);
                 }
                 has_failed |= outcome.is_err();
                 let line = match &outcome {
-                    Ok((figures, _)) => format!("{name}: {:.0} requests/s", figures.requests_per_second),
+                    Ok((figures, _)) => format!("{name}: {} requests/s", number(figures.requests_per_second)),
                     Err(reason) => format!("{name}: {reason}"),
                 };
                 writer.write(&self.record(&point, round, outcome))?;
@@ -200,6 +201,13 @@ impl Progress {
         if let Some(bar) = &self.bar {
             let left = self.whole - bar.position() as f64 / 1000.0;
             bar.set_message(format!("{} left  {name}", minutes(left.max(0.0))));
+        }
+    }
+
+    fn wait(&self, reason: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(reason.to_owned()),
+            None => eprintln!("{reason}"),
         }
     }
 

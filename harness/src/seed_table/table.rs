@@ -1,6 +1,7 @@
 //! The table that the command ends with: a line for each number of clients, in the seed's unit and in ours.
 
 use crate::records::{Limiter, SeedCell, SeedTable};
+use crate::units::number;
 use comfy_table::{CellAlignment, Table, presets};
 
 /// The table, with what must be known to read it.
@@ -44,20 +45,11 @@ pub(super) fn text(table: &SeedTable) -> String {
 fn cells(cell: Option<&SeedCell>) -> [String; 3] {
     let Some(SeedCell::Measured(point)) = cell else { return ["–", "–", "–"].map(String::from) };
     let mark = if point.limiter == Limiter::Generator { " *" } else { "" };
-    let count = |value: f64| grouped(value.round() as u64);
     [
-        format!("{}{mark}", count(point.pages_per_minute.median)),
-        count(point.requests_per_second.median),
-        point.listen_overflows_per_second.map_or("–".into(), count),
+        format!("{}{mark}", number(point.pages_per_minute.median)),
+        number(point.requests_per_second.median),
+        point.listen_overflows_per_second.map_or("–".into(), number),
     ]
-}
-
-/// 123,714, as the seed writes it.
-fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
 }
 
 #[cfg(test)]
@@ -100,13 +92,5 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!(text.matches("not built yet").count(), 1, "said once: {text}");
-    }
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!(
-            [0, 999, 1000, 69_324, 1_000_000].map(grouped),
-            ["0", "999", "1,000", "69,324", "1,000,000"]
-        );
     }
 }

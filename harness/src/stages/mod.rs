@@ -173,7 +173,7 @@ mod tests {
         line.split_whitespace().map(String::from).collect()
     }
 
-    /// Protects `grade 5 -- --drain once --trigger edge`: the order and the form of options do not choose
+    /// Protects `grade 5 --drain once --trigger edge`: the order and the form of options do not choose
     /// another variant, a different value does.
     #[test]
     fn a_variant_is_the_same_options_in_any_order() {

@@ -150,7 +150,7 @@ impl Server {
         thread::sleep(POLL * 4);
         match ended {
             Some(status) => anyhow!(EndedEarly(status))
-                .context(format!("the server ended before it listened ({status}){}", self.stderr_note())),
+                .context(format!("the server ended before it listened{}", self.stderr_note())),
             None => anyhow!("the server closed stdout before it said where it listens{}", self.stderr_note()),
         }
     }

@@ -112,7 +112,9 @@ pub(crate) fn run(servers: &[Server]) -> Vec<Record> {
         for round in 1..=5 {
             let mut pair = record(server, at, "wrk", 64, true, round);
             pair.phase = Phase::Paired;
-            pair.floor_around = Some([9.0 + f64::from(round), 10.0]);
+            // One server is measured while the machine is busy with something else.
+            let noise = if server.0 == "06" { 3.0 } else { 0.0 };
+            pair.floor_around = Some([9.0 + f64::from(round) + noise * f64::from(round), 10.0]);
             records.push(pair);
             records.extend([0.5, 0.7, 0.8, 0.9].map(|share| open_loop(server, at, share, round)));
             records.push(idle(server, at, round));
@@ -145,6 +147,9 @@ fn open_loop(server: Server, at: usize, share: f64, round: u32) -> Record {
         },
     });
     record.open_loop = Some(serde_json::from_value(open).expect("an open loop"));
+    // One server falls behind at its highest rate.
+    let answered = if server.0 == "02" && share > 0.8 { 0.3 } else { 1.0 };
+    record.figures.as_mut().expect("figures").requests_per_second = 80_000.0 * share * answered;
     record
 }
 
@@ -154,7 +159,11 @@ fn idle(server: Server, at: usize, round: u32) -> Record {
     if server.0 == "01" {
         record.skipped = Some("it serves one client at a time".into());
     } else {
-        let silent = if server.0 == "02" { 150_000.0 } else { 170.0 + 10.0 * at as f64 } + f64::from(round);
+        let silent = match server.0 {
+            "02" => 150_000.0,
+            "h2o" => 0.0,
+            _ => 170.0 + 10.0 * at as f64 + f64::from(round),
+        };
         let idle = json!({"connections": 10_000, "silent_bytes": silent, "served_bytes": 2.0 * silent});
         record.idle = Some(serde_json::from_value(idle).expect("an idle point"));
     }

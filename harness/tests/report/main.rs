@@ -87,6 +87,8 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
         "starving clients are a cross",
         "the keyboard shows a point",
         "a title is text and no markup",
+        "nothing is at the edge of its axis and said so",
+        "a rate that was not reached is said and not drawn",
         "a picture is in the page",
     ] {
         assert_eq!(text(name), &Value::Bool(true), "{name}: {seen:#?}");
@@ -97,7 +99,7 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
         "64 clients",
         "commit 0123456789",
         "seed 42",
-        "harness bench --seed 42",
+        "./lab bench --seed 42",
         records::RUN,
     ] {
         assert!(tip.contains(word), "{word} is not in: {tip}");

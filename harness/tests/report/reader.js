@@ -91,6 +91,12 @@ function look() {
   seen["starving clients are a cross"] = kind("01", 2) === "cross" && kind("01", 0) === "filled";
   seen["a title is text and no markup"] =
     all("#legend label").some((label) => label.textContent.includes("<b>bold</b>")) && all("#legend label b b").length === 0;
+  const notes = (id) => plot(id).querySelector(".gaps").innerText;
+  const edge = [...places("idle")].map((place) => Number(place.match(/[\d.]+/)[0]));
+  const ofZero = Number(marks("idle", "h2o")[0]?.lastChild.getAttribute("transform").match(/[\d.]+/)[0]);
+  seen["nothing is at the edge of its axis and said so"] = ofZero === Math.min(...edge) && notes("idle").includes("h2o");
+  seen["a rate that was not reached is said and not drawn"] =
+    marks("latency", "06").length === 3 && notes("latency").includes("06 at 90 %");
   seen["a picture is in the page"] = all("figure.picture svg").length > 0;
   seen["links to data"] = [...new Set(all("figcaption a, .source a, #again a").map((link) => link.getAttribute("href")))];
   seen["width of the window"] = innerWidth;

@@ -2,10 +2,11 @@
 
 use super::Source;
 use super::data::Data;
-use super::machine;
 use super::plots::Plot;
 use crate::charts::Chart;
-use crate::records::{Kind, Record};
+use crate::records::{Kind, Phase, Record, disturbance};
+use crate::report::machine;
+use crate::units::count;
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeSet;
@@ -75,24 +76,32 @@ impl Page<'_> {
     }
 
     fn header(&self) -> Markup {
-        let measured =
-            self.records.iter().filter(|record| record.figures.is_some() && !record.dropped).count();
-        let dropped = self.records.iter().filter(|record| record.dropped).count();
-        let rounds: BTreeSet<_> = self.records.iter().map(|record| (record.seed, record.round)).collect();
+        // Seed 002's table is another run, shown beside this one.
+        let run: Vec<Record> = self
+            .records
+            .iter()
+            .filter(|record| record.phase != Phase::Table)
+            .map(|&record| record.clone())
+            .collect();
+        let all = || self.records.iter().map(|&record| record.clone()).collect();
+        let run = if run.is_empty() { all() } else { run };
+        let measured = run.iter().filter(|record| machine::is_measured(record)).count();
+        let rounds: BTreeSet<_> = run.iter().map(|record| (record.seed, record.round)).collect();
         html! {
             header {
                 h1 { "What was measured" }
                 p {
-                    (measured) " points in " (rounds.len()) @if rounds.len() == 1 { " round" } @else { " rounds" }
-                    @if let Some(first) = self.records.first() {
-                        " on " (first.host.summary()) "; " (first.host.commit_name()) "; begun " (first.started_at)
+                    (measured) " points in " (count(rounds.len(), "round"))
+                    ", " (machine::durations(run.iter()))
+                    @if let Some(first) = run.first() {
+                        "; " (machine::places(first)) "; " (first.host.summary()) "; " (first.host.commit_name()) "; begun " (first.started_at)
                     }
                     "."
-                    @if dropped > 0 { " " (dropped) " points were disturbed by other programs, and measured again." }
                 }
-                @if self.records.iter().any(|record| record.quick) {
+                @if run.iter().any(|record| record.quick) {
                     p.warning { "A quick look: short points, for orientation only. No difference between servers can be claimed from it." }
                 }
+                @if let Some(disturbance) = disturbance(&run) { p.warning { (disturbance) } }
                 nav {
                     @for plot in &self.data.plots { a href=(format!("#{}", plot.id)) { (plot.title) } " " }
                     a href="#reading" { "How to read" } " " a href="#machine" { "The machine" } " " a href="#again" { "Again" }
@@ -173,7 +182,7 @@ impl Page<'_> {
                 section #references {
                     h2 { "The references" }
                     @for server in others {
-                        h3 { (server.name) }
+                        h3 { (server.label) }
                         p { (server.title) }
                         @if let Some(text) = &server.configuration {
                             details { summary { "Its configuration" } pre { (text) } }
@@ -185,11 +194,8 @@ impl Page<'_> {
     }
 
     fn again(&self) -> Markup {
-        let commands: BTreeSet<String> = self
-            .records
-            .iter()
-            .map(|record| format!("harness {} --seed {}", record.command, record.seed))
-            .collect();
+        let commands: BTreeSet<String> =
+            self.records.iter().map(|record| machine::measure_again(record)).collect();
         html! {
             section #again {
                 h2 { "Again" }
@@ -225,7 +231,13 @@ fn reading() -> Markup {
                 dt { "a cross" }
                 dd { "Some of the clients were not served at all. The others share all of the server, so the speed looks better than it is." }
                 dt { "a whisker" }
-                dd { "From five rounds on, the 95 % bootstrap interval of the median; with two to four rounds, the smallest and the largest." }
+                dd { "From five rounds on, the 95 % bootstrap interval of the median: the rounds are drawn again 2,000 times, with replacement, and 95 % of the medians of these draws lie in it. With two to four rounds, the smallest and the largest." }
+                dt { "a marker at the edge of a logarithmic axis" }
+                dd { "stands for 0, which has no place on such an axis; the note under the chart names it." }
+                dt { "rate not reached" }
+                dd { "Fewer than 95 % of the requests that an open loop planned were answered in its time. Their waits would say how long the run was, so they are listed under the chart and not drawn." }
+                dt { "Pss" }
+                dd { "The memory of a server's processes; a page that several of them share counts for each in equal parts." }
                 dt { "markers side by side" }
                 dd { "stand for the same number of clients, or the same load: the one at the line between them." }
                 dt { "not distinguishable" }

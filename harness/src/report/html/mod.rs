@@ -4,24 +4,22 @@
 //! * `data`: the records as the page holds them, said once what is the same in all;
 //! * `servers`: who is measured, and what each one looks like;
 //! * `plots`: the points of each chart, each with the records behind it;
-//! * `machine`: what the figures were made on;
 //! * `document`: the HTML; the scripts and the style beside it are in `page`.
 
 mod data;
 mod document;
-mod machine;
 mod plots;
 mod servers;
 
 use crate::charts::Chart;
-use crate::files::write_atomically;
+use crate::files::{link, write_atomically};
 use crate::records::{Content, Record, read};
 use anyhow::Result;
 use data::Data;
 use std::path::{Path, PathBuf};
 
 /// The page's name.
-pub(super) const FILE: &str = "report.html";
+const FILE: &str = "report.html";
 
 /// A file of records.
 struct Source {
@@ -34,8 +32,7 @@ struct Source {
 
 impl Source {
     fn open(file: &Path, out: &Path) -> Result<Self> {
-        let link = file.strip_prefix(out).unwrap_or(file).display().to_string();
-        Ok(Self { link, path: file.display().to_string(), records: read(file)? })
+        Ok(Self { link: link(out, file), path: file.display().to_string(), records: read(file)? })
     }
 }
 
@@ -47,7 +44,7 @@ pub(super) fn write(charts: &[Chart], out: &Path) -> Result<PathBuf> {
     let records: Vec<&Record> = sources.iter().flat_map(|source| &source.records).collect();
     let data = Data::new(&sources);
     let paths: Vec<&str> = sources.iter().map(|source| source.path.as_str()).collect();
-    let again = format!("harness report --data {} --out {}", paths.join(" "), out.display());
+    let again = format!("./lab report --data {} --out {}", paths.join(" "), out.display());
     let page = document::Page { data: &data, charts, sources: &sources, records: &records, again };
     let file = out.join(FILE);
     write_atomically(&file, page.html()?.as_bytes())?;
@@ -58,9 +55,9 @@ pub(super) fn write(charts: &[Chart], out: &Path) -> Result<PathBuf> {
 fn files_of(charts: &[Chart], out: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     for link in charts.iter().flat_map(|chart| &chart.data) {
-        // A chart names what is below its directory from there, and other files as they were named.
-        let below = out.join(link);
-        let file = if below.is_file() { below } else { PathBuf::from(link) };
+        let file = out.join(link);
+        // The reader of a command is spared the way up and down again.
+        let file = if link.starts_with("..") { file.canonicalize().unwrap_or(file) } else { file };
         if Content::of(&file) != Some(Content::Grades) && !files.contains(&file) {
             files.push(file);
         }

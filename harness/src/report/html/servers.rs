@@ -1,6 +1,6 @@
 //! Who is measured, and what each one looks like on every chart.
 
-use crate::charts::Style;
+use crate::charts::{Style, label, order};
 use crate::records::{Kind, Phase, Record};
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ pub(super) const FLOOR: &str = "floor";
 pub(super) struct Server {
     pub(super) name: String,
     pub(super) title: String,
+    /// As the charts and the tables name it.
+    pub(super) label: String,
     pub(super) kind: Kind,
     /// The configuration that it ran with, if it is not one of ours.
     #[serde(skip)]
@@ -22,7 +24,7 @@ pub(super) struct Server {
     dashes: Option<(i32, i32)>,
 }
 
-/// The servers of the records: the stages in order, then what they are compared with, the floor first.
+/// The servers of the records, in the order of the charts: the floor, the stages, the other references.
 pub(super) fn of(records: &[Record]) -> Vec<Server> {
     let mut servers: Vec<Server> = Vec::new();
     // Seed 002's table calls a stage as the seed does; the others know its title.
@@ -33,7 +35,7 @@ pub(super) fn of(records: &[Record]) -> Vec<Server> {
             servers.push(server(record));
         }
     }
-    servers.sort_by_key(|server| (server.kind != Kind::Stage, server.name != FLOOR, server.name.clone()));
+    servers.sort_by(|a, b| order(&a.name).cmp(&order(&b.name)));
     servers
 }
 
@@ -43,6 +45,7 @@ fn server(record: &Record) -> Server {
     Server {
         name: record.stage.clone(),
         title: record.title.clone(),
+        label: label(&record.stage, &record.title),
         // Records of an older harness do not say what a server is.
         kind: if record.stage == FLOOR { Kind::Reference } else { record.kind },
         configuration: record.configuration.clone(),

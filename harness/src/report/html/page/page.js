@@ -36,10 +36,10 @@ function serverSwitch(server, at) {
   return element("label", {}, box, swatch(at), element("span", {}, ...boldName(server)));
 }
 
-// `04 Non-blocking epoll`, `nginx 1.22.1`
-function boldName(server) {
-  const { name, title } = server;
-  return [element("b", {}, name), title.startsWith(name) ? title.slice(name.length) : ` ${title}`];
+// `04 Non-blocking epoll`, `reference: nginx`, with the name in bold
+function boldName({ name, label }) {
+  const at = label.indexOf(name);
+  return [label.slice(0, at), element("b", {}, name), label.slice(at + name.length)];
 }
 
 function swatch(at) {

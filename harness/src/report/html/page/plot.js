@@ -4,14 +4,24 @@ const NARROW = 620;
 
 function drawPlot(figure, plot, state) {
   const canvas = figure.querySelector(".canvas");
-  const { logarithmic, options } = state.plots[plot.id];
+  const { options } = state.plots[plot.id];
   const chosen = (one) => one.options.every((option, at) => option === options[at]);
   const points = plot.points.filter((point) => chosen(point) && !state.hidden.has(DATA.servers[point.server].name));
   const gaps = plot.gaps.filter((gap) => chosen(gap) && !state.hidden.has(DATA.servers[gap.server].name));
   hideTip();
-  figure.querySelector(".gaps").replaceChildren(...gapLines(gaps));
+  const isMissed = (point) => point.look === "missed";
+  const isAbsurd = (point) => !(Math.abs(point.y) < 1e12);
+  const drawable = points.filter((point) => !isMissed(point) && !isAbsurd(point));
+  const logarithmic = state.plots[plot.id].logarithmic && drawable.some((point) => point.y > 0);
+  const zeros = logarithmic ? drawable.filter((point) => point.y <= 0) : [];
+  const notes = [
+    ["Rate not reached, so no latency is drawn", points.filter(isMissed)],
+    ["At the edge, since a logarithmic axis has no 0", zeros],
+    ["Not drawn, since no figure can be so large", points.filter(isAbsurd)],
+  ];
+  const lines = notes.flatMap(([what, own]) => pointLines(plot, what, own));
+  figure.querySelector(".gaps").replaceChildren(...gapLines(gaps), ...lines);
   figure.querySelector(".figures").replaceChildren(figuresTable(plot, points));
-  const drawable = logarithmic ? points.filter((point) => point.y > 0) : points;
   if (drawable.length === 0) {
     canvas.replaceChildren(element("p", { class: "nothing" }, "Nothing of this was measured with the servers that are switched on."));
     return;
@@ -201,8 +211,8 @@ function figuresTable(plot, points) {
   const cells = (point) => [
     serverName(DATA.servers[point.server]),
     ...(plot.form === "lines" ? [`${format(point.x)}${plot.suffix}`] : []),
-    format(point.y),
-    intervalName(point),
+    point.look === "missed" ? "–" : format(point.y),
+    point.look === "missed" ? "–" : intervalName(point),
     point.note ?? "",
   ];
   const sorted = [...points].sort((a, b) => a.server - b.server || a.x - b.x);
@@ -210,6 +220,18 @@ function figuresTable(plot, points) {
   const body = sorted.map((point) => row("td", cells(point)));
   const table = element("table", {}, element("thead", {}, row("th", head)), element("tbody", {}, ...body));
   return element("div", { class: "wide", tabindex: 0 }, table);
+}
+
+// `Rate not reached, so no latency is drawn: 04 at 80 %, 90 %; 06 at 90 %.`
+function pointLines(plot, what, points) {
+  const places = new Map();
+  for (const point of [...points].sort((a, b) => a.server - b.server || a.x - b.x)) {
+    const name = point.series ?? DATA.servers[point.server].name;
+    places.set(name, [...(places.get(name) ?? []), `${format(point.x)}${plot.suffix}`]);
+  }
+  if (places.size === 0) return [];
+  const at = (xs) => (plot.form === "lines" ? ` at ${xs.join(", ")}` : "");
+  return [element("p", {}, `${what}: ${[...places].map(([name, xs]) => name + at(xs)).join("; ")}.`)];
 }
 
 // `Not measured: 01, 03 with 64 clients (ab would hang with keep-alive)`

@@ -14,10 +14,8 @@ function recordAt(number) {
   throw new RangeError(`there is no record ${number}`);
 }
 
-function serverName(server) {
-  const { name, title, kind } = server;
-  if (kind === "stage") return `${name} ${title}`.trim();
-  return title && !title.startsWith(name) ? `${name}: ${title}` : title || name;
+function serverName({ label }) {
+  return label;
 }
 
 function commitName({ commit, dirty }) {
@@ -25,7 +23,7 @@ function commitName({ commit, dirty }) {
 }
 
 function measuringCommand(record) {
-  return `harness ${record.command} --seed ${record.seed}`;
+  return `./lab ${record.command}${record.seed === 0 ? "" : ` --seed ${record.seed}`}`;
 }
 
 // `wrk, kept, 64 clients`

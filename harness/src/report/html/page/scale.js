@@ -7,7 +7,7 @@ const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 function format(value) {
   const size = Math.abs(value);
   if (size >= 100 || Number.isInteger(value)) return GROUPED.format(value);
-  return value.toFixed(size >= 10 ? 1 : size >= 0.01 || size === 0 ? 2 : 4);
+  return size >= 0.1 ? value.toFixed(size >= 10 ? 1 : 2) : String(Number(value.toPrecision(2)));
 }
 
 // The numbers along a linear axis have equally many decimals; along a logarithmic one each has its own.

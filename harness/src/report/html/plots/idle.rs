@@ -1,8 +1,11 @@
 //! Memory of connections that say nothing.
 
-use super::{Choice, Form, Lab, Plot, Point};
+use super::{Choice, Form, Lab, Plot, Point, scaled};
 use crate::records::{Idle, IdleCost, Phase, idle};
 use crate::stats::Estimate;
+
+/// Records have bytes.
+const KB: f64 = 1.0 / 1000.0;
 
 /// What a reader chooses from: its name, its estimate, and how it is read from a record.
 type Reading = (&'static str, fn(&IdleCost) -> Estimate, fn(&Idle) -> f64);
@@ -21,12 +24,12 @@ pub(super) fn plot(lab: &Lab) -> Plot {
         id: "idle",
         title: "Memory per idle connection".into(),
         about: "What each connection adds to the memory of the server's processes (Pss) while it says nothing. The kernel's \
-                own share, about 8 KB for a connection, is not in it."
+                own share, about 8 kB for a connection, is not in it. A server shows 0 if it had the memory before, or has not accepted connections that say nothing."
             .into(),
         picture: "idle",
         files: Vec::new(),
         form: Form::Rows,
-        y: "bytes per connection",
+        y: "kB per connection",
         x: "",
         doubling: false,
         suffix: "",
@@ -42,8 +45,9 @@ fn point(lab: &Lab, cost: &IdleCost, option: usize) -> Option<Point> {
     let (_, estimate, read) = READINGS[option];
     let rounds = lab.rounds(|record| {
         let is_here = record.phase == Phase::Idle && record.stage == cost.stage;
-        record.idle.as_ref().filter(|_| is_here).map(read)
+        record.idle.as_ref().filter(|_| is_here).map(|idle| KB * read(idle))
     });
-    let point = Point::new(lab.server(&cost.stage)?, cost.connections as f64, estimate(cost), rounds);
+    let point =
+        Point::new(lab.server(&cost.stage)?, cost.connections as f64, scaled(estimate(cost), KB), rounds);
     Some(Point { options: vec![option], note: Some(format!("{} connections", cost.connections)), ..point })
 }

@@ -1,8 +1,12 @@
 //! How long requests wait, against the load.
 
-use super::{Choice, Form, Lab, Plot, Point, limit};
+use super::{Choice, Form, Lab, Look, Plot, Point, limit, scaled};
 use crate::records::{LatencyPoint, OpenLoop, Phase, Record, latencies};
 use crate::stats::{Estimate, Percentiles};
+use crate::units::number;
+
+/// Records have µs.
+const MS: f64 = 1.0 / 1000.0;
 
 /// What a reader chooses from: its name, its estimate, and how it is read from a record.
 type Percentile = (&'static str, fn(&LatencyPoint) -> Estimate, fn(&Percentiles) -> u64);
@@ -33,7 +37,7 @@ pub(super) fn plot(lab: &Lab) -> Plot {
         picture: "latency",
         files: Vec::new(),
         form: Form::Lines,
-        y: "latency, µs",
+        y: "latency, ms",
         x: "load, as a share of the server's peak",
         doubling: false,
         suffix: " %",
@@ -51,17 +55,20 @@ fn point(lab: &Lab, stage: &str, at: &LatencyPoint, option: usize) -> Option<Poi
         let open = open(record).filter(|_| record.stage == stage)?;
         // As the points are put together: a computed share is not always the same number.
         let is_here = (open.share_of_peak - at.share_of_peak).abs() < 0.000_6;
-        is_here.then(|| read(&open.latency_us) as f64)
+        is_here.then(|| MS * read(&open.latency_us) as f64)
     });
-    let (look, note) = limit(at.limiter, 1, 1);
-    let mut note = format!("{:.0} requests per second were to be sent; {note}", at.rate);
+    let (look, words) = limit(at.limiter, 1, 1);
+    let mut note =
+        format!("planned {}, answered {} requests per second", number(at.rate), number(at.answered));
+    note += &if at.reached { format!("; {words}") } else { "; the rate was not reached".into() };
+    let look = if at.reached { look } else { Look::Missed };
     if at.late_share > 0.0 {
         note += &format!("; {:.2} % left late or never", 100.0 * at.late_share);
     }
     if at.errors > 0 {
         note += &format!("; {} errors in all rounds", at.errors);
     }
-    let point = Point::new(lab.server(stage)?, 100.0 * at.share_of_peak, estimate(at), rounds);
+    let point = Point::new(lab.server(stage)?, 100.0 * at.share_of_peak, scaled(estimate(at), MS), rounds);
     Some(Point { options: vec![option], look, note: Some(note), ..point })
 }
 

@@ -104,6 +104,8 @@ enum Look {
     Filled,
     Hollow,
     Cross,
+    /// Not drawn, but listed: what was to be measured was something else.
+    Missed,
 }
 
 /// A point that was not measured.
@@ -172,6 +174,12 @@ impl Point {
     }
 }
 
+/// The same in another unit.
+fn scaled(estimate: Estimate, factor: f64) -> Estimate {
+    let interval = estimate.interval.map(|(low, high)| (factor * low, factor * high));
+    Estimate { median: factor * estimate.median, interval }
+}
+
 /// What was the limit, as a mark and in words.
 fn limit(limiter: Limiter, clients_served: usize, clients: usize) -> (Look, String) {
     if clients_served < clients {
@@ -182,6 +190,7 @@ fn limit(limiter: Limiter, clients_served: usize, clients: usize) -> (Look, Stri
         Limiter::Server => (Look::Filled, "the server was the limit"),
         Limiter::Clients => (Look::Filled, "in most rounds some clients were not served"),
         Limiter::Neither => (Look::Filled, "neither side was busy all the time"),
+        Limiter::Unreached => (Look::Filled, "the rate was not reached"),
     };
     (look, words.to_owned())
 }
@@ -224,6 +233,19 @@ mod tests {
             records.push(record("05", "wrk", 64, true, speed));
         }
         records
+    }
+
+    #[test]
+    fn a_rate_that_was_not_reached_has_no_latency() {
+        let mut record = record("04", "builtin", 64, true, 10.0);
+        record.phase = Phase::Latency;
+        let latency_us = Percentiles { p50: 300_000, p90: 0, p99: 594_000, p99_9: 0, max: 0 };
+        let open = OpenLoop { rate: 9.0, share_of_peak: 0.5, latency_us, late: 0, never_sent: 0 };
+        record.open_loop = Some(open);
+        let look = |record: &Record| drawn(std::slice::from_ref(record), "latency").points[0].look;
+        assert_eq!(look(&record), Look::Filled);
+        record.open_loop = Some(OpenLoop { rate: 90.0, never_sent: 80, ..open });
+        assert_eq!(look(&record), Look::Missed);
     }
 
     #[test]

@@ -38,12 +38,7 @@ fn point(lab: &Lab, pair: &Pair, floor: Option<&Pair>) -> Option<Point> {
         let is_of_pair = record.phase == Phase::Paired && record.stage == pair.stage;
         record.ratio_to_floor().filter(|_| is_of_pair)
     });
-    let note = match floor {
-        Some(floor) if floor.stage == pair.stage => Some("the floor against itself"),
-        Some(floor) if pair.blocks.min(floor.blocks) < 5 => Some("too few rounds"),
-        Some(floor) if !pair.differs_from(floor) => Some("not distinguishable"),
-        _ => None,
-    };
+    let note = floor.and_then(|floor| pair.verdict(floor));
     let estimate = Estimate { median: pair.ratio, interval: pair.interval };
     let point = Point::new(lab.server(&pair.stage)?, 0.0, estimate, rounds);
     Some(Point { note: note.map(String::from), ..point })

@@ -2,6 +2,7 @@
 
 use super::{Form, Lab, Plot, Point, limit};
 use crate::records::{Phase, SeedCell, SeedPoint, SeedRow, seed_table};
+use crate::report::SEED_TABLE;
 
 /// webbench's unit is a page per minute, ours a right answer per second.
 const SECONDS_PER_MINUTE: f64 = 60.0;
@@ -19,9 +20,10 @@ pub(super) fn plot(lab: &Lab) -> Plot {
     Plot {
         id: "table",
         title: "Seed 002's table, done again".into(),
-        about: "Pages per minute, the unit of webbench, with failures taken out (webbench itself counts them as speed). A \
-                connection per request."
-            .into(),
+        about: format!(
+            "{SEED_TABLE} Done again here: pages per minute, the unit of webbench, with failures taken out (webbench itself \
+             counts them as speed), and a connection per request."
+        ),
         picture: "seed-table",
         files: Vec::new(),
         form: Form::Lines,
