@@ -4,6 +4,7 @@ mod common;
 
 use common::{PATIENCE, Server, lines, read_hellos, request};
 use loop_per_thread::log::buffered::{Buffered, Sizes};
+use nix::sys::signal::Signal;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::Barrier;
@@ -98,7 +99,7 @@ fn sigterm_under_load_loses_no_line() {
                 })
                 .collect();
             under_way.wait();
-            server.signal("TERM");
+            server.signal(Signal::SIGTERM);
             clients.into_iter().map(|client| client.join().unwrap()).sum()
         });
         assert!(server.child.wait().unwrap().success());

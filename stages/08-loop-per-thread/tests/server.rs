@@ -3,6 +3,7 @@
 mod common;
 
 use common::{PATIENCE, Server, read_hellos, request};
+use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -27,7 +28,7 @@ fn who_comes_when_descriptors_have_run_out_is_shed_and_the_server_recovers() {
     }
     assert!(holders.len() >= 10, "only {} were served", holders.len());
     // Their requests are there when the server looks: a close that left them unread would be a reset.
-    server.signal("STOP");
+    server.signal(Signal::SIGSTOP);
     let late: Vec<TcpStream> = (0..50)
         .map(|_| {
             let mut stream = server.connect();
@@ -35,7 +36,7 @@ fn who_comes_when_descriptors_have_run_out_is_shed_and_the_server_recovers() {
             stream
         })
         .collect();
-    server.signal("CONT");
+    server.signal(Signal::SIGCONT);
     for mut stream in late {
         assert_eq!(stream.read(&mut [0; 1]).expect("an end"), 0);
     }

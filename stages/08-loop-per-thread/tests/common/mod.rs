@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this one")]
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -58,13 +60,12 @@ impl Server {
     }
 
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        self.signal("TERM");
+        self.signal(Signal::SIGTERM);
         self.child.wait().expect("the stage ends")
     }
 
-    pub(crate) fn signal(&self, name: &str) {
-        let kill = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
-        assert!(kill.expect("kill(1) exists").success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("it runs");
     }
 }
 
