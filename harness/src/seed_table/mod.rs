@@ -147,7 +147,10 @@ fn finish(path: &Path, end: End, how_to_go_on: &str) -> Result<ExitCode> {
     if is_measured {
         println!("{}", table::text(&seed_table(&records)));
         println!("data    {}", path.display());
-        println!("the chart and the page: ./lab report --data {}", path.display());
+        println!(
+            "its chart: ./lab chart --data {}; on the page of the last run: ./lab report",
+            path.display()
+        );
     }
     match end {
         End::Interrupted if records.is_empty() => {
