@@ -1,6 +1,7 @@
 //! What a request costs each server, as a multiple of the floor's cost around it.
 
 use super::caption::Caption;
+use super::scale::linear_ticks;
 use super::servers::{FLOOR, NAMES, label, order};
 use super::style::{Drawn, GREY, Look, Style, draw};
 use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
@@ -93,21 +94,10 @@ impl Scale {
         let width = f64::from(WIDTH - NAMES - FIGURES);
         NAMES + (width * (ratio - self.least) / (self.most - self.least)).round() as i32
     }
-
-    /// Round numbers, about eight of them.
-    fn ticks(&self) -> Vec<f64> {
-        let raw = (self.most - self.least) / 8.0;
-        let unit = 10f64.powf(raw.log10().floor());
-        let step =
-            [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * unit).find(|step| *step >= raw).unwrap_or(raw);
-        let first = (self.least / step).ceil() as i64;
-        let last = (self.most / step).floor() as i64;
-        (first..=last).map(|n| n as f64 * step).collect()
-    }
 }
 
 fn axis(root: &super::style::Area, scale: &Scale, bottom: i32) -> Drawn {
-    for tick in scale.ticks() {
+    for tick in linear_ticks(scale.least, scale.most, 8) {
         let x = scale.pixel(tick);
         draw(root, PathElement::new(vec![(x, TOP), (x, bottom)], GREY.mix(0.3).stroke_width(1)))?;
         text::write(root, &format!("{tick:.2}"), SMALL, (x + 16, bottom + 16), BLACK, true)?;

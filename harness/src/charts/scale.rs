@@ -50,7 +50,7 @@ impl Scale {
     /// Round numbers, at most about this many.
     pub(super) fn ticks(&self, about: usize) -> Vec<f64> {
         if !self.log {
-            return self.linear_ticks(about);
+            return linear_ticks(self.least, self.most, about);
         }
         let decades = || (self.least.log10().floor() as i32)..=(self.most.log10().ceil() as i32);
         // From fine to coarse; the last is one number in three decades.
@@ -68,16 +68,16 @@ impl Scale {
         }
         Vec::new()
     }
+}
 
-    fn linear_ticks(&self, about: usize) -> Vec<f64> {
-        let raw = (self.most - self.least) / about.max(1) as f64;
-        let unit = 10f64.powf(raw.log10().floor());
-        let step =
-            [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * unit).find(|step| *step >= raw).unwrap_or(raw);
-        let first = (self.least / step).ceil() as i64;
-        let last = (self.most / step).floor() as i64;
-        (first..=last).map(|n| n as f64 * step).collect()
-    }
+/// Round numbers from `least` to `most`, at most `about` steps of them.
+pub(super) fn linear_ticks(least: f64, most: f64, about: usize) -> Vec<f64> {
+    let raw = (most - least) / about.max(1) as f64;
+    let unit = 10f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * unit).find(|step| *step >= raw).unwrap_or(raw);
+    let first = (least / step).ceil() as i64;
+    let last = (most / step).floor() as i64;
+    (first..=last).map(|n| n as f64 * step).collect()
 }
 
 #[cfg(test)]
