@@ -67,6 +67,12 @@ seed-table *OPTIONS: build
 
 alias table := seed-table
 
+# Measure what more workers are good for: ./lab scenario spin, where requests keep a CPU busy; ./lab scenario slow, where some sleep.
+[group('measure')]
+[no-exit-message]
+scenario NAME *OPTIONS: build
+    @{{harness}} scenario "$@"
+
 # Draw the charts again from the recorded data.
 [group('measure')]
 [no-exit-message]

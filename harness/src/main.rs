@@ -1,7 +1,7 @@
 //! The command line of the harness.
 
 use clap::{Parser, Subcommand};
-use harness::{bench, charts, distributed, doctor, grade, load, report, run_stage, seed_table};
+use harness::{bench, charts, distributed, doctor, grade, load, report, run_stage, scenario, seed_table};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
@@ -23,6 +23,8 @@ enum Command {
     Bench(bench::Args),
     /// Measure a published table again (seed 002's): a serial and a preforking server, webbench with 1 to 3,000 clients.
     Table(seed_table::Args),
+    /// Measure what more workers are good for: requests that keep a CPU busy, and requests that sleep.
+    Scenario(scenario::Args),
     /// Put load on a server from several hosts at once, by Tsung.
     Distributed(distributed::Args),
     /// Put load on a server that is running, and check its replies.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Grade(args) => grade::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Table(args) => seed_table::run(args),
+        Command::Scenario(args) => scenario::run(args),
         Command::Distributed(args) => distributed::run(args),
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 const RIGHT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!";
 const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\nHello, World!";
 
+/// A reply, and whether the connection stays open.
+type Answer = (Vec<u8>, bool);
+
 /// A server with a thread per connection, for the rest of the test process. `answer` gets the number of the
 /// request, counted over all connections, and gives the reply and whether the connection stays open.
 struct Server {
@@ -24,7 +27,12 @@ struct Server {
 }
 
 impl Server {
-    fn start(answer: impl Fn(u64) -> (Vec<u8>, bool) + Send + Sync + 'static) -> Self {
+    fn start(answer: impl Fn(u64) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with_paths(move |n, _| answer(n))
+    }
+
+    /// The same for an answer that depends on what is asked for.
+    fn start_with_paths(answer: impl Fn(u64, &str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address");
         let (answered, accepted) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -49,13 +57,17 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &dyn Fn(u64) -> (Vec<u8>, bool), answered: &AtomicU64) {
+fn serve(mut stream: TcpStream, answer: &dyn Fn(u64, &str) -> Answer, answered: &AtomicU64) {
+    let mut path = String::new();
     let mut lines = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
     while let Some(Ok(line)) = lines.next() {
+        if let Some(rest) = line.strip_prefix("GET ") {
+            path = rest.split(' ').next().unwrap_or_default().to_owned();
+        }
         if !line.is_empty() {
             continue;
         }
-        let (reply, keeps) = answer(answered.fetch_add(1, Ordering::Relaxed));
+        let (reply, keeps) = answer(answered.fetch_add(1, Ordering::Relaxed), &path);
         if stream.write_all(&reply).is_err() || !keeps {
             return;
         }
@@ -224,6 +236,64 @@ fn connections_are_opened_anew_where_one_carries_no_more_requests() {
     assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
 }
 
+/// Protects what `harness scenario slow` says: quick and slow requests are counted and timed apart, each by its own rule.
+#[test]
+fn a_mix_is_counted_and_timed_apart() {
+    const SLEPT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nslept";
+    let slow = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&slow);
+    let server = Server::start_with_paths(move |_, path| match path {
+        "/" => (RIGHT.to_vec(), true),
+        "/sleep/60" => {
+            counter.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(60));
+            (SLEPT.to_vec(), true)
+        }
+        other => panic!("nobody asks for {other}"),
+    });
+    // A thread per connection: no quick request waits for a slow one.
+    let args =
+        ["-c", "32", "-t", "2", "-d", "2", "--rate", "200", "--mix", "5:/sleep/60", "--warm-up", "0.2"];
+    let open = report(&server.url(), &args);
+    let mixed = open.mix.clone().expect("there was a mix");
+    assert_eq!((open.failed(), mixed.failed()), (0, 0), "{open:?}");
+    let quick = open.requests + open.aborted + open.never_sent.expect("open loop");
+    let slow_ones = mixed.requests + mixed.aborted + mixed.never_sent.expect("open loop");
+    assert!((399..=401).contains(&(quick + slow_ones)), "every intended request is accounted for: {open:?}");
+    assert!((19..=21).contains(&slow_ones), "one in each run of twenty: {open:?}");
+    assert!(mixed.latency_us.expect("answers").p50 >= 59_000, "{open:?}");
+    assert!(open.latency_us.expect("answers").p50 < 59_000, "{open:?}");
+    assert_eq!(open.options["mix"], "5:/sleep/60", "the choice is recorded");
+
+    let before = slow.load(Ordering::Relaxed);
+    let closed = report(&server.url(), &["-c", "4", "-d", "1", "--mix", "20:/sleep/60"]);
+    let mixed = closed.mix.clone().expect("there was a mix");
+    let asked = slow.load(Ordering::Relaxed) - before;
+    assert!(mixed.requests > 5 && mixed.failed() == 0 && closed.failed() == 0, "{closed:?}");
+    assert!((mixed.requests..=mixed.requests + 4).contains(&asked), "{asked}: {closed:?}");
+    assert!(mixed.latency_us.is_none() && mixed.service_us.expect("answers").p50 >= 59_000, "{closed:?}");
+    let all = closed.requests + closed.aborted + mixed.requests + mixed.aborted;
+    assert!((mixed.requests + mixed.aborted).abs_diff(all / 5) <= 2, "a fifth of {all}: {closed:?}");
+}
+
+/// A wrong reply on one path is no error of the other, and two bodies are not compared with each other.
+#[test]
+fn a_mix_has_its_own_idea_of_a_right_reply() {
+    let server = Server::start_with_paths(|_, path| {
+        let reply =
+            if path == "/" { RIGHT } else { b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno" };
+        (reply.to_vec(), true)
+    });
+    let wrong = report(&server.url(), &["-c", "4", "-d", "0.5", "--mix", "10:/nowhere"]);
+    let mixed = wrong.mix.clone().expect("there was a mix");
+    assert!(wrong.requests > 50 && wrong.failed() == 0, "{wrong:?}");
+    assert!(mixed.requests == 0 && mixed.errors["status"] > 5, "{wrong:?}");
+    assert_eq!(mixed.failed(), mixed.errors["status"], "{wrong:?}");
+    let output = load(&[&server.url(), "-c", "4", "-d", "0.3", "--mix", "10:/nowhere"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("10:/nowhere: 0 requests") && output.status.success(), "{output:?}");
+}
+
 /// A server that closes without a word loses requests; the run goes on and ends in time.
 #[test]
 fn unannounced_closing_costs_requests_and_not_the_run() {
@@ -360,7 +430,7 @@ fn bench_measures_with_builtin_where_the_others_are_absent() {
 #[test]
 fn bad_input_gives_one_clear_line() {
     let url = "http://127.0.0.1:1/";
-    let rows: [(&[&str], &str); 13] = [
+    let rows: [(&[&str], &str); 16] = [
         (&["127.0.0.1"], "http://HOST"),
         (&["https://127.0.0.1/"], "http://HOST"),
         (&["http://127.0.0.1:99999/"], "65535"),
@@ -372,6 +442,9 @@ fn bad_input_gives_one_clear_line() {
         (&[url, "--rate", "inf"], "0.01 to 10000000"),
         (&[url, "--rate", "10", "--pipeline", "2"], "cannot be used with"),
         (&[url, "--close", "--requests-per-connection", "2"], "cannot be used with"),
+        (&[url, "--mix", "5:/x", "--pipeline", "2"], "cannot be used with"),
+        (&[url, "--mix", "0:/x"], "1 to 99"),
+        (&[url, "--mix", "5"], "PERCENT:PATH"),
         (&[url, "--pipeline", "0"], "1..=1024"),
         (&[url, "--status", "99"], "200..=599"),
     ];

@@ -22,6 +22,11 @@ pub(super) fn tools(asked: Option<&str>) -> Result<Vec<Tool>> {
 
 /// The stages to measure. Those that are named must be built; of the others the built ones are taken.
 pub(super) fn stages(list: Option<&str>, all: &[Stage]) -> Result<Vec<Subject>> {
+    Ok(built(list, all)?.into_iter().map(Subject::stage).collect())
+}
+
+/// The same, as stages.
+pub(crate) fn built<'a>(list: Option<&str>, all: &'a [Stage]) -> Result<Vec<&'a Stage>> {
     const BUILD: &str = "build them with `cargo build --release --workspace --bins`";
     let named = list.map(|list| select::stages(list, all)).transpose()?;
     let wanted = named.clone().unwrap_or_else(|| all.iter().filter(|stage| !stage.is_twin).collect());
@@ -33,13 +38,12 @@ pub(super) fn stages(list: Option<&str>, all: &[Stage]) -> Result<Vec<Subject>> 
         (false, true) => bail!("not built: {}; {BUILD}", names.join(", ")),
         (false, false) => eprintln!("not built, left out: {}; {BUILD}", names.join(", ")),
     }
-    Ok(built.into_iter().map(Subject::stage).collect())
+    Ok(built)
 }
 
 /// The CPUs of the server and of the generator: as asked for, else the first and the second.
 pub(crate) fn cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
-    let set = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
-    let allowed: Vec<usize> = (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect();
+    let allowed = allowed_cpus()?;
     match (asked, allowed.as_slice()) {
         (Some(asked), _) => select::cpus(asked, &allowed),
         (None, [first, second, ..]) => Ok((vec![*first], vec![*second])),
@@ -49,6 +53,24 @@ pub(crate) fn cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
         }
         (None, []) => bail!("no CPU may be used"),
     }
+}
+
+/// The same CPUs for both: as asked for, else the first two.
+pub(crate) fn shared_cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let allowed = allowed_cpus()?;
+    match asked {
+        Some(asked) => select::cpus(asked, &allowed),
+        None => {
+            let cpus: Vec<usize> = allowed.into_iter().take(2).collect();
+            ensure!(!cpus.is_empty(), "no CPU may be used");
+            Ok((cpus.clone(), cpus))
+        }
+    }
+}
+
+fn allowed_cpus() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
+    Ok((0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect())
 }
 
 /// What the stages are compared with: the floor always, the others where they are installed. Those that are named must be.

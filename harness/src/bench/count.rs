@@ -10,16 +10,16 @@ use anyhow::{Result, ensure};
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     /// Clients that got at least one right reply.
-    pub(super) clients: usize,
+    pub(crate) clients: usize,
     /// Right replies per second of this short run: near the peak, if there are clients enough.
-    pub(super) requests_per_second: f64,
+    pub(crate) requests_per_second: f64,
 }
 
 /// Puts the load on the server and checks every reply. The inner error says why the server must not be measured; the outer
 /// one is the generator's.
-pub(super) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<Counted>> {
+pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<Counted>> {
     let run = |load: &Load| {
         let (report, _) = checker.report(load, &mut || !stop())?;
         anyhow::Ok(judge(&report))

@@ -146,12 +146,6 @@ impl Bench<'_> {
         }
     }
 
-    /// Puts the generator's counts and the server's usage together.
-    pub(super) fn figures(&self, measured: &Measurement, spent: &Spent, all_served: bool) -> Figures {
-        let generator_cpus = self.load.cpus.as_ref().map_or(1, Vec::len);
-        figures(measured, spent, (self.server_cpus.len(), generator_cpus), all_served)
-    }
-
     /// The record of a point.
     pub(super) fn record(&self, point: &Point, round: u32, outcome: Outcome) -> Record {
         let subject = &self.plan.subjects[point.subject];
@@ -182,6 +176,7 @@ impl Bench<'_> {
             server_cpus: if subject.target_addr().is_some() { Vec::new() } else { self.server_cpus.clone() },
             generator_cpus: self.load.cpus.clone().unwrap_or_default(),
             generator_host: self.tool(point.tool).ok().and_then(|tool| tool.place.host()).map(str::to_owned),
+            workers: None,
             clients_served: measured.clients_served,
             skipped,
             note: target::note(
@@ -192,6 +187,7 @@ impl Bench<'_> {
             dropped: false,
             floor_around: measured.floor_around,
             open_loop: measured.open_loop,
+            mix: None,
             idle: measured.idle,
             figures: measured.figures,
             host: self.host.clone(),

@@ -6,7 +6,7 @@
 //! * `smoke` and `count`: a server that answers wrong is not measured, and one that leaves clients waiting is known for it;
 //! * `session`: the run while it goes; `resume`: going on with one that was interrupted;
 //! * `measure`: one point, from before to after; `watch`: what is looked at;
-//! * `pairs`, `latency`, `idle`: points of another kind;
+//! * `pairs`, `latency`, `idle`: points of another kind; `open_loop`: what one of the built-in generator says;
 //! * `target`: servers and generators on other machines;
 //! * `quiet`: waiting for other programs;
 //! * `progress`, `summary`, `table`: what the user sees.
@@ -17,6 +17,7 @@ mod graded;
 mod idle;
 mod latency;
 mod measure;
+mod open_loop;
 mod pairs;
 mod plan;
 mod progress;
@@ -33,13 +34,15 @@ mod table;
 mod target;
 mod watch;
 
-// Seed 002's table is measured by the same means.
-pub(crate) use choose::cpus as choose_cpus;
+// Seed 002's table and the scenarios are measured by the same means.
+pub(crate) use choose::{built as built_stages, cpus as choose_cpus, shared_cpus};
+pub(crate) use count::count as count_clients;
 pub(crate) use measure::figures;
+pub(crate) use open_loop::{found as found_in_open_loop, run_watched};
 pub(crate) use progress::minutes;
 pub(crate) use quiet::Quiet;
 pub(crate) use resume::command as command_line;
-pub(crate) use select::clients as numbers_of_clients;
+pub(crate) use select::{amounts as numbers_up_to, clients as numbers_of_clients};
 pub(crate) use smoke::{Reply, smoke};
 pub(crate) use watch::Watch;
 
@@ -232,6 +235,7 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         duration: Duration::from_secs(1),
         rate: None,
         learns_body: subjects.iter().any(|subject| subject.target_addr().is_some()),
+        mix: None,
         reply_bytes: 0,
         cpus: target::generator_cpus(&place, generator_cpus),
     };

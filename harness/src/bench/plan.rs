@@ -336,6 +336,7 @@ pub(super) mod tests {
             duration: Duration::from_secs(2),
             rate: None,
             learns_body: false,
+            mix: None,
             reply_bytes: 0,
             cpus: None,
         };

@@ -103,9 +103,11 @@ impl<'a> Progress<'a> {
 /// The point in a few words.
 fn found(record: &Record) -> String {
     let mut text = if let Some(open) = record.open_loop {
-        let answered = record.figures.as_ref().filter(|figures| !open.is_reached(figures));
-        match answered.map(|figures| number(figures.requests_per_second)) {
-            Some(answered) => format!("rate not reached: {answered} of {}/s", number(open.rate)),
+        let answered = record.figures.as_ref().map(|figures| figures.requests_per_second);
+        match answered.filter(|&answered| !open.is_reached(answered)) {
+            Some(answered) => {
+                format!("rate not reached: {} of {}/s", number(answered), number(open.rate))
+            }
             None => format!("99 % within {}", time(open.latency_us.p99 as f64)),
         }
     } else if let Some(idle) = record.idle {

@@ -91,6 +91,11 @@ struct Key {
     round: u32,
 }
 
+/// Where an open loop was at a share of the server's own peak.
+fn share_of_peak(record: &Record) -> Option<f64> {
+    record.open_loop?.share_of_peak
+}
+
 impl Key {
     fn of(record: &Record) -> Self {
         Self {
@@ -99,7 +104,7 @@ impl Key {
             tool: record.tool.clone(),
             concurrency: record.concurrency,
             keep_alive: record.keep_alive,
-            share: record.open_loop.map_or(0, |open| (open.share_of_peak * 100.0).round() as u32),
+            share: share_of_peak(record).map_or(0, |share| (share * 100.0).round() as u32),
             round: record.round,
         }
     }
@@ -124,8 +129,8 @@ impl Done {
         let has_failed =
             |record: &&Record| record.skipped.as_ref().is_some_and(|reason| !is_as_it_must_be(reason));
         let peak = |record: &Record| {
-            let open = record.open_loop?;
-            Some(((record.stage.clone(), record.round), open.rate / open.share_of_peak))
+            let peak = record.open_loop?.rate / share_of_peak(record)?;
+            Some(((record.stage.clone(), record.round), peak))
         };
         Self {
             path: run.path.clone(),
@@ -263,7 +268,7 @@ mod tests {
         let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
         (open.phase, open.round) = (Phase::Latency, 2);
         open.open_loop =
-            Some(OpenLoop { rate: 500.0, share_of_peak: 0.5, latency_us, late: 0, never_sent: 0 });
+            Some(OpenLoop { rate: 500.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 });
         let done = Done::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });
         let mut plan = plan(vec![64], 4);
         plan.amount.starts = 2;

@@ -99,9 +99,14 @@ pub(super) fn concurrency(list: &str) -> Result<Vec<usize>> {
 
 /// The same for an option of another name.
 pub(crate) fn clients(list: &str, option: &str) -> Result<Vec<usize>> {
+    amounts(list, option, MOST_CLIENTS)
+}
+
+/// The same for what is no client.
+pub(crate) fn amounts(list: &str, option: &str, most: usize) -> Result<Vec<usize>> {
     let mut numbers = numbers(list, option)?;
-    if let Some(bad) = numbers.iter().find(|number| !(1..=MOST_CLIENTS).contains(number)) {
-        bail!("{option} {bad} is not possible: 1 to {MOST_CLIENTS} are allowed");
+    if let Some(bad) = numbers.iter().find(|number| !(1..=most).contains(number)) {
+        bail!("{option} {bad} is not possible: 1 to {most} are allowed");
     }
     numbers.sort_unstable();
     numbers.dedup();
@@ -157,6 +162,7 @@ mod tests {
             serves_at_once: None,
             expect: BTreeMap::new(),
             variants: Vec::new(),
+            has_workers: false,
             needs: None,
             is_twin: twin.is_some(),
             name,

@@ -195,7 +195,7 @@ mod tests {
         let mut record = record(stage, "builtin", 64, true, answered);
         record.phase = Phase::Latency;
         record.open_loop =
-            Some(OpenLoop { rate: 50_000.0, share_of_peak: 0.5, latency_us, late: 0, never_sent: 9 });
+            Some(OpenLoop { rate: 50_000.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 9 });
         record
     }
 

@@ -60,7 +60,7 @@ impl Caption {
 }
 
 /// `server on CPU 0`; a server elsewhere has no CPUs that are known.
-fn place(who: &str, cpus: &[usize]) -> String {
+pub(super) fn place(who: &str, cpus: &[usize]) -> String {
     let cpus: Vec<String> = cpus.iter().map(usize::to_string).collect();
     match cpus.len() {
         0 => format!("{who} elsewhere"),
@@ -88,8 +88,10 @@ impl Rounds {
     fn of(records: &[&Record]) -> Self {
         let mut points: BTreeMap<_, (usize, bool)> = BTreeMap::new();
         for record in records.iter().filter(|record| record.figures.is_some() || record.idle.is_some()) {
-            let share = record.open_loop.map(|open| (1000.0 * open.share_of_peak).round() as u64);
-            let point = (&record.stage, &record.tool, record.keep_alive, record.concurrency, share);
+            let share = record.open_loop.and_then(|open| open.share_of_peak);
+            let share = share.map(|share| (1000.0 * share).round() as u64);
+            let Record { stage, tool, keep_alive, concurrency, workers, .. } = record;
+            let point = (stage, tool, keep_alive, concurrency, workers, share);
             let (rounds, paired) = points.entry(point).or_default();
             *rounds += 1;
             *paired |= record.phase == Phase::Paired;

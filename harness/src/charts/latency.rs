@@ -244,7 +244,7 @@ fn notes(curves: &[LatencyCurve], caption: &Caption) -> Vec<String> {
 }
 
 /// `250 µs`, `1 ms`, `2 s`.
-fn time(us: f64) -> String {
+pub(super) fn time(us: f64) -> String {
     match us {
         small if small < 1e3 => format!("{small} µs"),
         middle if middle < 1e6 => format!("{} ms", middle / 1e3),

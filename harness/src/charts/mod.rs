@@ -7,6 +7,7 @@
 //! * `latency`: how long requests wait, at shares of the server's peak;
 //! * `switches` and `idle`: context switches per request, memory per idle connection;
 //! * `matrix`: what each stage can do; `seed`: seed 002's table, done again;
+//! * `spin` and `slow`: the scenarios, throughput against workers and quick requests beside slow ones;
 //! * `stale`: charts of an earlier run; `source` and `caption`: where the figures are from; `servers`: in which order;
 //! * `rows`, `scale`, `style` and `text`: what things look like.
 
@@ -22,8 +23,10 @@ mod run;
 mod scale;
 mod seed;
 mod servers;
+mod slow;
 mod source;
 mod speed;
+mod spin;
 mod stale;
 mod style;
 mod switches;
@@ -45,8 +48,8 @@ use std::process::ExitCode;
 /// The options of `harness chart`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Files of records: of a run, of seed 002's table, of grades; default: the newest of each kind in `data` below the
-    /// output directory. A run brings the newest of the other two kinds beside it.
+    /// Files of records: of a run, of seed 002's table, of grades, of a scenario; default: the newest of each kind in `data`
+    /// below the output directory. A run brings the newest of the other kinds beside it.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Where the charts go.
@@ -70,7 +73,7 @@ pub(crate) struct Drawing {
 
 /// Draws again, and says what.
 pub(crate) fn again(args: Args) -> Result<Drawing> {
-    let named = if args.data.is_empty() { vec![newest_of_any(&args.out.join("data"))?] } else { args.data };
+    let named = if args.data.is_empty() { newest_files(&args.out.join("data"))? } else { args.data };
     let (data, others): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|file| Content::of(file).unwrap_or(Content::Run) == Content::Run);
     // Medians over two runs would be neither's: another commit, another hour, another machine.
@@ -84,20 +87,24 @@ pub(crate) fn again(args: Args) -> Result<Drawing> {
     Ok(Drawing { records, data, charts, out: args.out })
 }
 
-/// The newest run, which brings what is beside it; where there is none, the newest of the other kinds.
-fn newest_of_any(directory: &Path) -> Result<PathBuf> {
+/// The newest run, which brings what is beside it; where there is none, the newest of each other kind.
+fn newest_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let run = newest(directory, Content::Run);
-    let others = [Content::Grades, Content::Table];
-    run.or_else(|none| others.into_iter().find_map(|other| newest(directory, other).ok()).ok_or(none))
+    let others = [Content::Grades, Content::Table, Content::Spin, Content::Slow];
+    run.map(|run| vec![run]).or_else(|none| {
+        let found: Vec<PathBuf> =
+            others.into_iter().filter_map(|other| newest(directory, other).ok()).collect();
+        if found.is_empty() { Err(none) } else { Ok(found) }
+    })
 }
 
-/// Draws every chart that the records of a run allow, and those of the newest grades and the newest table in the same
+/// Draws every chart that the records of a run allow, and those of the newest grades, table and scenarios in the same
 /// directory of data. `files` are where the records are from. The charts of an earlier run do not stay beside them.
 pub fn draw(records: &[Record], files: &[PathBuf], out: &Path) -> Result<Vec<Chart>> {
     draw_all(records, files, &[], out)
 }
 
-/// `others` are files of grades and of the table that were named; those of a kind that was not named are looked for.
+/// `others` are files of other kinds that were named; those of a kind that was not named are looked for.
 fn draw_all(records: &[Record], files: &[PathBuf], others: &[PathBuf], out: &Path) -> Result<Vec<Chart>> {
     let mut charts = Vec::new();
     if !files.is_empty() {
@@ -115,10 +122,14 @@ fn draw_all(records: &[Record], files: &[PathBuf], others: &[PathBuf], out: &Pat
         let grades = grades(&files[0])?;
         charts.extend(matrix::chart(&grades, &Source::new(&files, out).with_gaps_in(&grades))?);
     }
-    if let Some(files) = file_of(Content::Table) {
-        say(&files);
-        let records = read(&files[0])?;
-        charts.extend(seed::chart(&records, &Source::new(&files, out).with_gaps_of(&records))?);
+    let of_others: [(Content, Draw); 3] =
+        [(Content::Table, seed::chart), (Content::Spin, spin::chart), (Content::Slow, slow::chart)];
+    for (content, chart) in of_others {
+        if let Some(files) = file_of(content) {
+            say(&files);
+            let records = read(&files[0])?;
+            charts.extend(chart(&records, &Source::new(&files, out).with_gaps_of(&records))?);
+        }
     }
     ensure!(!charts.is_empty(), "no chart can be drawn from this data");
     fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
@@ -130,6 +141,9 @@ fn draw_all(records: &[Record], files: &[PathBuf], others: &[PathBuf], out: &Pat
     }
     Ok(charts)
 }
+
+/// Draws the chart of a kind of data, if there are figures of it.
+type Draw = fn(&[Record], &Source) -> Result<Option<Chart>>;
 
 fn say(files: &[PathBuf]) {
     eprintln!("drawing from {}", names_of(files));

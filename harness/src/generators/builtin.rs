@@ -33,6 +33,9 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
         args.extend(["--rate".into(), rate.to_string()]);
         args.extend(["--warm-up".into(), OPEN_LOOP_WARM_UP.as_secs_f64().to_string()]);
     }
+    if let Some(mix) = &load.mix {
+        args.extend(["--mix".into(), mix.to_string()]);
+    }
     if !load.keep_alive {
         args.push("--close".into());
     } else if load.pipeline > 1 {

@@ -17,7 +17,7 @@ pub use place::Place;
 pub(crate) use run::bounded;
 pub use ssh::Remote;
 
-use crate::load::Report;
+use crate::load::{Mix, Report};
 use crate::stages::{Launch, binary_directory};
 use crate::stats::Percentiles;
 use anyhow::{Result, bail, ensure};
@@ -46,6 +46,8 @@ pub struct Load {
     pub addr: SocketAddr,
     /// What is asked for, from the `/` on.
     pub path: String,
+    /// So many of the requests ask for another path. For the built-in generator only.
+    pub mix: Option<Mix>,
     /// Clients at once.
     pub concurrency: usize,
     /// Whether a client keeps its connection, or makes one per request.
@@ -186,6 +188,9 @@ impl Tool {
             _ if load.pipeline > 1 && !load.keep_alive => Some("pipelining needs keep-alive"),
             Tool::Ab | Tool::Wrk | Tool::Webbench if load.rate.is_some() => {
                 Some("only builtin can send at a fixed rate")
+            }
+            Tool::Ab | Tool::Wrk | Tool::Webbench if load.mix.is_some() => {
+                Some("only builtin can ask for two paths")
             }
             _ => None,
         }

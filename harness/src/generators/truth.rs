@@ -46,6 +46,7 @@ mod tests {
         let load = Load {
             addr: ([127, 0, 0, 1], 80).into(),
             path: "/".into(),
+            mix: None,
             concurrency: 64,
             keep_alive: true,
             pipeline: 1,

@@ -78,6 +78,7 @@ mod tests {
             duration: Duration::from_secs(2),
             rate: None,
             learns_body: false,
+            mix: None,
             reply_bytes,
             cpus: None,
         }

@@ -1,6 +1,7 @@
 //! The closed loop: who was answered asks again.
 
-use super::tally::Tally;
+use super::schedule::Due;
+use super::tally::Tallies;
 use super::worker::{After, Worker};
 use mio::Events;
 use std::collections::VecDeque;
@@ -11,7 +12,13 @@ use std::time::{Duration, Instant};
 /// accept queue, and those that found it full would try again a second later.
 const RAMP: usize = 64;
 
-pub(super) fn run(mut worker: Worker, start: Instant) -> Result<Tally> {
+/// `numbers` are those of this thread's requests, among the requests of all threads.
+pub(super) fn run(
+    mut worker: Worker,
+    start: Instant,
+    mut numbers: impl Iterator<Item = u64>,
+) -> Result<Tallies> {
+    let mut next = move || numbers.next().expect("there is always a next number");
     let mut events = Events::with_capacity(1024);
     // Slots to begin: at the start all of them, later those that lost their connection.
     let mut waiting: VecDeque<usize> = (0..worker.clients()).collect();
@@ -29,7 +36,12 @@ pub(super) fn run(mut worker: Worker, start: Instant) -> Result<Tally> {
         for _ in 0..RAMP.min(waiting.len()) {
             let Some(at) = waiting.pop_front() else { break };
             let now = Instant::now();
-            settle(worker.begin(at, now, now), at, &mut waiting, &mut resting);
+            settle(
+                worker.begin(at, Due { number: next(), intended: now }, now),
+                at,
+                &mut waiting,
+                &mut resting,
+            );
         }
         let pause =
             if waiting.is_empty() { worker.wake_at().saturating_duration_since(now) } else { Duration::ZERO };
@@ -39,7 +51,7 @@ pub(super) fn run(mut worker: Worker, start: Instant) -> Result<Tally> {
             let mut after = worker.ready(at, event);
             if after == After::Free {
                 let now = Instant::now();
-                after = worker.begin(at, now, now);
+                after = worker.begin(at, Due { number: next(), intended: now }, now);
             }
             settle(after, at, &mut waiting, &mut resting);
         }

@@ -14,7 +14,7 @@
 //! * `reply`: bytes in, verdicts out; `reference`: the body that is expected; `template`: the short cut for
 //!   a reply that repeats the one before; `connection`: the requests of one connection. None of them makes a
 //!   system call;
-//! * `schedule`: the intended times of an open loop;
+//! * `schedule`: the intended times of an open loop; `mix`: which requests ask for another path;
 //! * `worker`: a thread's sockets; `closed` and `open`: when it sends;
 //! * `bystanders`: idle and slow clients beside the load;
 //! * `tally`: what is counted; `report` and `progress`: what the user sees.
@@ -22,6 +22,7 @@
 mod bystanders;
 mod closed;
 mod connection;
+mod mix;
 mod open;
 mod options;
 mod progress;
@@ -36,8 +37,9 @@ mod target;
 mod template;
 mod worker;
 
+pub use mix::Mix;
 pub use options::Args;
-pub use report::Report;
+pub use report::{Mixed, Report};
 pub(crate) use run::raise_descriptor_limit;
 pub(crate) use target::Target;
 

@@ -2,7 +2,7 @@
 
 use super::closed::poll;
 use super::schedule::Schedule;
-use super::tally::Tally;
+use super::tally::Tallies;
 use super::worker::{After, Worker};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
@@ -24,7 +24,7 @@ pub(super) fn run(
     mut schedule: Schedule,
     measure_from: Instant,
     end: Instant,
-) -> Result<Tally> {
+) -> Result<Tallies> {
     let mut events = Events::with_capacity(1024);
     // epoll counts its timeout in whole milliseconds; at some thousand requests per second that would send
     // them in bursts and add to every latency. A timer counts in nanoseconds.
@@ -39,9 +39,12 @@ pub(super) fn run(
         if worker.is_over(now, measure_from) {
             // After an interrupt what was not yet due is not missed.
             let over = now.min(end);
-            let mut tally = worker.finish(over);
-            schedule.left(measure_from, over).for_each(|intended| tally.never_sent(intended, over));
-            return Ok(tally);
+            let settings = worker.settings;
+            let mut tallies = worker.finish(over);
+            for due in schedule.left(measure_from, over) {
+                tallies.of(settings.side(due.number)).never_sent(due.intended, over);
+            }
+            return Ok(tallies);
         }
         if worker.tick(now, |at| free.push_back(at)) {
             free.extend(refused.drain(..));
@@ -53,9 +56,9 @@ pub(super) fn run(
             if now >= look_up {
                 break;
             }
-            let Some(intended) = schedule.take(now) else { break };
+            let Some(due) = schedule.take(now) else { break };
             free.pop_front();
-            match worker.begin(at, intended, now) {
+            match worker.begin(at, due, now) {
                 After::Busy => {}
                 After::Refused => refused.push(at),
                 After::Free | After::Lost => free.push_back(at),

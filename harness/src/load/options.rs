@@ -1,5 +1,6 @@
 //! The command line of `harness load`.
 
+use super::mix::Mix;
 use super::reference::Reference;
 use super::target::Target;
 use anyhow::{Result, ensure};
@@ -41,6 +42,11 @@ pub struct Args {
     /// Open loop: send R requests per second, all clients together, whether answers come or not.
     #[arg(long, value_name = "R", conflicts_with = "pipeline", allow_negative_numbers = true, value_parser = rate)]
     pub rate: Option<f64>,
+    /// So many per cent of the requests, evenly spread, ask for another path: `5:/sleep/50`. Right is there a 200 with the
+    /// lab's body for that path, or that of its first reply. They are counted and timed apart.
+    #[arg(long, value_name = "PERCENT:PATH", conflicts_with = "pipeline")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// The status of a right reply.
     #[arg(long, value_name = "CODE", default_value = "200", value_parser = clap::value_parser!(u16).range(200..=599))]
     pub status: u16,

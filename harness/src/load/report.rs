@@ -2,7 +2,7 @@
 
 use super::bystanders::Bystanders;
 use super::options::Args;
-use super::tally::{LATE, Tally};
+use super::tally::{LATE, Tallies, Tally};
 use crate::stats::Percentiles;
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
@@ -57,10 +57,52 @@ pub struct Report {
     pub connections_opened: u64,
     /// Clients that got at least one right reply.
     pub clients_served: u64,
+    /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but for the
+    /// bytes, the CPU time, the connections and the clients, which are of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mixed>,
     /// The idle and slow clients.
     pub bystanders: Bystanders,
     /// Ended by a signal.
     pub interrupted: bool,
+}
+
+/// The requests that asked for the path that is mixed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mixed {
+    /// Those that were answered right.
+    pub requests: u64,
+    /// Those that were not, by what went wrong.
+    pub errors: BTreeMap<String, u64>,
+    /// Those that the end cut off.
+    pub aborted: u64,
+    /// Open loop: those that left more than `late_after_us` after their time.
+    pub late: Option<u64>,
+    /// Open loop: those that never left.
+    pub never_sent: Option<u64>,
+    /// Open loop: as for the main path.
+    pub latency_us: Option<Percentiles>,
+    /// As for the main path.
+    pub service_us: Option<Percentiles>,
+}
+
+impl Mixed {
+    fn new(tally: &Tally, is_open: bool) -> Self {
+        Self {
+            requests: tally.right,
+            errors: tally.by_kind(),
+            aborted: tally.aborted,
+            late: is_open.then_some(tally.late),
+            never_sent: is_open.then_some(tally.never_sent),
+            latency_us: is_open.then(|| tally.open_latency().0).as_ref().and_then(percentiles),
+            service_us: percentiles(&tally.service),
+        }
+    }
+
+    /// All that were not answered right.
+    pub fn failed(&self) -> u64 {
+        self.errors.values().sum()
+    }
 }
 
 fn percentiles(histogram: &Histogram<u64>) -> Option<Percentiles> {
@@ -77,11 +119,12 @@ fn percentiles(histogram: &Histogram<u64>) -> Option<Percentiles> {
 impl Report {
     pub(super) fn new(
         args: &Args,
-        tally: &Tally,
+        tallies: &Tallies,
         bystanders: Bystanders,
         seconds: f64,
         interrupted: bool,
     ) -> Self {
+        let tally = &tallies.main;
         let open = args.rate.is_some().then(|| tally.open_latency());
         Self {
             options: serde_json::to_value(args).expect("options are plain values"),
@@ -103,6 +146,7 @@ impl Report {
             cpu_seconds: tally.cpu.as_secs_f64(),
             connections_opened: tally.opened,
             clients_served: tally.served,
+            mix: tallies.mixed.as_ref().map(|mixed| Mixed::new(mixed, open.is_some())),
             bystanders,
             interrupted,
         }
@@ -180,6 +224,17 @@ impl Report {
                 "none".into()
             }
         );
+        if let Some(mixed) = &self.mix {
+            let _ = writeln!(
+                text,
+                "beside the requests above, {}: {} requests, {} errors, {} cut off by the end{}",
+                self.options["mix"].as_str().unwrap_or("mixed in"),
+                mixed.requests,
+                mixed.failed(),
+                mixed.aborted,
+                mixed.never_sent.map_or(String::new(), |count| format!(", {count} never sent"))
+            );
+        }
         if self.bystanders != Bystanders::default() {
             let beside = &self.bystanders;
             let _ = writeln!(
@@ -205,6 +260,8 @@ impl Report {
             ("from the intended time (latency)", self.latency_us),
             ("from sending", self.service_us),
             ("from sending to the first byte", self.first_byte_us),
+            ("mixed in, from the intended time", self.mix.as_ref().and_then(|mixed| mixed.latency_us)),
+            ("mixed in, from sending", self.mix.as_ref().and_then(|mixed| mixed.service_us)),
         ];
         for (name, percentiles) in rows {
             let Some(p) = percentiles else { continue };

@@ -1,10 +1,12 @@
 //! One run: the threads, from start to end.
 
 use super::options::Args;
+use super::reference::Reference;
 use super::report::Report;
 use super::schedule::Schedule;
-use super::settings::Settings;
-use super::tally::Tally;
+use super::settings::{Question, Settings};
+use super::tally::Tallies;
+use super::target::Target;
 use super::worker::{Gauge, Worker};
 use super::{bystanders, closed, open, progress};
 use anyhow::{Context, Result, ensure};
@@ -22,16 +24,19 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
 
-    let request = target.request(&target.path, args.close);
+    let main = question(args, &target, &target.path, args.status, args.reference(&target.path));
+    let mixed = args.mix.clone().map(|mix| {
+        let reference = Reference::for_path(mix.path());
+        let question = question(args, &target, mix.path(), 200, reference);
+        (mix, question)
+    });
     let start = Instant::now();
     let measure_from = start + args.warm_up;
     let settings = Settings {
-        batch: request.repeat(args.pipeline as usize),
-        request_length: request.len(),
+        main,
+        mixed,
         pipeline: args.pipeline,
         requests_per_connection: args.requests_per_connection(),
-        status: args.status,
-        reference: args.reference(&target.path),
         timeout: args.timeout,
         start,
         measure_from,
@@ -54,12 +59,19 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         (tallies, beside.join().expect("a thread panicked"))
     });
     let seconds = Instant::now().min(settings.end).saturating_duration_since(measure_from);
-    let mut total = Tally::new(start);
+    let mut total = Tallies::new(start, args.mix.is_some());
     for tally in tallies {
         total.add(&tally.context("a thread of the generator failed")?);
     }
     let beside = beside.context("the idle and slow clients failed")?;
     Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), stop.load(Ordering::Relaxed)))
+}
+
+/// What is asked for on a path, and what is right there.
+fn question(args: &Args, target: &Target, path: &str, status: u16, reference: Reference) -> Question {
+    let request = target.request(path, args.close);
+    let batch = request.repeat(args.pipeline as usize);
+    Question { batch, request_length: request.len(), status, reference }
 }
 
 fn one_thread(
@@ -68,12 +80,12 @@ fn one_thread(
     thread: usize,
     gauge: &Gauge,
     stop: &AtomicBool,
-) -> std::io::Result<Tally> {
+) -> std::io::Result<Tallies> {
     let (threads, all) = (args.threads as usize, args.connections as usize);
     let clients = all / threads + usize::from(thread < all % threads);
     let worker = Worker::new(settings, gauge, stop, clients)?;
     match args.rate {
-        None => closed::run(worker, settings.start),
+        None => closed::run(worker, settings.start, (thread as u64..).step_by(threads)),
         Some(rate) => {
             let schedule = Schedule::new(settings.start, rate, thread, threads);
             open::run(worker, schedule, settings.measure_from, settings.end)

@@ -2,6 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+/// A request whose time has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// Among the requests of all threads, from 0.
+    pub(super) number: u64,
+    /// When it should leave.
+    pub(super) intended: Instant,
+}
+
 /// When a thread's requests should leave. All threads together send `rate` requests per second, evenly: the
 /// requests are numbered, and thread `i` of `n` has the numbers `i`, `i + n`, `i + 2n` …
 #[derive(Clone, Debug)]
@@ -25,24 +34,24 @@ impl Schedule {
     }
 
     /// Takes the next request if its time has come.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<Due> {
         let intended = self.next();
-        (intended <= now).then(|| {
-            self.next += self.step;
-            intended
-        })
+        (intended <= now).then(|| self.advance(intended))
+    }
+
+    fn advance(&mut self, intended: Instant) -> Due {
+        let number = self.next;
+        self.next += self.step;
+        Due { number, intended }
     }
 
     /// Takes the requests that should have left in `from..until`.
-    pub(super) fn left(&mut self, from: Instant, until: Instant) -> impl Iterator<Item = Instant> {
+    pub(super) fn left(&mut self, from: Instant, until: Instant) -> impl Iterator<Item = Due> {
         std::iter::from_fn(move || {
             let intended = self.next();
-            (intended < until).then(|| {
-                self.next += self.step;
-                intended
-            })
+            (intended < until).then(|| self.advance(intended))
         })
-        .filter(move |intended| *intended >= from)
+        .filter(move |due| due.intended >= from)
     }
 }
 
@@ -50,6 +59,7 @@ impl Schedule {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     proptest! {
         /// Whatever the times at which it is asked, no request is lost, doubled, early or out of order; and
@@ -59,12 +69,13 @@ mod tests {
             let start = Instant::now();
             let mut now = start;
             let mut schedules: Vec<Schedule> = (0..threads).map(|thread| Schedule::new(start, rate, thread, threads)).collect();
-            let mut taken = Vec::new();
+            let (mut taken, mut numbers) = (Vec::new(), BTreeSet::new());
             for step in steps {
                 now += Duration::from_millis(step);
                 for schedule in &mut schedules {
                     let mut last = start;
-                    while let Some(intended) = schedule.take(now) {
+                    while let Some(Due { number, intended }) = schedule.take(now) {
+                        prop_assert!(numbers.insert(number), "twice: {}", number);
                         prop_assert!(intended <= now && intended >= last);
                         last = intended;
                         taken.push(intended);
@@ -74,6 +85,7 @@ mod tests {
             }
             let expected = ((now - start).as_secs_f64() * rate).floor() + 1.0;
             prop_assert!((taken.len() as f64 - expected).abs() <= 1.0, "{} of {expected}", taken.len());
+            prop_assert_eq!(numbers.len(), taken.len());
             taken.sort();
             let gap = Duration::from_secs_f64(1.0 / rate);
             for pair in taken.windows(2) {
@@ -89,7 +101,7 @@ mod tests {
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         while schedule.take(at(0.4999)).is_some() {}
         // Due at 0.50, 0.51 … 1.99; of them 100 from 1.00 on.
-        let left: Vec<Instant> = schedule.left(at(1.0), at(1.9999)).collect();
+        let left: Vec<Instant> = schedule.left(at(1.0), at(1.9999)).map(|due| due.intended).collect();
         assert_eq!(left.len(), 100);
         assert!(left[0] >= at(1.0) && left[0] < at(1.01), "each with its own time");
         assert!(left[99] > at(1.98) && left[99] < at(1.9999));

@@ -1,5 +1,6 @@
 //! What a thread counts. Every thread has its own; they are added up at the end.
 
+use super::settings::Side;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -230,6 +231,46 @@ impl Tally {
             (&mut self.first_byte, &other.first_byte),
         ] {
             mine.add(others).expect("all have the same bounds");
+        }
+    }
+}
+
+/// The counts of the main path, and of the one that is mixed in. What belongs to neither alone (bytes, connections, CPU
+/// time) is the main one's.
+#[derive(Clone, Debug)]
+pub(super) struct Tallies {
+    pub(super) main: Tally,
+    pub(super) mixed: Option<Tally>,
+}
+
+impl Tallies {
+    /// Empty; see [`Tally::new`].
+    pub(super) fn new(from: Instant, is_mixed: bool) -> Self {
+        Self { main: Tally::new(from), mixed: is_mixed.then(|| Tally::new(from)) }
+    }
+
+    pub(super) fn of(&mut self, side: Side) -> &mut Tally {
+        match (side, &mut self.mixed) {
+            (Side::Mixed, Some(mixed)) => mixed,
+            _ => &mut self.main,
+        }
+    }
+
+    /// Right replies on both paths.
+    pub(super) fn right(&self) -> u64 {
+        self.main.right + self.mixed.as_ref().map_or(0, |mixed| mixed.right)
+    }
+
+    /// Failures on both paths.
+    pub(super) fn failed(&self) -> u64 {
+        self.main.failed_in_all() + self.mixed.as_ref().map_or(0, Tally::failed_in_all)
+    }
+
+    /// Adds another thread's counts.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.main.add(&other.main);
+        if let (Some(mine), Some(others)) = (&mut self.mixed, &other.mixed) {
+            mine.add(others);
         }
     }
 }

@@ -8,8 +8,9 @@
 
 use super::connection::{Connection, Next};
 use super::reply::Checker;
-use super::settings::Settings;
-use super::tally::{Failure, Tally, Times};
+use super::schedule::Due;
+use super::settings::{Question, Settings, Side};
+use super::tally::{Failure, Tallies, Times};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
@@ -48,6 +49,8 @@ pub(super) struct Gauge {
 struct Slot {
     socket: Option<Socket>,
     connection: Connection,
+    /// What was asked last.
+    side: Side,
 }
 
 struct Socket {
@@ -60,14 +63,14 @@ struct Socket {
 
 /// The clients of a thread.
 pub(super) struct Worker<'a> {
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     gauge: &'a Gauge,
     stop: &'a AtomicBool,
     pub(super) poll: Poll,
     slots: Vec<Slot>,
     buffer: Vec<u8>,
-    checker: Checker,
-    pub(super) tally: Tally,
+    checkers: Checkers,
+    tallies: Tallies,
     next_tick: Instant,
     warm: bool,
     cpu_before: Duration,
@@ -81,7 +84,7 @@ impl<'a> Worker<'a> {
         clients: usize,
     ) -> std::io::Result<Self> {
         let now = settings.start;
-        let slot = || Slot { socket: None, connection: Connection::new(now) };
+        let slot = || Slot { socket: None, connection: Connection::new(now), side: Side::Main };
         Ok(Self {
             settings,
             gauge,
@@ -89,8 +92,8 @@ impl<'a> Worker<'a> {
             poll: Poll::new()?,
             slots: std::iter::repeat_with(slot).take(clients).collect(),
             buffer: vec![0; 64 * 1024],
-            checker: Checker::new(settings.status, settings.reference.clone()),
-            tally: Tally::new(now),
+            checkers: Checkers::new(settings),
+            tallies: Tallies::new(now, settings.mixed.is_some()),
             next_tick: now + TICK,
             warm: false,
             cpu_before: Duration::ZERO,
@@ -116,7 +119,7 @@ impl<'a> Worker<'a> {
     pub(super) fn is_over(&mut self, now: Instant, count_from: Instant) -> bool {
         if !self.warm && now >= self.settings.measure_from {
             self.warm = true;
-            self.tally = Tally::new(count_from);
+            self.tallies = Tallies::new(count_from, self.settings.mixed.is_some());
             self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
             self.cpu_before = cpu_of_thread();
         }
@@ -135,38 +138,40 @@ impl<'a> Worker<'a> {
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let waiting = slot.connection.waiting_since();
             if waiting.is_some_and(|since| now.saturating_duration_since(since) > self.settings.timeout) {
-                slot.connection.lost(Failure::Timeout, &mut self.tally);
+                slot.connection.lost(Failure::Timeout, self.tallies.of(slot.side));
                 slot.socket = None;
                 lost(at);
             }
             open += u64::from(slot.socket.is_some());
         }
         // Figures for the eye: each is right by itself, and they need not fit each other.
-        self.gauge.right.store(self.tally.right, Ordering::Relaxed);
-        self.gauge.failed.store(self.tally.failed_in_all(), Ordering::Relaxed);
+        self.gauge.right.store(self.tallies.right(), Ordering::Relaxed);
+        self.gauge.failed.store(self.tallies.failed(), Ordering::Relaxed);
         self.gauge.open.store(open, Ordering::Relaxed);
         true
     }
 
     /// Sends the next batch on a slot that can send, on a new connection if it has none.
-    pub(super) fn begin(&mut self, at: usize, intended: Instant, now: Instant) -> After {
+    pub(super) fn begin(&mut self, at: usize, due: Due, now: Instant) -> After {
         let slot = &mut self.slots[at];
-        let times = Times { intended, sent: now };
+        let times = Times { intended: due.intended, sent: now };
+        slot.side = self.settings.side(due.number);
+        let length = self.settings.question(slot.side).request_length;
         let is_new = slot.socket.is_none();
         if is_new {
             slot.connection.reopen(self.settings.requests_per_connection);
         }
-        slot.connection.begin(times, self.settings.pipeline, self.settings.request_length);
-        self.tally.sent(times);
+        slot.connection.begin(times, self.settings.pipeline, length);
+        self.tallies.of(slot.side).sent(times);
         if is_new {
-            self.tally.opened += 1;
+            self.tallies.main.opened += 1;
             let stream = TcpStream::connect(self.settings.target.addr);
             // Else the end of a batch that took two writes would wait for the server's acknowledgement.
             let stream = match stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
                 Ok(stream) => stream,
                 Err(error) => {
-                    self.tally.not_connected = Some(error.kind());
-                    slot.connection.lost(Failure::Connect, &mut self.tally);
+                    self.tallies.main.not_connected = Some(error.kind());
+                    slot.connection.lost(Failure::Connect, self.tallies.of(slot.side));
                     return After::Refused;
                 }
             };
@@ -192,16 +197,17 @@ impl<'a> Worker<'a> {
             match socket.stream.read(&mut self.buffer) {
                 Ok(0) => {
                     let waits = slot.connection.waiting_since().is_some();
-                    slot.connection.ended(&mut self.tally);
+                    slot.connection.ended(self.tallies.of(slot.side));
                     slot.socket = None;
                     return if waits { After::Lost } else { After::Free };
                 }
                 Ok(count) => {
                     // Read after the socket: the time of the reply, and of the request that follows it.
                     let now = Instant::now();
-                    self.tally.bytes += count as u64;
+                    self.tallies.main.bytes += count as u64;
                     let input = &self.buffer[..count];
-                    match slot.connection.receive(input, now, &mut self.checker, &mut self.tally) {
+                    let (checker, tally) = (self.checkers.of(slot.side), self.tallies.of(slot.side));
+                    match slot.connection.receive(input, now, checker, tally) {
                         Next::Wait => {}
                         Next::Free => after = After::Free,
                         Next::Close => {
@@ -225,9 +231,10 @@ impl<'a> Worker<'a> {
     fn write(&mut self, at: usize) -> After {
         let slot = &mut self.slots[at];
         let Some(socket) = &mut slot.socket else { return After::Free };
+        let batch = &self.settings.question(slot.side).batch;
         let mut refused = false;
         while !refused && !slot.connection.unwritten().is_empty() {
-            match socket.stream.write(&self.settings.batch[slot.connection.unwritten()]) {
+            match socket.stream.write(&batch[slot.connection.unwritten()]) {
                 Ok(count) => {
                     socket.established = true;
                     slot.connection.wrote(count);
@@ -260,9 +267,10 @@ impl<'a> Worker<'a> {
         let established = slot.socket.as_ref().is_some_and(|socket| socket.established);
         let waits = slot.connection.waiting_since().is_some();
         if !established {
-            self.tally.not_connected = Some(error.kind());
+            self.tallies.main.not_connected = Some(error.kind());
         }
-        slot.connection.lost(if established { failure } else { Failure::Connect }, &mut self.tally);
+        slot.connection
+            .lost(if established { failure } else { Failure::Connect }, self.tallies.of(slot.side));
         slot.socket = None;
         match (established, waits) {
             (false, _) => After::Refused,
@@ -272,14 +280,35 @@ impl<'a> Worker<'a> {
     }
 
     /// The counts, with what the end, at `now`, cut off.
-    pub(super) fn finish(mut self, now: Instant) -> Tally {
+    pub(super) fn finish(mut self, now: Instant) -> Tallies {
         for slot in &mut self.slots {
-            slot.connection.abort(now, &mut self.tally);
-            self.tally.served += u64::from(slot.connection.served);
+            slot.connection.abort(now, self.tallies.of(slot.side));
+            self.tallies.main.served += u64::from(slot.connection.served);
         }
-        self.tally.wrong_status = self.checker.wrong_status;
-        self.tally.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
-        self.tally
+        self.tallies.main.wrong_status = self.checkers.main.wrong_status;
+        self.tallies.main.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
+        self.tallies
+    }
+}
+
+/// What is right on each path: the short cut of one would be no use for the other.
+struct Checkers {
+    main: Checker,
+    mixed: Option<Checker>,
+}
+
+impl Checkers {
+    fn new(settings: &Settings) -> Self {
+        let checker = |question: &Question| Checker::new(question.status, question.reference.clone());
+        let mixed = settings.mixed.as_ref().map(|(_, question)| checker(question));
+        Self { main: checker(&settings.main), mixed }
+    }
+
+    fn of(&mut self, side: Side) -> &mut Checker {
+        match (side, &mut self.mixed) {
+            (Side::Mixed, Some(mixed)) => mixed,
+            _ => &mut self.main,
+        }
     }
 }
 

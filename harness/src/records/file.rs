@@ -131,12 +131,14 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// What a point of a run is known by. The rows of seed 002's table differ in their titles only.
-type PointOf = (Phase, [String; 3], usize, bool, u32, u64);
+/// What a point of a run is known by. The rows of seed 002's table differ in their titles only, the servers of a scenario in
+/// their workers.
+type PointOf = (Phase, [String; 3], Option<usize>, usize, bool, u32, u64);
 
 fn point_of(record: &Record) -> PointOf {
     let names = [&record.stage, &record.title, &record.tool].map(String::clone);
-    (record.phase, names, record.concurrency, record.keep_alive, record.round, record.seed)
+    let Record { phase, workers, concurrency, keep_alive, round, seed, .. } = *record;
+    (phase, names, workers, concurrency, keep_alive, round, seed)
 }
 
 /// The same for lines of any kind.
@@ -163,16 +165,30 @@ pub enum Content {
     Table,
     /// What the stages can do: the probes' outcomes.
     Grades,
+    /// The scenario `spin`: throughput against workers.
+    Spin,
+    /// The scenario `slow`: quick requests beside slow ones.
+    Slow,
 }
 
 impl Content {
+    /// All of them.
+    const ALL: [Self; 5] = [Self::Run, Self::Table, Self::Grades, Self::Spin, Self::Slow];
+
     /// What the names of such files end with.
     fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Run => &["quick", "standard", "full"],
             Self::Table => &["table"],
             Self::Grades => &["grades"],
+            Self::Spin => &["spin"],
+            Self::Slow => &["slow"],
         }
+    }
+
+    /// What the name of a new file ends with, where there is one way only to make it.
+    pub(crate) fn ending(self) -> &'static str {
+        self.endings()[0]
     }
 
     /// The command that makes such a file.
@@ -181,12 +197,14 @@ impl Content {
             Self::Run => "harness bench",
             Self::Table => "harness table",
             Self::Grades => "harness grade all --record",
+            Self::Spin => "harness scenario spin",
+            Self::Slow => "harness scenario slow",
         }
     }
 
     /// What a file of this name holds; `None` if the name does not say it.
     pub fn of(path: &Path) -> Option<Self> {
-        [Self::Run, Self::Table, Self::Grades].into_iter().find(|content| content.is_in(path))
+        Self::ALL.into_iter().find(|content| content.is_in(path))
     }
 
     /// Whether a file of this name holds it. A second run in the same second has a number after the name.
@@ -239,8 +257,10 @@ mod tests {
             (record.figures, record.skipped) = (None, Some("refused: the server has died".into()));
             record
         };
-        let (_directory, path) = written(&[failed("04"), failed("05"), good("04")]);
-        assert_eq!(read(&path).expect("whole lines"), [failed("05"), good("04")]);
+        let mut of_another = failed("04");
+        of_another.workers = Some(2);
+        let (_directory, path) = written(&[failed("04"), failed("05"), of_another.clone(), good("04")]);
+        assert_eq!(read(&path).expect("whole lines"), [failed("05"), of_another, good("04")]);
     }
 
     /// A run that is killed in mid-write costs its last record only, wherever it was cut.
@@ -305,15 +325,25 @@ mod tests {
     fn the_newest_file_is_looked_for_among_its_own_kind() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path();
-        for name in ["1-a-standard", "2-b-quick", "2-b-quick-2", "3-c-table", "4-d-grades", "5-e-notes"] {
+        for name in [
+            "1-a-standard",
+            "2-b-quick",
+            "2-b-quick-2",
+            "3-c-table",
+            "4-d-grades",
+            "5-e-notes",
+            "6-f-spin",
+            "7-g-slow",
+        ] {
             fs::write(path.join(format!("{name}.jsonl")), "{}\n").expect("written");
         }
-        fs::write(path.join("6-f-standard.jsonl"), "").expect("written");
+        fs::write(path.join("8-h-standard.jsonl"), "").expect("written");
         let found =
             |content| newest(path, content).expect("it is there").file_stem().expect("a name").to_owned();
         assert_eq!(found(Content::Run), "2-b-quick-2");
         assert_eq!(found(Content::Table), "3-c-table");
         assert_eq!(found(Content::Grades), "4-d-grades");
+        assert_eq!((found(Content::Spin), found(Content::Slow)), ("6-f-spin".into(), "7-g-slow".into()));
         fs::remove_file(path.join("3-c-table.jsonl")).expect("removed");
         assert!(newest(path, Content::Table).is_err());
     }

@@ -52,9 +52,10 @@ pub struct LatencyPoint {
 pub fn latencies(records: &[Record]) -> Vec<LatencyCurve> {
     let mut servers: BTreeMap<&str, BTreeMap<u64, Vec<&Record>>> = BTreeMap::new();
     for record in records.iter().filter(|record| record.phase == Phase::Latency && !record.dropped) {
-        if let (Some(open_loop), Some(_)) = (&record.open_loop, &record.figures) {
+        let share = record.open_loop.and_then(|open_loop| open_loop.share_of_peak);
+        if let (Some(share), Some(_)) = (share, &record.figures) {
             let points = servers.entry(&record.stage).or_default();
-            points.entry(per_mille(open_loop.share_of_peak)).or_default().push(record);
+            points.entry(per_mille(share)).or_default().push(record);
         }
     }
     let curve = |(stage, points): (&str, BTreeMap<u64, Vec<&Record>>)| {
@@ -83,11 +84,11 @@ fn point(records: &[&Record]) -> Option<LatencyPoint> {
     };
     let rates: Vec<f64> = loops.iter().map(|open| open.rate).collect();
     let answered: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
-    let reached = loops.iter().zip(figures()).filter(|(open, figures)| open.is_reached(figures)).count();
+    let reached = loops.iter().zip(&answered).filter(|(open, answered)| open.is_reached(**answered)).count();
     let late: u64 = loops.iter().map(|open| open.late + open.never_sent).sum();
     let intended: f64 = loops.iter().zip(figures()).map(|(open, figures)| open.rate * figures.seconds).sum();
     Some(LatencyPoint {
-        share_of_peak: per_mille(loops.first()?.share_of_peak) as f64 / 1000.0,
+        share_of_peak: per_mille(loops.first()?.share_of_peak?) as f64 / 1000.0,
         rate: median(&rates)?,
         answered: median(&answered)?,
         reached: 2 * reached > records.len(),
@@ -112,7 +113,8 @@ mod tests {
         let mut record = record(stage, "builtin", 64, true, 1000.0 * share);
         record.phase = Phase::Latency;
         let rate = 1000.0 * share;
-        record.open_loop = Some(OpenLoop { rate, share_of_peak: share, latency_us, late, never_sent: late });
+        record.open_loop =
+            Some(OpenLoop { rate, share_of_peak: Some(share), latency_us, late, never_sent: late });
         record
     }
 

@@ -8,6 +8,8 @@ mod idle;
 mod latencies;
 mod pairs;
 mod seed_table;
+mod slow;
+mod spin;
 
 pub use cells::{Cell, Shape, cells};
 pub use disturbance::disturbance;
@@ -17,6 +19,8 @@ pub use idle::{IdleCost, idle};
 pub use latencies::{LatencyCurve, LatencyPoint, latencies};
 pub use pairs::{Pair, pairs};
 pub use seed_table::{SeedCell, SeedPoint, SeedRow, SeedTable, seed_table};
+pub use slow::{SlowPoint, slow};
+pub use spin::{SpinPoint, spin};
 
 use crate::host::Host;
 use crate::stats::Percentiles;
@@ -37,6 +41,10 @@ pub enum Phase {
     Idle,
     /// A row of seed 002's table: webbench with 1 to 3,000 clients.
     Table,
+    /// Requests that keep a CPU busy, against the number of workers.
+    Spin,
+    /// Quick requests at a fixed rate beside a few that sleep.
+    Slow,
 }
 
 /// What a server is to the lab.
@@ -103,6 +111,9 @@ pub struct Record {
     /// The host that ran the generator, where it was not this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_host: Option<String>,
+    /// Of the server's `--workers`, if it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
     /// How many of the clients the server serves at the same time: counted by a run that checks every reply, before
     /// the point.
     pub clients_served: usize,
@@ -121,6 +132,9 @@ pub struct Record {
     /// In a point of an open loop: what was sent, and how long it took to come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_loop: Option<OpenLoop>,
+    /// Where some of the requests asked for another path: what came of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// In a point of the idle phase: what connections that say nothing cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
@@ -136,8 +150,10 @@ pub struct Record {
 pub struct OpenLoop {
     /// Requests per second that were to be sent.
     pub rate: f64,
-    /// That rate over the server's peak, which a closed loop of the same generator found in the same run.
-    pub share_of_peak: f64,
+    /// That rate over the server's peak, which a closed loop of the same generator found in the same run; `None` where the
+    /// rate is the same for every server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_peak: Option<f64>,
     /// From the intended time of sending to the whole reply. A lower bound where the end left requests without one: those
     /// that never left are in it with the time that they had waited, and so are those that were on their way and had
     /// waited longer than 99 of 100 answered ones.
@@ -146,6 +162,29 @@ pub struct OpenLoop {
     pub late: u64,
     /// Requests that never left, because every connection was waiting.
     pub never_sent: u64,
+}
+
+/// The requests that asked for another path than the others. The figures of the point are of the others alone, but for the
+/// bytes and the CPU time, which are of both, and the CPU time per request, which is over both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mix {
+    /// How many of a hundred requests, evenly spread.
+    pub percent: u64,
+    /// What they asked for.
+    pub path: String,
+    /// Right answers.
+    pub requests: u64,
+    /// Failed, short and refused ones.
+    pub errors: u64,
+    /// In an open loop: those that never left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never_sent: Option<u64>,
+    /// In an open loop: from the intended time of sending to the whole reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<Percentiles>,
+    /// From sending to the whole reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_us: Option<Percentiles>,
 }
 
 /// Connections that say nothing.
@@ -223,10 +262,10 @@ impl OpenLoop {
     /// Less than this share of the intended answers a second is another load than the one that was meant.
     const REACHED: f64 = 0.95;
 
-    /// Whether the rate was reached. If not, the times are no latencies at that rate, but those of a run that fell behind:
-    /// lower bounds that grow with the run's length.
-    pub fn is_reached(&self, figures: &Figures) -> bool {
-        figures.requests_per_second >= Self::REACHED * self.rate
+    /// Whether the rate was reached with so many right answers per second, on every path. If not, the times are no latencies
+    /// at that rate, but those of a run that fell behind: lower bounds that grow with the run's length.
+    pub fn is_reached(&self, answered: f64) -> bool {
+        answered >= Self::REACHED * self.rate
     }
 }
 
@@ -287,12 +326,14 @@ pub(crate) mod tests {
             server_cpus: vec![0],
             generator_cpus: vec![1],
             generator_host: None,
+            workers: None,
             clients_served: concurrency,
             skipped: None,
             note: None,
             dropped: false,
             floor_around: None,
             open_loop: None,
+            mix: None,
             idle: None,
             figures: Some(Figures {
                 requests: speed as u64,

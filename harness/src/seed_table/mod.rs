@@ -4,26 +4,21 @@
 //! five, and asked why the serial one drops at ten clients. The same table is measured here, with what he had no column
 //! for: how often the accept queue was full.
 //!
-//! * `rows`: the servers; `plan`: the points, their order, and those that are done already;
-//! * `run`: point by point; `table`: what is printed at the end.
+//! * `rows`: the servers; `plan`: the points; `table`: what is printed at the end.
 
 mod plan;
 mod rows;
-mod run;
 mod table;
 
-use crate::bench::{choose_cpus, command_line, minutes, now, numbers_of_clients};
+use crate::bench::{choose_cpus, numbers_of_clients};
 use crate::generators::{Load, Tool};
 use crate::host::Host;
-use crate::records::{Writer, read, seed_table};
-use crate::stages::discover;
-use crate::units::count;
-use anyhow::{Result, bail, ensure};
-use plan::{Done, Plan};
-use run::{End, Session};
-use std::path::{Path, PathBuf};
+use crate::records::{Content, Phase, seed_table};
+use crate::rounds::{self, Common, Measured, Measuring, Options, closed_loop};
+use crate::stages::{Server, discover};
+use anyhow::{Result, bail};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The options of `harness table`.
 #[derive(clap::Args, Clone, Debug)]
@@ -40,37 +35,24 @@ pub struct Args {
     /// table was first made with 30.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
-    /// How often everything is measured; from five on an interval can be computed.
-    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
     /// How many connections may wait to be accepted; 5 as when the table was first made.
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "N", default_value_t = BACKLOG, value_parser = clap::value_parser!(u16).range(1..=4096))]
     backlog: u16,
     /// The CPUs of the servers and of webbench; default: the first one and the second one, also for two processes.
     #[arg(long, value_name = "SERVER:GENERATOR")]
     cpus: Option<String>,
-    /// What the order of the points is shuffled with; default: the time.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Begin anew, even if the same table was interrupted and could go on.
-    #[arg(long)]
-    fresh: bool,
-    /// The data goes to `data` below it [default: results; results/look for a part of the table]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    rounds: Options,
 }
 
 /// What the table was first made with.
 const CLIENTS: &str = "1,2,5,10,20,50,100,200,500,1000,2000,2500,3000";
-/// Rounds that an interval can be computed from.
-const ROUNDS: u32 = 5;
+/// The same.
+const BACKLOG: u16 = 5;
 
 impl Args {
-    /// A look must not take the place of a measurement.
-    fn out(&self) -> PathBuf {
-        let whole =
-            self.clients == CLIENTS && self.rounds >= ROUNDS && self.backlog == 5 && self.cpus.is_none();
-        self.out.clone().unwrap_or_else(|| if whole { "results".into() } else { "results/look".into() })
+    fn is_whole(&self) -> bool {
+        self.clients == CLIENTS && self.backlog == BACKLOG && self.cpus.is_none()
     }
 }
 
@@ -85,32 +67,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let rows = rows::rows(&discover()?, args.backlog);
     let mut host = Host::look();
     host.tools.insert(webbench.tool.name().into(), webbench.version.clone());
-
-    let command = command_line();
-    let data = args.out().join("data");
-    let done = if args.fresh { None } else { Done::find(&data, &command, args.seed, &host) };
-    let seed = done.as_ref().map(|done| done.seed).or(args.seed).unwrap_or_else(|| {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
-    });
-    let plan = Plan { rows, clients, rounds: args.rounds, seconds: args.seconds, seed };
-    let done = done.filter(|done| done.count(&plan) < plan.len());
-    announce(&plan);
-    ensure!(plan.len() > 0, "nothing can be measured: no server of the table is built");
-    let writer = match &done {
-        Some(done) => {
-            let (path, count) = (done.path.display(), done.count(&plan));
-            eprintln!(
-                "going on with {path}: {count} of {} points are there (--fresh begins anew)",
-                plan.len()
-            );
-            Writer::resume(&done.path)?
-        }
-        None => Writer::create(&data, &file_name(&host))?,
-    };
-    let path = writer.path().to_owned();
     let load = Load {
         addr: ([127, 0, 0, 1], 0).into(),
         path: "/".into(),
+        mix: None,
         concurrency: 1,
         keep_alive: false,
         pipeline: 1,
@@ -120,58 +80,19 @@ pub fn run(args: Args) -> Result<ExitCode> {
         reply_bytes: 0,
         cpus: Some(generator_cpus),
     };
-    let how = match host.dirty {
-        true => "the work tree has uncommitted changes, so the same command will begin anew",
-        false => "the same command goes on from there",
-    };
-    let session = Session { plan: &plan, webbench, load, server_cpus, host, command };
-    let end = session.run(writer, &done.unwrap_or_default())?;
-    finish(&path, end, how)
+    let is_whole = args.is_whole();
+    let common = Common { phase: Phase::Table, tool: webbench, load, server_cpus, host, is_whole };
+    let plan = |seed| plan::plan(rows, &clients, args.rounds.rounds, args.seconds, seed);
+    let table = |records: &[_]| table::text(&seed_table(records));
+    rounds::run(&args.rounds, Content::Table, &common, plan, &Webbench(&common), table)
 }
 
-fn announce(plan: &Plan) {
-    let (points, rounds) = (count(plan.len(), "point"), count(plan.rounds as usize, "round"));
-    let time = minutes(plan.seconds_in_all());
-    eprintln!("{points} in {rounds}; about {time}, longer on a busy machine; seed {}", plan.seed);
-    for row in &plan.rows {
-        if let Err(reason) = &row.launch {
-            eprintln!("skipped: {}: {reason}", row.title);
-        }
-    }
-}
+/// webbench in a closed loop. Who was served it does not know.
+struct Webbench<'a>(&'a Common);
 
-/// Prints what there is, whole or not.
-fn finish(path: &Path, end: End, how_to_go_on: &str) -> Result<ExitCode> {
-    let records = read(path)?;
-    let is_measured = records.iter().any(|record| record.figures.is_some());
-    if is_measured {
-        println!("{}", table::text(&seed_table(&records)));
-        println!("data    {}", path.display());
-        println!(
-            "its chart: ./lab chart --data {}; on the page of the last run: ./lab report",
-            path.display()
-        );
+impl Measuring for Webbench<'_> {
+    fn measure(&self, server: &Server, load: &Load, stop: &dyn Fn() -> bool) -> Result<Measured> {
+        let figures = closed_loop(self.0, server, load, true, stop)?;
+        Ok(Measured { figures, clients_served: load.concurrency, open_loop: None, mix: None })
     }
-    match end {
-        End::Interrupted if records.is_empty() => {
-            Writer::discard(path)?;
-            eprintln!("interrupted; nothing was measured yet, and nothing is kept");
-            Ok(ExitCode::from(130))
-        }
-        End::Interrupted => {
-            let what =
-                if is_measured { "what was measured" } else { "nothing was measured yet; what was skipped" };
-            eprintln!("interrupted; {what} is in {}; {how_to_go_on}", path.display());
-            Ok(ExitCode::from(130))
-        }
-        _ if !is_measured => bail!("nothing was measured; {} says why", path.display()),
-        End::WithFailures => Ok(ExitCode::FAILURE),
-        End::Complete => Ok(ExitCode::SUCCESS),
-    }
-}
-
-/// `20260102T030405Z-1234567890-table`.
-fn file_name(host: &Host) -> String {
-    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
-    format!("{}-{commit}-table", now().replace(['-', ':'], ""))
 }

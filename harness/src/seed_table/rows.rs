@@ -1,25 +1,14 @@
 //! The servers of the table: the seed's, as this lab has them.
 
-use crate::stages::{Launch, Stage};
-
-/// A server of the table.
-pub(super) struct Row {
-    /// The stage that stands for it.
-    pub(super) stage: String,
-    /// What the seed calls it.
-    pub(super) title: &'static str,
-    /// The options that it is started with.
-    pub(super) options: Vec<String>,
-    /// How to start it, or why that is not possible.
-    pub(super) launch: Result<Launch, String>,
-}
+use crate::rounds::Subject;
+use crate::stages::Stage;
 
 /// What a row needs.
 struct Wanted {
     title: &'static str,
     number: u8,
     package: &'static str,
-    workers: Option<u32>,
+    workers: Option<usize>,
 }
 
 const WANTED: [Wanted; 3] = [
@@ -29,11 +18,11 @@ const WANTED: [Wanted; 3] = [
 ];
 
 /// The rows, each with a server that listens with this backlog.
-pub(super) fn rows(stages: &[Stage], backlog: u16) -> Vec<Row> {
+pub(super) fn rows(stages: &[Stage], backlog: u16) -> Vec<Subject> {
     WANTED.iter().map(|wanted| row(wanted, stages, backlog)).collect()
 }
 
-fn row(wanted: &Wanted, stages: &[Stage], backlog: u16) -> Row {
+fn row(wanted: &Wanted, stages: &[Stage], backlog: u16) -> Subject {
     let fits =
         |stage: &&Stage| !stage.is_twin && (stage.number == wanted.number || stage.package == wanted.package);
     let mut options = vec!["--backlog".into(), backlog.to_string()];
@@ -49,7 +38,14 @@ fn row(wanted: &Wanted, stages: &[Stage], backlog: u16) -> Row {
         )),
         Some(stage) => Ok(stage.launch(&options)),
     };
-    Row { stage: name, title: wanted.title, options, launch }
+    Subject {
+        name: wanted.title.into(),
+        stage: name,
+        title: wanted.title.into(),
+        options,
+        workers: wanted.workers,
+        launch,
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +67,7 @@ mod tests {
             expect: BTreeMap::new(),
             variants: Vec::new(),
             needs: None,
+            has_workers: false,
             is_twin: false,
         }
     }

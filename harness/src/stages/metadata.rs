@@ -16,6 +16,8 @@ struct StageTable {
     flaw: String,
     chapter: String,
     serves_at_once: Option<usize>,
+    #[serde(default)]
+    workers: bool,
     needs: Option<String>,
     #[serde(default)]
     expect: BTreeMap<String, String>,
@@ -78,6 +80,7 @@ fn describe(table: StageTable, package: &str, binaries: &Path) -> Vec<Stage> {
         serves_at_once: table.serves_at_once,
         expect: table.expect,
         variants: table.variants.into_iter().map(|v| Variant { args: v.args, expect: v.expect }).collect(),
+        has_workers: table.workers,
         needs: table.needs,
         is_twin: false,
     };
@@ -89,6 +92,7 @@ fn describe(table: StageTable, package: &str, binaries: &Path) -> Vec<Stage> {
         serves_at_once: twin.serves_at_once,
         expect: twin.expect,
         variants: Vec::new(),
+        has_workers: false,
         needs: None,
         is_twin: true,
         ..stage.clone()
@@ -110,6 +114,7 @@ mod tests {
     fn a_twin_and_a_variant_declare_for_themselves() {
         let table = table(serde_json::json!({
             "number": 5, "title": "t", "idea": "i", "flaw": "f", "chapter": "05.md", "serves_at_once": 4,
+            "workers": true,
             "expect": { "fast-beside-slow": "starved" },
             "twins": [{ "binary": "stage-05-mio", "title": "on mio", "idea": "on mio" }],
             "variants": [{ "args": ["--drain", "once"] }],
@@ -120,6 +125,7 @@ mod tests {
         assert!(stages[0].expected_with(&["--drain=once".into()]).is_empty());
         assert_eq!(stages[1].name, "05-mio");
         assert_eq!(stages[1].binary, Path::new("/bin/stage-05-mio"));
+        assert!(stages[0].has_workers && !stages[1].has_workers);
         assert!(stages[1].is_twin && stages[1].expect.is_empty() && stages[1].serves_at_once.is_none());
     }
 

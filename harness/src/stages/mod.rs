@@ -37,6 +37,8 @@ pub struct Stage {
     pub binary: PathBuf,
     /// How many keep-alive clients are served at the same time; `None` when there is no limit.
     pub serves_at_once: Option<usize>,
+    /// Whether it has `--workers N`.
+    pub has_workers: bool,
     /// What the kernel may lack or forbid: then the stage ends with status 3.
     pub needs: Option<String>,
     /// The probes that do not end in a pass, with the outcome that is expected instead.
@@ -193,6 +195,7 @@ mod tests {
                 args: words("--trigger edge --drain once --no-oneshot"),
                 expect: declared.clone(),
             }],
+            has_workers: false,
             needs: None,
             is_twin: false,
         };

@@ -194,6 +194,63 @@ pub(crate) fn table() -> Vec<Record> {
     records
 }
 
+/// Both scenarios; the pools have workers, and so have the stages from the sixth on.
+pub(crate) fn scenarios(servers: &[Server]) -> [Vec<Record>; 2] {
+    let (mut spin, mut slow) = (Vec::new(), Vec::new());
+    let stages = servers.iter().filter(|(name, _)| name.starts_with(|first: char| first.is_ascii_digit()));
+    for (at, &server) in stages.enumerate() {
+        let has_workers = server.0 == "03" || server.0 >= "06";
+        let all: &[Option<usize>] = if has_workers { &[Some(1), Some(2), Some(4)] } else { &[None] };
+        for (round, &workers) in (1..=5).flat_map(|round| all.iter().map(move |workers| (round, workers))) {
+            let mut record = record(server, at, "builtin", 64, true, round);
+            (record.phase, record.workers, record.path) = (Phase::Spin, workers, "/spin/100".into());
+            (record.server_cpus, record.generator_cpus) = (vec![0, 1], vec![0, 1]);
+            if server.0 == "03" {
+                record.concurrency = workers.expect("a pool has workers");
+            }
+            record.clients_served = record.concurrency;
+            let figures = record.figures.as_mut().expect("measured");
+            figures.generator_cpu_seconds = 0.4;
+            figures.requests_per_second =
+                8_600.0 * workers.unwrap_or(2).min(2) as f64 + 40.0 * at as f64 + 90.0 * f64::from(round);
+            if server.0 == "01" {
+                (record.figures, record.skipped) = (None, Some("it serves one client at a time".into()));
+            }
+            spin.push(record);
+        }
+        for round in 1..=5 {
+            slow.push(beside_slow(server, at, has_workers.then_some(4), round));
+        }
+    }
+    [spin, slow]
+}
+
+fn beside_slow(server: Server, at: usize, workers: Option<usize>, round: u32) -> Record {
+    let mut record = record(server, at, "builtin", 64, true, round);
+    (record.phase, record.workers) = (Phase::Slow, workers);
+    if server.0 == "01" {
+        (record.figures, record.skipped) = (None, Some("it serves one client at a time".into()));
+        return record;
+    }
+    if server.0 == "03" {
+        record.concurrency = 4;
+    }
+    let p50 = if workers.is_some() { 120 + 10 * at as u64 } else { 21_000 } + u64::from(round);
+    let latency = |factor: u64| {
+        json!({
+            "p50": factor * p50, "p90": 2 * factor * p50, "p99": 5 * factor * p50, "p99_9": 6 * factor * p50,
+            "max": 9 * factor * p50,
+        })
+    };
+    let open = json!({"rate": 200.0, "late": 0, "never_sent": at, "latency_us": latency(1)});
+    let mix = json!({
+        "percent": 5, "path": "/sleep/50", "requests": 20, "errors": at, "never_sent": 0, "latency_us": latency(9),
+    });
+    record.open_loop = Some(serde_json::from_value(open).expect("an open loop"));
+    record.mix = Some(serde_json::from_value(mix).expect("a mix"));
+    record
+}
+
 /// A grade of each stage and twin, every outcome among them.
 pub(crate) fn grades(servers: &[Server]) -> Vec<Grade> {
     let outcomes = ["starved", "wrong", "broken: hang", "not applicable"];
@@ -216,7 +273,7 @@ pub(crate) fn grades(servers: &[Server]) -> Vec<Grade> {
     graded.enumerate().map(of).collect()
 }
 
-/// The files of a run, of grades and of the table in `DIRECTORY/data`; gives the run's.
+/// The files of a run, of grades, of the table and of the scenarios in `DIRECTORY/data`; gives the run's.
 pub(crate) fn files(servers: &[Server], directory: &Path) -> PathBuf {
     let data = directory.join("data");
     let create = |kind: &str| {
@@ -226,6 +283,10 @@ pub(crate) fn files(servers: &[Server], directory: &Path) -> PathBuf {
     grades(servers).iter().for_each(|grade| writer.write(grade).expect("written"));
     let mut writer = create("table");
     table().iter().for_each(|record| writer.write(record).expect("written"));
+    for (kind, records) in ["spin", "slow"].into_iter().zip(scenarios(servers)) {
+        let mut writer = create(kind);
+        records.iter().for_each(|record| writer.write(record).expect("written"));
+    }
     let mut writer = create("standard");
     run(servers).iter().for_each(|record| writer.write(record).expect("written"));
     writer.path().to_owned()

@@ -129,6 +129,25 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
     }
 }
 
+/// Protects the scenarios, which the page has as pictures: both pages have them, and name their data.
+#[test]
+fn the_scenarios_are_on_the_pages() {
+    let (directory, html) = report();
+    let markdown = fs::read_to_string(directory.path().join("README.md")).expect("it is beside the page");
+    for (title, data, file) in [
+        ("What more workers make of requests", records::SPIN, "spin.svg"),
+        ("How long a quick request waits while 5 %", records::SLOW, "slow.svg"),
+    ] {
+        let figure = html.split("<figure class=\"picture\">").find(|figure| figure.contains(title));
+        let figure = figure.unwrap_or_else(|| panic!("{file} is not on the page"));
+        assert!(figure.contains("<svg") && figure.contains(&format!("<a href=\"{data}\">")), "{file}");
+        assert!(
+            markdown.contains(&format!("]({file})")) && markdown.contains(&format!("[{data}]({data})")),
+            "{file}"
+        );
+    }
+}
+
 #[test]
 fn the_page_is_one_file_that_asks_for_nothing() {
     let (_directory, html) = report();

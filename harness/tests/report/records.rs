@@ -31,11 +31,16 @@ pub(crate) const CLIENTS: [usize; 4] = [1, 8, 64, 256];
 pub(crate) const RUN: &str = "data/20260102T030405Z-0123456789-standard.jsonl";
 /// The file of seed 002's table.
 pub(crate) const TABLE: &str = "data/20260102T040506Z-0123456789-table.jsonl";
+/// The files of the scenarios.
+pub(crate) const SPIN: &str = "data/20260102T050607Z-0123456789-spin.jsonl";
+pub(crate) const SLOW: &str = "data/20260102T060708Z-0123456789-slow.jsonl";
 
 /// Writes the data, the charts and the pages into a directory; gives the page.
 pub(crate) fn report(out: &Path) -> PathBuf {
     let run = written(out, RUN, survey().chain(others()));
     written(out, TABLE, table());
+    written(out, SPIN, spin());
+    written(out, SLOW, slow());
     let records = read(&run).expect("whole lines");
     let charts = charts::draw(&records, std::slice::from_ref(&run), out).expect("charts");
     report::write(&records, &charts, &run, out).expect("pages");
@@ -148,6 +153,23 @@ fn table() -> impl Iterator<Item = Value> {
         })
     };
     rows.into_iter().flat_map(row)
+}
+
+/// Stage 06 with workers, 04 without.
+fn spin() -> impl Iterator<Item = Value> {
+    [(4, None), (7, Some(1)), (7, Some(2))].into_iter().map(|(server, workers)| {
+        let fields = json!({"path": "/spin/100", "workers": workers, "command": "scenario spin"});
+        with(point(server, "spin", "builtin", 64, 1), fields)
+    })
+}
+
+/// The same two beside slow requests.
+fn slow() -> impl Iterator<Item = Value> {
+    let latency = json!({"p50": 200, "p90": 900, "p99": 4000, "p99_9": 5000, "max": 50_000});
+    let open_loop = json!({"rate": 200.0, "late": 0, "never_sent": 0, "latency_us": latency});
+    let mix = json!({"percent": 5, "path": "/sleep/50", "requests": 20, "errors": 0, "latency_us": latency});
+    let fields = json!({"open_loop": open_loop, "mix": mix, "command": "scenario slow"});
+    [4, 7].into_iter().map(move |server| with(point(server, "slow", "builtin", 64, 1), fields.clone()))
 }
 
 fn skipped(record: Value, reason: &str) -> Value {

@@ -7,9 +7,10 @@
 use crate::protocol::http::file::Opened;
 use crate::protocol::http::ticket::Ticket;
 use nix::errno::Errno;
+use nix::time::ClockId;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A job that may block, and the request that waits for it.
 #[derive(Debug)]
@@ -32,7 +33,8 @@ pub enum Job {
     },
     /// Block the thread (`/sleep/MS`).
     Sleep(Duration),
-    /// Keep the CPU busy (`/spin/US`).
+    /// Keep the CPU busy (`/spin/US`) until the thread has used so much CPU time. While it is preempted nothing counts,
+    /// so every request costs the same, however many threads share a CPU.
     Spin(Duration),
 }
 
@@ -64,10 +66,7 @@ impl Work {
                 Outcome::Waited
             }
             Job::Spin(time) => {
-                let start = Instant::now();
-                while start.elapsed() < time {
-                    std::hint::spin_loop();
-                }
+                spin(time);
                 Outcome::Waited
             }
         };
@@ -78,5 +77,47 @@ impl Work {
     /// is quick, so its reply can leave together with theirs.
     pub fn is_slow(&self) -> bool {
         !matches!(self.job, Job::Open { .. })
+    }
+}
+
+fn spin(time: Duration) {
+    let end = cpu_time() + time;
+    while cpu_time() < end {
+        std::hint::spin_loop();
+    }
+}
+
+/// What this thread has used of the CPUs.
+fn cpu_time() -> Duration {
+    ClockId::CLOCK_THREAD_CPUTIME_ID.now().expect("Linux keeps this clock for every thread").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+    use std::thread;
+
+    /// On a CPU for two each would get about half of its work done by the clock on the wall.
+    #[test]
+    fn a_thread_that_is_preempted_does_all_its_work() {
+        const WORK: Duration = Duration::from_millis(100);
+        let this = Pid::from_raw(0);
+        let allowed = sched_getaffinity(this).expect("readable");
+        let cpu = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu) == Ok(true)).expect("it runs on one");
+        let work = || {
+            let mut one = CpuSet::new();
+            one.set(cpu).expect("it exists");
+            sched_setaffinity(this, &one).expect("it is allowed");
+            let before = cpu_time();
+            spin(WORK);
+            cpu_time() - before
+        };
+        let used = thread::scope(|scope| [scope.spawn(work), scope.spawn(work)].map(|one| one.join()));
+        for used in used {
+            let used = used.expect("no panic");
+            assert!(used >= WORK, "{used:?}");
+        }
     }
 }

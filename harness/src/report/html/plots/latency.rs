@@ -54,7 +54,7 @@ fn point(lab: &Lab, stage: &str, at: &LatencyPoint, option: usize) -> Option<Poi
     let rounds = lab.rounds(|record| {
         let open = open(record).filter(|_| record.stage == stage)?;
         // As the points are put together: a computed share is not always the same number.
-        let is_here = (open.share_of_peak - at.share_of_peak).abs() < 0.000_6;
+        let is_here = (open.share_of_peak? - at.share_of_peak).abs() < 0.000_6;
         is_here.then(|| MS * read(&open.latency_us) as f64)
     });
     let (look, words) = limit(at.limiter, 1, 1);

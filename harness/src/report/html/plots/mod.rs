@@ -218,13 +218,14 @@ mod tests {
                 record.figures.as_mut().expect("measured").context_switches = Some(speed as u64);
                 let wait = speed as u64;
                 let latency_us = Percentiles { p50: wait, p90: wait, p99: 2 * wait, p99_9: wait, max: wait };
-                let open = OpenLoop { rate: 10.0, share_of_peak: 0.5, latency_us, late: 0, never_sent: 0 };
+                let open =
+                    OpenLoop { rate: 10.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
                 let idle = Idle { connections: 9, silent_bytes: speed, served_bytes: 2.0 * speed };
                 match phase {
                     Phase::Paired => record.floor_around = Some([10.0, 20.0]),
                     Phase::Latency => record.open_loop = Some(open),
                     Phase::Idle => record.idle = Some(idle),
-                    Phase::Survey | Phase::Table => {}
+                    _ => {}
                 }
                 let mut dropped = record.clone();
                 (dropped.dropped, dropped.concurrency) = (true, 64);
@@ -240,7 +241,7 @@ mod tests {
         let mut record = record("04", "builtin", 64, true, 10.0);
         record.phase = Phase::Latency;
         let latency_us = Percentiles { p50: 300_000, p90: 0, p99: 594_000, p99_9: 0, max: 0 };
-        let open = OpenLoop { rate: 9.0, share_of_peak: 0.5, latency_us, late: 0, never_sent: 0 };
+        let open = OpenLoop { rate: 9.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
         record.open_loop = Some(open);
         let look = |record: &Record| drawn(std::slice::from_ref(record), "latency").points[0].look;
         assert_eq!(look(&record), Look::Filled);

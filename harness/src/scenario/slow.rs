@@ -1,0 +1,120 @@
+//! `harness scenario slow`: a few of the requests sleep.
+//!
+//! An open loop, since a closed one would ask less while a server stands still. What is looked at are the other requests:
+//! a server that sleeps in its only loop lets them wait, one with a worker to spare does not.
+
+use super::servers::Servers;
+use super::{CLIENTS, generator, seconds, served, table};
+use crate::bench::{built_stages, choose_cpus, found_in_open_loop, run_watched};
+use crate::generators::{Load, OPEN_LOOP_WARM_UP};
+use crate::load::{self, Report};
+use crate::records::{Content, Figures, Mix, Phase, slow};
+use crate::rounds::{self, Common, Measured, Measuring, Options, Plan};
+use crate::stages::{Server, discover};
+use anyhow::{Context, Result};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The options of `harness scenario slow`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    /// Stages, ranges and twins: `4,6-7,5-mio`. Default: every stage.
+    #[arg(long, value_name = "LIST")]
+    stages: Option<String>,
+    /// How many workers, for the stages that have the option: the same for all, so that they compare.
+    #[arg(long, value_name = "N", default_value_t = WORKERS, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: u16,
+    /// So many per cent of the requests ask for the other path.
+    #[arg(long, value_name = "PERCENT:PATH", default_value = MIX)]
+    mix: load::Mix,
+    /// Requests per second, quick and slow ones together.
+    #[arg(long, value_name = "N", default_value_t = RATE, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: u32,
+    /// Clients at once, who keep their connections; a pool gets no more than it has workers.
+    #[arg(long, value_name = "N", default_value_t = CLIENTS, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    clients: u32,
+    /// Seconds per point, after a warm-up.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    seconds: u32,
+    /// The CPUs of the servers and of the generator; default: the first one and the second one.
+    #[arg(long, value_name = "SERVER:GENERATOR")]
+    cpus: Option<String>,
+    #[command(flatten)]
+    rounds: Options,
+}
+
+const WORKERS: u16 = 4;
+const MIX: &str = "5:/sleep/50";
+const RATE: u32 = 200;
+
+impl Args {
+    fn is_whole(&self) -> bool {
+        let is_usual_load = self.mix.to_string() == MIX && self.rate == RATE && self.clients == CLIENTS;
+        is_usual_load && self.workers == WORKERS && self.stages.is_none() && self.cpus.is_none()
+    }
+}
+
+/// Measures, records, prints.
+pub(super) fn run(args: Args) -> Result<ExitCode> {
+    let (server_cpus, generator_cpus) = choose_cpus(args.cpus.as_deref())?;
+    let stages = discover()?;
+    let stages = built_stages(args.stages.as_deref(), &stages)?;
+    let (tool, host) = generator()?;
+    let (rate, is_whole) = (f64::from(args.rate), args.is_whole());
+    let load = Load {
+        addr: ([127, 0, 0, 1], 0).into(),
+        path: "/".into(),
+        mix: Some(args.mix),
+        concurrency: 1,
+        keep_alive: true,
+        pipeline: 1,
+        duration: Duration::from_secs(args.seconds.into()),
+        rate: Some(rate),
+        learns_body: false,
+        reply_bytes: 0,
+        cpus: Some(generator_cpus),
+    };
+    let seconds = seconds(f64::from(args.seconds) + OPEN_LOOP_WARM_UP.as_secs_f64());
+    let Servers { subjects, points } =
+        Servers::of(&stages, &[args.workers.into()], args.clients as usize, seconds);
+    let common = Common { phase: Phase::Slow, tool, load, server_cpus, host, is_whole };
+    let plan = |seed| Plan { subjects, points, rounds: args.rounds.rounds, seed };
+    let table = |records: &[_]| table::slow(&slow(records));
+    rounds::run(&args.rounds, Content::Slow, &common, plan, &Open { common: &common, rate }, table)
+}
+
+/// An open loop, after the clients were counted.
+struct Open<'a> {
+    common: &'a Common,
+    rate: f64,
+}
+
+impl Measuring for Open<'_> {
+    fn measure(&self, server: &Server, load: &Load, stop: &dyn Fn() -> bool) -> Result<Measured> {
+        let tool = &self.common.tool;
+        let clients_served = served(tool, load, stop)?;
+        let (report, watch) = run_watched(tool, load, Some(server.pid() as u32), stop)?;
+        let cpus = (self.common.server_cpus.len(), tool.cpus(load));
+        let all_served = clients_served == load.concurrency;
+        let (figures, open_loop) = found_in_open_loop((&report, watch), self.rate, cpus, all_served)?;
+        let mix = mix(load.mix.as_ref(), &report)?;
+        let answered = figures.requests + mix.requests;
+        let per_request = |seconds: f64| (answered > 0).then(|| seconds * 1e6 / answered as f64);
+        let cpu_us_per_request = figures.server_cpu_seconds.and_then(per_request);
+        let figures = Figures { cpu_us_per_request, ..figures };
+        Ok(Measured { figures, clients_served, open_loop: Some(open_loop), mix: Some(mix) })
+    }
+}
+
+fn mix(mix: Option<&load::Mix>, report: &Report) -> Result<Mix> {
+    let (mix, mixed) = mix.zip(report.mix.as_ref()).context("the generator asked for one path only")?;
+    Ok(Mix {
+        percent: mix.percent(),
+        path: mix.path().to_owned(),
+        requests: mixed.requests,
+        errors: mixed.failed(),
+        never_sent: mixed.never_sent,
+        latency_us: mixed.latency_us,
+        service_us: mixed.service_us,
+    })
+}

@@ -1,0 +1,160 @@
+//! `harness scenario` as a program: small numbers, real stages.
+
+mod common;
+
+use common::{LONG, Place, measured};
+use harness::records::{Content, Phase, newest, slow, spin};
+use harness::stages::discover;
+use nix::sys::signal::Signal;
+use std::process::Command;
+
+fn scenario(place: &Place, args: &str) -> common::Run {
+    let out = place.out().display().to_string();
+    let words: Vec<&str> = ["scenario"].into_iter().chain(args.split_whitespace()).collect();
+    place.start(&[&words[..], &["--out", &out]].concat())
+}
+
+/// The stages that this needs are built with the workspace; a test of the harness alone has none.
+fn is_built(names: &[&str]) -> bool {
+    let stages = discover().expect("a workspace");
+    let missing: Vec<&&str> = names
+        .iter()
+        .filter(|name| !stages.iter().any(|stage| stage.name == **name && stage.binary.is_file()))
+        .collect();
+    if !missing.is_empty() {
+        eprintln!("SKIPPED: not built: {missing:?}; `cargo build --workspace --bins`");
+    }
+    missing.is_empty()
+}
+
+#[test]
+fn more_workers_are_measured_where_a_stage_has_them() {
+    if !is_built(&["01", "04", "06"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "spin --stages 1,4,6 --workers 1,2 --spin 200 --clients 8 --rounds 2";
+    let run = scenario(&place, args);
+    let finished = run.wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(finished.lines_with(&["6 points in 2 rounds; about "]), 1, "{finished:?}");
+    assert_eq!(finished.lines_with(&["skipped: 01: it serves one client at a time"]), 1, "{finished:?}");
+    for words in ["of the ideal", "04 Non-blocking epoll", "06 EPOLLONESHOT", "data    "] {
+        assert!(finished.stdout.contains(words), "{words}: {finished:?}");
+    }
+    let records = place.records();
+    assert!(records.iter().all(|record| record.phase == Phase::Spin && record.path == "/spin/200"));
+    assert_eq!((records.len(), measured(&records).count()), (7, 6), "{records:#?}");
+    let points = spin(&records);
+    let found: Vec<_> = points.iter().map(|point| (point.stage.as_str(), point.workers)).collect();
+    assert_eq!(found, [("04", None), ("06", Some(1)), ("06", Some(2))]);
+    for point in &points {
+        assert_eq!(
+            (point.errors, point.clients, point.clients_served, point.rounds),
+            (0, 8, 8, 2),
+            "{point:?}"
+        );
+        // One worker can do no more than the busy time allows, however fast the machine is.
+        let most = point.ideal(200.0) * 1.02;
+        assert!((1.0..most).contains(&point.requests_per_second.median), "{point:?}");
+        // The busy time is CPU time. What is counted here begins and ends beside the requests, so not quite all of it is seen.
+        assert!(point.cpu_us_per_request.is_some_and(|cost| cost.median > 180.0), "{point:?}");
+    }
+    // Everything is there, so the same command is another run.
+    assert_eq!(place.data_files(), [newest(&place.out().join("data"), Content::Spin).expect("its file")]);
+    assert_eq!(place.left_behind(LONG), [""; 0]);
+}
+
+#[test]
+fn quick_requests_are_told_from_the_slow_ones_beside_them() {
+    if !is_built(&["04", "06"]) {
+        return;
+    }
+    let place = Place::new();
+    let args =
+        "slow --stages 4,6 --workers 3 --mix 10:/sleep/40 --rate 100 --clients 16 --seconds 1 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    assert!(finished.stdout.contains("10 % of 100 requests a second ask for /sleep/40"), "{finished:?}");
+    let records = place.records();
+    assert!(records.iter().all(|record| record.phase == Phase::Slow), "{records:#?}");
+    let [four, six] = slow(&records).try_into().expect("two servers");
+    assert_eq!((four.workers, six.workers), (None, Some(3)));
+    for point in [&four, &six] {
+        assert_eq!((point.errors, point.clients, point.percent), (0, 16, 10), "{point:?}");
+        assert!(point.slow_p50.is_some_and(|slow| slow.median >= 39_000.0), "{point:?}");
+        let record = records.iter().find(|record| record.stage == point.stage).expect("it was measured");
+        let mix = record.mix.as_ref().expect("it has one");
+        let figures = record.figures.as_ref().expect("it was measured");
+        assert!((5..=11).contains(&mix.requests), "one in ten of about a hundred: {mix:?}");
+        assert!(figures.requests <= 91 && figures.requests > mix.requests, "{figures:?}");
+    }
+    // The one loop sleeps, and who comes meanwhile waits: at least one of a hundred.
+    assert!(four.p99.median >= 10_000.0, "{four:?}");
+
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    assert!(drawn.status.success() && place.out().join("slow.svg").is_file(), "{drawn:?}");
+}
+
+#[test]
+fn an_interrupted_scenario_keeps_what_is_done_and_goes_on() {
+    if !is_built(&["04", "06"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "spin --stages 4,6 --workers 1 --clients 4 --rounds 2";
+    let mut run = scenario(&place, args);
+    run.wait_until("a record", || measured(&place.records()).count() >= 1);
+    let finished = run.signal_and_wait(Signal::SIGINT);
+    assert_eq!(finished.status.code(), Some(130), "{finished:?}");
+    assert_eq!(finished.lines_with(&["interrupted; what was measured is in"]), 1, "{finished:?}");
+    assert_eq!(place.left_behind(LONG), [""; 0]);
+    let before = measured(&place.records()).count();
+    assert!((1..4).contains(&before), "it was the middle of the run");
+
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(finished.lines_with(&["going on with", &format!("{before} of 4 points")]), 1, "{finished:?}");
+    assert_eq!((place.data_files().len(), measured(&place.records()).count()), (1, 4));
+}
+
+#[test]
+fn bad_input_gives_one_clear_line_and_no_file() {
+    let rows: [(&[&str], &str); 9] = [
+        (&["spin", "--workers", "0"], "--workers 0 is not possible: 1 to 1024"),
+        (&["spin", "--workers", "1,many"], "'many' is no number"),
+        (&["spin", "--spin", "0"], "1..=1000000"),
+        (&["spin", "--stages", "99"], "no stage `99`"),
+        (&["spin", "--cpus", "0"], "SERVER:GENERATOR"),
+        (&["slow", "--mix", "5"], "PERCENT:PATH"),
+        (&["slow", "--mix", "200:/sleep/50"], "1 to 99 per cent"),
+        (&["slow", "--rate", "0"], "1..=1000000"),
+        (&["slow", "--rounds", "0"], "1..=1000"),
+    ];
+    for (args, hint) in rows {
+        let out = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        let output =
+            command.arg("scenario").args(args).arg("--out").arg(out.path()).output().expect("it was built");
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {output:?}");
+        let first = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
+        assert!(first.contains(hint), "{args:?}: {first}");
+        assert!(output.stdout.is_empty() && !out.path().join("data").exists(), "{args:?}: {output:?}");
+    }
+}
+
+/// Protects the declaration that the scenarios rely on: it says what the stage's own help says.
+#[test]
+fn a_stage_declares_its_workers() {
+    let stages = discover().expect("a workspace");
+    let mut looked_at = 0;
+    for stage in stages.iter().filter(|stage| stage.binary.is_file()) {
+        let help = Command::new(&stage.binary).arg("--help").output().expect("it was built");
+        let has_option = String::from_utf8_lossy(&help.stdout).contains("--workers ");
+        assert_eq!(stage.has_workers, has_option, "stage {}: `workers` in its Cargo.toml", stage.name);
+        looked_at += 1;
+    }
+    if looked_at == 0 {
+        eprintln!("SKIPPED: no stage is built; `cargo build --workspace --bins`");
+    }
+}
