@@ -254,11 +254,12 @@ fn paired_tool(points: &[Point]) -> Tool {
     if points.iter().any(|point| point.tool == Tool::Wrk) { Tool::Wrk } else { Tool::Builtin }
 }
 
-/// The points that are measured in pairs. A server that leaves clients waiting does other work for a request than
+/// The points that are measured in pairs: with connections that are kept, unless only others are measured. A server that leaves clients waiting does other work for a request than
 /// the floor around it, so it is not paired.
 fn pairs_of(subjects: &[Subject], points: &[Point]) -> Vec<Point> {
     let tool = paired_tool(points);
-    let fits = |point: &&Point| point.tool == tool && point.keep_alive;
+    let keep_alive = points.iter().any(|point| point.keep_alive);
+    let fits = |point: &&Point| point.tool == tool && point.keep_alive == keep_alive;
     let clients = points.iter().filter(fits).map(|point| point.concurrency);
     let Some(clients) = clients.min_by_key(|clients| clients.abs_diff(USUAL_CLIENTS)) else {
         return Vec::new();
@@ -317,13 +318,17 @@ pub(super) mod tests {
     const ALL: [Phase; 4] = [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle];
 
     fn plan_of(limits: &[Option<usize>], amount: Amount, phases: &[Phase]) -> Plan {
+        plan_with(limits, amount, phases, &[true, false])
+    }
+
+    fn plan_with(limits: &[Option<usize>], amount: Amount, phases: &[Phase], keep_alive: &[bool]) -> Plan {
         let subject =
             |(index, limit): (usize, &Option<usize>)| Subject::for_test(&format!("{index:02}"), *limit);
         let subjects = limits.iter().enumerate().map(subject).collect();
         let axes = Axes {
             tools: vec![Tool::Ab, Tool::Wrk, Tool::Webbench],
             absent: Vec::new(),
-            keep_alive: vec![true, false],
+            keep_alive: keep_alive.to_vec(),
             phases: phases.to_vec(),
             seed: 3,
         };
@@ -365,6 +370,17 @@ pub(super) mod tests {
         // webbench with keep-alive on 4 servers; ab with more clients than 00 (1) and 02 (4) serve.
         assert_eq!(skipped.len(), 4 * 3 + 2 + 1);
         assert!(plan.skipped.iter().all(|(point, reason)| !reason.is_empty() && point.keep_alive));
+    }
+
+    #[test]
+    fn pairs_keep_their_connections_unless_no_point_does() {
+        let paired = |keep_alive: &[bool]| {
+            let amount = Amount { clients: Clients::same(vec![64]), ..Rigor::Standard.amounts().remove(0) };
+            let plan = plan_with(&[None], amount, &[Phase::Paired], keep_alive);
+            plan.paired.iter().map(|point| point.keep_alive).collect::<Vec<_>>()
+        };
+        assert_eq!(paired(&[true, false]), [true]);
+        assert_eq!(paired(&[false]), [false]);
     }
 
     #[test]
