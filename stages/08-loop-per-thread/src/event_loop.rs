@@ -4,7 +4,8 @@
 //! another thread instead of a listener, and a timer looks after the late ones instead of a sweep over all of them.
 
 use crate::files::Files;
-use crate::log::{Level, Log, begin};
+use crate::log::Log;
+use crate::log::access::{AccessLog, Peer};
 use crate::remote::{Pending, Remote};
 use crate::timer_source::{TimerSource, WakeBy};
 use crate::timers::{Structure, Timer, Timers};
@@ -14,10 +15,9 @@ use kit::registry::{Registry, Token};
 use kit::start::Sessions;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{SockaddrIn, getpeername};
 use nonblocking_epoll::connection::{BUFFER, Connection, Turn};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -27,9 +27,6 @@ const TIMER: Token = Token::MAX - 1;
 
 /// How many events are fetched at once.
 const BATCH: usize = 256;
-
-/// How much is given to the log at once, and one line more.
-const PIECE: usize = 64 * 1024;
 
 /// Stage 05's choice. Its mask never changes, so `epoll_ctl` is called once for a connection.
 const DRAIN: Drain = Drain::UntilWouldBlock;
@@ -61,20 +58,19 @@ pub struct EventLoop {
     buffer: Vec<u8>,
     timers: Box<dyn Timers>,
     timer_source: TimerSource,
+    log: AccessLog,
     parts: Parts,
     /// No more connections will come: end with the last one.
     stopping: bool,
     /// Scratch memory, kept for its capacity.
     expired: Vec<Token>,
-    lines: Vec<u8>,
 }
 
 /// A connection, and the timer that is armed for it.
 struct Armed {
     connection: Connection,
     timer: Option<Timer>,
-    /// The peer's address, for the log.
-    peer: Option<Box<str>>,
+    peer: Peer,
 }
 
 impl EventLoop {
@@ -98,10 +94,10 @@ impl EventLoop {
             buffer: vec![0; BUFFER],
             timers,
             timer_source,
+            log: AccessLog::new(Arc::clone(&parts.log)),
             parts,
             stopping: false,
             expired: Vec::new(),
-            lines: Vec::new(),
         })
     }
 
@@ -152,18 +148,13 @@ impl EventLoop {
     pub fn adopt(&mut self, socket: OwnedFd) {
         let token = self.connections.token(socket.as_fd());
         let mut session = self.parts.sessions.open(self.clock.last());
-        let peer = self.parts.log.takes(Level::Info).then(|| {
-            session.keep_journal();
-            // It may be gone already.
-            let peer = getpeername::<SockaddrIn>(socket.as_raw_fd());
-            peer.map_or_else(|_| "-".into(), |peer| peer.to_string().into())
-        });
+        let peer = self.log.peer(&socket, &mut session);
         let connection = Connection::new(socket, session);
         let mask = Trigger::Edge.mask(connection.interest());
         match self.epoll.add(&connection, EpollEvent::new(mask, token)) {
             Ok(()) => {
                 let armed = Armed { connection, timer: None, peer };
-                self.note(&armed, "opened");
+                self.log.note(&armed.peer, "opened", &self.clock.last().date);
                 self.connections.insert(token, armed);
                 self.arm(token);
             }
@@ -191,24 +182,7 @@ impl EventLoop {
     /// After a turn: writes down what was asked, asks epoll to look anew if the turn was ended early, and sees to the timer.
     fn settle(&mut self, token: Token, turn: Turn) {
         let Some(armed) = self.connections.get_mut(token) else { return };
-        if let (Some(journal), Some(peer)) = (armed.connection.journal(), &armed.peer) {
-            let (lines, date) = (&mut self.lines, &self.clock.last().date);
-            journal.drain(|exchange| {
-                // A peer may ask thousands of times at once, and a log takes no more than fits into a buffer of its own.
-                if lines.len() >= PIECE {
-                    self.parts.log.append(lines);
-                    lines.clear();
-                }
-                begin(lines, Level::Info, date);
-                for part in [peer.as_bytes(), b" ", exchange, b"\n"] {
-                    lines.extend_from_slice(part);
-                }
-            });
-            if !lines.is_empty() {
-                self.parts.log.append(lines);
-                lines.clear();
-            }
-        }
+        self.log.requests(&armed.peer, &mut armed.connection, &self.clock.last().date);
         let mask = Trigger::Edge.mask(armed.connection.interest());
         let lost = match turn {
             Turn::Close => true,
@@ -220,7 +194,7 @@ impl EventLoop {
         }
         // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
         if let Some(armed) = self.connections.remove(token) {
-            self.note(&armed, "closed");
+            self.log.note(&armed.peer, "closed", &self.clock.last().date);
             armed.timer.into_iter().for_each(|timer| self.timers.cancel(timer));
             // Relaxed: a count for a limit, which orders no other memory.
             self.open.fetch_sub(1, Relaxed);
@@ -269,14 +243,5 @@ impl EventLoop {
         for token in self.connections.tokens() {
             self.ready(token);
         }
-    }
-
-    fn note(&self, armed: &Armed, what: &str) {
-        let date = &self.clock.last().date;
-        self.parts.log.note(
-            Level::Debug,
-            date,
-            format_args!("{} {what}", armed.peer.as_deref().unwrap_or("-")),
-        );
     }
 }

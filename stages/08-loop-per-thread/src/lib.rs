@@ -8,8 +8,10 @@
 //! ```
 //!
 //! A connection crosses from one thread to another once in its life, and not at each event. After that it belongs to one
-//! thread: no lock, no ONESHOT, no re-arming. What a loop needs beside its sockets is in modules of their own:
+//! thread: no lock, no ONESHOT, no re-arming. [`server`] is the main reactor, [`event_loop`] a sub reactor; what they need
+//! beside their sockets is in modules of their own:
 //!
+//! * [`loops`]: the loops, as the one that accepts sees them;
 //! * [`remote`]: work for a loop, from other threads;
 //! * [`timers`] and [`timer_source`]: when which peer's time is over, and what wakes the loop then;
 //! * [`files`]: three ways from a file into a socket;
@@ -19,6 +21,7 @@
 pub mod event_loop;
 pub mod files;
 pub mod log;
+pub mod loops;
 pub mod remote;
 pub mod reserve;
 pub mod server;

@@ -1,9 +1,9 @@
 //! The main reactor of stage 08: it accepts, and hands out what it accepts.
 
-use crate::event_loop::{EventLoop, Parts};
+use crate::event_loop::Parts;
 use crate::files::Files;
 use crate::log::{self, Level, Log};
-use crate::remote::Remote;
+use crate::loops::Loops;
 use crate::reserve::Reserve;
 use crate::timer_source::WakeBy;
 use crate::timers::Structure;
@@ -11,27 +11,18 @@ use clap::Parser;
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor};
 use kit::options::{Speak, workers};
-use kit::shutdown::{self, DRAIN_SECONDS};
+use kit::shutdown;
 use kit::start::listen;
 use kit::sweep::Sweep;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
-use std::convert::Infallible;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::process::exit;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
 
 const LISTENER: u64 = 0;
 const SHUTDOWN: u64 = 1;
-
-/// Before the process is ended for what does not end by itself (see [`kit::shutdown`]), the log must be written.
-const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Stage 08: one loop per thread.
 #[derive(Debug, Parser)]
@@ -73,19 +64,9 @@ struct Server {
     reserve: Reserve,
     batch: usize,
     most: usize,
-    loops: Vec<Seat>,
-    /// The loop that gets the next connection.
-    next: usize,
+    loops: Loops,
     clock: Clock,
     log: Arc<Log>,
-}
-
-/// A sub reactor, as the main reactor sees it.
-struct Seat {
-    remote: Remote<EventLoop>,
-    open: Arc<AtomicUsize>,
-    /// Connections of the present batch that it will get.
-    chosen: Vec<OwnedFd>,
 }
 
 /// Accepts in one loop and serves in others until the server must stop.
@@ -108,21 +89,19 @@ pub fn run(options: Options) -> io::Result<()> {
         log: Arc::clone(&log),
     };
     let count = options.workers.map_or_else(|| thread::available_parallelism().map(usize::from), Ok)?;
-    let (alive, ended) = channel();
-    let loops = (0..count).map(|_| start(&parts, alive.clone())).collect::<io::Result<_>>()?;
-    drop(alive);
+    let loops = Loops::start(count, &parts)?;
     // More than the backlog holds did not wait when the reactor woke; and those taken first wait for the last.
     let batch = options.accept_batch.min(usize::from(options.common.backlog));
     let clock = Clock::new();
-    Server { epoll, acceptor, reserve, batch, most, loops, next: 0, clock, log: Arc::clone(&log) }.serve()?;
-    wait_for_loops(&ended);
+    let server = Server { epoll, acceptor, reserve, batch, most, loops, clock, log: Arc::clone(&log) };
+    server.serve()?.wait();
     log.close();
     Ok(())
 }
 
 impl Server {
-    /// The event loop: wait, then hand out what has come.
-    fn serve(mut self) -> io::Result<()> {
+    /// The event loop: wait, then hand out what has come. Gives the loops, which have been told to end.
+    fn serve(mut self) -> io::Result<Loops> {
         let mut events = [EpollEvent::empty(); 2];
         while !self.clock.last().draining {
             let timeout = Sweep::timeout(0, self.acceptor.is_paused());
@@ -137,20 +116,23 @@ impl Server {
                     self.accept()?;
                 }
             }
-            if self.acceptor.resumes(self.open(), self.clock.last()) {
+            if self.acceptor.resumes(self.loops.open(), self.clock.last()) {
                 self.watch_listener(EpollFlags::EPOLLIN)?;
             }
         }
         self.stop();
-        Ok(())
+        Ok(self.loops)
     }
 
     // ANCHOR: accept
     /// Takes connections that wait, one batch of them: what is left is reported again.
     fn accept(&mut self) -> io::Result<()> {
         for _ in 0..self.batch {
-            match self.acceptor.accept(self.open(), self.clock.last())? {
-                Accepted::Socket(socket) => self.choose(socket),
+            match self.acceptor.accept(self.loops.open(), self.clock.last())? {
+                Accepted::Socket(socket) => {
+                    self.reserve.is_not_needed();
+                    self.loops.choose(socket);
+                }
                 Accepted::None => break,
                 Accepted::NoRoom => {
                     self.shed();
@@ -159,27 +141,8 @@ impl Server {
                 }
             }
         }
-        self.hand_out();
+        self.loops.hand_out();
         Ok(())
-    }
-
-    /// Chooses the next loop for a connection, for good.
-    fn choose(&mut self, socket: OwnedFd) {
-        self.reserve.is_not_needed();
-        let seat = &mut self.loops[self.next];
-        // Relaxed: a count for a limit. What the loop must see of the socket is handed over under the queue's lock.
-        seat.open.fetch_add(1, Relaxed);
-        seat.chosen.push(socket);
-        self.next = (self.next + 1) % self.loops.len();
-    }
-
-    /// Gives each loop its share of the batch: a lock and a wake-up for each loop, and not for each connection.
-    fn hand_out(&mut self) {
-        for seat in self.loops.iter_mut().filter(|seat| !seat.chosen.is_empty()) {
-            let sockets = std::mem::take(&mut seat.chosen);
-            seat.remote
-                .queue_in_loop(|event_loop| sockets.into_iter().for_each(|socket| event_loop.adopt(socket)));
-        }
     }
     // ANCHOR_END: accept
 
@@ -187,7 +150,7 @@ impl Server {
     /// so: nobody can say when there will be some. Above the limit on connections the next one that ends makes room.
     fn shed(&mut self) {
         let now = self.clock.last();
-        let is_short = self.open() < self.most;
+        let is_short = self.loops.open() < self.most;
         if let Some(listener) = self.acceptor.listener()
             && is_short
             && self.reserve.is_needed(now.ms)
@@ -201,18 +164,10 @@ impl Server {
         }
     }
 
-    /// How many connections all the loops have.
-    fn open(&self) -> usize {
-        self.loops.iter().map(|seat| seat.open.load(Relaxed)).sum()
-    }
-
-    /// Stops accepting, and tells the loops that nothing will come any more. They hear of it in the queue in which the
-    /// connections are, hence after the last of these.
+    /// Stops accepting, and tells the loops so.
     fn stop(&mut self) {
         self.acceptor.close();
-        for Seat { remote, .. } in &self.loops {
-            remote.queue_in_loop(EventLoop::stop);
-        }
+        self.loops.stop();
     }
 
     fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
@@ -221,42 +176,6 @@ impl Server {
             None => Ok(()),
         }
     }
-}
-
-/// Starts a loop in a thread of its own. `alive` is dropped when it has ended.
-fn start(parts: &Parts, alive: Sender<Infallible>) -> io::Result<Seat> {
-    let event_loop = EventLoop::new(parts.clone())?;
-    let seat = Seat { remote: event_loop.remote(), open: event_loop.open(), chosen: Vec::new() };
-    let log = Arc::clone(&parts.log);
-    thread::Builder::new().name("loop".to_owned()).spawn(move || {
-        let (_alive, vital) = (alive, Vital(log));
-        match event_loop.serve() {
-            // As it should: there is nothing to raise the alarm for.
-            Ok(()) => std::mem::forget(vital),
-            Err(error) => eprintln!("error: {error}"),
-        }
-    })?;
-    Ok(seat)
-}
-
-/// Without one of its loops a server would go on, and leave each n-th connection without an answer: it is better to end.
-struct Vital(Arc<Log>);
-
-impl Drop for Vital {
-    /// The loop has failed, or panicked.
-    fn drop(&mut self) {
-        let date = &Clock::new().last().date.to_owned();
-        self.0.note(Level::Error, date, format_args!("a loop has failed: the server ends"));
-        self.0.close();
-        exit(1);
-    }
-}
-
-/// Waits until all loops have ended, but not longer than leaves time to write the log: a request may sleep for longer.
-fn wait_for_loops(ended: &Receiver<Infallible>) {
-    let end = Instant::now() + Duration::from_secs(u64::from(DRAIN_SECONDS)) - LAST_LINES;
-    // Nothing is ever sent: it ends when the last sender is dropped, or at the end of the time.
-    let _ = ended.recv_timeout(end.saturating_duration_since(Instant::now()));
 }
 
 fn batch(text: &str) -> Result<usize, String> {

@@ -1,9 +1,9 @@
 //! The parent's loop: it serves nobody. It watches the signals, its children and, if it has to tell them, the listener.
 
+use crate::accept::{Accept, Notify};
 use crate::board::Board;
 use crate::children::{Children, Forked};
 use crate::line::Line;
-use crate::server::{Accept, Notify};
 use crate::signals::Signals;
 use kit::shutdown::{self, DRAIN_SECONDS};
 use nix::errno::Errno;

@@ -1,10 +1,11 @@
 //! The loop of stage 09, once in every child.
 
+use crate::accept::{Accept, Notify};
 use crate::board::{Board, Row};
 use crate::line::Line;
 use crate::parent::{Parent, Role};
 use crate::siblings::siblings;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use edge_vs_level::trigger::{Drain, Trigger};
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor};
@@ -52,28 +53,6 @@ pub struct Options {
     /// What every stage understands.
     #[command(flatten)]
     pub common: kit::options::Options,
-}
-
-/// How a connection finds a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Accept {
-    /// The parent watches the listener and tells one child, in turn
-    Notify,
-    /// All children watch it: all wake up for each connection
-    Shared,
-    /// All watch it with EPOLLEXCLUSIVE: the kernel wakes one, or a few
-    Exclusive,
-    /// A listener for each child (SO_REUSEPORT): the kernel deals
-    Reuseport,
-}
-
-/// How the parent tells its children.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Notify {
-    /// Once, and then not again until the child answers or a millisecond is over
-    Acknowledged,
-    /// Again and again until somebody has accepted, as seed 002 does
-    Flood,
 }
 
 /// One child's server.

@@ -8,11 +8,13 @@
 //! * [`operation`]: which answer belongs to which request;
 //! * [`proactor`]: the two queues;
 //! * [`buffers`]: memory that the kernel picks from when bytes arrive;
+//! * [`listener`]: one request, and the kernel accepts from then on;
 //! * [`connection`]: one connection, which has at most one reply on its way;
 //! * [`server`]: the loop.
 
 pub mod buffers;
 pub mod connection;
+pub mod listener;
 pub mod operation;
 pub mod proactor;
 pub mod server;

@@ -2,6 +2,7 @@
 
 use crate::buffers::{Buffers, GROUP};
 use crate::connection::{Connection, Output, Turn};
+use crate::listener::Listener;
 use crate::operation::Operation;
 use crate::proactor::{Proactor, UNHEARD};
 use clap::Parser;
@@ -14,13 +15,11 @@ use kit::shutdown;
 use kit::start::{Sessions, listen};
 use kit::sweep::Sweep;
 use nix::libc::{self, ECANCELED, ENOBUFS};
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{Shutdown, SockFlag};
 use prefork::siblings::siblings;
 use reuseport_shards::cpus::{allowed, pin};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::ptr::null_mut;
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::scope;
 use std::time::Duration;
@@ -28,9 +27,6 @@ use std::time::Duration;
 /// Marks of requests that are no connection's: generations do not reach this far.
 const LISTENER: u64 = u64::MAX;
 const SHUTDOWN: u64 = u64::MAX - 1;
-
-/// How long to wait before another try when descriptors or memory ran out.
-const BACK_OFF_MS: u64 = 100;
 
 /// Stage 11: completion instead of readiness, with io_uring.
 #[derive(Debug, Parser)]
@@ -57,18 +53,6 @@ struct Server<'all> {
     looks: u32,
     /// Open connections of all threads. Relaxed: a count for a limit, which orders no other memory.
     open: &'all AtomicUsize,
-}
-
-/// The listening socket, and what was asked for it.
-struct Listener {
-    socket: Option<OwnedFd>,
-    most: usize,
-    /// The limit can be reached: then one connection is asked for at a time, since a multishot accept does not count.
-    counts: bool,
-    /// The kernel accepts for us.
-    asked: bool,
-    /// While paused: when to ask again (ms).
-    paused_until: u64,
 }
 
 /// Serves in one thread per CPU until the server must stop.
@@ -103,9 +87,7 @@ impl<'all> Server<'all> {
     fn new(socket: OwnedFd, most: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
         let proactor = Proactor::new()?;
         let buffers = Buffers::register(&proactor)?;
-        let counts = (most as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
-        let listener = Listener { socket: Some(socket), most, counts, asked: false, paused_until: 0 };
-        let (connections, clock) = (Registry::new(), Clock::new());
+        let (listener, connections, clock) = (Listener::new(socket, most)?, Registry::new(), Clock::new());
         Ok(Self { proactor, buffers, listener, sessions, connections, clock, looks: 0, open })
     }
 
@@ -115,7 +97,7 @@ impl<'all> Server<'all> {
         let mut sweep = Sweep::default();
         let stop = opcode::PollAdd::new(Fd(shutdown::event().as_raw_fd()), libc::POLLIN as u32);
         self.push(&stop.build().user_data(SHUTDOWN))?;
-        while !self.clock.last().draining || !self.connections.is_empty() || self.listener.asked {
+        while !self.clock.last().draining || !self.connections.is_empty() || self.listener.is_asked() {
             self.watch_listener()?;
             self.proactor.wait(self.timeout())?;
             self.clock.read();
@@ -131,7 +113,7 @@ impl<'all> Server<'all> {
             if sweep.is_due(self.clock.last()) {
                 self.expire()?;
             }
-            if self.listener.socket.is_none() {
+            if self.listener.is_closed() {
                 self.leave()?;
             }
         }
@@ -141,17 +123,7 @@ impl<'all> Server<'all> {
     // ANCHOR: accept
     /// The kernel has accepted a connection: asks it to receive whatever arrives on it.
     fn accept(&mut self, entry: &cqueue::Entry) -> io::Result<()> {
-        self.listener.asked = cqueue::more(entry.flags());
-        if entry.result() < 0 {
-            // Nobody waits any more, one connection was lost on the way, or there is no room.
-            let shortage =
-                [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].contains(&-entry.result());
-            let pause = if shortage { BACK_OFF_MS } else { 0 };
-            self.listener.paused_until = self.clock.last().ms + pause;
-            return Ok(());
-        }
-        // SAFETY: the kernel has just made this descriptor for us.
-        let socket = unsafe { OwnedFd::from_raw_fd(entry.result()) };
+        let Some(socket) = self.listener.accepted(entry, self.clock.last()) else { return Ok(()) };
         let token = self.connections.token(socket.as_fd());
         self.open.fetch_add(1, Relaxed);
         let session = self.sessions.open(self.clock.last());
@@ -277,10 +249,10 @@ impl<'all> Server<'all> {
 
     /// Stops accepting.
     fn stop(&mut self) -> io::Result<()> {
-        if self.listener.asked {
+        if self.listener.is_asked() {
             self.proactor.cancel(LISTENER)?;
         }
-        self.listener.socket = None;
+        self.listener.close();
         Ok(())
     }
 
@@ -299,7 +271,7 @@ impl<'all> Server<'all> {
 
     /// How long to wait: for ever with nothing to look after, so that an idle server uses no CPU.
     fn timeout(&self) -> Option<Duration> {
-        let pausing = self.listener.socket.is_some() && !self.listener.asked;
+        let pausing = !self.listener.is_closed() && !self.listener.is_asked();
         match (self.looks, pausing, self.connections.is_empty()) {
             (1, _, _) => Some(Duration::ZERO),
             (_, true, _) => Some(Duration::from_millis(20)),
@@ -315,22 +287,11 @@ impl<'all> Server<'all> {
         unsafe { self.proactor.push(request) }
     }
 
-    /// Asks the kernel to accept.
+    /// Asks the kernel to accept, if it does not already.
     fn watch_listener(&mut self) -> io::Result<()> {
-        let listener = &mut self.listener;
-        let Some(socket) = &listener.socket else { return Ok(()) };
-        if listener.asked
-            || self.clock.last().ms < listener.paused_until
-            || self.open.load(Relaxed) >= listener.most
-        {
-            return Ok(());
+        match self.listener.ask(self.open.load(Relaxed), self.clock.last()) {
+            Some(request) => self.push(&request.user_data(LISTENER)),
+            None => Ok(()),
         }
-        listener.asked = true;
-        let (fd, flags) = (Fd(socket.as_raw_fd()), SockFlag::SOCK_CLOEXEC.bits());
-        let request = match listener.counts {
-            true => opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build(),
-            false => opcode::AcceptMulti::new(fd).flags(flags).build(),
-        };
-        self.push(&request.user_data(LISTENER))
     }
 }

@@ -6,8 +6,9 @@
 //!
 //! Time, level, peer, method, target, status, and the bytes of the whole reply. The time is the one that the `Date` header has
 //! anyway. `--log off` costs a request nothing but the test of a pointer; `sync` costs it a `write`; `async` costs it a lock
-//! and a copy, and the `write` is another thread's ([`buffered`]). (The echo protocol has no requests: it shows at `debug` alone.)
+//! and a copy, and the `write` is another thread's ([`buffered`]); [`access`] is what the loops do of it. (The echo protocol has no requests: it shows at `debug` alone.)
 
+pub mod access;
 pub mod buffered;
 pub mod direct;
 
@@ -129,7 +130,7 @@ impl Log {
 }
 
 /// Begins a line: the time and the level.
-pub fn begin(line: &mut Vec<u8>, level: Level, date: &[u8; 29]) {
+fn begin(line: &mut Vec<u8>, level: Level, date: &[u8; 29]) {
     line.extend_from_slice(date);
     line.extend_from_slice(match level {
         Level::Error => b" ERROR ",
