@@ -1,9 +1,9 @@
 //! One point: from the look at the server before it to the look after it.
 
 use super::count::Counted;
-use super::plan::ab_would_hang;
 use super::rigor::Rigor;
 use super::servers::{Running, Servers};
+use super::skips::ab_would_hang;
 use super::watch::{Spent, Watch};
 use super::{Plan, Point, now, target};
 use crate::generators::{Installed, Load, Measurement, Tool};

@@ -1,7 +1,7 @@
 //! `harness bench`: measure the stages with other people's load generators.
 //!
 //! * `choose` and `select`: what the user asked for;
-//! * `rigor`: how much is measured; `plan`: what, in which order, for how long;
+//! * `rigor`: how much is measured; `plan`: what, in which order; `skips`: what is left out, and why; `estimate`: for how long;
 //! * `subject`: what is measured; `servers`: the processes, for as long as the run lasts;
 //! * `smoke` and `count`: a server that answers wrong is not measured, and one that leaves clients waiting is known for it;
 //! * `session`: the run while it goes; `resume`: going on with one that was interrupted;
@@ -13,6 +13,7 @@
 
 mod choose;
 mod count;
+mod estimate;
 mod graded;
 mod idle;
 mod latency;
@@ -27,6 +28,7 @@ mod rigor;
 mod select;
 mod servers;
 mod session;
+mod skips;
 mod smoke;
 mod subject;
 mod summary;

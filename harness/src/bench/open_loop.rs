@@ -2,7 +2,7 @@
 
 use super::measure::figures;
 use super::watch::Watch;
-use crate::generators::{Installed, Load, Measurement, OPEN_LOOP_WARM_UP};
+use crate::generators::{Installed, Load, Measurement, OPEN_LOOP_WARM_UP, measurement};
 use crate::load::Report;
 use crate::records::{Figures, Limiter, OpenLoop};
 use anyhow::{Context, Result};
@@ -42,7 +42,9 @@ pub(crate) fn found(
     all_served: bool,
 ) -> Result<(Figures, OpenLoop)> {
     let spent = watch.context("the generator ended before it measured")?.spent();
-    let figures = figures(&measurement(report), &spent, cpus, all_served);
+    // The CPU time of its threads while they measured: its process has also warmed the server up.
+    let measured = Measurement { generator_cpu_seconds: report.cpu_seconds, ..measurement(report) };
+    let figures = figures(&measured, &spent, cpus, all_served);
     let open_loop = OpenLoop {
         rate,
         share_of_peak: None,
@@ -54,18 +56,6 @@ pub(crate) fn found(
     let answered = (report.requests + mixed) as f64 / report.seconds.max(f64::MIN_POSITIVE);
     let limiter = limiter(&open_loop, &figures, answered, cpus, all_served);
     Ok((Figures { limiter, ..figures }, open_loop))
-}
-
-fn measurement(report: &Report) -> Measurement {
-    Measurement {
-        requests: report.requests,
-        errors: report.failed(),
-        seconds: report.seconds,
-        bytes: report.bytes,
-        // Of its threads while they measured; its process has also warmed the server up.
-        generator_cpu_seconds: report.cpu_seconds,
-        closed_loop_us: report.service_us,
-    }
 }
 
 /// An open loop that needs no time for a request spends it on waiting for the next one: a generator that is busy all the

@@ -1,11 +1,10 @@
-//! What will be measured, in which order, and how long it will take.
+//! What will be measured, and in which order.
 
 use super::rigor::Amount;
+use super::skips::{reason_to_skip, waiting_clients};
 use super::subject::Subject;
-use crate::generators::{Load, OPEN_LOOP_WARM_UP, Tool};
+use crate::generators::{Load, Tool};
 use crate::records::Phase;
-use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// One point: a load of one tool on one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ pub(super) struct Axes {
 /// Pairs, and everything else that stands for a server, have so many clients, or the nearest number that is measured.
 const USUAL_CLIENTS: usize = 64;
 /// The rates of the open loop, as per cent of the peak.
-const SHARES: [u32; 4] = [50, 70, 80, 90];
+pub(super) const SHARES: [u32; 4] = [50, 70, 80, 90];
 /// Connections that say nothing.
 const SILENT: usize = 1_000;
 
@@ -169,7 +168,7 @@ impl Plan {
     }
 
     /// How often a point is measured.
-    fn rounds_of(&self, point: &Point) -> u32 {
+    pub(super) fn rounds_of(&self, point: &Point) -> u32 {
         let most = match (point.phase, point.tool) {
             (Phase::Idle, _) => self.amount.idle_rounds,
             (Phase::Survey, Tool::Ab | Tool::Webbench) => self.amount.rounds_of_others,
@@ -178,74 +177,13 @@ impl Plan {
         most.min(self.amount.rounds)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Point> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Point> {
         [&self.paired, &self.points, &self.latency, &self.idle].into_iter().flatten()
     }
 
     /// Points in all rounds.
     pub(super) fn len(&self) -> usize {
         self.all().map(|point| self.rounds_of(point) as usize).sum()
-    }
-
-    /// How long the generator runs for a point.
-    pub(super) fn duration_of(&self, point: &Point) -> Duration {
-        match point.phase {
-            Phase::Latency => self.amount.open_loop,
-            _ => self.amount.duration,
-        }
-    }
-
-    /// Seconds that a point will take.
-    pub(super) fn seconds_of(&self, point: &Point) -> f64 {
-        /// Reading `/proc` before and after, and waiting for the last connection's end.
-        const AROUND: f64 = 0.02;
-        /// A start, connecting them, asking once on each, a few looks at the memory.
-        const IDLE: f64 = 0.7;
-        let run = match point.tool {
-            Tool::Builtin => self.duration_of(point).as_secs_f64(),
-            _ => self.duration_of(point).as_secs_f64().ceil(),
-        };
-        let once = run + point.tool.overhead_seconds() + AROUND;
-        match point.phase {
-            Phase::Latency => once + OPEN_LOOP_WARM_UP.as_secs_f64(),
-            Phase::Idle => IDLE,
-            // With the run of the floor after it.
-            Phase::Paired => 2.0 * once,
-            _ => once,
-        }
-    }
-
-    /// Seconds that the whole run will take.
-    pub(super) fn seconds(&self) -> f64 {
-        /// Starting a server, asking it once, stopping it.
-        const PER_SERVER: f64 = 0.15;
-        /// Waiting for a quiet machine, if it is quiet.
-        const GATE: f64 = 0.25;
-        let points: f64 =
-            self.all().map(|point| f64::from(self.rounds_of(point)) * self.seconds_of(point)).sum();
-        let blocks = f64::from(self.amount.rounds);
-        // The run of the floor before the first pair of a block is one more half of a pair.
-        let before = self.paired.first().map_or(0.0, |point| GATE + self.seconds_of(point) / 2.0);
-        let count = self.amount.counting.as_secs_f64() + Tool::Builtin.overhead_seconds();
-        // A closed loop finds the peak that the rates are shares of.
-        let peaks: f64 = self
-            .latency
-            .iter()
-            .filter(|point| point.share == SHARES[0])
-            .map(|point| self.seconds_of(point))
-            .sum();
-        let starts = self.subjects.len() as f64 * PER_SERVER + self.counts() as f64 * count + peaks;
-        points + blocks * before + f64::from(self.amount.starts) * starts
-    }
-
-    /// How many different loads have their clients counted, at each start.
-    fn counts(&self) -> usize {
-        let counted = self.all().filter(|point| point.phase != Phase::Idle).map(|point| {
-            // The floor is another process for ab: it must be told what its clients expect.
-            let other = point.tool == Tool::Ab && point.keep_alive && self.subjects[point.subject].is_floor();
-            (point.subject, point.keep_alive, point.concurrency, other)
-        });
-        counted.collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -254,8 +192,8 @@ fn paired_tool(points: &[Point]) -> Tool {
     if points.iter().any(|point| point.tool == Tool::Wrk) { Tool::Wrk } else { Tool::Builtin }
 }
 
-/// The points that are measured in pairs: with connections that are kept, unless only others are measured. A server that leaves clients waiting does other work for a request than
-/// the floor around it, so it is not paired.
+/// The points that are measured in pairs: with connections that are kept, unless only others are measured. A server that
+/// leaves clients waiting does other work for a request than the floor around it, so it is not paired.
 fn pairs_of(subjects: &[Subject], points: &[Point]) -> Vec<Point> {
     let tool = paired_tool(points);
     let keep_alive = points.iter().any(|point| point.keep_alive);
@@ -269,55 +207,16 @@ fn pairs_of(subjects: &[Subject], points: &[Point]) -> Vec<Point> {
     serves_all.map(|point| Point { phase: Phase::Paired, ..*point }).collect()
 }
 
-/// Says so if the server leaves clients waiting, as far as its author knows.
-fn waiting_clients(subject: &Subject, point: &Point) -> Option<String> {
-    if let Some(reason) = subject.lacks() {
-        return Some(reason.to_owned());
-    }
-    let served = subject.clients_served(point.keep_alive, point.concurrency);
-    (served < point.concurrency)
-        .then(|| format!("{served} of {} clients that keep their connection are served", point.concurrency))
-}
-
-fn reason_to_skip(
-    subject: &Subject,
-    tool: Tool,
-    load: &Load,
-    absent: &[(Tool, &'static str)],
-) -> Option<String> {
-    if let Some(reason) = subject.lacks() {
-        return Some(reason.to_owned());
-    }
-    if let Some((_, install)) = absent.iter().find(|(absent, _)| *absent == tool) {
-        return Some(format!("{} is not installed: {install}", tool.name()));
-    }
-    if let Some(reason) = tool.refuses(load) {
-        return Some(reason.to_owned());
-    }
-    let served = subject.clients_served(load.keep_alive, load.concurrency);
-    (tool == Tool::Ab && served < load.concurrency).then(|| ab_would_hang(served, load.concurrency))
-}
-
-/// ab shares its requests among the connections and waits for each of them.
-pub(super) fn ab_would_hang(served: usize, clients: usize) -> String {
-    format!("{AB_WOULD_HANG}: {served} of {clients} clients are served")
-}
-
-const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
-
-/// Whether a point was skipped while the run went on for a reason that trying again would not change.
-pub(super) fn is_as_it_must_be(reason: &str) -> bool {
-    reason.starts_with(AB_WOULD_HANG)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::rigor::{Clients, Rigor};
     use super::*;
+    use std::collections::BTreeSet;
+    use std::time::Duration;
 
-    const ALL: [Phase; 4] = [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle];
+    pub(in super::super) const ALL: [Phase; 4] = [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle];
 
-    fn plan_of(limits: &[Option<usize>], amount: Amount, phases: &[Phase]) -> Plan {
+    pub(in super::super) fn plan_of(limits: &[Option<usize>], amount: Amount, phases: &[Phase]) -> Plan {
         plan_with(limits, amount, phases, &[true, false])
     }
 
@@ -438,28 +337,5 @@ pub(super) mod tests {
         assert_eq!(latency.len(), 2 * SHARES.len() * latency.rounds() as usize);
         let paired = plan_of(&limits, amount(), &[Phase::Paired]);
         assert_eq!((paired.points.len(), paired.paired.len()), (0, 2));
-    }
-
-    #[test]
-    fn the_estimate_grows_with_rounds_and_covers_the_measuring() {
-        let (one, three) = (plan(vec![1, 64], 1), plan(vec![1, 64], 3));
-        assert!(three.seconds() > 2.5 * one.seconds() && three.seconds() < 3.0 * one.seconds() + 1e-6);
-        assert!(one.seconds() > one.points.len() as f64 * 2.0);
-    }
-
-    /// 01 and 03 serve 1 and 4 clients at once; a run has these, the others, and three references.
-    #[test]
-    fn a_run_of_every_server_fits_into_its_time() {
-        for servers in [10, 14] {
-            let mut limits = vec![None; servers];
-            (limits[0], limits[2]) = (Some(1), Some(4));
-            for rigor in [Rigor::Quick, Rigor::Standard] {
-                let plans = rigor.amounts().into_iter().map(|amount| plan_of(&limits, amount, &ALL));
-                let budget = rigor.budget().expect("both have one");
-                let times: Vec<f64> = plans.map(|plan| plan.seconds()).collect();
-                assert!(times.iter().any(|&time| time <= budget), "{servers} servers, {rigor:?}: {times:?}");
-                assert!(times.is_sorted_by(|more, less| more > less), "the richest is first: {times:?}");
-            }
-        }
     }
 }

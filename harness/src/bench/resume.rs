@@ -1,6 +1,6 @@
 //! Going on with a run that was interrupted: the same command on the same commit finds its file and its order.
 
-use super::plan::is_as_it_must_be;
+use super::skips::is_as_it_must_be;
 use super::{Plan, Point};
 use crate::host::Host;
 use crate::records::{Content, Phase, Record, newest, read};
@@ -197,8 +197,8 @@ fn key(plan: &Plan, point: &Point, round: u32) -> Key {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::ab_would_hang;
     use super::super::plan::tests::plan;
+    use super::super::skips::ab_would_hang;
     use super::*;
     use crate::generators::Tool;
     use crate::records::OpenLoop;

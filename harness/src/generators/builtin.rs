@@ -56,7 +56,8 @@ fn parse(report: &str) -> Result<Report> {
     Ok(serde_json::from_str(json)?)
 }
 
-fn measurement(report: &Report) -> Measurement {
+/// What a report says, but for the CPU time of the generator.
+pub(crate) fn measurement(report: &Report) -> Measurement {
     Measurement {
         requests: report.requests,
         errors: report.failed(),

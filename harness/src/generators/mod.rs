@@ -13,6 +13,7 @@ mod truth;
 mod webbench;
 mod wrk;
 
+pub(crate) use builtin::measurement;
 pub use place::Place;
 pub(crate) use run::bounded;
 pub use ssh::Remote;
