@@ -33,6 +33,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// Whether figures of both can stand in one run: a virtual machine may wake up on another processor.
+    pub fn is_same_machine(&self, other: &Host) -> bool {
+        (&self.kernel, &self.cpu, self.cores) == (&other.kernel, &other.cpu, other.cores)
+    }
+
     /// Looks at the machine. What cannot be found out stays empty: a benchmark does not fail for that.
     pub fn look() -> Self {
         Self {

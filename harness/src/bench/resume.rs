@@ -66,6 +66,8 @@ fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
         "the commit is not known, so nothing says that both are of one program"
     } else if first.host.commit != host.commit {
         "it is of another commit"
+    } else if !first.host.is_same_machine(host) {
+        "it is of another machine, or of another kernel"
     } else if seed.is_some_and(|seed| seed != run.seed) {
         "it has another seed"
     } else {
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_command_commit_and_seed_go_on() {
+    fn only_the_same_command_commit_machine_and_seed_go_on() {
         let same = |run, command: &str, seed, host| match judge(run, command, seed, &host) {
             Earlier::Same(_) => Ok(()),
             Earlier::Nothing => Err(String::new()),
@@ -229,6 +231,8 @@ mod tests {
         let why = |outcome: Result<(), String>| outcome.expect_err("it begins anew");
         assert!(why(same(run(clean()), "bench", Some(8), clean())).contains("another seed"));
         assert!(why(same(run(clean()), "bench", None, host("def", false))).contains("another commit"));
+        let elsewhere = Host { kernel: "another".into(), ..clean() };
+        assert!(why(same(run(clean()), "bench", None, elsewhere)).contains("another machine"));
         assert!(why(same(run(clean()), "bench", None, host("abc", true))).contains("uncommitted"));
         assert!(why(same(run(host("abc", true)), "bench", None, clean())).contains("uncommitted"));
         let mut whole = run(host("abc", true));

@@ -43,7 +43,7 @@ pub struct Probe {
 }
 
 /// A server without special wishes.
-const PLAIN: Setup = Setup { options: &[], descriptors: None, process: false, by_hand: false };
+const PLAIN: Setup = Setup { options: &[], few_descriptors: false, process: false, by_hand: false };
 
 /// A server that is signalled or looked at.
 const PROCESS: Setup = Setup { process: true, ..PLAIN };
@@ -229,7 +229,7 @@ pub const PROBES: &[Probe] = &[
         "EMFILE returns at once and the listener stays readable: pause accepting, or shed.",
         resources::descriptor_limit,
     )
-    .with(Setup { descriptors: Some(32), ..PROCESS }),
+    .with(Setup { few_descriptors: true, ..PROCESS }),
     Probe::new(
         "idle-cpu",
         "Uses no CPU time while its clients are silent.",

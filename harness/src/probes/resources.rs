@@ -1,14 +1,11 @@
 //! What the server takes from the machine: descriptors, CPU time, processes.
 
 use super::client::{Client, get, get_and_close};
-use super::subject::Subject;
+use super::subject::{Subject, few_descriptors};
 use super::tree::Look;
 use super::verdict::{Fault, Verdict};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// Twice as many clients as descriptors; the limit itself is in the table of probes.
-const HUNGRY_CLIENTS: usize = 64;
 
 /// Fails when the server uses more than a tenth of a CPU in `span`. One that spins uses a whole one, or
 /// what a busy machine leaves it.
@@ -22,7 +19,7 @@ fn must_rest(subject: &Subject<'_>, span: Duration) -> Verdict {
 }
 
 pub(super) fn descriptor_limit(subject: &mut Subject<'_>) -> Verdict {
-    let holders = (0..HUNGRY_CLIENTS).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let holders = (0..2 * few_descriptors()).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
     thread::sleep(Duration::from_millis(300));
     let remark = must_rest(subject, Duration::from_secs(1))?;
     drop(holders);

@@ -26,12 +26,18 @@ pub enum Target {
 pub struct Setup {
     /// Options of the contract that the server is started with, besides the user's.
     pub options: &'static [&'static str],
-    /// The server's limit of open descriptors.
-    pub descriptors: Option<u64>,
+    /// The server may open few descriptors only.
+    pub few_descriptors: bool,
     /// The probe signals the process or looks at it.
     pub process: bool,
     /// The probe starts the server itself.
     pub by_hand: bool,
+}
+
+/// What a server may open that is to run out of descriptors: enough to start with a loop for each CPU, each with a listener, an epoll
+/// instance and two more, and for a dozen clients.
+pub(super) fn few_descriptors() -> u64 {
+    24 + 4 * std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64)
 }
 
 impl Target {
@@ -55,7 +61,7 @@ impl Target {
             }
             Target::Command(_) => None,
             Target::Address(_) if needs_options => Some("needs options, and --addr starts nothing"),
-            Target::Address(_) if setup.process || setup.descriptors.is_some() => {
+            Target::Address(_) if setup.process || setup.few_descriptors => {
                 Some("looks at the process or signals it, and --addr gives none")
             }
             Target::Address(_) => None,
@@ -128,7 +134,7 @@ impl<'a> Subject<'a> {
             _ if setup.by_hand => {}
             _ => {
                 if let Some(mut launch) = target.launch(setup.options, None) {
-                    launch.descriptors = setup.descriptors;
+                    launch.descriptors = setup.few_descriptors.then(few_descriptors);
                     let server = launch.start().map_err(|error| Fault::crash(format!("{error:#}")))?;
                     subject.addr = server.addr;
                     subject.server = Some(server);

@@ -28,7 +28,7 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// The newest run of this kind, if it was made by this command on this commit with this seed. Uncommitted changes have
+    /// The newest run of this kind, if it was made by this command on this commit and machine with this seed. Uncommitted changes have
     /// no name, so a run with them never goes on.
     pub(super) fn find(
         directory: &Path,
@@ -45,6 +45,7 @@ impl Done {
         let first = records.first()?;
         let is_clean = !host.dirty && !first.host.dirty;
         let is_same = first.command == command && first.host.commit == host.commit && !host.commit.is_empty();
+        let is_here = first.host.is_same_machine(host);
         let has_seed = seed.is_none_or(|seed| seed == first.seed);
         let key = |record: &Record| Key {
             stage: record.stage.clone(),
@@ -55,7 +56,12 @@ impl Done {
         };
         let points = records.iter().filter(|record| record.figures.is_some()).map(key).collect();
         let skipped = records.iter().filter(|record| record.skipped.is_some()).map(key).collect();
-        (is_clean && is_same && has_seed).then_some(Self { seed: first.seed, path, points, skipped })
+        (is_clean && is_same && is_here && has_seed).then_some(Self {
+            seed: first.seed,
+            path,
+            points,
+            skipped,
+        })
     }
 
     /// Whether the point was measured.
@@ -115,6 +121,8 @@ mod tests {
         assert_eq!(done.count(&plan), 0, "another number of workers is another point");
         assert!(find("table --seconds 2", None, host("abc", false)).is_none(), "another command");
         assert!(find("table", None, host("def", false)).is_none(), "another commit");
+        let elsewhere = Host { cpu: "another".into(), ..host("abc", false) };
+        assert!(find("table", None, elsewhere).is_none(), "another machine");
         assert!(find("table", None, host("abc", true)).is_none(), "changes have no name");
         assert!(find("table", Some(8), host("abc", false)).is_none(), "another order");
         let mut nameless = records[0].clone();
