@@ -126,6 +126,13 @@ impl Client {
         Ok(Self { stream, unread: Vec::new() })
     }
 
+    /// Whether bytes of a reply, or its end, are there to be read.
+    pub(crate) fn has_answer(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut it = [PollFd::new(std::os::fd::AsFd::as_fd(&self.stream), PollFlags::POLLIN)];
+        !self.unread.is_empty() || poll(&mut it, PollTimeout::ZERO) == Ok(1)
+    }
+
     /// Connects with a small receive buffer, so that the server's writes soon wait for this client.
     pub(crate) fn connect_with_small_window(addr: SocketAddr) -> Result<Self, Failure> {
         use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, socket};

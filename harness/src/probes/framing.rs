@@ -174,6 +174,19 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
     })
 }
 
+/// Sends on during a reply that is to be the last one. What the server does not read stays in its socket.
+pub(super) fn late_bytes(subject: &mut Subject<'_>) -> Verdict {
+    const LENGTH: usize = 16 * 1024 * 1024;
+    let mut client = Client::connect_with_small_window(subject.addr)?;
+    client.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
+    // The reply has begun, and is too long to have left.
+    thread::sleep(Duration::from_millis(100));
+    client.send(&get("/").repeat(300))?;
+    client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
+    client.end_within(LIMIT)?;
+    Ok(String::new())
+}
+
 /// Reads a large body in small steps, as a client on a slow line does.
 pub(super) fn slow_reader(subject: &mut Subject<'_>) -> Verdict {
     const LENGTH: usize = 16 * 1024 * 1024;

@@ -77,7 +77,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "echo-duplex",
         "Echoes 1 MiB that is sent while the reply is being read.",
-        "After a short write, wait until the socket is writable and go on from there; read on as well.",
+        "Neither direction may wait for the other: after a short write keep the rest, and read on meanwhile.",
         framing::echo_duplex,
     )
     .with(Setup { options: &["--protocol", "echo"], ..PLAIN }),
@@ -120,7 +120,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "burst-behind-sleep",
         "Answers 256 KiB of requests that arrive while it sleeps, without another byte from the client.",
-        "An edge is told once: read until the socket would block, or remember that you did not.",
+        "What arrives meanwhile is told of once: read until the socket would block, or remember that you did not.",
         framing::burst_behind_sleep,
     ),
     Probe::new(
@@ -134,6 +134,12 @@ pub const PROBES: &[Probe] = &[
         "Sends 16 MiB to a client that reads slowly.",
         "After a short write, keep the rest and wait until the socket is writable.",
         framing::slow_reader,
+    ),
+    Probe::new(
+        "late-bytes",
+        "Sends the whole of its last reply, 16 MiB, to a client that sends on.",
+        "close(2) with unread bytes resets, and destroys what is not sent yet: shut the sending side, and read on.",
+        framing::late_bytes,
     ),
     Probe::new(
         "body-413",

@@ -1,7 +1,7 @@
 //! One connection, served to its end by a thread that blocks: also what stages 02 and 03 run.
 
 use kit::clock::{Clock, Now};
-use kit::flush::{Flushed, unacknowledged};
+use kit::flush::{Flushed, has_unread, unacknowledged};
 use kit::protocol::Step;
 use kit::session::Session;
 use kit::shutdown::Sleeper;
@@ -37,7 +37,7 @@ pub fn serve(socket: OwnedFd, mut session: Session, buffer: &mut [u8]) -> nix::R
         send(socket.as_fd(), &mut session, &mut clock, &patience)?;
         step = match step {
             Step::Read => receive(socket.as_fd(), &mut session, &mut clock, &mut patience, buffer)?,
-            Step::Close if session.linger(clock.last()) => {
+            Step::Close if session.linger_over(has_unread(socket.as_fd()), clock.last()) => {
                 shutdown(socket.as_raw_fd(), Shutdown::Write)?;
                 Step::Read
             }

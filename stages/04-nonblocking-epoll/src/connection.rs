@@ -11,7 +11,7 @@
 //! read fills its own socket buffers and not our memory.
 
 use kit::clock::Now;
-use kit::flush::{Flushed, unacknowledged};
+use kit::flush::{Flushed, has_unread, unacknowledged};
 use kit::journal::Journal;
 use kit::protocol::Step;
 use kit::protocol::work::{Answer, Work};
@@ -141,12 +141,15 @@ impl Connection {
                 Err(_) => return Turn::Close,
             }
             match step {
-                Step::Close if self.session.linger(now) => {
+                Step::Close if self.session.linger_over(has_unread(self.socket.as_fd()), now) => {
                     // The reply has left; now the peer sees its end. What it still sends is read and dropped.
                     let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
                 }
                 Step::Close => return Turn::Close,
-                Step::Read if now.draining && self.session.is_idle() => return Turn::Close,
+                // A request that arrived during the reply is in the socket still: it is read first.
+                Step::Read if now.draining && self.session.is_idle() && !has_unread(self.socket.as_fd()) => {
+                    return Turn::Close;
+                }
                 Step::Read => {}
                 // Before the session is asked for more: what it then says must not be lost.
                 _ if round == ROUNDS => return Turn::Paused,

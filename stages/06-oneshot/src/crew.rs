@@ -8,6 +8,7 @@
 use crate::shared::Shared;
 use edge_vs_level::trigger::{Drain, Trigger};
 use kit::clock::Clock;
+use kit::words::say;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nonblocking_epoll::connection::{Connection, Turn};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -111,7 +112,7 @@ impl Drop for Crew {
     fn drop(&mut self) {
         match *self.overlaps.get_mut() {
             0 => {}
-            count => eprintln!("two workers had the same connection at once: {count} times"),
+            count => say(format_args!("two workers had the same connection at once: {count} times")),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::log::{Level, Log};
 use crate::remote::Remote;
 use kit::clock::Clock;
 use kit::shutdown::DRAIN_SECONDS;
+use kit::words::say;
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -95,7 +96,7 @@ impl Seat {
             match event_loop.serve() {
                 // As it should: there is nothing to raise the alarm for.
                 Ok(()) => std::mem::forget(vital),
-                Err(error) => eprintln!("error: {error}"),
+                Err(error) => say(format_args!("error: {error}")),
             }
         })?;
         Ok(seat)

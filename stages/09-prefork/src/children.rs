@@ -136,7 +136,7 @@ impl Children {
     }
 
     /// No place is filled any more, and every child is sent `signal`.
-    pub fn tell_all(&mut self, signal: Signal) {
+    pub fn signal_all(&mut self, signal: Signal) {
         self.closed = true;
         for child in self.places.iter().filter_map(|place| place.child.as_ref()) {
             let _ = kill(child.pid, signal);

@@ -6,6 +6,7 @@ use crate::children::{Children, Forked};
 use crate::line::Line;
 use crate::signals::Signals;
 use kit::shutdown::{self, DRAIN_SECONDS};
+use kit::words::say;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
@@ -34,10 +35,20 @@ pub struct Parent {
     notify: Notify,
     /// The place of the child whose turn it is.
     next: usize,
-    /// The listener is disarmed: a child was told, and has until then to answer. None in it: all were told.
-    waiting: Option<Option<Instant>>,
+    watch: Watch,
     /// Told to stop: when the children are killed.
     limit: Option<Instant>,
+}
+
+/// How the parent looks at the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    /// It is armed.
+    Armed,
+    /// Disarmed: a child was told of a connection, and has until then to answer.
+    Told(Instant),
+    /// Disarmed: nobody can be told. It ends when a child answers or a new one is there.
+    NobodyToTell,
 }
 
 /// What a process is, once the parent's loop has returned: it returns in every child too.
@@ -57,11 +68,21 @@ impl Parent {
         let (epoll, signals) = (Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, Signals::new()?);
         epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
         if accept == Accept::Notify {
-            // Level-triggered: an edge that comes while the told child is dying would be the last one that comes.
+            // Level-triggered: with one edge for one connection, the one that a dying child was told of would be forgotten.
             epoll.add(&listeners[0], EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
         }
         let children = Children::new(board);
-        Ok(Self { epoll, signals, listeners, children, accept, notify, next: 0, waiting: None, limit: None })
+        Ok(Self {
+            epoll,
+            signals,
+            listeners,
+            children,
+            accept,
+            notify,
+            next: 0,
+            watch: Watch::Armed,
+            limit: None,
+        })
     }
 
     /// Keeps the places filled until the server must stop and all children have ended; returns in every child too.
@@ -83,6 +104,8 @@ impl Parent {
                 }
                 if let Some(line) = self.children.line(index) {
                     self.epoll.add(line, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
+                    // Here is somebody to tell. Those who were told may all be dead, and will never answer.
+                    self.look_again()?;
                 }
             }
             let count = match self.epoll.wait(&mut events, self.timeout()) {
@@ -112,15 +135,14 @@ impl Parent {
             }
             return Ok(());
         }
-        let told = self.children.tell(self.next);
-        if let Some(told) = told {
-            self.next = told + 1;
-        }
-        if self.waiting.is_none() {
-            self.watch_listener(EpollFlags::empty())?;
-        }
-        self.waiting = Some(told.map(|_| Instant::now() + PATIENCE));
-        Ok(())
+        self.watch = match self.children.tell(self.next) {
+            Some(told) => {
+                self.next = told + 1;
+                Watch::Told(Instant::now() + PATIENCE)
+            }
+            None => Watch::NobodyToTell,
+        };
+        self.watch_listener(EpollFlags::empty())
     }
     // ANCHOR_END: tell
 
@@ -131,8 +153,10 @@ impl Parent {
     }
 
     fn look_again(&mut self) -> nix::Result<()> {
-        match self.waiting.take() {
-            Some(_) if self.limit.is_none() => self.watch_listener(EpollFlags::EPOLLIN),
+        match std::mem::replace(&mut self.watch, Watch::Armed) {
+            Watch::Told(_) | Watch::NobodyToTell if self.limit.is_none() => {
+                self.watch_listener(EpollFlags::EPOLLIN)
+            }
             _ => Ok(()),
         }
     }
@@ -145,7 +169,7 @@ impl Parent {
                 (_, None) => self.stop(),
                 (signal, Some(_)) => {
                     // A second one means "now".
-                    self.children.tell_all(Signal::SIGKILL);
+                    self.children.signal_all(Signal::SIGKILL);
                     std::process::exit(128 + signal as i32);
                 }
             }
@@ -153,7 +177,7 @@ impl Parent {
         // Whatever the signal was: several may have become one.
         for status in self.children.reap() {
             if self.limit.is_none() {
-                eprintln!("{}: replaced", obituary(status));
+                say(format_args!("{}: it will be replaced", obituary(status)));
             }
         }
     }
@@ -165,27 +189,30 @@ impl Parent {
             let _ = self.epoll.delete(listener);
         }
         self.listeners.clear();
-        self.children.tell_all(Signal::SIGTERM);
+        self.children.signal_all(Signal::SIGTERM);
         self.limit = Some(Instant::now() + Duration::from_secs(DRAIN_SECONDS.into()) + GRACE);
     }
 
     /// What happens when nothing happens.
     fn look_at_the_time(&mut self) -> nix::Result<()> {
         let now = Instant::now();
-        if matches!(self.waiting, Some(Some(until)) if until <= now) {
+        if matches!(self.watch, Watch::Told(until) if until <= now) {
             // It is busy, or dead. Whoever is next can take the connection as well.
             self.look_again()?;
         }
         if self.limit.is_some_and(|limit| limit <= now) {
-            self.children.tell_all(Signal::SIGKILL);
+            self.children.signal_all(Signal::SIGKILL);
         }
         Ok(())
     }
 
     /// Until when to wait.
     fn timeout(&self) -> EpollTimeout {
-        let until =
-            [self.waiting.flatten(), self.children.next_due(), self.limit].into_iter().flatten().min();
+        let answer = match self.watch {
+            Watch::Told(until) => Some(until),
+            Watch::Armed | Watch::NobodyToTell => None,
+        };
+        let until = [answer, self.children.next_due(), self.limit].into_iter().flatten().min();
         match until {
             None => EpollTimeout::NONE,
             // Rounded up, or the loop would spin through the last part of a millisecond.

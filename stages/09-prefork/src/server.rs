@@ -14,6 +14,7 @@ use kit::registry::{Registry, Token};
 use kit::shutdown;
 use kit::start::{Sessions, listen};
 use kit::sweep::Sweep;
+use kit::words::say;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
@@ -58,7 +59,7 @@ pub struct Options {
 /// One child's server.
 struct Server {
     epoll: Epoll,
-    accept: Accept,
+    how: Accept,
     acceptor: Acceptor,
     line: Line,
     /// It was told of connections, and has not answered.
@@ -99,13 +100,13 @@ pub fn run(options: Options) -> io::Result<()> {
         let served = shutdown::become_watching_child()
             .and_then(|()| Server::new(&options, place, line, acceptor, board, sessions)?.serve());
         if let Err(error) = &served {
-            eprintln!("error: {error}");
+            say(format_args!("error: {error}"));
         }
         // SAFETY: _exit(2) has no precondition. exit(3) would flush the parent's buffered stdout again.
         unsafe { nix::libc::_exit(served.is_err().into()) }
     }
     let (accepted, woken) = board.accepted_and_woken();
-    eprintln!("{accepted} connections accepted, {woken} times a process was woken for it");
+    say(format_args!("{accepted} connections accepted, {woken} times a process was woken for it"));
     role.map(drop)
 }
 
@@ -121,9 +122,9 @@ impl Server {
         let (epoll, row) = (Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, board.row(place));
         epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
         let (connections, clock, buffer) = (Registry::new(), Clock::new(), vec![0; BUFFER]);
-        let (accept, told) = (options.accept, false);
+        let (how, told) = (options.accept, false);
         let server =
-            Self { epoll, accept, acceptor, line, told, board, row, sessions, connections, clock, buffer };
+            Self { epoll, how, acceptor, line, told, board, row, sessions, connections, clock, buffer };
         server.watch_listener(true)?;
         Ok(server)
     }
@@ -162,7 +163,7 @@ impl Server {
     /// There may be a connection: the parent says so, or the kernel.
     fn woken(&mut self) -> io::Result<()> {
         self.row.woken.fetch_add(1, Relaxed);
-        if self.accept == Accept::Notify {
+        if self.how == Accept::Notify {
             self.told |= self.line.hear();
         }
         self.accept()
@@ -253,7 +254,7 @@ impl Server {
     /// Watches for connections, or no longer. `EPOLLEXCLUSIVE` cannot be changed, only taken out and put in again.
     fn watch_listener(&self, watch: bool) -> io::Result<()> {
         let Some(listener) = self.acceptor.listener() else { return Ok(()) };
-        let (fd, mask) = match self.accept {
+        let (fd, mask) = match self.how {
             Accept::Notify => (self.line.as_fd(), EpollFlags::EPOLLIN),
             Accept::Exclusive => (listener, EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE),
             Accept::Shared | Accept::Reuseport => (listener, EpollFlags::EPOLLIN),

@@ -20,9 +20,13 @@ impl Signals {
     /// Blocks the three, and makes them readable.
     ///
     /// # Errors
-    /// What sigprocmask(2) and signalfd(2) say.
+    /// What sigaction(2), sigprocmask(2) and signalfd(2) say.
     pub fn new() -> nix::Result<Self> {
         let ours = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]);
+        // Whoever started us may ignore SIGCHLD, and execve(2) hands that on: the kernel would then bury our children itself,
+        // and tell nobody (waitpid(2)).
+        // SAFETY: the default action runs no code of ours.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
         let mut before = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ours), Some(&mut before))?;
         Ok(Self { fd: SignalFd::with_flags(&ours, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?, before })

@@ -11,7 +11,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 const KILLS: usize = 30;
-const CHILDREN: usize = 2;
 
 /// The server, killed with the test.
 struct Server(Child);
@@ -23,11 +22,14 @@ impl Drop for Server {
     }
 }
 
-fn start(accept: &str) -> (Server, SocketAddr) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stage-09"));
-    let workers = CHILDREN.to_string();
-    command.args(["--addr", "127.0.0.1:0", "--workers", &workers, "--accept", accept]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("built by cargo");
+fn start(accept: &str, workers: usize) -> (Server, SocketAddr) {
+    let command = Command::new(env!("CARGO_BIN_EXE_stage-09"));
+    start_by(command, accept, workers, Stdio::null())
+}
+
+fn start_by(mut command: Command, accept: &str, workers: usize, stderr: Stdio) -> (Server, SocketAddr) {
+    command.args(["--addr", "127.0.0.1:0", "--workers", &workers.to_string(), "--accept", accept]);
+    let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("built by cargo");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped"))
         .read_line(&mut line)
@@ -78,7 +80,8 @@ fn ask(addr: SocketAddr) -> bool {
 
 /// There is one connection at a time, so a kill costs one at most; whatever waits in the queue goes to somebody else.
 fn a_kill_costs_what_the_child_held(accept: &str) {
-    let (server, addr) = start(accept);
+    const CHILDREN: usize = 2;
+    let (server, addr) = start(accept, CHILDREN);
     let parent = server.0.id();
     let mut lost = 0;
     for round in 0..KILLS {
@@ -86,7 +89,8 @@ fn a_kill_costs_what_the_child_held(accept: &str) {
             lost += usize::from(!ask(addr));
         }
         if let Some(&child) = children_of(parent).0.iter().nth(round % CHILDREN) {
-            kill(Pid::from_raw(child), Signal::SIGKILL).expect("it is ours");
+            // The last one that was killed may have been listed as it went.
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
         }
         lost += usize::from(!ask(addr));
     }
@@ -115,4 +119,46 @@ fn shared() {
 #[test]
 fn dealt() {
     a_kill_costs_what_the_child_held("reuseport");
+}
+
+/// The only child is killed while it is busy and somebody waits: it was told, and will never answer.
+fn its_successor_serves_who_waited(server: &Server, addr: SocketAddr) {
+    for round in 0..10 {
+        let mut busy = TcpStream::connect(addr).expect("accepted");
+        busy.write_all(b"GET /sleep/3000 HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+        sleep(Duration::from_millis(50));
+        let waiting: Vec<_> = (0..20).map(|_| TcpStream::connect(addr).expect("queued")).collect();
+        // Somewhere around the death of the child, so that its end and the next connection meet in one wake-up of the parent.
+        let child = *children_of(server.0.id()).0.first().expect("one child");
+        kill(Pid::from_raw(child), Signal::SIGKILL).expect("it is ours");
+        drop(waiting);
+        assert!(ask(addr), "round {round}");
+    }
+}
+
+#[test]
+fn told_and_killed() {
+    let (server, addr) = start("notify", 1);
+    its_successor_serves_who_waited(&server, addr);
+}
+
+/// A shell may ignore SIGCHLD, and nobody may read what we say.
+#[test]
+fn started_in_bad_company() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' CHLD; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_stage-09")]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let (mut server, addr) = start_by(shell, "notify", 1, writer.into());
+    its_successor_serves_who_waited(&server, addr);
+    kill(Pid::from_raw(server.0.id() as i32), Signal::SIGTERM).expect("it is ours");
+    let start = Instant::now();
+    loop {
+        if let Some(status) = server.0.try_wait().expect("it is ours") {
+            assert_eq!(status.code(), Some(0), "a line that nobody reads is no failure");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
+        sleep(Duration::from_millis(20));
+    }
 }

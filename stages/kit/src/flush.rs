@@ -58,6 +58,21 @@ pub fn unacknowledged(socket: BorrowedFd<'_>) -> u32 {
     }
 }
 
+/// Whether bytes have arrived that nobody has read (`SIOCINQ`, tcp(7)). close(2) with such bytes sends a reset instead of an
+/// orderly end, and the kernel throws away what it has not sent yet: the tail of a reply.
+pub fn has_unread(socket: BorrowedFd<'_>) -> bool {
+    let mut count = 0;
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes one c_int.
+    unsafe { siocinq(socket.as_raw_fd(), &mut count) }.is_ok_and(|_| count > 0)
+}
+
+nix::ioctl_read_bad!(
+    /// See tcp(7), where it is called SIOCINQ too.
+    siocinq,
+    nix::libc::FIONREAD,
+    nix::libc::c_int
+);
+
 nix::ioctl_read_bad!(
     /// See tcp(7).
     siocoutq,
@@ -96,4 +111,28 @@ fn send_some(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> nix::Result<usize> 
     };
     outbox.advance(count);
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    /// The end of the peer's bytes is none of them.
+    #[test]
+    fn what_nobody_has_read_is_seen() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("queued");
+        let (mut socket, _) = listener.accept().expect("it is there");
+        assert!(!has_unread(socket.as_fd()));
+        peer.write_all(b"x").expect("sent");
+        drop(peer);
+        // It waits until the byte is there, and leaves it.
+        socket.peek(&mut [0]).expect("arrived");
+        assert!(has_unread(socket.as_fd()));
+        socket.read_exact(&mut [0]).expect("there");
+        assert!(!has_unread(socket.as_fd()));
+    }
 }

@@ -12,7 +12,8 @@
 //! * [`outbox`] and [`flush`]: what waits to be sent, and sending it;
 //! * [`registry`]: connections by descriptor number; [`room`]: how many there may be;
 //! * [`journal`]: what was asked and answered, for an access log;
-//! * [`clock`]: the time, read once per wake-up; [`sweep`]: a look at all deadlines once a second.
+//! * [`clock`]: the time, read once per wake-up; [`sweep`]: a look at all deadlines once a second;
+//! * [`words`]: what a server says on stderr.
 
 pub mod clock;
 pub mod flush;
@@ -27,3 +28,4 @@ pub mod session;
 pub mod shutdown;
 pub mod start;
 pub mod sweep;
+pub mod words;

@@ -1,6 +1,7 @@
 //! The command line that every stage understands.
 
 use crate::protocol::http::Limits;
+use crate::words::say;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, ValueEnum};
 use std::net::SocketAddrV4;
@@ -67,7 +68,7 @@ pub fn parse<O: Parser>() -> Result<O, u8> {
             print!("{error}");
             return 0;
         }
-        eprintln!("{}", one_line(&error));
+        say(one_line(&error));
         2
     })
 }

@@ -239,11 +239,11 @@ impl Session {
         self.feed(&[], now)
     }
 
-    /// After [`Step::Close`], with everything sent. True once if bytes of the peer may still be on their way:
-    /// closing now would turn them into a reset that can overtake our reply (RFC 9112 §9.6). Then shut the
-    /// sending side and go on reading; what arrives is dropped, for a bounded time and amount.
-    pub fn linger(&mut self, now: &Now) -> bool {
-        let unread = self.protocol.must_linger() || !self.inbox.is_empty();
+    /// After [`Step::Close`], with everything sent. True once if bytes of the peer are unread, in its socket (`unread`) or
+    /// here, or may still be on their way: closing now would turn them into a reset that can overtake our reply
+    /// (RFC 9112 §9.6). Then shut the sending side and go on reading; what arrives is dropped, for a bounded time and amount.
+    pub fn linger_over(&mut self, unread: bool, now: &Now) -> bool {
+        let unread = unread || self.protocol.must_linger() || !self.inbox.is_empty();
         if self.closing != Closing::No || self.ended || !unread {
             return false;
         }
@@ -251,6 +251,11 @@ impl Session {
         self.inbox = Inbox::default();
         self.deadline_ms = now.ms + LINGER_MS;
         true
+    }
+
+    /// The same with nothing unread in the socket.
+    pub fn linger(&mut self, now: &Now) -> bool {
+        self.linger_over(false, now)
     }
 
     /// The slow job, once the replies before it have left.

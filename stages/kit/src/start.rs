@@ -8,6 +8,7 @@ use crate::protocol::echo::Echo;
 use crate::protocol::http::{Http, Settings};
 use crate::session::{Session, Timeouts};
 use crate::shutdown;
+use crate::words::say;
 use clap::Parser;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -50,7 +51,7 @@ pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            say(format_args!("error: {error}"));
             // Options that parse, but name no directory or contradict each other, are bad options too.
             match error.kind() {
                 io::ErrorKind::InvalidInput => ExitCode::from(2),

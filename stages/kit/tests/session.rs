@@ -156,3 +156,14 @@ fn empty_lines_win_no_time() {
     assert!(matches!(stage.feed(b"\r\n\r\n\n"), Step::Read));
     assert_eq!(stage.deadline_in(), IDLE_MS - 1_000);
 }
+
+#[test]
+fn a_close_with_bytes_unread_in_the_socket_lingers() {
+    for unread in [false, true] {
+        let mut stage = Stage::new();
+        stage.feed(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stage.flush();
+        assert_eq!(stage.session.linger_over(unread, &stage.now), unread);
+        assert!(!stage.session.linger_over(unread, &stage.now), "once");
+    }
+}

@@ -15,6 +15,7 @@ pub mod direct;
 use buffered::{Buffered, Sizes};
 use clap::{Args, ValueEnum};
 use direct::Direct;
+use kit::words::say;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -124,7 +125,7 @@ impl Log {
             Sink::Buffered(buffered) => buffered.close(),
         };
         if lost > 0 {
-            eprintln!("log: {lost} lines were lost");
+            say(format_args!("log: {lost} lines were lost"));
         }
     }
 }
