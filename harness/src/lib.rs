@@ -9,6 +9,7 @@ pub mod files;
 pub mod generators;
 pub mod grade;
 pub mod host;
+mod interruption;
 pub mod load;
 pub mod network;
 pub mod probes;

@@ -1,4 +1,5 @@
-//! A run that is ended in the middle: by Ctrl-C, by an orderly stop, by a kill that nobody can catch. Nothing stays
+//! A run that is ended in the middle: by Ctrl-C, by an orderly stop, by a terminal that is closed, by a kill that nobody can
+//! catch. Nothing stays
 //! behind, no record is damaged, and the same command goes on.
 
 mod common;
@@ -123,6 +124,27 @@ fn ctrl_c_leaves_nothing_behind_and_the_rerun_goes_on() {
 #[test]
 fn an_orderly_stop_leaves_nothing_behind_and_the_rerun_goes_on() {
     is_ended_by(Signal::SIGTERM);
+}
+
+#[test]
+fn a_closed_terminal_leaves_nothing_behind_and_the_rerun_goes_on() {
+    is_ended_by(Signal::SIGHUP);
+}
+
+/// That is what nohup is for: it has the signal ignored, and whoever starts a run of an hour that way relies on it.
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let place = Place::new();
+    let mut command = place.command("nohup");
+    command.arg(env!("CARGO_BIN_EXE_harness")).arg("bench").arg("--out").arg(place.out());
+    command.args(FOUR_POINTS.split_whitespace());
+    let mut run = Run::start(command);
+    run.wait_until("a record", || {
+        place.data_files().first().is_some_and(|file| !measured_lines(file).is_empty())
+    });
+    let finished = run.signal_and_wait(Signal::SIGHUP);
+    assert!(finished.status.success(), "{finished:?}");
+    is_complete(&only_file(&place));
 }
 
 /// Nobody can catch this one. The lab promises whole data; that the children die too is the kernel's doing

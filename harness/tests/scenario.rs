@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{LONG, Place, measured};
-use harness::records::{Content, Phase, newest, slow, spin};
+use common::{LONG, Place, lines, measured};
+use harness::records::{Claim, Content, Phase, newest, read, slow, spin};
 use harness::stages::discover;
 use nix::sys::signal::Signal;
+use std::fs;
 use std::process::Command;
 
 fn scenario(place: &Place, args: &str) -> common::Run {
@@ -118,18 +119,97 @@ fn an_interrupted_scenario_keeps_what_is_done_and_goes_on() {
     assert_eq!((place.data_files().len(), measured(&place.records()).count()), (1, 4));
 }
 
+/// What was begun is told by its command, not by being the last that was run there. The terminal is closed meanwhile.
+#[test]
+fn the_same_command_goes_on_whatever_was_run_after_it() {
+    if !is_built(&["04", "06"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "spin --stages 4,6 --workers 1 --clients 4 --rounds 2";
+    let interrupted = |args: &str, files: usize| {
+        let mut run = scenario(&place, args);
+        run.wait_until("a record in a file of its own", || {
+            let found = place.data_files();
+            found.len() == files && found.iter().all(|file| !lines(file).0.is_empty())
+        });
+        let finished = run.signal_and_wait(Signal::SIGHUP);
+        assert_eq!(finished.status.code(), Some(130), "{finished:?}");
+        assert_eq!(place.left_behind(LONG), [""; 0]);
+        finished
+    };
+    interrupted(&format!("{args} --seed 1"), 1);
+    let first = place.data_files().remove(0);
+    interrupted(&format!("{args} --seconds 2"), 2);
+    let finished = interrupted(&format!("{args} --seed 2"), 3);
+    assert_eq!(finished.lines_with(&["is unfinished, but it has another seed"]), 1, "{finished:?}");
+
+    let finished = scenario(&place, &format!("{args} --seed 1")).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let file = first.display().to_string();
+    assert_eq!(finished.lines_with(&["going on with", &file]), 1, "{finished:?}");
+    assert_eq!(measured(&read(&first).expect("every line is a record")).count(), 4);
+}
+
+/// To begin anew without a word would be to lose the hour that is in the file.
+#[test]
+fn a_damaged_file_is_not_passed_over() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "spin --stages 4 --clients 4 --rounds 2";
+    let mut run = scenario(&place, args);
+    run.wait_until("a record", || measured(&place.records()).count() == 1);
+    run.signal_and_wait(Signal::SIGINT);
+    let file = place.data_files().remove(0);
+    let damaged = fs::read_to_string(&file).expect("it is there") + "{\"stage\":\n";
+    fs::write(&file, &damaged).expect("written");
+
+    let finished = scenario(&place, args).wait(LONG);
+    let line = finished.complaint();
+    assert!(line.contains(", line 2") && line.contains("--fresh"), "{line}");
+    assert_eq!(place.data_files(), [file.as_path()]);
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), damaged);
+    assert!(scenario(&place, &format!("{args} --fresh")).wait(LONG).status.success());
+}
+
+/// Nothing else shows that somebody measures here already, before the first record is written.
+#[test]
+fn a_second_run_in_the_same_place_is_refused_at_once() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    let place = Place::new();
+    let claim = Claim::on(&place.out().join("data")).expect("nobody is there");
+    for args in
+        ["spin --stages 4 --rounds 1", "slow --stages 4 --rounds 1", "spin --stages 4 --rounds 1 --fresh"]
+    {
+        let finished = scenario(&place, args).wait(LONG);
+        let line = finished.complaint();
+        assert!(line.contains("another run measures into") && line.contains("wait for its end"), "{line}");
+        assert!(place.data_files().is_empty(), "{args}");
+    }
+    drop(claim);
+    let finished = scenario(&place, "spin --stages 4 --clients 4 --rounds 1").wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+}
+
 #[test]
 fn bad_input_gives_one_clear_line_and_no_file() {
-    let rows: [(&[&str], &str); 9] = [
+    let rows: [(&[&str], &str); 12] = [
         (&["spin", "--workers", "0"], "--workers 0 is not possible: 1 to 1024"),
         (&["spin", "--workers", "1,many"], "'many' is no number"),
-        (&["spin", "--spin", "0"], "1..=1000000"),
+        (&["spin", "--spin", "0"], "1000000"),
         (&["spin", "--stages", "99"], "no stage `99`"),
         (&["spin", "--cpus", "0"], "SERVER:GENERATOR"),
+        (&["spin", "--cpus", "a:b"], "0:1"),
+        (&["spin", "--seed", "-1"], "0 to 18446744073709551615"),
+        (&["slow", "--rounds", "1.5"], "1 to 1000 "),
         (&["slow", "--mix", "5"], "PERCENT:PATH"),
         (&["slow", "--mix", "200:/sleep/50"], "1 to 99 per cent"),
-        (&["slow", "--rate", "0"], "1..=1000000"),
-        (&["slow", "--rounds", "0"], "1..=1000"),
+        (&["slow", "--rate", "0"], "1000000"),
+        (&["slow", "--rounds", "0"], "1 to 1000 "),
     ];
     for (args, hint) in rows {
         let out = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,9 @@
 //! The driver `webbench` as a program: what it counts against servers that behave in known ways.
 
+mod common;
+
+use common::{Place, Run};
+use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
@@ -67,6 +71,21 @@ fn a_server_that_never_replies_gives_nothing_and_the_run_ends() {
     assert_eq!(counted(&output), (0, 0, 0));
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     drop(kept);
+}
+
+/// The clients of a run that was killed would keep the machine busy beside the next one, here for a minute.
+#[test]
+fn no_client_outlives_a_webbench_that_is_killed() {
+    let addr = server(|mut stream| {
+        let _ = stream.read(&mut [0; 1000]);
+    });
+    let place = Place::new();
+    let mut command = place.command(env!("CARGO_BIN_EXE_webbench"));
+    command.args(["-t", "60", "-c", "20", &format!("http://{addr}/")]);
+    let mut run = Run::start(command);
+    run.wait_until("20 clients", || place.running().len() == 21);
+    run.signal_and_wait(Signal::SIGKILL);
+    assert_eq!(place.left_behind(Duration::from_secs(10)), [""; 0]);
 }
 
 /// Connections are refused once the run has begun: failures, and they raise the speed.

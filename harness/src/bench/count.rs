@@ -33,7 +33,8 @@ pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -
     Ok(longer.map(|longer| if longer.clients > counted.clients { longer } else { counted }))
 }
 
-fn judge(report: &Report) -> Result<Counted> {
+/// What a report says of the clients; an error if a reply was wrong.
+pub(crate) fn judge(report: &Report) -> Result<Counted> {
     // A client that waits in vain gives up at last: that is starving, and it is counted as such.
     let wrong =
         |(kind, count): (&String, &u64)| (*count > 0 && kind != "timeout").then_some((*count, kind.clone()));

@@ -1,7 +1,7 @@
 //! How long a plan will take.
 
 use super::plan::{Plan, Point, SHARES};
-use crate::generators::{OPEN_LOOP_WARM_UP, Tool};
+use crate::generators::{Tool, WARM_UP};
 use crate::records::Phase;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Plan {
         };
         let once = run + point.tool.overhead_seconds() + AROUND;
         match point.phase {
-            Phase::Latency => once + OPEN_LOOP_WARM_UP.as_secs_f64(),
+            Phase::Latency => once + WARM_UP.as_secs_f64(),
             Phase::Idle => IDLE,
             // With the run of the floor after it.
             Phase::Paired => 2.0 * once,

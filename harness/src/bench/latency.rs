@@ -7,7 +7,7 @@ use super::Point;
 use super::measure::{Bench, Measured, Outcome, Ready};
 use super::open_loop::{found, run_watched};
 use super::servers::Servers;
-use crate::generators::{Installed, Load};
+use crate::generators::{Installed, Load, WARM_UP};
 use crate::records::OpenLoop;
 use anyhow::{Result, bail};
 
@@ -29,7 +29,8 @@ impl Bench<'_> {
         running.peak = Some(peak);
         let share_of_peak = f64::from(point.share) / 100.0;
         let rate = peak * share_of_peak;
-        let run = run_watched(tool, &Load { rate: Some(rate), ..load }, running.pid(), stop);
+        let run =
+            run_watched(tool, &Load { rate: Some(rate), warm_up: WARM_UP, ..load }, running.pid(), stop);
         if let Some(death) = running.death() {
             bail!("{death}");
         }

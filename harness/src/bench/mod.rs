@@ -38,32 +38,31 @@ mod watch;
 
 // Seed 002's table and the scenarios are measured by the same means.
 pub(crate) use choose::{built as built_stages, cpus as choose_cpus, shared_cpus};
-pub(crate) use count::count as count_clients;
+pub(crate) use count::{count as count_clients, judge as judge_clients};
 pub(crate) use measure::figures;
-pub(crate) use open_loop::{found as found_in_open_loop, run_watched};
+pub(crate) use open_loop::{found as found_in_open_loop, found_closed as found_in_closed_loop, run_watched};
 pub(crate) use progress::minutes;
 pub(crate) use quiet::Quiet;
-pub(crate) use resume::command as command_line;
+pub(crate) use resume::{Earlier, Run, command as command_line, earlier};
 pub(crate) use select::{amounts as numbers_up_to, clients as numbers_of_clients};
 pub(crate) use smoke::{Reply, smoke};
 pub(crate) use watch::Watch;
 
 use crate::generators::{Load, Tool};
 use crate::host::Host;
-use crate::records::{Phase, Writer, ensure_room, read};
+use crate::interruption::Interruption;
+use crate::records::{Claim, Content, Phase, Writer, ensure_room, read};
 use crate::stages::discover;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use measure::Bench;
 use plan::{Axes, Plan, Point};
-use resume::{Done, Earlier};
+use resume::Done;
 use rigor::{Amount, Clients, Rigor};
 use servers::Servers;
 use session::{End, Session};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use subject::Subject;
 use target::Elsewhere;
@@ -119,7 +118,7 @@ pub struct Args {
     #[arg(long, value_name = "LIST")]
     phases: Option<String>,
     /// What the order of the points is shuffled with; default: the time.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = crate::rounds::whole::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
     /// Where the charts go; the data goes to `data` below it [default: results, for a run of everything by
     /// `--rigor standard` or `full`; results/look for a part of it or a quick look]
@@ -213,9 +212,10 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
     host.tools.extend(installed.iter().map(|found| (found.tool.name().to_owned(), found.version.clone())));
 
     let command = resume::command();
+    let _claim = Claim::on(&out.join("data"))?;
     let earlier = match args.fresh {
         true => Earlier::Nothing,
-        false => resume::earlier(&out.join("data"), &command, args.seed, &host),
+        false => resume::earlier(&out.join("data"), Content::Run, &command, args.seed, &host)?,
     };
     let (unfinished, reason) = match earlier {
         Earlier::Same(run) => (Some(run), None),
@@ -236,6 +236,7 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         pipeline: args.pipeline.into(),
         duration: Duration::from_secs(1),
         rate: None,
+        warm_up: Duration::ZERO,
         learns_body: subjects.iter().any(|subject| subject.target_addr().is_some()),
         mix: None,
         reply_bytes: 0,
@@ -349,11 +350,8 @@ fn richest(plans: impl Iterator<Item = Plan>, budget: Option<f64>) -> Plan {
 
 /// Runs the plan, but what is done already, until it is done or the user ends it.
 fn measure(bench: &Bench, servers: Servers, writer: Writer, done: &Done) -> Result<End> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
-    }
-    let stopped = || stop.load(Ordering::Relaxed);
+    let interruption = Interruption::catch()?;
+    let stopped = || interruption.has_come();
     Session::new(bench, done, servers, writer, &stopped).run()
 }
 

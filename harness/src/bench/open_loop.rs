@@ -1,8 +1,8 @@
-//! One open loop of the built-in generator, and what its report and the server's use of CPU time say together.
+//! One run of the built-in generator, warm-up first, and what its report and the server's use of CPU time say together.
 
 use super::measure::figures;
 use super::watch::Watch;
-use crate::generators::{Installed, Load, Measurement, OPEN_LOOP_WARM_UP, measurement};
+use crate::generators::{Installed, Load, Measurement, measurement};
 use crate::load::Report;
 use crate::records::{Figures, Limiter, OpenLoop};
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ const LATE_SHARE: f64 = 0.01;
 /// A generator that used more of its CPUs than this had nothing left.
 const USED_UP: f64 = 0.90;
 
-/// Runs the open loop. The watch begins when the warm-up ends, as the generator's own counts do: to some milliseconds,
+/// Runs the generator. The watch begins when the warm-up ends, as the generator's own counts do: to some milliseconds,
 /// which is what the CPU time per request is right to here.
 pub(crate) fn run_watched(
     tool: &Installed,
@@ -26,7 +26,7 @@ pub(crate) fn run_watched(
     let (report, _) = tool.report(load, &mut || {
         match &mut watch {
             Some(watch) => watch.look(),
-            None if start.elapsed() >= OPEN_LOOP_WARM_UP => watch = Some(Watch::new(pid)),
+            None if start.elapsed() >= load.warm_up => watch = Some(Watch::new(pid)),
             None => {}
         }
         !stop()
@@ -34,17 +34,26 @@ pub(crate) fn run_watched(
     Ok((report, watch))
 }
 
-/// What was found. The pair says how many CPUs the server and the generator had.
+/// What was found in a closed loop. The pair says how many CPUs the server and the generator had.
+pub(crate) fn found_closed(
+    (report, watch): (&Report, Option<Watch>),
+    cpus: (usize, usize),
+    all_served: bool,
+) -> Result<Figures> {
+    let spent = watch.context("the generator ended before it measured")?.spent();
+    // The CPU time of its threads while they measured: its process has also warmed the server up.
+    let measured = Measurement { generator_cpu_seconds: report.cpu_seconds, ..measurement(report) };
+    Ok(figures(&measured, &spent, cpus, all_served))
+}
+
+/// What was found in an open loop.
 pub(crate) fn found(
     (report, watch): (&Report, Option<Watch>),
     rate: f64,
     cpus: (usize, usize),
     all_served: bool,
 ) -> Result<(Figures, OpenLoop)> {
-    let spent = watch.context("the generator ended before it measured")?.spent();
-    // The CPU time of its threads while they measured: its process has also warmed the server up.
-    let measured = Measurement { generator_cpu_seconds: report.cpu_seconds, ..measurement(report) };
-    let figures = figures(&measured, &spent, cpus, all_served);
+    let figures = found_closed((report, watch), cpus, all_served)?;
     let open_loop = OpenLoop {
         rate,
         share_of_peak: None,

@@ -239,6 +239,7 @@ pub(super) mod tests {
             pipeline: 1,
             duration: Duration::from_secs(2),
             rate: None,
+            warm_up: Duration::ZERO,
             learns_body: false,
             mix: None,
             reply_bytes: 0,

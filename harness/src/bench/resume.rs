@@ -3,8 +3,11 @@
 use super::skips::is_as_it_must_be;
 use super::{Plan, Point};
 use crate::host::Host;
-use crate::records::{Content, Phase, Record, newest, read};
+use crate::records::{Content, Phase, Record, newest_first, read};
+use anyhow::{Context, Result};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Options that do not change what is measured.
@@ -25,14 +28,14 @@ pub(crate) fn command() -> String {
 }
 
 /// A run that may be unfinished.
-pub(super) struct Run {
-    pub(super) seed: u64,
-    path: PathBuf,
-    records: Vec<Record>,
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) records: Vec<Record>,
 }
 
 /// What there is of an earlier run of the same command.
-pub(super) enum Earlier {
+pub(crate) enum Earlier {
     /// Nothing that could be gone on with.
     Nothing,
     /// It may be unfinished, and this run can go on with it.
@@ -41,18 +44,44 @@ pub(super) enum Earlier {
     Other(String),
 }
 
-/// Looks at the newest run. Uncommitted changes have no name, so a run with them never goes on.
-pub(super) fn earlier(directory: &Path, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
-    let run = || {
-        let path = newest(directory, Content::Run).ok()?;
-        let records = read(&path).ok()?;
-        let seed = records.first()?.seed;
-        Some(Run { seed, path, records })
-    };
-    match run() {
-        Some(run) => judge(run, command, seed, host),
-        None => Earlier::Nothing,
+/// Looks at the runs of this kind, the newest first, for one that this one can go on with. Uncommitted changes have no name,
+/// so a run with them never goes on. A damaged file that may be of such a run is an error: to begin anew would hide it.
+pub(crate) fn earlier(
+    directory: &Path,
+    content: Content,
+    command: &str,
+    seed: Option<u64>,
+    host: &Host,
+) -> Result<Earlier> {
+    let mut found = Earlier::Nothing;
+    // A directory that cannot be read has nothing to go on with, and writing there will tell.
+    for path in newest_first(directory, content).unwrap_or_default() {
+        let records = match read(&path) {
+            Ok(records) => records,
+            Err(_) if is_of_another(&path, command) => continue,
+            Err(damage) => return Err(damage).context(DAMAGED),
+        };
+        let Some(first) = records.first() else { continue };
+        match judge(Run { seed: first.seed, path, records }, command, seed, host) {
+            Earlier::Nothing => {}
+            Earlier::Same(run) => return Ok(Earlier::Same(run)),
+            // The newest one is what the user expects to go on.
+            Earlier::Other(reason) if matches!(found, Earlier::Nothing) => found = Earlier::Other(reason),
+            Earlier::Other(_) => {}
+        }
     }
+    Ok(found)
+}
+
+const DAMAGED: &str = "a damaged file may be of a run that this command could go on with: mend or move it, or begin anew \
+                       with --fresh (nothing recorded is lost)";
+
+/// Whether the lines that are whole say so.
+fn is_of_another(path: &Path, command: &str) -> bool {
+    let bytes = fs::read(path).unwrap_or_default();
+    let lines = bytes.split(|&byte| byte == b'\n');
+    let mut values = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    values.find_map(|line| Some(line.get("command")?.as_str()? != command)).unwrap_or(false)
 }
 
 fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
@@ -203,8 +232,8 @@ mod tests {
     use super::super::skips::ab_would_hang;
     use super::*;
     use crate::generators::Tool;
-    use crate::records::OpenLoop;
     use crate::records::tests::record;
+    use crate::records::{OpenLoop, Writer};
     use crate::stats::Percentiles;
 
     fn host(commit: &str, dirty: bool) -> Host {
@@ -238,6 +267,59 @@ mod tests {
         let mut whole = run(host("abc", true));
         whole.records.push(whole.records[0].clone());
         assert_eq!(same(whole, "bench", None, clean()), Err(String::new()), "a whole run is no news");
+    }
+
+    /// Files of runs of a command, the oldest first.
+    fn files(runs: &[(&str, u64)]) -> (tempfile::TempDir, Vec<PathBuf>) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = |(at, (command, seed)): (usize, &(&str, u64))| {
+            let mut record = record("05", "wrk", 64, true, 10.0);
+            (record.command, record.seed) = ((*command).to_owned(), *seed);
+            (record.host, record.points_planned) = (host("abc", false), 2);
+            let mut writer =
+                Writer::create(directory.path(), &format!("{at}-abc-table")).expect("a new file");
+            writer.write(&record).expect("written");
+            writer.path().to_owned()
+        };
+        let files = runs.iter().enumerate().map(file).collect();
+        (directory, files)
+    }
+
+    fn earlier_in(directory: &tempfile::TempDir, command: &str, seed: Option<u64>) -> Result<Earlier> {
+        earlier(directory.path(), Content::Table, command, seed, &host("abc", false))
+    }
+
+    #[test]
+    fn the_newest_run_that_fits_goes_on_whatever_was_run_after_it() {
+        let (directory, files) = files(&[("table", 1), ("table", 2), ("table", 3), ("table --seconds 2", 4)]);
+        let found = |seed| match earlier_in(&directory, "table", seed).expect("nothing is damaged") {
+            Earlier::Same(run) => Ok(run.path),
+            Earlier::Nothing => Err(String::new()),
+            Earlier::Other(reason) => Err(reason),
+        };
+        assert_eq!(found(None).as_ref(), Ok(&files[2]));
+        assert_eq!(found(Some(1)).as_ref(), Ok(&files[0]));
+        let reason = found(Some(9)).expect_err("no such seed");
+        assert!(reason.contains("2-abc-table") && reason.contains("another seed"), "the newest: {reason}");
+    }
+
+    #[test]
+    fn a_damaged_file_stops_those_that_it_may_concern() {
+        let (directory, files) = files(&[("table", 1), ("table --seconds 2", 2)]);
+        let is_error = |command: &str| earlier_in(&directory, command, None).is_err();
+        let damage = |file: &Path| {
+            let whole = fs::read_to_string(file).expect("it is there");
+            fs::write(file, format!("{whole}{{\"stage\":\n")).expect("written");
+        };
+        damage(&files[1]);
+        assert!(!is_error("table"), "it is of another command");
+        let Err(error) = earlier_in(&directory, "table --seconds 2", None) else { panic!("it is damaged") };
+        let line = format!("{error:#}");
+        for words in ["--fresh", "1-abc-table.jsonl, line 2"] {
+            assert!(line.contains(words), "{words}: {line}");
+        }
+        fs::write(&files[1], "no record\n").expect("written");
+        assert!(is_error("table"), "nothing says whose it is");
     }
 
     /// A server that failed may have been fixed, and a machine that had no room may have some.

@@ -104,7 +104,7 @@ pub(crate) fn clients(list: &str, option: &str) -> Result<Vec<usize>> {
 
 /// The same for what is no client.
 pub(crate) fn amounts(list: &str, option: &str, most: usize) -> Result<Vec<usize>> {
-    let mut numbers = numbers(list, option)?;
+    let mut numbers = numbers(list, option, "1,64")?;
     if let Some(bad) = numbers.iter().find(|number| !(1..=most).contains(number)) {
         bail!("{option} {bad} is not possible: 1 to {most} are allowed");
     }
@@ -117,7 +117,8 @@ pub(crate) fn amounts(list: &str, option: &str, most: usize) -> Result<Vec<usize
 pub(super) fn cpus(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
     let (server, generator) =
         text.split_once(':').context("--cpus must look like SERVER:GENERATOR, for example 0:1 or 0,1:2,3")?;
-    let both = (numbers(server, "--cpus")?, numbers(generator, "--cpus")?);
+    let side = |list| numbers(list, "--cpus", "0:1 or 0,1:2,3");
+    let both = (side(server)?, side(generator)?);
     if let Some(bad) = both.0.iter().chain(&both.1).find(|cpu| !allowed.contains(cpu)) {
         let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
         bail!("--cpus names CPU {bad}: this process may use {}", allowed.join(", "));
@@ -133,12 +134,12 @@ pub(super) fn cpus(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usi
     Ok(both)
 }
 
-fn numbers(list: &str, option: &str) -> Result<Vec<usize>> {
+fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
     let number = |word: &str| {
         word.trim()
             .parse()
             .ok()
-            .with_context(|| format!("{option}: '{word}' is no number; write for example 1,64"))
+            .with_context(|| format!("{option}: '{word}' is no number; write for example {example}"))
     };
     list.split(',').map(number).collect()
 }

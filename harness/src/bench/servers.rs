@@ -35,14 +35,7 @@ impl Running {
 
     /// Why it can answer no more; `None` while it lives.
     pub(super) fn death(&mut self) -> Option<String> {
-        let server = self.process.as_mut()?;
-        let status = server.wait(Duration::ZERO)?;
-        // Its last line may still be on its way through the pipe.
-        std::thread::sleep(Duration::from_millis(20));
-        Some(match server.stderr().lines().last() {
-            Some(line) => format!("the server has died ({status}); its last words: {line}"),
-            None => format!("the server has died ({status}), without a word"),
-        })
+        self.process.as_mut()?.death()
     }
 }
 

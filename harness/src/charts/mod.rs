@@ -39,7 +39,7 @@ pub(crate) use style::Style;
 
 use crate::files::write_atomically;
 use crate::records::{Content, Record, grades, newest, read};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use source::Source;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,17 +74,55 @@ pub(crate) struct Drawing {
 /// Draws again, and says what.
 pub(crate) fn again(args: Args) -> Result<Drawing> {
     let named = if args.data.is_empty() { newest_files(&args.out.join("data"))? } else { args.data };
+    ensure_one_of_each(&named)?;
     let (data, others): (Vec<_>, Vec<_>) =
-        named.into_iter().partition(|file| Content::of(file).unwrap_or(Content::Run) == Content::Run);
-    // Medians over two runs would be neither's: another commit, another hour, another machine.
-    ensure!(data.len() <= 1, "--data takes one run at a time, and here are {}", data.len());
+        named.into_iter().partition(|file| content_of(file) == Content::Run);
     let mut records = Vec::new();
     for file in &data {
-        records.extend(read(file)?);
+        let has_its_name = Content::of(file).is_some() || !file.is_file();
+        let of_file = read(file);
+        records.extend(if has_its_name { of_file? } else { of_file.with_context(|| no_run(file))? });
     }
     let charts = draw_all(&records, &data, &others, &args.out)?;
     charts.iter().for_each(|chart| println!("{}", args.out.join(&chart.file).display()));
     Ok(Drawing { records, data, charts, out: args.out })
+}
+
+/// A file of another name may hold a run that somebody keeps under a name of his own.
+fn content_of(file: &Path) -> Content {
+    Content::of(file).unwrap_or(Content::Run)
+}
+
+/// Medians over two runs would be neither's: another commit, another hour, another machine.
+fn ensure_one_of_each(files: &[PathBuf]) -> Result<()> {
+    for content in Content::ALL {
+        let its: Vec<PathBuf> = files.iter().filter(|file| content_of(file) == content).cloned().collect();
+        let what = match content {
+            Content::Run => "run",
+            Content::Table => "table",
+            Content::Grades => "file of grades",
+            Content::Spin => "`spin` scenario",
+            Content::Slow => "`slow` scenario",
+        };
+        ensure!(
+            its.len() <= 1,
+            "--data takes one {what} at a time, and here are {}: {}",
+            its.len(),
+            names_of(&its)
+        );
+    }
+    Ok(())
+}
+
+/// Nothing but its name says what a file holds.
+fn no_run(file: &Path) -> String {
+    let endings: Vec<&str> = Content::ALL.iter().flat_map(|content| content.endings()).copied().collect();
+    format!(
+        "no chart can be drawn from {}: its name does not say what it holds, and it cannot be drawn as a run; give it back \
+         its name, TIME-COMMIT-KIND.jsonl, where KIND is one of {}",
+        file.display(),
+        endings.join(", ")
+    )
 }
 
 /// The newest run, which brings what is beside it; where there is none, the newest of each other kind.
@@ -111,6 +149,11 @@ fn draw_all(records: &[Record], files: &[PathBuf], others: &[PathBuf], out: &Pat
         let source = Source::new(files, out).with_gaps_of(records);
         say(files);
         charts.extend(run::charts(records, &source)?);
+        // The charts of what lies beside it would hide that its own are missing.
+        let unnamed = files.iter().find(|file| Content::of(file).is_none());
+        if let (Some(file), true) = (unnamed, charts.is_empty()) {
+            bail!(no_run(file));
+        }
     }
     let file_of = |content: Content| {
         let named = others.iter().find(|file| Content::of(file) == Some(content)).cloned();

@@ -8,7 +8,7 @@ use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use anyhow::Result;
 use plotters::prelude::*;
 
-const WIDTH: i32 = 1240;
+pub(super) const WIDTH: i32 = 1240;
 /// Where the legend stands.
 const LEGEND: i32 = 132;
 /// The height of one mark; a row is as high as its marks, and never lower than its text.
@@ -52,12 +52,15 @@ impl Rows {
     pub(super) fn svg(&self, caption: &Caption) -> Result<String> {
         let notes = text::wrap_all(&self.notes, SMALL, WIDTH - 2 * MARGIN);
         let bottom = self.top(0) + self.row() * self.names.len() as i32;
-        let height = bottom + 74 + 22 * notes.len() as i32;
+        // A caption has three lines; what is below moves down for more.
+        let more = text::LINE * caption.lines.len().saturating_sub(3) as i32;
+        let height = more + bottom + 74 + 22 * notes.len() as i32;
         let mut svg = String::new();
         {
             let root = SVGBackend::with_string(&mut svg, (WIDTH as u32, height as u32)).into_drawing_area();
             root.fill(&WHITE)?;
             text::header(&root, &caption.title, &caption.lines)?;
+            let root = root.shrink((0, more), (WIDTH, height - more));
             self.legend(&root)?;
             for at in (0..self.names.len()).step_by(2) {
                 let corners = [(MARGIN, self.top(at)), (WIDTH - MARGIN, self.top(at) + self.row())];

@@ -2,7 +2,7 @@
 
 use super::caption::{Caption, place};
 use super::latency::time;
-use super::rows::{Mark, Panel, Rows};
+use super::rows::{Mark, Panel, Rows, WIDTH};
 use super::servers::{label, order};
 use super::source::{Chart, Source};
 use super::style::{Look, Style};
@@ -39,6 +39,7 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
     );
     let mut caption = Caption::new(title.clone(), &its_records, source);
     caption.lines[0] = asked(first, its_records[0], &caption.how, most);
+    caption.wrap(WIDTH, 4);
     let picture = Rows {
         names: servers.iter().map(|(name, title)| label(name, title)).collect(),
         series: vec![

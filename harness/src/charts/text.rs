@@ -9,6 +9,9 @@ pub(super) const SMALL: f64 = 14.0;
 pub(super) const NORMAL: f64 = 15.0;
 pub(super) const LARGE: f64 = 22.0;
 
+/// From one line of a caption to the next, in pixels.
+pub(super) const LINE: i32 = 20;
+
 /// plotters takes the height of a line and writes the size of the letters.
 const LINE_PER_SIZE: f64 = 1.24;
 
@@ -74,12 +77,28 @@ pub(super) fn wrap_all(texts: &[String], size: f64, room: i32) -> Vec<String> {
     texts.iter().flat_map(|text| wrap(text, size, room)).collect()
 }
 
+/// Those of the labels, the most important first, that can be centred at their places without touching one that was kept.
+pub(super) fn apart(labels: impl IntoIterator<Item = (i32, String)>, size: f64) -> Vec<(i32, String)> {
+    /// Between two labels.
+    const GAP: i32 = 8;
+    let mut kept: Vec<(i32, String)> = Vec::new();
+    for (at, label) in labels {
+        let is_free = |(other, text): &(i32, String)| {
+            (at - other).abs() >= (width(&label, size) + width(text, size)) / 2 + GAP
+        };
+        if kept.iter().all(is_free) {
+            kept.push((at, label));
+        }
+    }
+    kept
+}
+
 /// Title and subtitle lines at the top of a picture; each line is cut to the picture's width.
 pub(super) fn header(area: &Area, title: &str, lines: &[String]) -> Drawn {
     let room = area.dim_in_pixel().0 as i32 - 2 * MARGIN;
     write(area, &fit(title, LARGE, room), LARGE, (MARGIN, 30), BLACK, false)?;
     for (at, line) in lines.iter().enumerate() {
-        let y = 58 + 20 * at as i32;
+        let y = 58 + LINE * at as i32;
         write(area, &fit(line, SMALL, room), SMALL, (MARGIN, y), DARK, false)?;
     }
     Ok(())
@@ -122,6 +141,13 @@ mod tests {
         let lines = wrap(&"three words more ".repeat(20), 14.0, 200);
         assert!(lines.len() > 5 && lines.iter().all(|line| width(line, 14.0) <= 200), "{lines:?}");
         assert_eq!(lines.join(" "), "three words more ".repeat(20).trim());
+    }
+
+    #[test]
+    fn of_labels_that_touch_the_first_stays() {
+        let labels = [(100, "3,000"), (60, "1,000"), (40, "500"), (100, "3,000")];
+        let kept = apart(labels.map(|(at, text)| (at, text.to_owned())), 14.0);
+        assert_eq!(kept, [(100, "3,000".to_owned()), (40, "500".to_owned())]);
     }
 
     #[test]

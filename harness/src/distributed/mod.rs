@@ -12,6 +12,7 @@ mod scenario;
 use self::scenario::{Worker, arrivals_per_second, scenario, this_host, workers};
 use crate::generators::{Measurement, bounded, on_path};
 use crate::host::Host;
+use crate::interruption::Interruption;
 use crate::load::Target;
 use crate::records::{Figures, Kind, Limiter, Phase, Record, Writer};
 use crate::stages::Launch;
@@ -19,8 +20,6 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// What Tsung may take beyond the time of the load: starting nodes on other hosts takes seconds.
@@ -98,10 +97,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Runs Tsung in a directory of its own and gives its log.
 fn tsung(program: &Path, args: &Args, scenario: &str) -> Result<String> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
-    }
+    let interruption = Interruption::catch()?;
     let directory = tempfile::Builder::new().prefix("tsung-").tempdir()?;
     let file = directory.path().join("scenario.xml");
     fs::write(&file, scenario)?;
@@ -117,8 +113,7 @@ fn tsung(program: &Path, args: &Args, scenario: &str) -> Result<String> {
         launch.env.push(("ERL_EPMD_ADDRESS".into(), "127.0.0.1".into()));
     }
     let limit = Duration::from_secs(u64::from(args.duration) + GRACE);
-    let output =
-        bounded(&mut launch.command()?, limit, &mut || !stop.load(Ordering::Relaxed)).context("tsung")?;
+    let output = bounded(&mut launch.command()?, limit, &mut || !interruption.has_come()).context("tsung")?;
     // It ends with 0 whatever happened; the log is in a directory that is named after the time.
     let run = fs::read_dir(&logs).ok().and_then(|mut runs| runs.next()).and_then(Result::ok);
     let log = run.and_then(|run| fs::read_to_string(run.path().join("tsung.log")).ok());

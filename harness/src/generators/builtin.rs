@@ -2,8 +2,8 @@
 //!
 //! It is told what a right reply is, so what it counts is right by status, length and bytes.
 
+use super::Measurement;
 use super::run::Run;
-use super::{Measurement, OPEN_LOOP_WARM_UP};
 use crate::load::Report;
 use crate::stages::binary_directory;
 use anyhow::{Context, Result};
@@ -31,7 +31,9 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     args.extend(["--duration".into(), load.duration.as_secs_f64().to_string()]);
     if let Some(rate) = load.rate {
         args.extend(["--rate".into(), rate.to_string()]);
-        args.extend(["--warm-up".into(), OPEN_LOOP_WARM_UP.as_secs_f64().to_string()]);
+    }
+    if !load.warm_up.is_zero() {
+        args.extend(["--warm-up".into(), load.warm_up.as_secs_f64().to_string()]);
     }
     if let Some(mix) = &load.mix {
         args.extend(["--mix".into(), mix.to_string()]);

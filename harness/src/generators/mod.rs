@@ -60,6 +60,8 @@ pub struct Load {
     /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For the
     /// built-in generator only.
     pub rate: Option<f64>,
+    /// How long before it counts. For the built-in generator only.
+    pub warm_up: Duration,
     /// Whether the first body is taken for right, because nothing is known of the server. For the built-in generator.
     pub learns_body: bool,
     /// The length of a right reply, head included, for tools that do not look at what they read.
@@ -68,9 +70,8 @@ pub struct Load {
     pub cpus: Option<Vec<usize>>,
 }
 
-/// An open loop runs so long before it measures: a server that forks for each connection would else be measured while it
-/// makes its processes.
-pub const OPEN_LOOP_WARM_UP: Duration = Duration::from_millis(200);
+/// The usual warm-up: without one, a server that forks for each connection would be measured while it makes its processes.
+pub const WARM_UP: Duration = Duration::from_millis(200);
 
 impl Load {
     /// The duration in whole seconds, rounded up.

@@ -52,6 +52,7 @@ mod tests {
             pipeline: 1,
             duration: Duration::from_secs(1),
             rate: None,
+            warm_up: Duration::ZERO,
             learns_body: false,
             reply_bytes: 152,
             cpus: None,

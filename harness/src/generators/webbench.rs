@@ -77,6 +77,7 @@ mod tests {
             pipeline: 1,
             duration: Duration::from_secs(2),
             rate: None,
+            warm_up: Duration::ZERO,
             learns_body: false,
             mix: None,
             reply_bytes,

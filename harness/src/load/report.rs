@@ -74,6 +74,9 @@ pub struct Mixed {
     pub requests: u64,
     /// Those that were not, by what went wrong.
     pub errors: BTreeMap<String, u64>,
+    /// The last status that was not the right one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_status: Option<u16>,
     /// Those that the end cut off.
     pub aborted: u64,
     /// Open loop: those that left more than `late_after_us` after their time.
@@ -91,6 +94,7 @@ impl Mixed {
         Self {
             requests: tally.right,
             errors: tally.by_kind(),
+            wrong_status: tally.wrong_status,
             aborted: tally.aborted,
             late: is_open.then_some(tally.late),
             never_sent: is_open.then_some(tally.never_sent),
@@ -103,6 +107,19 @@ impl Mixed {
     pub fn failed(&self) -> u64 {
         self.errors.values().sum()
     }
+}
+
+/// `12 status (404)`, the most frequent kind first.
+fn wrong(errors: &BTreeMap<String, u64>, status: Option<u16>, connect: Option<&str>) -> Vec<String> {
+    let mut kinds: Vec<(&String, &u64)> = errors.iter().filter(|(_, count)| **count > 0).collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let why = |kind: &str| match kind {
+        "status" => status.map(|status| format!(" ({status})")),
+        "connect" => connect.map(|error| format!(" ({error})")),
+        _ => None,
+    };
+    let part = |(kind, count): (&String, &u64)| format!("{count} {kind}{}", why(kind).unwrap_or_default());
+    kinds.into_iter().map(part).collect()
 }
 
 fn percentiles(histogram: &Histogram<u64>) -> Option<Percentiles> {
@@ -157,25 +174,20 @@ impl Report {
         self.errors.values().sum()
     }
 
-    /// What went wrong, in one line.
+    /// What went wrong, in one line; on the path that is mixed in too.
     pub fn complaint(&self) -> String {
-        let mut kinds: Vec<(&String, &u64)> = self.errors.iter().filter(|(_, count)| **count > 0).collect();
-        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let why = |kind: &str| match kind {
-            "status" => self.wrong_status.map(|status| format!(" ({status})")),
-            "connect" => self.not_connected.as_ref().map(|error| format!(" ({error})")),
-            _ => None,
-        };
-        let part = |kind: &str, count: &u64| format!("{count} {kind}{}", why(kind).unwrap_or_default());
-        let mut parts: Vec<String> = kinds.iter().map(|(kind, count)| part(kind, count)).collect();
+        let mut parts = wrong(&self.errors, self.wrong_status, self.not_connected.as_deref());
         if self.aborted > 0 {
             parts.push(format!("{} unanswered at the end", self.aborted));
         }
-        let hint = match kinds.first() {
-            Some((kind, _)) if matches!(kind.as_str(), "body" | "length") => {
-                "; --body or --learn-body changes what is right"
-            }
-            _ => "",
+        if let Some(mixed) = &self.mix {
+            let others = wrong(&mixed.errors, mixed.wrong_status, None);
+            parts.extend(others.into_iter().map(|part| format!("{part} on the path that is mixed in")));
+        }
+        let is_about_the_body = |kind: &str| self.errors.get(kind).is_some_and(|count| *count > 0);
+        let hint = match ["body", "length"].into_iter().any(is_about_the_body) {
+            true => "; --body or --learn-body changes what is right",
+            false => "",
         };
         if parts.is_empty() { "none was sent".into() } else { format!("{}{hint}", parts.join(", ")) }
     }
@@ -189,7 +201,7 @@ impl Report {
             self.seconds,
             self.bytes as f64 / 1e6
         );
-        let failed = self.failed();
+        let failed = self.failed() + self.mix.as_ref().map_or(0, Mixed::failed);
         let unanswered =
             if self.aborted > 0 { format!("; {} cut off by the end", self.aborted) } else { String::new() };
         let errors = if failed > 0 {
@@ -212,14 +224,15 @@ impl Report {
                 );
             }
         }
+        let answered = self.requests + self.mix.as_ref().map_or(0, |mixed| mixed.requests);
         let _ = writeln!(
             text,
             "clients served: {}; connections begun: {}; {:.2} s of CPU, {} per request",
             self.clients_served,
             self.connections_opened,
             self.cpu_seconds,
-            if self.requests > 0 {
-                format!("{:.2} µs", self.cpu_seconds * 1e6 / self.requests as f64)
+            if answered > 0 {
+                format!("{:.2} µs", self.cpu_seconds * 1e6 / answered as f64)
             } else {
                 "none".into()
             }

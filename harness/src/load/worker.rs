@@ -286,6 +286,9 @@ impl<'a> Worker<'a> {
             self.tallies.main.served += u64::from(slot.connection.served);
         }
         self.tallies.main.wrong_status = self.checkers.main.wrong_status;
+        if let (Some(tally), Some(checker)) = (&mut self.tallies.mixed, &self.checkers.mixed) {
+            tally.wrong_status = checker.wrong_status;
+        }
         self.tallies.main.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
         self.tallies
     }

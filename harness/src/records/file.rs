@@ -6,7 +6,6 @@ use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
@@ -173,10 +172,10 @@ pub enum Content {
 
 impl Content {
     /// All of them.
-    const ALL: [Self; 5] = [Self::Run, Self::Table, Self::Grades, Self::Spin, Self::Slow];
+    pub(crate) const ALL: [Self; 5] = [Self::Run, Self::Table, Self::Grades, Self::Spin, Self::Slow];
 
     /// What the names of such files end with.
-    fn endings(self) -> &'static [&'static str] {
+    pub(crate) fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Run => &["quick", "standard", "full"],
             Self::Table => &["table"],
@@ -215,15 +214,45 @@ impl Content {
     }
 }
 
-/// The latest file of this content in a directory: the names begin with the time. An empty one is of a run that was killed
-/// before its first record.
-pub fn newest(directory: &Path, content: Content) -> Result<PathBuf> {
+/// The files of this content in a directory, the latest first: the names begin with the time. An empty one is of a run that
+/// was killed before its first record.
+pub(crate) fn newest_first(directory: &Path, content: Content) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let has_records = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|file| file.len() > 0);
     let files = entries.flatten().filter(has_records).map(|entry| entry.path());
-    match files.filter(|path| content.is_in(path)).max_by_key(|path| path.file_stem().map(OsStr::to_owned)) {
+    let mut files: Vec<PathBuf> = files.filter(|path| content.is_in(path)).collect();
+    files.sort_by(|one, other| other.file_stem().cmp(&one.file_stem()));
+    Ok(files)
+}
+
+/// The first of them.
+pub fn newest(directory: &Path, content: Content) -> Result<PathBuf> {
+    match newest_first(directory, content)?.into_iter().next() {
         Some(path) => Ok(path),
         None => bail!("no such data in {}: run `{}` first", directory.display(), content.command()),
+    }
+}
+
+/// The one run that measures into a directory: two of them would disturb each other, and before the first record nothing else
+/// shows that there is another. It ends with the process, however that ends.
+#[derive(Debug)]
+pub struct Claim {
+    _directory: Option<File>,
+}
+
+impl Claim {
+    /// Makes the directory if it is not there, and claims it. The directory itself is locked, so no file is left behind.
+    pub fn on(directory: &Path) -> Result<Self> {
+        fs::create_dir_all(directory).with_context(|| format!("cannot write to {}", directory.display()))?;
+        let Ok(opened) = File::open(directory) else { return Ok(Self { _directory: None }) };
+        match opened.try_lock() {
+            Err(TryLockError::WouldBlock) => bail!(
+                "another run measures into {}, and both would disturb each other: wait for its end or end it, then begin again",
+                directory.display()
+            ),
+            // Where the file system knows no locks there is none.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { _directory: Some(opened) }),
+        }
     }
 }
 
@@ -309,6 +338,19 @@ mod tests {
         fs::remove_file(&path).expect("removed");
         let error = writer.write(&record("04", "ab", 1, false, 10.0)).expect_err("it is gone").to_string();
         assert!(error.contains("was removed"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_has_one_run_at_a_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let data = directory.path().join("not/yet/there");
+        let claim = Claim::on(&data).expect("nobody is there");
+        let error = Claim::on(&data).expect_err("somebody is").to_string();
+        assert!(error.contains("another run") && error.contains("wait for its end"), "{error}");
+        Claim::on(directory.path()).expect("another directory");
+        drop(claim);
+        Claim::on(&data).expect("it was given up");
+        assert_eq!(fs::read_dir(&data).expect("it is there").count(), 0, "nothing is left behind");
     }
 
     #[test]

@@ -13,7 +13,8 @@ mod spin;
 
 pub use cells::{Cell, Shape, cells};
 pub use disturbance::disturbance;
-pub use file::{Content, Writer, ensure_room, newest, read};
+pub(crate) use file::newest_first;
+pub use file::{Claim, Content, Writer, ensure_room, newest, read};
 pub use grades::{Grade, Probed, grades, ungraded};
 pub use idle::{IdleCost, idle};
 pub use latencies::{LatencyCurve, LatencyPoint, latencies};
@@ -115,7 +116,8 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
     /// How many of the clients the server serves at the same time: counted by a run that checks every reply, before
-    /// the point.
+    /// the point. 0 where there are no figures: nobody is known to have been served. (Older records of the table and of
+    /// the scenarios name all clients there.)
     pub clients_served: usize,
     /// Why there are no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,7 +38,12 @@ impl SpinPoint {
     /// Requests per second if each took `spin_us` of a CPU and nothing else cost anything: on as many CPUs as there are
     /// workers, or on all of them.
     pub fn ideal(&self, spin_us: f64) -> f64 {
-        self.workers.unwrap_or(self.cpus).min(self.cpus) as f64 * 1e6 / spin_us
+        Self::ideal_of(self.workers, self.cpus, spin_us)
+    }
+
+    /// The same of a server that was not measured.
+    pub(crate) fn ideal_of(workers: Option<usize>, cpus: usize, spin_us: f64) -> f64 {
+        workers.unwrap_or(cpus).min(cpus) as f64 * 1e6 / spin_us
     }
 }
 

@@ -1,10 +1,10 @@
 //! What an interrupted run has done.
 
 use super::plan::{Plan, Point};
-use crate::host::Host;
-use crate::records::{Content, Record, newest, read};
+use crate::bench::Run;
+use crate::records::Record;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What tells one point from the others of its run.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,6 @@ struct Key {
 /// The points of an interrupted run.
 #[derive(Default)]
 pub(super) struct Done {
-    pub(super) seed: u64,
     pub(super) path: PathBuf,
     /// Those that were measured. What failed is tried again.
     points: BTreeSet<Key>,
@@ -28,25 +27,7 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// The newest run of this kind, if it was made by this command on this commit and machine with this seed. Uncommitted changes have
-    /// no name, so a run with them never goes on.
-    pub(super) fn find(
-        directory: &Path,
-        content: Content,
-        command: &str,
-        seed: Option<u64>,
-        host: &Host,
-    ) -> Option<Self> {
-        let path = newest(directory, content).ok()?;
-        Self::of(path.clone(), &read(&path).ok()?, command, seed, host)
-    }
-
-    fn of(path: PathBuf, records: &[Record], command: &str, seed: Option<u64>, host: &Host) -> Option<Self> {
-        let first = records.first()?;
-        let is_clean = !host.dirty && !first.host.dirty;
-        let is_same = first.command == command && first.host.commit == host.commit && !host.commit.is_empty();
-        let is_here = first.host.is_same_machine(host);
-        let has_seed = seed.is_none_or(|seed| seed == first.seed);
+    pub(super) fn of(run: &Run) -> Self {
         let key = |record: &Record| Key {
             stage: record.stage.clone(),
             title: record.title.clone(),
@@ -54,14 +35,12 @@ impl Done {
             clients: record.concurrency,
             round: record.round,
         };
-        let points = records.iter().filter(|record| record.figures.is_some()).map(key).collect();
-        let skipped = records.iter().filter(|record| record.skipped.is_some()).map(key).collect();
-        (is_clean && is_same && is_here && has_seed).then_some(Self {
-            seed: first.seed,
-            path,
-            points,
-            skipped,
-        })
+        let records = || run.records.iter();
+        Self {
+            path: run.path.clone(),
+            points: records().filter(|record| record.figures.is_some()).map(key).collect(),
+            skipped: records().filter(|record| record.skipped.is_some()).map(key).collect(),
+        }
     }
 
     /// Whether the point was measured.
@@ -99,37 +78,21 @@ mod tests {
     use crate::records::tests::record;
 
     #[test]
-    fn only_the_same_run_goes_on() {
-        let host = |commit: &str, dirty| Host { commit: commit.into(), dirty, ..Host::default() };
+    fn what_failed_is_tried_again() {
         let mut measured = record("01", "webbench", 10, false, 5.0);
-        (measured.title, measured.command, measured.host) =
-            ("serial".into(), "table".into(), host("abc", false));
+        measured.title = "serial".into();
         let mut failed = measured.clone();
         (failed.concurrency, failed.figures, failed.skipped) = (3000, None, Some("it died".into()));
-        let records = [measured, failed];
-        let find = |command: &str, seed, host| Done::of("t".into(), &records, command, seed, &host);
-        let done = find("table", None, host("abc", false)).expect("the same");
-        let mut plan = plan(done.seed);
+        let done = Done::of(&Run { seed: 7, path: "t".into(), records: vec![measured, failed] });
+        let mut plan = plan(7);
         let point = |subject, clients| Point { subject, clients, seconds: 1.0 };
         assert!(done.has(&plan, &point(0, 10), 1));
         assert!(!done.has(&plan, &point(0, 10), 2));
         assert!(!done.has(&plan, &point(2, 10), 1));
-        assert!(!done.has(&plan, &point(0, 3000), 1), "what failed is tried again");
+        assert!(!done.has(&plan, &point(0, 3000), 1), "it failed");
         assert!(done.has_reason(&plan, &point(0, 3000)) && !done.has_reason(&plan, &point(0, 10)));
         assert_eq!(done.count(&plan), 1);
         plan.subjects[0].workers = Some(2);
         assert_eq!(done.count(&plan), 0, "another number of workers is another point");
-        assert!(find("table --seconds 2", None, host("abc", false)).is_none(), "another command");
-        assert!(find("table", None, host("def", false)).is_none(), "another commit");
-        let elsewhere = Host { cpu: "another".into(), ..host("abc", false) };
-        assert!(find("table", None, elsewhere).is_none(), "another machine");
-        assert!(find("table", None, host("abc", true)).is_none(), "changes have no name");
-        assert!(find("table", Some(8), host("abc", false)).is_none(), "another order");
-        let mut nameless = records[0].clone();
-        nameless.host.commit.clear();
-        assert!(
-            Done::of("t".into(), &[nameless], "table", None, &host("", false)).is_none(),
-            "no commit is known"
-        );
     }
 }

@@ -2,54 +2,31 @@
 //!
 //! What `harness table` and `harness scenario` share. Each brings its servers and its way to measure a point.
 //!
-//! * `plan`: the servers, the points and their order; `done`: the points that an interrupted run has;
+//! * `options`: what the user may say; `plan`: the servers, the points and their order; `done`: the points that an interrupted run has;
 //! * `session`: the run while it goes; `progress`: what the user sees of it.
 
 mod done;
+mod options;
 mod plan;
 mod progress;
 mod session;
 
+pub(crate) use options::{Options, whole};
 pub(crate) use plan::{Plan, Point, Subject};
 pub(crate) use session::{Common, Measured, Measuring, closed_loop};
 
-use crate::bench::{command_line, minutes, now};
+use crate::bench::{Earlier, command_line, earlier, minutes, now};
 use crate::host::Host;
-use crate::records::{Content, Record, Writer, disturbance, read};
+use crate::records::{Claim, Content, Record, Writer, disturbance, read};
 use crate::units::count;
 use anyhow::{Result, bail, ensure};
 use done::Done;
 use session::{End, Session};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 /// Rounds that an interval can be computed from.
 const ROUNDS: u32 = 5;
-
-/// The options of every command that measures in rounds.
-#[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Options {
-    /// How often everything is measured; from five on an interval can be computed.
-    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) rounds: u32,
-    /// What the order of the points is shuffled with; default: the time.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Begin anew, even if the same command was interrupted and could go on.
-    #[arg(long)]
-    fresh: bool,
-    /// The data goes to `data` below it [default: results; results/look for a part of what is measured by default]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-impl Options {
-    fn out(&self, is_whole: bool) -> PathBuf {
-        let is_whole = is_whole && self.rounds >= ROUNDS;
-        self.out.clone().unwrap_or_else(|| if is_whole { "results".into() } else { "results/look".into() })
-    }
-}
 
 /// Measures what is not done yet, and prints `table` of everything. `plan` makes the plan for a seed.
 pub(crate) fn run(
@@ -62,13 +39,22 @@ pub(crate) fn run(
 ) -> Result<ExitCode> {
     let command = command_line();
     let data = options.out(common.is_whole).join("data");
-    let done =
-        if options.fresh { None } else { Done::find(&data, content, &command, options.seed, &common.host) };
-    let seed = done.as_ref().map(|done| done.seed).or(options.seed).unwrap_or_else(|| {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
-    });
-    let plan = plan(seed);
-    let done = done.filter(|done| done.count(&plan) < plan.len());
+    // Before anything is looked at: what another run is about to record would be done a second time.
+    let _claim = Claim::on(&data)?;
+    let earlier = match options.fresh {
+        true => Earlier::Nothing,
+        false => earlier(&data, content, &command, options.seed, &common.host)?,
+    };
+    let mut plan = plan(options.fresh_seed());
+    let mut done = None;
+    match earlier {
+        Earlier::Nothing => {}
+        Earlier::Other(reason) => eprintln!("{reason}"),
+        Earlier::Same(run) => {
+            done = Some(Done::of(&run)).filter(|done| done.count(&plan) < plan.len());
+            plan.seed = done.as_ref().map_or(plan.seed, |_| run.seed);
+        }
+    }
     announce(&plan);
     ensure!(plan.len() > 0, "nothing can be measured: no server of it can run");
     let writer = match &done {

@@ -6,12 +6,11 @@ use super::progress::Progress;
 use crate::bench::{Quiet, Reply, Watch, figures, now, smoke};
 use crate::generators::{Installed, Load};
 use crate::host::Host;
+use crate::interruption::Interruption;
 use crate::records::{Figures, Kind, Mix, OpenLoop, Phase, Record, Writer};
 use crate::stages::{Launch, Server};
 use crate::units::{count, number, time};
 use anyhow::{Context, Result, bail};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Of the whole time, so much may be spent on waiting for a quiet machine that is not quiet.
@@ -84,11 +83,8 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// Measures the points that are not done and records each at once. An error is one of recording.
     pub(super) fn run(&self, mut writer: Writer, done: &Done) -> Result<End> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
-        }
-        let stop = || stop.load(Ordering::Relaxed);
+        let interruption = Interruption::catch()?;
+        let stop = || interruption.has_come();
         for point in self.plan.skipped() {
             if let (Err(reason), false) = (&self.subject(&point).launch, done.has_reason(self.plan, &point)) {
                 writer.write(&self.record(&point, 1, Err(reason.clone())))?;
@@ -139,8 +135,8 @@ impl Session<'_> {
             ..self.common.load.clone()
         };
         let measured = self.measuring.measure(&server, &load, stop);
-        if !server.is_alive() {
-            bail!("the server has died: {}", server.stderr().lines().last().unwrap_or("without a word"));
+        if let Some(death) = server.death() {
+            bail!("{death}");
         }
         // Dropping the server kills it: to drain would be to wait for clients that are gone.
         Ok((measured?, reply))
@@ -160,8 +156,8 @@ impl Session<'_> {
             Ok((measured, reply)) => (Some(measured), reply.body_bytes, None),
             Err(reason) => (None, 0, Some(reason)),
         };
-        let clients_served = measured.as_ref().map_or(point.clients, |measured| measured.clients_served);
-        let starves = clients_served < point.clients;
+        let clients_served = measured.as_ref().map_or(0, |measured| measured.clients_served);
+        let starves = measured.is_some() && clients_served < point.clients;
         let (open_loop, mix, figures) = match measured {
             Some(Measured { figures, open_loop, mix, .. }) => (open_loop, mix, Some(figures)),
             None => (None, None, None),

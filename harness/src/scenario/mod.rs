@@ -13,12 +13,10 @@ mod slow;
 mod spin;
 mod table;
 
-use crate::bench::count_clients;
-use crate::generators::{Installed, Load, Tool};
+use crate::generators::{Installed, Tool, WARM_UP};
 use crate::host::Host;
 use anyhow::Result;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// The options of `harness scenario`.
 #[derive(clap::Args, Clone, Debug)]
@@ -45,14 +43,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Clients at once, if the user does not say how many.
 const CLIENTS: u32 = 64;
-/// How long each server is asked, and every reply checked, before it is measured. It is the warm-up too.
-const COUNTING: Duration = Duration::from_millis(300);
 /// Starting a server, waiting for a quiet machine that is quiet, reading `/proc`.
 const AROUND: f64 = 0.45;
 
-/// Seconds that a point takes.
+/// Seconds that a run of the generator and what is around it take.
 fn seconds(measuring: f64) -> f64 {
-    measuring + COUNTING.as_secs_f64() + 2.0 * Tool::Builtin.overhead_seconds() + AROUND
+    measuring + WARM_UP.as_secs_f64() + Tool::Builtin.overhead_seconds() + AROUND
 }
 
 /// The one generator that knows its replies and keeps a rate, and the machine with it.
@@ -61,10 +57,4 @@ fn generator() -> Result<(Installed, Host)> {
     let mut host = Host::look();
     host.tools.insert(builtin.tool.name().into(), builtin.version.clone());
     Ok((builtin, host))
-}
-
-/// How many of the clients are served at all; an error if a reply is wrong.
-fn served(tool: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<usize> {
-    let load = Load { rate: None, mix: None, duration: COUNTING, ..load.clone() };
-    Ok(count_clients(tool, &load, stop)??.clients)
 }

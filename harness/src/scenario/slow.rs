@@ -4,16 +4,16 @@
 //! a server that sleeps in its only loop lets them wait, one with a worker to spare does not.
 
 use super::servers::Servers;
-use super::{CLIENTS, generator, seconds, served, table};
-use crate::bench::{built_stages, choose_cpus, found_in_open_loop, run_watched};
-use crate::generators::{Load, OPEN_LOOP_WARM_UP};
+use super::{CLIENTS, generator, seconds, table};
+use crate::bench::{built_stages, choose_cpus, count_clients, found_in_open_loop, run_watched, smoke};
+use crate::generators::{Load, Tool, WARM_UP};
 use crate::load::{self, Report};
 use crate::records::{Content, Figures, Mix, Phase, slow};
-use crate::rounds::{self, Common, Measured, Measuring, Options, Plan};
+use crate::rounds::{self, Common, Measured, Measuring, Options, Plan, whole};
 use crate::stages::{Server, discover};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The options of `harness scenario slow`.
 #[derive(clap::Args, Clone, Debug)]
@@ -22,19 +22,19 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST")]
     stages: Option<String>,
     /// How many workers, for the stages that have the option: the same for all, so that they compare.
-    #[arg(long, value_name = "N", default_value_t = WORKERS, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = WORKERS, allow_negative_numbers = true, value_parser = whole::<u16>(1..=1024))]
     workers: u16,
     /// So many per cent of the requests ask for the other path.
     #[arg(long, value_name = "PERCENT:PATH", default_value = MIX)]
     mix: load::Mix,
     /// Requests per second, quick and slow ones together.
-    #[arg(long, value_name = "N", default_value_t = RATE, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = RATE, allow_negative_numbers = true, value_parser = whole::<u32>(1..=1_000_000))]
     rate: u32,
     /// Clients at once, who keep their connections; a pool gets no more than it has workers.
-    #[arg(long, value_name = "N", default_value_t = CLIENTS, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", default_value_t = CLIENTS, allow_negative_numbers = true, value_parser = whole::<u32>(1..=20_000))]
     clients: u32,
     /// Seconds per point, after a warm-up.
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value = "2", allow_negative_numbers = true, value_parser = whole::<u32>(1..=3600))]
     seconds: u32,
     /// The CPUs of the servers and of the generator; default: the first one and the second one.
     #[arg(long, value_name = "SERVER:GENERATOR")]
@@ -43,6 +43,8 @@ pub(super) struct Args {
     rounds: Options,
 }
 
+/// How long each server is asked for the quick path alone, and every reply checked, to see how many clients it serves.
+const COUNTING: Duration = Duration::from_millis(300);
 const WORKERS: u16 = 4;
 const MIX: &str = "5:/sleep/50";
 const RATE: u32 = 200;
@@ -70,11 +72,13 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         pipeline: 1,
         duration: Duration::from_secs(args.seconds.into()),
         rate: Some(rate),
+        warm_up: WARM_UP,
         learns_body: false,
         reply_bytes: 0,
         cpus: Some(generator_cpus),
     };
-    let seconds = seconds(f64::from(args.seconds) + OPEN_LOOP_WARM_UP.as_secs_f64());
+    let counting = COUNTING.as_secs_f64() + Tool::Builtin.overhead_seconds();
+    let seconds = counting + seconds(f64::from(args.seconds));
     let Servers { subjects, points } =
         Servers::of(&stages, &[args.workers.into()], args.clients as usize, seconds);
     let common = Common { phase: Phase::Slow, tool, load, server_cpus, host, is_whole };
@@ -92,12 +96,17 @@ struct Open<'a> {
 impl Measuring for Open<'_> {
     fn measure(&self, server: &Server, load: &Load, stop: &dyn Fn() -> bool) -> Result<Measured> {
         let tool = &self.common.tool;
-        let clients_served = served(tool, load, stop)?;
+        let mixed = load.mix.as_ref().context("only one path is asked for")?;
+        let slow = time_of(server, mixed.path())?;
+        must_be_short(slow, mixed, load.duration)?;
+        let quick =
+            Load { rate: None, mix: None, warm_up: Duration::ZERO, duration: COUNTING, ..load.clone() };
+        let clients_served = count_clients(tool, &quick, stop)??.clients;
         let (report, watch) = run_watched(tool, load, Some(server.pid() as u32), stop)?;
         let cpus = (self.common.server_cpus.len(), tool.cpus(load));
         let all_served = clients_served == load.concurrency;
         let (figures, open_loop) = found_in_open_loop((&report, watch), self.rate, cpus, all_served)?;
-        let mix = mix(load.mix.as_ref(), &report)?;
+        let mix = mix(mixed, &report)?;
         let answered = figures.requests + mix.requests;
         let per_request = |seconds: f64| (answered > 0).then(|| seconds * 1e6 / answered as f64);
         let cpu_us_per_request = figures.server_cpu_seconds.and_then(per_request);
@@ -106,8 +115,29 @@ impl Measuring for Open<'_> {
     }
 }
 
-fn mix(mix: Option<&load::Mix>, report: &Report) -> Result<Mix> {
-    let (mix, mixed) = mix.zip(report.mix.as_ref()).context("the generator asked for one path only")?;
+/// How long a right reply on the other path takes, when nobody else asks.
+fn time_of(server: &Server, path: &str) -> Result<Duration> {
+    let start = Instant::now();
+    smoke(server.addr, path).with_context(|| format!("the path that is mixed in, {path}"))?;
+    Ok(start.elapsed())
+}
+
+/// The end cuts off the requests that are on their way. They must be few, both of all requests (or the rate would seem not
+/// to be reached) and of the slow ones (or their times would be those of the ones that came early).
+fn must_be_short(slow: Duration, mix: &load::Mix, duration: Duration) -> Result<()> {
+    let least = 10.0 * slow.as_secs_f64() * (mix.percent() as f64 / 20.0).max(1.0);
+    ensure!(
+        duration.as_secs_f64() >= least,
+        "{} takes {:.2} s, so the end of the run would cut off too many of these requests: give --seconds {} or more",
+        mix.path(),
+        slow.as_secs_f64(),
+        least.ceil()
+    );
+    Ok(())
+}
+
+fn mix(mix: &load::Mix, report: &Report) -> Result<Mix> {
+    let mixed = report.mix.as_ref().context("the generator asked for one path only")?;
     Ok(Mix {
         percent: mix.percent(),
         path: mix.path().to_owned(),

@@ -14,7 +14,7 @@ use crate::bench::{choose_cpus, numbers_of_clients};
 use crate::generators::{Load, Tool};
 use crate::host::Host;
 use crate::records::{Content, Phase, seed_table};
-use crate::rounds::{self, Common, Measured, Measuring, Options, closed_loop};
+use crate::rounds::{self, Common, Measured, Measuring, Options, closed_loop, whole};
 use crate::stages::{Server, discover};
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -29,14 +29,14 @@ use std::time::Duration;
 )]
 pub struct Args {
     /// Clients at once.
-    #[arg(long, value_name = "LIST", default_value = CLIENTS)]
+    #[arg(long, value_name = "LIST", default_value = CLIENTS, allow_negative_numbers = true)]
     clients: String,
     /// Seconds per point. A client whose connection found the accept queue full tries again after 1, 3, 7, 15 s: the
     /// table was first made with 30.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value = "1", allow_negative_numbers = true, value_parser = whole::<u32>(1..=3600))]
     seconds: u32,
     /// How many connections may wait to be accepted; 5 as when the table was first made.
-    #[arg(long, value_name = "N", default_value_t = BACKLOG, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "N", default_value_t = BACKLOG, allow_negative_numbers = true, value_parser = whole::<u16>(1..=4096))]
     backlog: u16,
     /// The CPUs of the servers and of webbench; default: the first one and the second one, also for two processes.
     #[arg(long, value_name = "SERVER:GENERATOR")]
@@ -76,6 +76,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         pipeline: 1,
         duration: Duration::from_secs(args.seconds.into()),
         rate: None,
+        warm_up: Duration::ZERO,
         learns_body: false,
         reply_bytes: 0,
         cpus: Some(generator_cpus),

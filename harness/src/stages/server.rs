@@ -91,6 +91,17 @@ impl Server {
         self.wait(Duration::ZERO).is_none()
     }
 
+    /// How it died, in one line; `None` while it lives.
+    pub fn death(&mut self) -> Option<String> {
+        let status = self.wait(Duration::ZERO)?;
+        // Its last line may still be on its way through the pipe.
+        thread::sleep(POLL * 4);
+        Some(match self.stderr().lines().last() {
+            Some(line) => format!("the server has died ({status}); its last words: {line}"),
+            None => format!("the server has died ({status}), without a word"),
+        })
+    }
+
     /// Stops the server with SIGTERM and waits; one that does not stop is an error (and is killed).
     pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGTERM);

@@ -4,9 +4,10 @@ use super::client::{Client, Tally};
 use super::{Options, Request, Version};
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, fork, pipe};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::ToSocketAddrs;
@@ -100,13 +101,14 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
     std::io::stdout().flush().context("cannot write to stdout")?;
     let (results, result) = pipe().context("cannot make a pipe")?;
     let mut children: Vec<Pid> = Vec::new();
+    let parent = getpid();
     for _ in 0..clients {
         // SAFETY: this process has one thread, so the child inherits no lock that somebody holds.
         match unsafe { fork() } {
             Ok(ForkResult::Parent { child }) => children.push(child),
             Ok(ForkResult::Child) => {
                 drop(results);
-                let status = work(client, seconds, File::from(result));
+                let status = die_with(parent).and_then(|()| work(client, seconds, File::from(result)));
                 // SAFETY: _exit(2) runs nothing of the parent's on the way out.
                 unsafe { nix::libc::_exit(i32::from(status.is_err())) }
             }
@@ -136,6 +138,14 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
     }
     anyhow::ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
     Ok(total)
+}
+
+/// Without a parent nobody would read what a client counts, and it would go on asking a server that others may measure by then.
+fn die_with(parent: Pid) -> Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    // The parent may have died before the line above.
+    anyhow::ensure!(getppid() == parent, "the parent is gone");
+    Ok(())
 }
 
 /// The life of a child. One line is less than PIPE_BUF, so the lines of several children never mix.

@@ -1,6 +1,7 @@
 //! The charts, drawn from invented records and looked at as a reader would: is everything there, and does
 //! no text lie on another?
 
+mod gaps;
 mod invented;
 mod svg;
 

@@ -48,6 +48,21 @@ pub(crate) fn labels(svg: &str) -> Vec<Label> {
     labels
 }
 
+/// The lines in a colour such as `#0072B2`, with the corners of each. The outline of a marker, which ends where it began, is
+/// none.
+pub(crate) fn lines(svg: &str, colour: &str) -> Vec<Vec<(i32, i32)>> {
+    let of_colour = |element: &&str| element.contains(&format!("stroke=\"{colour}\""));
+    let corners = |element: &str| {
+        let points =
+            element.split("points=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("points");
+        let number = |text: &str| text.parse().expect("a pixel");
+        let corner = |point: &str| point.split_once(',').map(|(x, y)| (number(x), number(y))).expect("x,y");
+        points.split_whitespace().map(corner).collect::<Vec<_>>()
+    };
+    let all = svg.split("<polyline ").skip(1).map(|rest| rest.split('>').next().unwrap_or_default());
+    all.filter(of_colour).map(corners).filter(|line| line.first() != line.last()).collect()
+}
+
 /// Every text is large enough, on the picture, and lies on no other.
 pub(crate) fn check(svg: &str, file: &str) {
     let labels = labels(svg);

@@ -1,0 +1,222 @@
+//! Data with holes and with unusual loads: what is missing has its name and its reason, and nothing that was not measured
+//! looks as if it were.
+
+use super::invented::{SEVEN, scenarios, table};
+use super::svg::{check, labels, lines};
+use harness::records::{Record, Writer};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Of the row `serial`, which has a line without dashes.
+const SERIAL: &str = "#0072B2";
+/// Of stage 06.
+const ONESHOT: &str = "#D55E00";
+
+fn write(records: &[Record], kind: &str, directory: &Path) -> PathBuf {
+    let mut writer =
+        Writer::create(directory, &format!("20260102T030405Z-0123456789-{kind}")).expect("a new file");
+    records.iter().for_each(|record| writer.write(record).expect("written"));
+    writer.path().to_owned()
+}
+
+fn draw(files: &[&Path], out: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command.args(["chart", "--data"]).args(files).arg("--out").arg(out).output().expect("it runs")
+}
+
+/// The only chart of these records, and its texts.
+fn drawn(records: &[Record], kind: &str) -> (String, Vec<String>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = write(records, kind, directory.path());
+    let output = draw(&[&file], directory.path());
+    assert!(output.status.success(), "{output:?}");
+    let name = if kind == "table" { "seed-table.svg".to_owned() } else { format!("{kind}.svg") };
+    let svg = std::fs::read_to_string(directory.path().join(&name)).expect("it is drawn");
+    check(&svg, &name);
+    let texts = labels(&svg).into_iter().map(|label| label.text).collect();
+    (svg, texts)
+}
+
+fn says(texts: &[String], what: &str) {
+    let all = texts.join(" ");
+    assert!(all.contains(what), "\"{what}\" is missing in {all}");
+}
+
+fn fail(record: &mut Record, reason: &str) {
+    (record.figures, record.skipped) = (None, Some(reason.into()));
+}
+
+/// Seed 002's table with all of its rows.
+fn whole_table() -> Vec<Record> {
+    let serial: Vec<Record> = table().into_iter().filter(|record| record.title == "serial").collect();
+    let of = |title: &str| {
+        let title = title.to_owned();
+        serial.clone().into_iter().map(move |mut record| {
+            record.stage = "09".into();
+            record.title.clone_from(&title);
+            record
+        })
+    };
+    serial.iter().cloned().chain(of("1 process")).chain(of("2 processes")).collect()
+}
+
+/// Those of the scenario that have workers or none of their own, of the servers named.
+fn spin(names: &[&str]) -> Vec<Record> {
+    let [spin, _] = scenarios(&SEVEN);
+    spin.into_iter().filter(|record| names.contains(&record.stage.as_str())).collect()
+}
+
+#[test]
+fn a_cell_that_failed_in_every_round_is_named_and_no_line_crosses_it() {
+    let mut records = whole_table();
+    for record in &mut records {
+        let in_all_rounds = record.title == "serial" && record.concurrency == 20;
+        let in_one = record.title == "1 process" && record.concurrency == 50 && record.round == 1;
+        if in_all_rounds || in_one {
+            fail(record, "did not end within 11 s and was killed");
+        }
+    }
+    let (svg, texts) = drawn(&records, "table");
+    says(&texts, "Not measured: serial with 20 clients (did not end within 11 s and was killed)");
+    says(&texts, "A gap in a line: not measured.");
+    assert_eq!(
+        texts.join(" ").matches("Not measured").count(),
+        1,
+        "one round that failed is no gap: {texts:?}"
+    );
+    let here: Vec<usize> = lines(&svg, SERIAL)
+        .iter()
+        .filter(|line| line.len() > 2 && line.iter().all(|(x, _)| *x < 620))
+        .map(Vec::len)
+        .collect();
+    assert_eq!(here, [4, 8], "1 to 10 clients, and 50 to 3,000");
+}
+
+#[test]
+fn no_page_at_all_is_a_zero_and_failed_requests_are_counted() {
+    let mut records = whole_table();
+    for record in records.iter_mut().filter(|record| record.concurrency == 3000) {
+        let figures = record.figures.as_mut().expect("measured");
+        (figures.requests_per_second, figures.requests, figures.errors) = (0.0, 0, 500);
+    }
+    let (_, texts) = drawn(&records, "table");
+    assert_eq!(
+        texts.iter().filter(|text| *text == "0").count(),
+        4,
+        "in both units of both panels: {texts:?}"
+    );
+    says(&texts, "Cross: no page at all");
+    says(&texts, "4,500 requests failed; they are not in the figures.");
+    let (_, texts) = drawn(&whole_table(), "table");
+    assert!(!texts.iter().any(|text| text == "0" || text.contains("Cross") || text.contains("failed;")));
+}
+
+#[test]
+fn of_an_interrupted_table_is_said_what_was_not_measured_yet() {
+    let mut records = whole_table();
+    records.retain(|record| match record.title.as_str() {
+        "1 process" => false,
+        "2 processes" => record.concurrency < 2000,
+        _ => true,
+    });
+    let (_, texts) = drawn(&records, "table");
+    says(&texts, "Missing: 1 process: not measured yet.");
+    says(&texts, "Not measured yet: 2 processes with 2000, 2500, 3000 clients.");
+    assert!(!texts.join(" ").contains("needs stage"), "{texts:?}");
+}
+
+#[test]
+fn the_backlog_and_the_numbers_of_clients_are_those_of_the_data() {
+    let mut records = whole_table();
+    for record in &mut records {
+        record.configuration = Some("--backlog 4096 --workers 2".into());
+        if record.concurrency == 2500 {
+            (record.concurrency, record.clients_served) = (20_000, 20_000);
+        }
+    }
+    let (_, texts) = drawn(&records, "table");
+    says(&texts, "Measured here, with a backlog of 4,096");
+    says(&texts, "webbench with 1 to 20,000 clients");
+    assert_eq!(texts.iter().filter(|text| *text == "20,000").count(), 2, "an axis of each panel: {texts:?}");
+}
+
+#[test]
+fn workers_that_failed_everywhere_keep_their_column_and_no_line_crosses_it() {
+    let mut records = spin(&["04", "06", "07"]);
+    for record in records.iter_mut().filter(|record| record.workers == Some(2)) {
+        fail(record, "refused: the server ended before it listened: exit status: 1");
+    }
+    let (svg, texts) = drawn(&records, "spin");
+    says(
+        &texts,
+        "Not measured: 06, 07 with 64 clients and 2 workers (refused: the server ended before it listened: exit status: 1)",
+    );
+    for label in ["1", "2", "4", "workers", "no --workers"] {
+        assert!(texts.iter().any(|text| text == label), "{label}: {texts:?}");
+    }
+    let widest = lines(&svg, ONESHOT).iter().map(|line| line[line.len() - 1].0 - line[0].0).max();
+    assert!(widest.is_some_and(|pixels| pixels < 60), "the legend's line only: {widest:?}");
+}
+
+#[test]
+fn a_long_first_line_loses_nothing() {
+    let mut records = spin(&["04", "06"]);
+    records.retain(|record| record.stage != "04" || record.round == 1);
+    let (_, texts) = drawn(&records, "spin");
+    says(&texts, "Medians of 1 to 5 rounds (some points were not measured in every round)");
+    says(&texts, "server on CPUs 0,1, generator on CPUs 0,1.");
+    let [_, mut records] = scenarios(&SEVEN);
+    records.retain(|record| record.stage != "04" || record.round == 1);
+    let (_, texts) = drawn(&records, "slow");
+    says(&texts, "server on CPU 0, generator on CPU 1.");
+}
+
+#[test]
+fn many_numbers_of_workers_can_be_read() {
+    let few = spin(&["04", "06", "07"]);
+    for count in [11_usize, 40] {
+        let mut records: Vec<Record> =
+            few.iter().filter(|record| record.workers.is_none()).cloned().collect();
+        for record in few.iter().filter(|record| record.workers == Some(1)) {
+            records.extend((1..=count).map(|workers| Record { workers: Some(workers), ..record.clone() }));
+        }
+        let (_, texts) = drawn(&records, "spin");
+        for label in ["1".to_owned(), count.to_string(), "no --workers".into()] {
+            assert!(texts.contains(&label), "{count}: {label} is missing in {texts:?}");
+        }
+        assert!(!texts.iter().any(|text| text.contains('…')), "{count}: {texts:?}");
+    }
+}
+
+/// Protects from a file that is left out without a word.
+#[test]
+fn two_files_of_a_kind_are_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [one, other] = [1, 2].map(|_| write(&spin(&["06"]), "spin", directory.path()));
+    let output = draw(&[&one, &other], directory.path());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.lines().count() == 1, "{output:?}");
+    for name in ["-spin.jsonl", "-spin-2.jsonl", "one `spin` scenario at a time"] {
+        assert!(error.contains(name), "{name}: {error}");
+    }
+}
+
+/// Protects from looking for the fault in the data: nothing but its name says what a file holds.
+#[test]
+fn a_file_with_another_name_is_refused_for_its_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let renamed = directory.path().join("mine.jsonl");
+    std::fs::rename(write(&spin(&["06"]), "spin", directory.path()), &renamed).expect("renamed");
+    // Its charts must not stand for those that were asked for.
+    write(&whole_table(), "table", directory.path());
+    let output = draw(&[&renamed], directory.path());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{output:?}");
+    let line = error.lines().last().unwrap_or_default();
+    for part in ["mine.jsonl", "its name", "standard", "table", "grades", "spin", "slow"] {
+        assert!(line.contains(part), "{part}: {error}");
+    }
+    let output = draw(&[&directory.path().join("not-there.jsonl")], directory.path());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("cannot read") && !error.contains("its name"), "{error}");
+}
