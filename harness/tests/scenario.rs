@@ -197,10 +197,12 @@ fn a_second_run_in_the_same_place_is_refused_at_once() {
 
 #[test]
 fn bad_input_gives_one_clear_line_and_no_file() {
-    let rows: [(&[&str], &str); 12] = [
+    let rows: [(&[&str], &str); 14] = [
         (&["spin", "--workers", "0"], "--workers 0 is not possible: 1 to 1024"),
         (&["spin", "--workers", "1,many"], "'many' is no number"),
         (&["spin", "--spin", "0"], "1000000"),
+        (&["spin", "--spin", "20000"], "give --seconds 3 or more"),
+        (&["spin", "--workers", "-1"], "'-1' is no number"),
         (&["spin", "--stages", "99"], "no stage `99`"),
         (&["spin", "--cpus", "0"], "SERVER:GENERATOR"),
         (&["spin", "--cpus", "a:b"], "0:1"),
@@ -220,6 +222,24 @@ fn bad_input_gives_one_clear_line_and_no_file() {
         let first = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
         assert!(first.contains(hint), "{args:?}: {first}");
         assert!(output.stdout.is_empty() && !out.path().join("data").exists(), "{args:?}: {output:?}");
+    }
+}
+
+/// A load that could not show what it asks for is refused, and the reason is recorded.
+#[test]
+fn a_mixed_path_that_is_wrong_or_too_slow_is_not_measured() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    for (mix, reason) in [("5:/nope", "404"), ("5:/sleep/300", "give --seconds 4 or more")] {
+        let place = Place::new();
+        let run = scenario(&place, &format!("slow --stages 4 --mix {mix} --seconds 2 --rounds 1"));
+        let finished = run.wait(LONG);
+        assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+        assert_eq!(finished.lines_with(&[reason]), 1, "{finished:?}");
+        let records = place.records();
+        assert!(records.iter().all(|record| record.figures.is_none()), "{records:#?}");
+        assert!(records[0].skipped.as_ref().is_some_and(|said| said.contains(reason)), "{records:#?}");
     }
 }
 

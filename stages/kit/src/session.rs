@@ -239,12 +239,14 @@ impl Session {
         self.feed(&[], now)
     }
 
-    /// After [`Step::Close`], with everything sent. True once if bytes of the peer are unread, in its socket (`unread`) or
-    /// here, or may still be on their way: closing now would turn them into a reset that can overtake our reply
+    /// After [`Step::Close`], with everything sent. True once if bytes of the peer are unread, in its socket (`unread` tells, and
+    /// is asked only if it matters) or here, or may still be on their way: closing now would turn them into a reset that can overtake our reply
     /// (RFC 9112 §9.6). Then shut the sending side and go on reading; what arrives is dropped, for a bounded time and amount.
-    pub fn linger_over(&mut self, unread: bool, now: &Now) -> bool {
-        let unread = unread || self.protocol.must_linger() || !self.inbox.is_empty();
-        if self.closing != Closing::No || self.ended || !unread {
+    pub fn linger_over(&mut self, now: &Now, unread: impl FnOnce() -> bool) -> bool {
+        if self.closing != Closing::No || self.ended {
+            return false;
+        }
+        if !self.protocol.must_linger() && self.inbox.is_empty() && !unread() {
             return false;
         }
         self.closing = Closing::Lingering(0);
@@ -255,7 +257,7 @@ impl Session {
 
     /// The same with nothing unread in the socket.
     pub fn linger(&mut self, now: &Now) -> bool {
-        self.linger_over(false, now)
+        self.linger_over(now, || false)
     }
 
     /// The slow job, once the replies before it have left.
