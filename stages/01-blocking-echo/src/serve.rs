@@ -37,7 +37,7 @@ pub fn serve(socket: OwnedFd, mut session: Session, buffer: &mut [u8]) -> nix::R
         send(socket.as_fd(), &mut session, &mut clock, &patience)?;
         step = match step {
             Step::Read => receive(socket.as_fd(), &mut session, &mut clock, &mut patience, buffer)?,
-            Step::Close if session.linger_over(clock.last(), || has_unread(socket.as_fd())) => {
+            Step::Close if session.linger(clock.last(), || has_unread(socket.as_fd())) => {
                 shutdown(socket.as_raw_fd(), Shutdown::Write)?;
                 Step::Read
             }

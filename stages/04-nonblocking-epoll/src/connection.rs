@@ -141,7 +141,7 @@ impl Connection {
                 Err(_) => return Turn::Close,
             }
             match step {
-                Step::Close if self.session.linger_over(now, || has_unread(self.socket.as_fd())) => {
+                Step::Close if self.session.linger(now, || has_unread(self.socket.as_fd())) => {
                     // The reply has left; now the peer sees its end. What it still sends is read and dropped.
                     let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
                 }

@@ -6,3 +6,4 @@
 
 pub mod cpus;
 pub mod server;
+pub mod vital;

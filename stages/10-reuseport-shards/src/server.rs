@@ -1,6 +1,7 @@
 //! The loop of stage 10, once in every thread.
 
 use crate::cpus::{allowed, pin};
+use crate::vital;
 use clap::Parser;
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor};
@@ -16,6 +17,7 @@ use nonblocking_epoll::connection::{BUFFER, Connection, Turn};
 use prefork::siblings::siblings;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::scope;
 
@@ -75,21 +77,22 @@ pub fn run(options: Options) -> io::Result<()> {
     let cpus = allowed()?;
     let count = options.workers.unwrap_or(cpus.len());
     let open = AtomicUsize::new(0);
+    let listeners = siblings(listener, options.common.backlog, SockFlag::SOCK_NONBLOCK, count)?;
+    // Nobody accepts before all are made: connections would take the descriptors that the others still need.
+    let made = Barrier::new(count);
     scope(|scope| {
-        let listeners = siblings(listener, options.common.backlog, SockFlag::SOCK_NONBLOCK, count)?;
-        let threads: Vec<_> = (listeners.into_iter().enumerate())
-            .map(|(index, listener)| {
-                let (cpu, sessions, open) = (cpus[index % cpus.len()], sessions.clone(), &open);
-                let most = options.common.max_connections;
-                scope.spawn(move || {
-                    pin(cpu)?;
-                    Shard::new(listener, most, sessions, open)?.serve()
-                })
-            })
-            .collect();
-        // A shard that fails closes its listener, and the kernel deals to the others.
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a shard does not panic"))
-    })
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let (cpu, sessions, open, made) = (cpus[index % cpus.len()], sessions.clone(), &open, &made);
+            let most = options.common.max_connections;
+            vital::spawn(scope, move || {
+                pin(cpu)?;
+                let mut shard = Shard::new(listener, most, sessions, open)?;
+                made.wait();
+                shard.serve()
+            });
+        }
+    });
+    Ok(())
 }
 
 impl<'all> Shard<'all> {
@@ -119,7 +122,8 @@ impl<'all> Shard<'all> {
             };
             self.clock.read();
             for token in std::mem::take(&mut self.again) {
-                self.ready(token, EpollFlags::empty());
+                // The edge that the turn began with may have told of an end.
+                self.ready(token, EpollFlags::EPOLLRDHUP);
             }
             for event in &events[..count] {
                 match event.data() {
@@ -163,9 +167,11 @@ impl<'all> Shard<'all> {
     // ANCHOR: ready
     /// Gives a connection its turn. A read that did not fill the buffer has emptied the socket: asking once more, only to
     /// hear `EAGAIN`, would cost a system call per request. What arrives after it makes a new edge. But an end that was
-    /// reported with the bytes makes none: then the turn reads on, up to the end.
+    /// reported with the bytes makes none: then the turn reads on, up to the end. So it does behind urgent data, since a
+    /// read stops at their mark, however much lies behind it (tcp(7)).
     fn ready(&mut self, token: Token, events: EpollFlags) {
-        let ended = events.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        let ended = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+        let reads_on = events.intersects(ended | EpollFlags::EPOLLPRI);
         let Some(armed) = self.connections.get_mut(token) else { return };
         let mut turn = Turn::Paused;
         for _ in 0..READS {
@@ -179,7 +185,7 @@ impl<'all> Shard<'all> {
             if !matches!(turn, Turn::Served) {
                 break;
             }
-            if !(ended || was_writing || armed.connection.has_filled()) {
+            if !(reads_on || was_writing || armed.connection.has_filled()) {
                 turn = Turn::Blocked;
                 break;
             }
@@ -193,8 +199,8 @@ impl<'all> Shard<'all> {
     /// a second time only of one whose peer has ever left our replies unread.
     fn settle(&mut self, token: Token, turn: Turn) {
         let Some(armed) = self.connections.get_mut(token) else { return };
-        let reading = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        let mask = armed.mask | reading | armed.connection.interest();
+        let reading = EpollFlags::EPOLLIN | EpollFlags::EPOLLPRI | EpollFlags::EPOLLRDHUP;
+        let mask = armed.mask | reading | EpollFlags::EPOLLET | armed.connection.interest();
         let told = match turn {
             Turn::Close => Err(Errno::ENOTCONN),
             _ if mask == armed.mask => Ok(()),

@@ -21,8 +21,8 @@ pub const GROUP: u16 = 0;
 /// How many buffers; a power of two. When they run out a receive ends with ENOBUFS and is asked for anew.
 const COUNT: u16 = 256;
 
-/// How long each is.
-const LENGTH: usize = 16 * 1024;
+/// How long each is. Uploads of 1 MB took a third more CPU time with 16 KiB, and two thirds more with 4 KiB.
+const LENGTH: usize = 8 * 1024;
 
 /// The buffers, and the ring through which the kernel gets them.
 pub struct Buffers {

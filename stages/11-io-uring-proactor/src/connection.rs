@@ -10,9 +10,10 @@
 //! While a send is on its way the kernel reads our outbox. So the session is not fed then, since a reply that it appends
 //! could move the bytes; what arrives meanwhile is kept aside. One send at a time also keeps the replies in order.
 
+use crate::aside::Aside;
 use crate::operation::Operation;
 use kit::clock::Now;
-use kit::flush::unacknowledged;
+use kit::flush::{has_unread, unacknowledged};
 use kit::outbox::Body;
 use kit::protocol::Step;
 use kit::protocol::work::{Answer, Work};
@@ -21,7 +22,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// So much may arrive while a send is on its way; then the kernel is asked to stop receiving.
+/// So much may arrive while a send is on its way; then the kernel is asked to stop receiving. What it received in the same
+/// round of the loop is kept too: mostly some hundred KiB, and never more than all the buffers hold, 2 MiB (see
+/// [`crate::buffers`]). To submit the cancellation sooner would not help: the kernel sees it before it receives any more.
 const ASIDE: usize = 64 * 1024;
 
 /// How much of a file is read and sent at once.
@@ -32,7 +35,7 @@ pub struct Connection {
     socket: OwnedFd,
     session: Session,
     /// Arrived while a send was on its way.
-    aside: Vec<u8>,
+    aside: Aside,
     end: End,
     /// What the session wants when everything is sent.
     then: Then,
@@ -80,7 +83,7 @@ struct Piece {
 
 /// What must be asked of the kernel next.
 #[derive(Debug)]
-pub enum Turn {
+pub enum Next {
     /// Nothing: it is at work.
     Wait,
     /// To receive, if it does not already.
@@ -91,7 +94,7 @@ pub enum Turn {
     HalfClose,
     /// To send [`Connection::output`].
     Send,
-    /// A job may block: run it, then [`Connection::finish`].
+    /// Nothing, but a job may block: run it, then [`Connection::finish`].
     Work(Work),
     /// To end everything it is at.
     Close,
@@ -111,7 +114,7 @@ impl Connection {
         Self {
             socket,
             session,
-            aside: Vec::new(),
+            aside: Aside::default(),
             end: End::Ahead,
             then: Then::Receive,
             asked: Asked::default(),
@@ -122,35 +125,35 @@ impl Connection {
     }
 
     /// Bytes have arrived.
-    pub fn received(&mut self, bytes: &[u8], now: &Now) -> Turn {
+    pub fn received(&mut self, bytes: &[u8], now: &Now) -> Next {
         if self.closing {
-            return Turn::Wait;
+            return Next::Wait;
         }
         if self.asked.send.is_some() {
-            self.aside.extend_from_slice(bytes);
-            return if self.aside.len() > ASIDE { Turn::StopReceive } else { Turn::Wait };
+            self.aside.put(bytes);
+            return if self.aside.len() > ASIDE { Next::StopReceive } else { Next::Wait };
         }
         let step = self.session.feed(bytes, now);
         self.proceed(step, now)
     }
 
     /// The peer has shut its sending side.
-    pub fn end(&mut self, now: &Now) -> Turn {
+    pub fn end(&mut self, now: &Now) -> Next {
         self.end = End::Untold;
-        if self.closing || self.asked.send.is_some() { Turn::Wait } else { self.proceed(Step::Read, now) }
+        if self.closing || self.asked.send.is_some() { Next::Wait } else { self.proceed(Step::Read, now) }
     }
 
     /// The first `count` bytes of the output have left.
-    pub fn sent(&mut self, count: usize, now: &Now) -> Turn {
+    pub fn sent(&mut self, count: usize, now: &Now) -> Next {
         self.session.sent(count, now);
         if let Some(piece) = &mut self.piece {
             piece.sent += count;
         }
         if self.closing {
-            return Turn::Wait;
+            return Next::Wait;
         }
         let step = match self.then {
-            _ if self.session.has_output() => return Turn::Send,
+            _ if self.session.has_output() => return Next::Send,
             Then::Receive => Step::Read,
             Then::GoOn => Step::Write,
             Then::Close => Step::Close,
@@ -158,40 +161,42 @@ impl Connection {
         self.proceed(step, now)
     }
 
-    /// Goes on with the answer of work that a turn ended in.
-    pub fn finish(&mut self, answer: Answer, now: &Now) -> Turn {
+    /// Goes on with the answer of work that was to be run.
+    pub fn finish(&mut self, answer: Answer, now: &Now) -> Next {
         let step = self.session.finish(answer, now);
         self.proceed(step, now)
     }
 
     /// Does what the session says, until it wants something of the kernel.
-    fn proceed(&mut self, mut step: Step, now: &Now) -> Turn {
+    fn proceed(&mut self, mut step: Step, now: &Now) -> Next {
         loop {
             self.then = match step {
-                Step::Work(work) => return Turn::Work(work),
+                Step::Work(work) => return Next::Work(work),
                 Step::Read => Then::Receive,
                 Step::Write => Then::GoOn,
                 Step::Close => Then::Close,
             };
             if self.session.has_output() {
-                return Turn::Send;
+                return Next::Send;
             }
             self.piece = None;
             step = match self.then {
                 Then::GoOn => self.session.feed(&[], now),
-                Then::Receive if !self.aside.is_empty() => {
-                    let aside = std::mem::take(&mut self.aside);
-                    self.session.feed(&aside, now)
-                }
+                Then::Receive if let Some(piece) = self.aside.take() => self.session.feed(&piece, now),
                 Then::Receive if self.end == End::Untold => {
                     self.end = End::Told;
                     self.session.end(now)
                 }
-                Then::Receive if now.draining && self.session.is_idle() => return Turn::Close,
-                Then::Receive => return Turn::Receive,
-                // The reply has left; now the peer sees its end. What it still sends is received and dropped.
-                Then::Close if self.session.linger(now) => return Turn::HalfClose,
-                Then::Close => return Turn::Close,
+                Then::Receive => return Next::Receive,
+                // Behind the end nothing can come. All that came before it was read, though not all of it was used: so the
+                // close is no reset.
+                Then::Close if self.end != End::Ahead => return Next::Close,
+                Then::Close => {
+                    let unread = || !self.aside.is_empty() || has_unread(self.socket.as_fd());
+                    // The reply has left; now the peer sees its end. What it still sends is received and dropped.
+                    let lingers = self.session.linger(now, unread);
+                    return if lingers { Next::HalfClose } else { Next::Close };
+                }
             };
         }
     }
@@ -219,22 +224,22 @@ impl Connection {
     }
 
     /// The first `count` bytes of the room were filled: they are the output now.
-    pub fn read(&mut self, count: usize) -> Turn {
+    pub fn read(&mut self, count: usize) -> Next {
         match &mut self.piece {
-            _ if self.closing => Turn::Wait,
+            _ if self.closing => Next::Wait,
             // The file has shrunk since it was opened: the promised length cannot be kept.
-            _ if count == 0 => Turn::Close,
+            _ if count == 0 => Next::Close,
             Some(piece) => {
                 piece.bytes.truncate(count);
-                Turn::Send
+                Next::Send
             }
-            None => Turn::Close,
+            None => Next::Close,
         }
     }
 
-    /// Once a second, and when its time may be over: gives it up if the peer is late. A peer that takes what the kernel
-    /// holds for it, if slowly, is not.
-    pub fn expire(&mut self, now: &Now) -> Turn {
+    /// Once a second: gives it up if the peer was late `then`, when everything had been seen that it sent until then. A peer
+    /// that takes what the kernel holds for it, if slowly, is not.
+    pub fn expire(&mut self, then: &Now, now: &Now) -> Next {
         if self.asked.send.is_some() {
             let count = unacknowledged(self.as_fd());
             if count < self.unacknowledged {
@@ -242,10 +247,10 @@ impl Connection {
             }
             self.unacknowledged = count;
         }
-        match (self.session.is_late(now) && !self.closing, self.asked.send) {
-            (false, _) => Turn::Wait,
+        match (self.session.is_late(then) && !self.closing, self.asked.send) {
+            (false, _) => Next::Wait,
             // Nothing that we say would arrive, and the outbox is the kernel's until it has answered.
-            (true, Some(_)) => Turn::Close,
+            (true, Some(_)) => Next::Close,
             (true, None) => {
                 let step = self.session.expire(now);
                 self.proceed(step, now)
@@ -294,11 +299,6 @@ impl Connection {
     /// Whether it is over, and the kernel is at nothing more for it.
     pub fn is_over(&self) -> bool {
         self.closing && !self.asked.receive && self.asked.send.is_none()
-    }
-
-    /// Whether a reply is on its way.
-    pub fn is_sending(&self) -> bool {
-        self.asked.send.is_some()
     }
 
     /// The socket, when it is over.

@@ -8,10 +8,12 @@
 //! * [`operation`]: which answer belongs to which request;
 //! * [`proactor`]: the two queues;
 //! * [`buffers`]: memory that the kernel picks from when bytes arrive;
+//! * [`aside`]: what has arrived and waits until a send is over;
 //! * [`listener`]: one request, and the kernel accepts from then on;
 //! * [`connection`]: one connection, which has at most one reply on its way;
 //! * [`server`]: the loop.
 
+pub mod aside;
 pub mod buffers;
 pub mod connection;
 pub mod listener;

@@ -1,4 +1,13 @@
 //! The listening socket of a proactor: one request, and the kernel accepts from then on.
+//!
+//! That request does not count. Where the limit on connections can be reached, the kernel is asked to tell when somebody
+//! waits; then a place is taken for him, and one connection asked for:
+//!
+//! ```text
+//!   watch -- somebody waits --> take a place, accept -- a connection, or none: give the place back --> watch
+//! ```
+//!
+//! A place that was taken before somebody came would be held by a thread to which the kernel may never deal anybody.
 
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
@@ -8,52 +17,73 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::SockFlag;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How long to wait before another try when descriptors or memory ran out.
 const BACK_OFF_MS: u64 = 100;
 
 /// A listening socket, and what was asked for it.
-pub struct Listener {
+pub struct Listener<'all> {
     socket: Option<OwnedFd>,
     most: usize,
-    /// The limit can be reached: then one connection is asked for at a time, since a multishot accept does not count.
-    counts: bool,
-    /// The kernel accepts for us.
+    /// Places that are taken, in all threads. Relaxed: a count for a limit, which orders no other memory.
+    taken: &'all AtomicUsize,
+    /// More connections than `most` would find descriptors.
+    limit_reachable: bool,
+    /// With a limit: somebody waits.
+    awaited: bool,
+    /// The kernel is at it.
     asked: bool,
     /// While paused: when to ask again (ms).
     paused_until: u64,
 }
 
-impl Listener {
-    /// Nothing is asked for yet; `most` connections may be open at once.
+impl<'all> Listener<'all> {
+    /// Nothing is asked for yet; `most` connections may be open at once, and `taken` of them are.
     ///
     /// # Errors
     /// What getrlimit(2) says.
-    pub fn new(socket: OwnedFd, most: usize) -> nix::Result<Self> {
-        let counts = (most as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
-        Ok(Self { socket: Some(socket), most, counts, asked: false, paused_until: 0 })
+    pub fn new(socket: OwnedFd, most: usize, taken: &'all AtomicUsize) -> nix::Result<Self> {
+        let limit_reachable = (most as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
+        let socket = Some(socket);
+        Ok(Self { socket, most, taken, limit_reachable, awaited: false, asked: false, paused_until: 0 })
     }
 
     // ANCHOR: ask
     /// The request to accept, if it must be made: not while one is with the kernel, nor without room for a connection.
-    pub fn ask(&mut self, open: usize, now: &Now) -> Option<squeue::Entry> {
-        let socket = self.socket.as_ref()?;
-        if self.asked || now.ms < self.paused_until || open >= self.most {
+    pub fn ask(&mut self, now: &Now) -> Option<squeue::Entry> {
+        let fd = Fd(self.socket.as_ref()?.as_raw_fd());
+        if self.asked || now.ms < self.paused_until {
             return None;
         }
+        let flags = SockFlag::SOCK_CLOEXEC.bits();
+        let request = match (self.limit_reachable, self.awaited) {
+            (false, _) => opcode::AcceptMulti::new(fd).flags(flags).build(),
+            (true, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
+            (true, true) => {
+                let room = |taken| (taken < self.most).then_some(taken + 1);
+                self.taken.fetch_update(Relaxed, Relaxed, room).ok()?;
+                opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build()
+            }
+        };
         self.asked = true;
-        let (fd, flags) = (Fd(socket.as_raw_fd()), SockFlag::SOCK_CLOEXEC.bits());
-        Some(match self.counts {
-            true => opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build(),
-            false => opcode::AcceptMulti::new(fd).flags(flags).build(),
-        })
+        Some(request)
     }
     // ANCHOR_END: ask
 
-    /// The request was answered: a connection, if it is one.
-    pub fn accepted(&mut self, entry: &cqueue::Entry, now: &Now) -> Option<OwnedFd> {
+    /// The request was answered: a connection, if it is one. Its place is to be [left](Self::leave) when it ends.
+    pub fn answered(&mut self, entry: &cqueue::Entry, now: &Now) -> Option<OwnedFd> {
         self.asked = cqueue::more(entry.flags());
+        if self.limit_reachable && !self.awaited {
+            self.awaited = entry.result() > 0;
+            return None;
+        }
+        self.awaited = false;
+        if !self.limit_reachable {
+            self.taken.fetch_add(1, Relaxed);
+        }
         if entry.result() < 0 {
+            self.leave();
             // Nobody waits any more, one connection was lost on the way, or there is no room.
             let shortage =
                 [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].contains(&-entry.result());
@@ -62,6 +92,11 @@ impl Listener {
         }
         // SAFETY: the kernel has just made this descriptor for us.
         Some(unsafe { OwnedFd::from_raw_fd(entry.result()) })
+    }
+
+    /// A connection has ended: its place is free.
+    pub fn leave(&self) {
+        self.taken.fetch_sub(1, Relaxed);
     }
 
     /// Whether the kernel accepts for us.

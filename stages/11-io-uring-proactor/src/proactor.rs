@@ -9,6 +9,7 @@ use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 use nix::errno::Errno;
+use nix::libc;
 use std::io;
 use std::time::Duration;
 
@@ -76,13 +77,7 @@ impl Proactor {
     /// # Errors
     /// What io_uring_enter(2) says.
     pub fn submit(&mut self) -> io::Result<()> {
-        match self.uring.submit() {
-            // Busy: completions must be taken first. They will be, in the next round of the loop.
-            Err(error) if !matches!(error.raw_os_error(), Some(nix::libc::EINTR | nix::libc::EBUSY)) => {
-                Err(error)
-            }
-            _ => Ok(()),
-        }
+        passing(self.uring.submit())
     }
 
     // ANCHOR: wait
@@ -91,22 +86,27 @@ impl Proactor {
     /// # Errors
     /// What io_uring_enter(2) says.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let waited = match timeout {
-            None => self.uring.submit_and_wait(1),
-            Some(timeout) => {
-                let timeout = Timespec::from(timeout);
-                self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&timeout))
-            }
-        };
-        match waited {
-            Ok(_) => Ok(()),
-            Err(error) => match error.raw_os_error() {
-                Some(nix::libc::ETIME | nix::libc::EINTR | nix::libc::EBUSY) => Ok(()),
-                _ => Err(error),
-            },
+        match timeout {
+            None => passing(self.uring.submit_and_wait(1)),
+            Some(timeout) => self.enter(1, timeout),
         }
     }
     // ANCHOR_END: wait
+
+    /// Submits what is queued, and lets the kernel complete whatever it can by now. [`Proactor::wait`] does not: when it has
+    /// one completion it may leave the others for the next time.
+    ///
+    /// # Errors
+    /// What io_uring_enter(2) says.
+    pub fn gather(&mut self) -> io::Result<()> {
+        // It gives up asking for more when the queue is full or it has nothing left to do, whichever is first.
+        self.enter(COMPLETIONS as usize, Duration::ZERO)
+    }
+
+    fn enter(&mut self, count: usize, timeout: Duration) -> io::Result<()> {
+        let timeout = Timespec::from(timeout);
+        passing(self.uring.submitter().submit_with_args(count, &SubmitArgs::new().timespec(&timeout)))
+    }
 
     /// Takes the completions that are there.
     pub fn take(&mut self, into: &mut Vec<cqueue::Entry>) {
@@ -116,6 +116,16 @@ impl Proactor {
     /// The queues themselves, to register memory with.
     pub fn uring(&self) -> &IoUring {
         &self.uring
+    }
+}
+
+/// The time is over, a signal came, or completions must be taken first. They will be, in the next round of the loop.
+fn passing(entered: io::Result<usize>) -> io::Result<()> {
+    match entered {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 

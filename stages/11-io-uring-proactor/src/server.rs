@@ -1,7 +1,7 @@
 //! The loop of stage 11, once in every thread.
 
 use crate::buffers::{Buffers, GROUP};
-use crate::connection::{Connection, Output, Turn};
+use crate::connection::{Connection, Next, Output};
 use crate::listener::Listener;
 use crate::operation::Operation;
 use crate::proactor::{Proactor, UNHEARD};
@@ -18,9 +18,11 @@ use nix::libc::{self, ECANCELED, ENOBUFS};
 use nix::sys::socket::{Shutdown, SockFlag};
 use prefork::siblings::siblings;
 use reuseport_shards::cpus::{allowed, pin};
+use reuseport_shards::vital;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, RawFd};
+use std::sync::Barrier;
+use std::sync::atomic::AtomicUsize;
 use std::thread::scope;
 use std::time::Duration;
 
@@ -45,14 +47,23 @@ pub struct Options {
 struct Server<'all> {
     proactor: Proactor,
     buffers: Buffers,
-    listener: Listener,
+    listener: Listener<'all>,
     sessions: Sessions,
     connections: Registry<Connection>,
     clock: Clock,
-    /// How often the loop has looked around since it was told to stop.
-    looks: u32,
-    /// Open connections of all threads. Relaxed: a count for a limit, which orders no other memory.
-    open: &'all AtomicUsize,
+    /// Completions that were taken and not yet seen to.
+    done: Vec<cqueue::Entry>,
+    phase: Phase,
+}
+
+/// How far the end of the server has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Told to stop. Requests may have arrived before: it looks for them until a look brings nothing.
+    Looking,
+    /// Connections between requests were ended. The others have replies on their way.
+    Leaving,
 }
 
 /// Serves in one thread per CPU until the server must stop.
@@ -65,75 +76,89 @@ pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Http)?;
     let cpus = allowed()?;
     let count = options.workers.unwrap_or(cpus.len());
-    let open = AtomicUsize::new(0);
+    let taken = AtomicUsize::new(0);
+    let listeners = siblings(listener, options.common.backlog, SockFlag::empty(), count)?;
+    // Nobody accepts before all are made: connections would take the descriptors that the others still need.
+    let made = Barrier::new(count);
     scope(|scope| {
-        let listeners = siblings(listener, options.common.backlog, SockFlag::empty(), count)?;
-        let threads: Vec<_> = (listeners.into_iter().enumerate())
-            .map(|(index, listener)| {
-                let (cpu, sessions, open) = (cpus[index % cpus.len()], sessions.clone(), &open);
-                let most = options.common.max_connections;
-                scope.spawn(move || {
-                    pin(cpu)?;
-                    Server::new(listener, most, sessions, open)?.serve()
-                })
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a thread does not panic"))
-    })
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let (cpu, sessions, taken, made) = (cpus[index % cpus.len()], sessions.clone(), &taken, &made);
+            let most = options.common.max_connections;
+            vital::spawn(scope, move || {
+                pin(cpu)?;
+                let server = Server::new(Listener::new(listener, most, taken)?, sessions)?;
+                made.wait();
+                server.serve()
+            });
+        }
+    });
+    Ok(())
 }
 
 impl<'all> Server<'all> {
     /// Made by its own thread: the queues belong to the one that makes them.
-    fn new(socket: OwnedFd, most: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
+    fn new(listener: Listener<'all>, sessions: Sessions) -> io::Result<Self> {
         let proactor = Proactor::new()?;
         let buffers = Buffers::register(&proactor)?;
-        let (listener, connections, clock) = (Listener::new(socket, most)?, Registry::new(), Clock::new());
-        Ok(Self { proactor, buffers, listener, sessions, connections, clock, looks: 0, open })
+        let (connections, clock, done) = (Registry::new(), Clock::new(), Vec::new());
+        Ok(Self { proactor, buffers, listener, sessions, connections, clock, done, phase: Phase::Running })
     }
 
     /// The event loop: ask, wait, then see what was done.
     fn serve(mut self) -> io::Result<()> {
-        let mut done = Vec::new();
         let mut sweep = Sweep::default();
         let stop = opcode::PollAdd::new(Fd(shutdown::event().as_raw_fd()), libc::POLLIN as u32);
         self.push(&stop.build().user_data(SHUTDOWN))?;
-        while !self.clock.last().draining || !self.connections.is_empty() || self.listener.is_asked() {
+        while self.phase == Phase::Running || !self.connections.is_empty() || self.listener.is_asked() {
             self.watch_listener()?;
-            self.proactor.wait(self.timeout())?;
-            self.clock.read();
-            self.proactor.take(&mut done);
-            for entry in done.drain(..) {
-                match entry.user_data() {
-                    LISTENER => self.accept(&entry)?,
-                    SHUTDOWN => self.stop()?,
-                    UNHEARD => {}
-                    mark => self.ready(mark, &entry)?,
-                }
+            match self.phase {
+                Phase::Looking => self.proactor.gather()?,
+                Phase::Running | Phase::Leaving => self.proactor.wait(self.timeout())?,
             }
+            self.clock.read();
+            self.see()?;
             if sweep.is_due(self.clock.last()) {
                 self.expire()?;
-            }
-            if self.listener.is_closed() {
-                self.leave()?;
             }
         }
         self.buffers.unregister(&self.proactor)
     }
 
+    /// Sees what was done.
+    fn see(&mut self) -> io::Result<()> {
+        let mut done = std::mem::take(&mut self.done);
+        self.proactor.take(&mut done);
+        match (self.phase, done.len()) {
+            (Phase::Looking, 0) => self.leave()?,
+            // A reply has left: its connection may be between requests now, or one that nobody has looked at.
+            (Phase::Leaving, 1..) => self.phase = Phase::Looking,
+            _ => {}
+        }
+        for entry in done.drain(..) {
+            match entry.user_data() {
+                LISTENER => self.accept(&entry)?,
+                SHUTDOWN => self.stop()?,
+                UNHEARD => {}
+                mark => self.ready(mark, &entry)?,
+            }
+        }
+        self.done = done;
+        Ok(())
+    }
+
     // ANCHOR: accept
     /// The kernel has accepted a connection: asks it to receive whatever arrives on it.
     fn accept(&mut self, entry: &cqueue::Entry) -> io::Result<()> {
-        let Some(socket) = self.listener.accepted(entry, self.clock.last()) else { return Ok(()) };
+        let Some(socket) = self.listener.answered(entry, self.clock.last()) else { return Ok(()) };
         let token = self.connections.token(socket.as_fd());
-        self.open.fetch_add(1, Relaxed);
         let session = self.sessions.open(self.clock.last());
         self.connections.insert(token, Connection::new(socket, session));
-        self.settle(token, Turn::Receive)
+        self.settle(token, Next::Receive)
     }
     // ANCHOR_END: accept
 
     // ANCHOR: ready
-    /// A request was answered: gives its connection a turn.
+    /// A request was answered: lets its connection go on.
     fn ready(&mut self, mark: u64, entry: &cqueue::Entry) -> io::Result<()> {
         let Some((token, operation)) = Operation::of(mark) else { return Ok(()) };
         let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
@@ -141,63 +166,57 @@ impl<'all> Server<'all> {
             connection.answered(operation);
         }
         let (now, count) = (self.clock.last(), entry.result().max(0) as usize);
-        let turn = match (operation, entry.result()) {
+        let next = match (operation, entry.result()) {
             (Operation::Receive, 1..) => {
                 let id = cqueue::buffer_select(entry.flags()).expect("bytes arrive in a buffer of ours");
-                let turn = connection.received(self.buffers.get(id, count), now);
+                let next = connection.received(self.buffers.get(id, count), now);
                 self.buffers.give_back(id);
-                turn
+                next
             }
             (Operation::Receive, 0) => connection.end(now),
             // The buffers ran out, or we asked it to stop.
-            (Operation::Receive, error) if [ENOBUFS, ECANCELED].contains(&-error) => {
-                match connection.is_sending() {
-                    true => Turn::Wait,
-                    false => Turn::Receive,
-                }
-            }
+            (Operation::Receive, error) if [ENOBUFS, ECANCELED].contains(&-error) => Next::Receive,
             (Operation::Send, 0..) => connection.sent(count, now),
             (Operation::Read, 0..) => connection.read(count),
             // The peer has reset the connection, or the file cannot be read.
-            _ => Turn::Close,
+            _ => Next::Close,
         };
-        self.settle(token, turn)
+        self.settle(token, next)
     }
     // ANCHOR_END: ready
 
-    /// After a turn: runs its work, asks the kernel for what comes next.
-    fn settle(&mut self, token: Token, mut turn: Turn) -> io::Result<()> {
+    /// Does what a connection wants next: runs its work, asks the kernel.
+    fn settle(&mut self, token: Token, mut next: Next) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
-        while let Turn::Work(work) = turn {
+        while let Next::Work(work) = next {
             if work.is_slow() {
                 // The others' replies must not wait for it in our queue.
                 self.proactor.submit()?;
             }
             let answer = work.run();
-            turn = connection.finish(answer, self.clock.read());
+            next = connection.finish(answer, self.clock.read());
         }
-        match turn {
-            Turn::Wait | Turn::Work(_) => {}
-            Turn::Send => self.send(token)?,
-            Turn::StopReceive => {
+        match next {
+            Next::Wait | Next::Receive | Next::Work(_) => {}
+            Next::Send => self.send(token)?,
+            Next::StopReceive => {
                 if connection.stops_receive() {
                     self.proactor.cancel(Operation::Receive.mark(token))?;
                 }
             }
-            Turn::HalfClose => {
+            Next::HalfClose => {
                 let _ = nix::sys::socket::shutdown(connection.as_fd().as_raw_fd(), Shutdown::Write);
             }
-            Turn::Close => {
+            Next::Close => {
                 for operation in connection.close().into_iter().flatten() {
                     self.proactor.cancel(operation.mark(token))?;
                 }
             }
-            Turn::Receive => {}
         }
         let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
         if connection.is_over() {
             self.remove(token)
-        } else if connection.needs_receive() && !connection.is_sending() {
+        } else if connection.needs_receive() {
             let fd = Fd(connection.as_fd().as_raw_fd());
             connection.ask(Operation::Receive);
             self.push(&opcode::RecvMulti::new(fd, GROUP).build().user_data(Operation::Receive.mark(token)))
@@ -229,19 +248,23 @@ impl<'all> Server<'all> {
     /// The kernel is at nothing more for this connection: drops it.
     fn remove(&mut self, token: Token) -> io::Result<()> {
         let Some(connection) = self.connections.remove(token) else { return Ok(()) };
-        self.open.fetch_sub(1, Relaxed);
+        self.listener.leave();
         let fd: RawFd = connection.into_socket().into_raw_fd();
         let close = opcode::Close::new(Fd(fd)).build().user_data(UNHEARD);
         self.push(&close.flags(squeue::Flags::SKIP_SUCCESS))
     }
 
-    /// Gives each connection whose time is over a turn, in which it ends.
+    /// Ends each connection whose time is over. What the peer sent in time may not have been fetched yet, when a job has held
+    /// up the loop: so the time is read first, then everything is fetched that came until then.
     fn expire(&mut self) -> io::Result<()> {
+        let then = self.clock.read().clone();
+        self.proactor.gather()?;
+        self.see()?;
         for token in self.connections.tokens() {
             let Some(connection) = self.connections.get_mut(token) else { continue };
-            let turn = connection.expire(self.clock.last());
-            if !matches!(turn, Turn::Wait) {
-                self.settle(token, turn)?;
+            let next = connection.expire(&then, self.clock.last());
+            if !matches!(next, Next::Wait) {
+                self.settle(token, next)?;
             }
         }
         Ok(())
@@ -253,18 +276,15 @@ impl<'all> Server<'all> {
             self.proactor.cancel(LISTENER)?;
         }
         self.listener.close();
+        self.phase = Phase::Looking;
         Ok(())
     }
 
-    /// While the server drains: ends the connections that are between requests, after one more look at what arrived. A
-    /// request may have been in a socket already when we were told to stop.
+    /// Nothing has arrived that was not seen: ends the connections that are between requests.
     fn leave(&mut self) -> io::Result<()> {
-        self.looks = self.looks.saturating_add(1);
-        if self.looks != 2 {
-            return Ok(());
-        }
+        self.phase = Phase::Leaving;
         for token in self.connections.select(Connection::is_idle) {
-            self.settle(token, Turn::Close)?;
+            self.settle(token, Next::Close)?;
         }
         Ok(())
     }
@@ -272,11 +292,10 @@ impl<'all> Server<'all> {
     /// How long to wait: for ever with nothing to look after, so that an idle server uses no CPU.
     fn timeout(&self) -> Option<Duration> {
         let pausing = !self.listener.is_closed() && !self.listener.is_asked();
-        match (self.looks, pausing, self.connections.is_empty()) {
-            (1, _, _) => Some(Duration::ZERO),
-            (_, true, _) => Some(Duration::from_millis(20)),
-            (_, false, false) => Some(Duration::from_secs(1)),
-            (_, false, true) => None,
+        match (pausing, self.connections.is_empty()) {
+            (true, _) => Some(Duration::from_millis(20)),
+            (false, false) => Some(Duration::from_secs(1)),
+            (false, true) => None,
         }
     }
 
@@ -289,7 +308,7 @@ impl<'all> Server<'all> {
 
     /// Asks the kernel to accept, if it does not already.
     fn watch_listener(&mut self) -> io::Result<()> {
-        match self.listener.ask(self.open.load(Relaxed), self.clock.last()) {
+        match self.listener.ask(self.clock.last()) {
             Some(request) => self.push(&request.user_data(LISTENER)),
             None => Ok(()),
         }

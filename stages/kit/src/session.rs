@@ -239,10 +239,11 @@ impl Session {
         self.feed(&[], now)
     }
 
-    /// After [`Step::Close`], with everything sent. True once if bytes of the peer are unread, in its socket (`unread` tells, and
-    /// is asked only if it matters) or here, or may still be on their way: closing now would turn them into a reset that can overtake our reply
-    /// (RFC 9112 §9.6). Then shut the sending side and go on reading; what arrives is dropped, for a bounded time and amount.
-    pub fn linger_over(&mut self, now: &Now, unread: impl FnOnce() -> bool) -> bool {
+    /// After [`Step::Close`], with everything sent. True once if bytes of the peer are unread, here or in its socket (`unread`
+    /// tells, and is asked only if it matters), or may still be on their way: closing now would turn them into a reset that
+    /// can overtake our reply (RFC 9112 §9.6). Then shut the sending side and go on reading; what arrives is dropped, for a
+    /// bounded time and amount.
+    pub fn linger(&mut self, now: &Now, unread: impl FnOnce() -> bool) -> bool {
         if self.closing != Closing::No || self.ended {
             return false;
         }
@@ -253,11 +254,6 @@ impl Session {
         self.inbox = Inbox::default();
         self.deadline_ms = now.ms + LINGER_MS;
         true
-    }
-
-    /// The same with nothing unread in the socket.
-    pub fn linger(&mut self, now: &Now) -> bool {
-        self.linger_over(now, || false)
     }
 
     /// The slow job, once the replies before it have left.

@@ -93,7 +93,7 @@ fn a_peer_that_does_not_read_is_not_told_why() {
     stage.feed(b"GET /bytes/100000000 HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(stage.session.has_output());
     assert!(matches!(stage.session.expire(&stage.now), Step::Close));
-    assert!(!stage.session.has_output() && !stage.session.linger(&stage.now));
+    assert!(!stage.session.has_output() && !stage.session.linger(&stage.now, || false));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn after_the_peers_end_whole_requests_are_answered_and_unfinished_ones_are_not()
         stage.feed(input);
         assert!(matches!(stage.session.end(&stage.now), Step::Close));
         assert_eq!(stage.flush().matches("HTTP/1.1 200").count(), replies);
-        assert!(!stage.session.linger(&stage.now), "nothing can be unread after the end");
+        assert!(!stage.session.linger(&stage.now, || false), "nothing can be unread after the end");
     }
 }
 
@@ -126,7 +126,7 @@ fn a_lingering_close_drops_what_arrives_for_two_seconds_and_64_mib() {
     let mut stage = Stage::new();
     assert!(matches!(stage.feed(b"BAD\0 / HTTP/1.1\r\n\r\n"), Step::Close));
     stage.flush();
-    assert!(stage.session.linger(&stage.now));
+    assert!(stage.session.linger(&stage.now, || false));
     assert_eq!(stage.deadline_in(), 2_000);
     stage.now.ms += 1_000;
     let block = vec![b'x'; 1 << 20];
@@ -135,7 +135,7 @@ fn a_lingering_close_drops_what_arrives_for_two_seconds_and_64_mib() {
         assert_eq!(stage.deadline_in(), 1_000, "bytes that are dropped win no time");
     }
     assert!(matches!(stage.feed(&block), Step::Close));
-    assert!(!stage.session.linger(&stage.now), "a connection lingers once");
+    assert!(!stage.session.linger(&stage.now, || false), "a connection lingers once");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_close_with_bytes_unread_in_the_socket_lingers() {
         let mut stage = Stage::new();
         stage.feed(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stage.flush();
-        assert_eq!(stage.session.linger_over(&stage.now, || unread), unread);
-        assert!(!stage.session.linger_over(&stage.now, || unread), "once");
+        assert_eq!(stage.session.linger(&stage.now, || unread), unread);
+        assert!(!stage.session.linger(&stage.now, || unread), "once");
     }
 }
