@@ -32,8 +32,9 @@ const SHUTDOWN: Token = Token::MAX - 1;
 /// How many events are fetched at once.
 const BATCH: usize = 256;
 
-/// How many connections a child takes when it was woken: the others should have some too.
-const ACCEPTS: usize = 64;
+/// How many connections a child takes when it was woken. Of 64 clients that connect at once the first child that is told
+/// would else take all, and keep them, while the others have nothing to do.
+const ACCEPTS: usize = 8;
 
 /// Stage 09: a fixed number of processes, each with a loop of its own.
 #[derive(Debug, Parser)]
