@@ -5,8 +5,8 @@
 
 use super::Point;
 use super::measure::{Bench, Measured, Outcome, Ready};
-use super::open_loop::{found, run_watched};
 use super::servers::Servers;
+use super::watched::{found_in_open_loop, run_watched};
 use crate::generators::{Installed, Load, WARM_UP};
 use crate::records::OpenLoop;
 use anyhow::{Result, bail};
@@ -36,7 +36,7 @@ impl Bench<'_> {
         }
         let (report, watch) = run?;
         let all_served = counted.clients == point.concurrency;
-        let (figures, open_loop) = found((&report, watch), rate, self.cpus(), all_served)?;
+        let (figures, open_loop) = found_in_open_loop((&report, watch), rate, self.cpus(), all_served)?;
         let open_loop = OpenLoop { share_of_peak: Some(share_of_peak), ..open_loop };
         Ok(Outcome::Measured(Box::new(Measured {
             disturbed: figures.is_disturbed(),

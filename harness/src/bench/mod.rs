@@ -6,7 +6,7 @@
 //! * `smoke` and `count`: a server that answers wrong is not measured, and one that leaves clients waiting is known for it;
 //! * `session`: the run while it goes; `resume`: going on with one that was interrupted;
 //! * `measure`: one point, from before to after; `watch`: what is looked at;
-//! * `pairs`, `latency`, `idle`: points of another kind; `open_loop`: what one of the built-in generator says;
+//! * `pairs`, `latency`, `idle`: points of another kind; `watched`: one run of the built-in generator;
 //! * `target`: servers and generators on other machines;
 //! * `quiet`: waiting for other programs;
 //! * `progress`, `summary`, `table`: what the user sees.
@@ -18,7 +18,6 @@ mod graded;
 mod idle;
 mod latency;
 mod measure;
-mod open_loop;
 mod pairs;
 mod plan;
 mod progress;
@@ -35,18 +34,19 @@ mod summary;
 mod table;
 mod target;
 mod watch;
+mod watched;
 
 // Seed 002's table and the scenarios are measured by the same means.
 pub(crate) use choose::{built as built_stages, cpus as choose_cpus, shared_cpus};
 pub(crate) use count::{count as count_clients, judge as judge_clients};
 pub(crate) use measure::figures;
-pub(crate) use open_loop::{found as found_in_open_loop, found_closed as found_in_closed_loop, run_watched};
 pub(crate) use progress::minutes;
 pub(crate) use quiet::Quiet;
 pub(crate) use resume::{Earlier, Run, command as command_line, earlier};
 pub(crate) use select::{amounts as numbers_up_to, clients as numbers_of_clients};
 pub(crate) use smoke::{Reply, smoke};
 pub(crate) use watch::Watch;
+pub(crate) use watched::{found_in_closed_loop, found_in_open_loop, run_watched};
 
 use crate::generators::{Load, Tool};
 use crate::host::Host;

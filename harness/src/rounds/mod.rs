@@ -13,7 +13,7 @@ mod session;
 
 pub(crate) use options::{Options, whole};
 pub(crate) use plan::{Plan, Point, Subject};
-pub(crate) use session::{Common, Measured, Measuring, closed_loop};
+pub(crate) use session::{Common, Measured, Measuring};
 
 use crate::bench::{Earlier, command_line, earlier, minutes, now};
 use crate::host::Host;

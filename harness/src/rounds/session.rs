@@ -3,7 +3,7 @@
 use super::done::Done;
 use super::plan::{Plan, Point, Subject};
 use super::progress::Progress;
-use crate::bench::{Quiet, Reply, Watch, figures, now, smoke};
+use crate::bench::{Quiet, Reply, now, smoke};
 use crate::generators::{Installed, Load};
 use crate::host::Host;
 use crate::interruption::Interruption;
@@ -41,23 +41,6 @@ pub(crate) struct Measured {
 pub(crate) trait Measuring {
     /// Puts the load on the server, which runs and has answered once. `stop` ends it early.
     fn measure(&self, server: &Server, load: &Load, stop: &dyn Fn() -> bool) -> Result<Measured>;
-}
-
-/// Runs a tool in a closed loop: what it counted, and what the server used meanwhile.
-pub(crate) fn closed_loop(
-    common: &Common,
-    server: &Server,
-    load: &Load,
-    all_served: bool,
-    stop: &dyn Fn() -> bool,
-) -> Result<Figures> {
-    let mut watch = Watch::new(Some(server.pid() as u32));
-    let measured = common.tool.run(load, &mut || {
-        watch.look();
-        !stop()
-    })?;
-    let cpus = (common.server_cpus.len(), common.tool.cpus(load));
-    Ok(figures(&measured, &watch.spent(), cpus, all_served))
 }
 
 /// How the run ended.

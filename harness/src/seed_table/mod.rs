@@ -10,11 +10,11 @@ mod plan;
 mod rows;
 mod table;
 
-use crate::bench::{choose_cpus, numbers_of_clients};
+use crate::bench::{Watch, choose_cpus, figures, numbers_of_clients};
 use crate::generators::{Load, Tool};
 use crate::host::Host;
 use crate::records::{Content, Phase, seed_table};
-use crate::rounds::{self, Common, Measured, Measuring, Options, closed_loop, whole};
+use crate::rounds::{self, Common, Measured, Measuring, Options, whole};
 use crate::stages::{Server, discover};
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -93,7 +93,14 @@ struct Webbench<'a>(&'a Common);
 
 impl Measuring for Webbench<'_> {
     fn measure(&self, server: &Server, load: &Load, stop: &dyn Fn() -> bool) -> Result<Measured> {
-        let figures = closed_loop(self.0, server, load, true, stop)?;
+        let common = self.0;
+        let mut watch = Watch::new(Some(server.pid() as u32));
+        let measured = common.tool.run(load, &mut || {
+            watch.look();
+            !stop()
+        })?;
+        let cpus = (common.server_cpus.len(), common.tool.cpus(load));
+        let figures = figures(&measured, &watch.spent(), cpus, true);
         Ok(Measured { figures, clients_served: load.concurrency, open_loop: None, mix: None })
     }
 }

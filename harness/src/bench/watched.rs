@@ -35,7 +35,7 @@ pub(crate) fn run_watched(
 }
 
 /// What was found in a closed loop. The pair says how many CPUs the server and the generator had.
-pub(crate) fn found_closed(
+pub(crate) fn found_in_closed_loop(
     (report, watch): (&Report, Option<Watch>),
     cpus: (usize, usize),
     all_served: bool,
@@ -47,13 +47,13 @@ pub(crate) fn found_closed(
 }
 
 /// What was found in an open loop.
-pub(crate) fn found(
+pub(crate) fn found_in_open_loop(
     (report, watch): (&Report, Option<Watch>),
     rate: f64,
     cpus: (usize, usize),
     all_served: bool,
 ) -> Result<(Figures, OpenLoop)> {
-    let figures = found_closed((report, watch), cpus, all_served)?;
+    let figures = found_in_closed_loop((report, watch), cpus, all_served)?;
     let open_loop = OpenLoop {
         rate,
         share_of_peak: None,
