@@ -4,6 +4,11 @@ use super::{End, Row, case, fatal, get, open, post, row};
 use crate::site::{MODIFIED, SMALL};
 use nix::errno::Errno;
 
+/// A second before [`MODIFIED`].
+const EARLIER: &str = "Sun, 09 Sep 2001 01:46:39 GMT";
+/// A second after [`MODIFIED`].
+const LATER: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
+
 /// One row for each rule. `etag` is that of `/small.txt`.
 pub(super) fn rows(etag: &str) -> Vec<Row> {
     let small = |lines: String| get("/small.txt", &lines);
@@ -150,25 +155,32 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
             ],
         ),
         row(
-            "If-Modified-Since, If-None-Match that match: 304; a bad date is ignored",
+            "If-Modified-Since, If-None-Match that match: 304; a bad date, or more than one, is ignored",
             [
                 not_modified(format!("If-Modified-Since: {MODIFIED}\r\n")),
-                not_modified("If-Modified-Since: Sun, 09 Sep 2001 01:46:41 GMT\r\n".into()),
+                not_modified(format!("If-Modified-Since: {LATER}\r\n")),
                 not_modified("If-Modified-Since: Sunday, 09-Sep-01 01:46:40 GMT\r\n".into()),
                 not_modified(format!("If-None-Match: {etag}\r\n")),
                 not_modified(format!("If-None-Match: \"a,b\", W/{etag}\r\n")),
                 not_modified(format!("If-None-Match: \"x\"\r\nIf-None-Match: {etag}\r\n")),
                 not_modified("If-None-Match: *\r\n".into()),
                 not_modified(format!("If-None-Match: {etag}\r\nRange: bytes=0-1\r\n")),
-                whole("If-Modified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n".into()),
+                whole(format!("If-Modified-Since: {EARLIER}\r\n")),
                 whole("If-Modified-Since: yesterday\r\n".into()),
                 whole(format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {MODIFIED}\r\n")),
                 whole("If-None-Match: unquoted\r\n".into()),
                 open(small("If-Match: \"x\"\r\n".into()), &[412]),
                 open(small(format!("If-Match: W/{etag}\r\n")), &[412]),
-                open(small("If-Unmodified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n".into()), &[412]),
-                whole(format!("If-Match: {etag}\r\nIf-Unmodified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n")),
+                open(small(format!("If-Unmodified-Since: {EARLIER}\r\n")), &[412]),
+                whole(format!("If-Match: {etag}\r\nIf-Unmodified-Since: {EARLIER}\r\n")),
                 whole("If-Unmodified-Since: yesterday\r\n".into()),
+                // On two lines neither counts: alone each of these would be a 304, or a 412.
+                whole(format!("If-Modified-Since: {MODIFIED}\r\nIf-Modified-Since: {MODIFIED}\r\n")),
+                whole(format!("If-Modified-Since: yesterday\r\nIf-Modified-Since: {MODIFIED}\r\n")),
+                whole(format!("If-Modified-Since: {MODIFIED}\r\nIf-Modified-Since: {LATER}\r\n")),
+                whole(format!("If-Modified-Since: {MODIFIED}, {MODIFIED}\r\n")),
+                whole(format!("If-Unmodified-Since: {EARLIER}\r\nIf-Unmodified-Since: {EARLIER}\r\n")),
+                whole(format!("If-Unmodified-Since: {MODIFIED}\r\nIf-Unmodified-Since: {EARLIER}\r\n")),
                 open(format!("HEAD /small.txt HTTP/1.1\r\nHost: x\r\nIf-None-Match: {etag}\r\n\r\n"), &[304]),
                 open(get("/nowhere", "If-None-Match: *\r\n"), &[404]),
             ],
@@ -190,7 +202,11 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
                 whole("Range: bytes=0-1\r\nRange: bytes=2-3\r\n".into()),
                 whole("Range: bytes=0-1\r\nIf-Range: \"x\"\r\n".into()),
                 whole(format!("Range: bytes=0-1\r\nIf-Range: W/{etag}\r\n")),
-                whole("Range: bytes=0-1\r\nIf-Range: Sun, 09 Sep 2001 01:46:41 GMT\r\n".into()),
+                whole(format!("Range: bytes=0-1\r\nIf-Range: {LATER}\r\n")),
+                // Two validators, even if one of them, or both, name this version.
+                whole(format!("Range: bytes=0-1\r\nIf-Range: \"x\"\r\nIf-Range: {etag}\r\n")),
+                whole(format!("Range: bytes=0-1\r\nIf-Range: {etag}\r\nIf-Range: {etag}\r\n")),
+                whole(format!("Range: bytes=0-1\r\nIf-Range: {etag}, {etag}\r\n")),
                 open(small(format!("Range: bytes=0-1\r\nIf-Range: {etag}\r\n")), &[206]).body("01"),
                 open(small(format!("Range: bytes=0-1\r\nIf-Range: {MODIFIED}\r\n")), &[206]).body("01"),
                 open(get("/big.bin", "Range: bytes=250-251\r\n"), &[206]).body("\u{fffd}\0"),
