@@ -25,8 +25,8 @@ pub(super) struct Conditions {
     range: Singleton<Range>,
 }
 
-/// A field that has one value and is no list (RFC 9110 §5.5). If it stands on two lines nobody can tell which one
-/// counts, so neither does: two recipients that chose differently would answer the same request in two ways.
+/// A field that has one value and is not a list (RFC 9110 §5.5). If there are two lines of it, nobody can tell
+/// which one counts, so neither does: recipients that chose differently would answer differently.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Singleton<T> {
     #[default]
@@ -66,7 +66,8 @@ pub(super) enum Verdict {
 }
 
 impl Conditions {
-    /// Reads the fields. A date field that is not exactly one valid date is ignored (RFC 9110 §13.1.3, §13.1.4).
+    /// Reads the fields. A date field that is not exactly one valid date is ignored (RFC 9110
+    /// §13.1.3, §13.1.4).
     pub(super) fn read(headers: &[Header<'_>]) -> Self {
         let mut conditions = Self::default();
         for Header { name, value } in headers {
@@ -109,8 +110,8 @@ impl Conditions {
         }
     }
 
-    /// The part of a file of `size` bytes that is asked for. An If-Range that names another version, or two of
-    /// them, asks for the whole of this one: a part is safe only if the client certainly has the rest of it.
+    /// The part of a file of `size` bytes that is asked for. If an If-Range names another version, or there
+    /// are two, that is the whole file: a part is safe only if the client certainly has the rest of it.
     pub(super) fn part(&self, file: &Validators, size: u64) -> Part {
         let Some(range) = self.range.valid() else { return Part::Whole };
         let same_version = match &self.if_range {

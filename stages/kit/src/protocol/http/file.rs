@@ -52,8 +52,8 @@ impl Opened {
         Self::open_path(root, path, Ok(Self { found: Found::Directory }))
     }
 
-    /// Lets a stage send the bytes in its own way: `through` makes a source of a file and its size, or `None` to leave
-    /// it as it is. Small files are read already.
+    /// Lets a stage send the bytes in its own way: `through` makes a source of a file and its size, or `None`
+    /// to leave it as it is. Small files are read already.
     pub fn send_through(&mut self, through: impl FnOnce(&Arc<File>, u64) -> Option<Arc<dyn Source>>) {
         if let Found::File { content, size, .. } = &mut self.found
             && let Content::OnDisk(file) = content
@@ -131,8 +131,8 @@ const MEDIA_TYPES: [(&str, &str); 16] = [
     ("ico", "image/x-icon"),
 ];
 
-/// openat2(2). It says `EAGAIN` when something was renamed while it resolved `..` in a symbolic link, since it cannot
-/// tell whether that led out; asked again it mostly can.
+/// openat2(2). It says `EAGAIN` when something was renamed while it resolved `..` in a symbolic link, since
+/// it cannot tell whether that led out; asked again it mostly can.
 fn open_beneath(root: &OwnedFd, path: &str, how: OpenHow) -> nix::Result<OwnedFd> {
     const TRIES: usize = 16;
     for _ in 1..TRIES {

@@ -35,17 +35,16 @@ impl Request {
         }
         let method = Method::named(head.method.unwrap_or_default());
         let manner = Manner { head_only: method == Some(Method::Head), old, keep: keep && !last };
-        let route = if expect == Expect::Other {
+        let mut route = Route::find(method, head.path.unwrap_or_default(), head.headers, settings)?;
+        if expect == Expect::Other {
             let status = Status::ExpectationFailed;
             let why = "no expectation but 100-continue can be met";
             if framing != Framing::Empty {
                 // Whether the client sends the body now or not is anybody's guess.
                 return Err(Reject { status, why });
             }
-            Route::Refuse(status, why)
-        } else {
-            Route::find(method, head.path.unwrap_or_default(), head.headers, settings)
-        };
+            route = Route::Refuse(status, why);
+        }
         let awaits_continue = expect == Expect::Continue && framing != Framing::Empty;
         Ok(Self { manner, route, framing, awaits_continue })
     }

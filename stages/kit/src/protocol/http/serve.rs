@@ -15,10 +15,26 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(super) struct FileRequest {
     /// The path below the root, decoded. Moves on with the job.
     pub(super) path: String,
-    /// The path as it was sent, for a redirect.
+    /// Path and query as they were sent, for a redirect.
     pub(super) sent: String,
     /// On what the reply depends.
     pub(super) conditions: Conditions,
+}
+
+impl FileRequest {
+    /// Where the directory is that was asked for without its slash: the same path with one, and the same
+    /// query.
+    ///
+    /// It is safe in a field because it is what the client sent, which [`target`](super::target) lets through
+    /// only as visible ASCII: no CR or LF, and what was `%0D` stays encoded. And it names this server: it
+    /// begins with exactly one slash, since a path with an empty first segment or a backslash was refused (a
+    /// browser takes `//host/` and `/\host/` for another server).
+    fn location(&self) -> String {
+        match self.sent.split_once('?') {
+            Some((path, query)) => format!("{path}/?{query}"),
+            None => format!("{}/", self.sent),
+        }
+    }
 }
 
 /// Appends the reply. `manner` is that of a GET or a HEAD.
@@ -35,7 +51,7 @@ pub(super) fn reply(
             reply::plain(out, now, status, manner, None, why);
         }
         Ok(Found::Directory) => {
-            let location = format!("{}/", request.sent);
+            let location = request.location();
             let field = Some(("Location: ", location.as_bytes()));
             reply::plain(out, now, Status::MovedPermanently, manner, field, "a directory ends in a slash");
         }
