@@ -58,6 +58,22 @@ fn what_is_no_regular_file_is_not_there() {
     }
 }
 
+/// Protects against a redirect to itself: `/empty/` is sent to no other place.
+#[test]
+fn a_directory_that_is_named_like_an_index_is_none() {
+    let site = Site::new();
+    fs::create_dir(site.path("empty/index.html")).unwrap();
+    for (path, status, location) in [
+        ("/empty/", 404, None),
+        ("/empty", 301, Some("/empty/")),
+        ("/empty/index.html", 301, Some("/empty/index.html/")),
+        ("/empty/index.html/", 404, None),
+    ] {
+        let reply = get(&site.settings, path);
+        assert_eq!((reply.status, reply.header("Location")), (status, location), "{path}");
+    }
+}
+
 #[test]
 fn a_large_file_comes_whole_and_in_parts() {
     let site = Site::new();

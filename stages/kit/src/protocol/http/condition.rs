@@ -25,8 +25,8 @@ pub(super) struct Conditions {
     range: Singleton<Range>,
 }
 
-/// A field that has one value and is not a list (RFC 9110 §5.5). If there are two lines of it, nobody can tell
-/// which one counts, so neither does: recipients that chose differently would answer differently.
+/// A field that has one value and is not a list (RFC 9110 §5.5). If there are two lines of it, nobody can
+/// tell which one counts, so neither does: recipients that chose differently would answer differently.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Singleton<T> {
     #[default]

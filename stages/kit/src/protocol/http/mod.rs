@@ -16,11 +16,11 @@ mod body;
 mod chunked;
 mod condition;
 mod fields;
-pub mod file;
 mod framing;
 mod grammar;
 mod head;
 mod limits;
+mod media;
 mod range;
 mod reply;
 mod request;
@@ -30,7 +30,7 @@ mod serve;
 mod settings;
 mod status;
 mod target;
-pub mod ticket;
+mod ticket;
 
 pub use limits::Limits;
 pub use settings::Settings;
@@ -47,6 +47,7 @@ use route::Route;
 use scan::{Scan, Whole};
 use status::{Reject, Status};
 use std::sync::Arc;
+use ticket::Waiting;
 
 /// One HTTP conversation. Ten thousand idle ones are held at a time, so what is rare is boxed.
 #[derive(Debug)]
@@ -234,7 +235,6 @@ impl Protocol for Http {
     }
 
     fn finish(&mut self, answer: Answer, out: &mut Outbox, now: &Now) {
-        let Answer { outcome, mut ticket } = answer;
         if matches!(self.state, State::Closed) {
             return;
         }
@@ -244,11 +244,13 @@ impl Protocol for Http {
             return self.break_off();
         }
         // Asked anew: the server may have been told to stop while the work was done.
-        ticket.manner = ticket.manner.when(now);
-        if !ticket.manner.keep {
+        let Answer { outcome, ticket } = answer;
+        let mut waiting = Waiting::from(ticket);
+        waiting.manner = waiting.manner.when(now);
+        if !waiting.manner.keep {
             self.state = State::Closed;
         }
-        answer::after_work(ticket, outcome, out, now);
+        answer::after_work(waiting, outcome, out, now);
     }
 
     fn expire(&mut self, out: &mut Outbox, now: &Now) {

@@ -1,6 +1,5 @@
 //! What a request asks for.
 
-use super::condition::Conditions;
 use super::grammar::decimal;
 use super::limits::Limits;
 use super::serve::FileRequest;
@@ -107,11 +106,7 @@ impl Route {
                 None if settings.root.is_none() => {
                     return Ok(Self::Refuse(Status::NotFound, "no such path; files need --root"));
                 }
-                None => Self::File(Box::new(FileRequest {
-                    path: other[1..].to_owned(),
-                    sent: sent.to_owned(),
-                    conditions: Conditions::read(headers),
-                })),
+                None => Self::File(Box::new(FileRequest::new(&other[1..], sent, headers))),
             },
         };
         let allow = if matches!(route, Self::Echo) { ALLOW_POST } else { ALLOW_GET };

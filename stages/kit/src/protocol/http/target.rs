@@ -8,7 +8,7 @@
 //! | a `%` in the path without two hexadecimal digits | 400+close | not the grammar |
 //! | `http://` without a valid host, or with a user | 400+close | as a malformed Host, which it replaces |
 //! | another scheme; authority-form or `*` where the method takes neither | 400 | well-formed |
-//! | a control character in the path, once decoded (`%0A`, `%7F`, `%00`) | 400 | well-formed, and names no file |
+//! | a control character once decoded (`%0A`, `%7F`, `%00`) | 400 | well-formed, and names no file |
 //! | `..`, an empty segment, a backslash, or not UTF-8, once decoded | 404 | well-formed, and names no file |
 //!
 //! The rule behind it: a server should answer a message that does not match the grammar with 400 and close

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// and no descriptor stays open for it.
 const SMALL_FILE: u64 = 16 * 1024;
 
-/// A file that was opened for a request.
+/// What was opened for a request.
 #[derive(Debug)]
 pub struct Opened {
     pub(super) found: Found,
@@ -23,10 +23,11 @@ pub struct Opened {
 /// What is at a path.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// A directory, and the path has no slash at its end.
+    /// A directory.
     Directory,
-    /// A regular file.
-    File { content: Content, size: u64, modified: (i64, i64), media_type: &'static str },
+    /// A regular file: its bytes, how many there are, and when it was last changed, in seconds since 1970 and
+    /// nanoseconds.
+    File { content: Content, size: u64, modified: (i64, i64) },
 }
 
 /// The bytes of a file.
@@ -41,15 +42,24 @@ pub(super) enum Content {
 }
 
 impl Opened {
-    /// Opens `path` below `root`. A path that ends in a slash means the `index.html` there.
+    /// Opens `path` below `root`, and reads it if it is small.
     ///
-    /// Fails with the `errno` of openat2(2); with `ENOENT` where there is something else than a regular
-    /// file; and with `EIO` where a file became shorter while it was read.
+    /// # Errors
+    /// The `errno` of openat2(2), `EXDEV` for a path that leads out of the root; `ENOENT` for what is neither
+    /// a regular file nor a directory; `EIO` for a file that became shorter while it was read.
     pub fn open(root: &OwnedFd, path: &str) -> Result<Self, Errno> {
-        if path.is_empty() || path.ends_with('/') {
-            return Self::open_path(root, &format!("{path}index.html"), Err(Errno::ENOENT));
+        // The kernel resolves the path and refuses each step out of the root, symbolic links included; a
+        // check of ours before the open would race with a rename. O_NONBLOCK: a FIFO must not block.
+        let how = OpenHow::new()
+            .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY)
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        let file = File::from(open_beneath(root, path, how)?);
+        let stat = fstat(&file)?;
+        match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => Self::regular(file, &stat),
+            SFlag::S_IFDIR => Ok(Self { found: Found::Directory }),
+            _ => Err(Errno::ENOENT),
         }
-        Self::open_path(root, path, Ok(Self { found: Found::Directory }))
     }
 
     /// Lets a stage send the bytes in its own way: `through` makes a source of a file and its size, or `None`
@@ -63,22 +73,7 @@ impl Opened {
         }
     }
 
-    fn open_path(root: &OwnedFd, path: &str, for_directory: Result<Self, Errno>) -> Result<Self, Errno> {
-        // The kernel resolves the path and refuses each step out of the root, symbolic links included; a
-        // check of ours before the open would race with a rename. O_NONBLOCK: a FIFO must not block.
-        let how = OpenHow::new()
-            .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY)
-            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        let file = File::from(open_beneath(root, path, how)?);
-        let stat = fstat(&file)?;
-        match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
-            SFlag::S_IFREG => Self::regular(file, &stat, media_type(path)),
-            SFlag::S_IFDIR => for_directory,
-            _ => Err(Errno::ENOENT),
-        }
-    }
-
-    fn regular(file: File, stat: &FileStat, media_type: &'static str) -> Result<Self, Errno> {
+    fn regular(file: File, stat: &FileStat) -> Result<Self, Errno> {
         let size = stat.st_size as u64;
         let content = if size <= SMALL_FILE {
             Content::Read(read_exactly(&file, size as usize)?)
@@ -86,7 +81,7 @@ impl Opened {
             Content::OnDisk(Arc::new(file))
         };
         let modified = (stat.st_mtime, stat.st_mtime_nsec);
-        Ok(Self { found: Found::File { content, size, modified, media_type } })
+        Ok(Self { found: Found::File { content, size, modified } })
     }
 }
 
@@ -99,37 +94,6 @@ fn read_exactly(file: &File, size: usize) -> Result<Vec<u8>, Errno> {
         Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
     }
 }
-
-/// The media type, by the extension of the name.
-fn media_type(path: &str) -> &'static str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    for (known, media_type) in MEDIA_TYPES {
-        if extension.eq_ignore_ascii_case(known) {
-            return media_type;
-        }
-    }
-    "application/octet-stream"
-}
-
-const MEDIA_TYPES: [(&str, &str); 16] = [
-    ("html", "text/html; charset=utf-8"),
-    ("htm", "text/html; charset=utf-8"),
-    ("css", "text/css; charset=utf-8"),
-    ("js", "text/javascript; charset=utf-8"),
-    ("txt", "text/plain; charset=utf-8"),
-    ("md", "text/markdown; charset=utf-8"),
-    ("csv", "text/csv; charset=utf-8"),
-    ("json", "application/json"),
-    ("xml", "application/xml"),
-    ("pdf", "application/pdf"),
-    ("wasm", "application/wasm"),
-    ("svg", "image/svg+xml"),
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("gif", "image/gif"),
-    ("ico", "image/x-icon"),
-];
 
 /// openat2(2). It says `EAGAIN` when something was renamed while it resolved `..` in a symbolic link, since
 /// it cannot tell whether that led out; asked again it mostly can.
@@ -154,11 +118,5 @@ mod tests {
         std::io::Write::write_all(&mut file, b"four").unwrap();
         assert_eq!(read_exactly(&file, 3), Ok(b"fou".to_vec()), "it grew: the announced bytes");
         assert_eq!(read_exactly(&file, 5), Err(Errno::EIO), "it shrank");
-    }
-
-    #[test]
-    fn the_extension_of_the_name_alone_decides_the_type() {
-        assert_eq!(media_type("a.b/INDEX.HTML"), "text/html; charset=utf-8");
-        assert_eq!(media_type("a.html/b"), "application/octet-stream");
     }
 }
