@@ -38,7 +38,7 @@ pub(super) enum Content {
     /// They are still in the file.
     OnDisk(Arc<File>),
     /// They are still in the file, and the stage sends them in its own way.
-    Through(Arc<dyn Source>),
+    Source(Arc<dyn Source>),
 }
 
 impl Opened {
@@ -69,7 +69,7 @@ impl Opened {
             && let Content::OnDisk(file) = content
             && let Some(source) = through(file, *size)
         {
-            *content = Content::Through(source);
+            *content = Content::Source(source);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::outbox::Outbox;
 use crate::protocol::work::{Job, Outcome, Work};
 use std::time::Duration;
 
-/// Appends the reply, or says what must be done first.
+/// Appends the reply, or returns the work that must come first.
 pub(super) fn at_once(
     route: Route,
     manner: Manner,

@@ -38,7 +38,7 @@ enum Singleton<T> {
 
 impl<T> Singleton<T> {
     /// Takes one line of the field; `None` is a value that is malformed.
-    fn line(&mut self, value: Option<T>) {
+    fn add_line(&mut self, value: Option<T>) {
         *self = match (&*self, value) {
             (Self::Absent, Some(value)) => Self::Valid(value),
             _ => Self::Invalid,
@@ -72,19 +72,21 @@ impl Conditions {
         let mut conditions = Self::default();
         for Header { name, value } in headers {
             match name.len() {
-                5 if name.eq_ignore_ascii_case("range") => conditions.range.line(Range::parse(trim(value))),
+                5 if name.eq_ignore_ascii_case("range") => {
+                    conditions.range.add_line(Range::parse(trim(value)))
+                }
                 8 if name.eq_ignore_ascii_case("if-match") => join(&mut conditions.if_match, value),
                 8 if name.eq_ignore_ascii_case("if-range") => {
-                    conditions.if_range.line(Some(trim(value).to_vec()));
+                    conditions.if_range.add_line(Some(trim(value).to_vec()));
                 }
                 13 if name.eq_ignore_ascii_case("if-none-match") => {
                     join(&mut conditions.if_none_match, value)
                 }
                 17 if name.eq_ignore_ascii_case("if-modified-since") => {
-                    conditions.if_modified_since.line(date(value));
+                    conditions.if_modified_since.add_line(date(value));
                 }
                 19 if name.eq_ignore_ascii_case("if-unmodified-since") => {
-                    conditions.if_unmodified_since.line(date(value));
+                    conditions.if_unmodified_since.add_line(date(value));
                 }
                 _ => {}
             }
@@ -93,14 +95,14 @@ impl Conditions {
     }
 
     /// Weighs the conditions in the order of RFC 9110 §13.2.2: an entity tag beats a date.
-    pub(super) fn weigh(&self, file: &Validators) -> Verdict {
+    pub(super) fn evaluate(&self, file: &Validators) -> Verdict {
         let unchanged_since = |date: &SystemTime| file.modified <= *date;
         let wanted = match &self.if_match {
-            Some(list) => names(list, &file.etag, Comparison::Strong),
+            Some(list) => lists(list, &file.etag, Comparison::Strong),
             None => self.if_unmodified_since.valid().is_none_or(unchanged_since),
         };
         let known = match &self.if_none_match {
-            Some(list) => names(list, &file.etag, Comparison::Weak),
+            Some(list) => lists(list, &file.etag, Comparison::Weak),
             None => self.if_modified_since.valid().is_some_and(unchanged_since),
         };
         match (wanted, known) {
@@ -145,7 +147,7 @@ enum Comparison {
 }
 
 /// Whether a list of entity tags names this one, or is `*`. What is behind a malformed tag is ignored.
-fn names(list: &[u8], etag: &str, comparison: Comparison) -> bool {
+fn lists(list: &[u8], etag: &str, comparison: Comparison) -> bool {
     let mut rest = list;
     loop {
         rest = match rest {

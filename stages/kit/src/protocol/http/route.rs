@@ -37,7 +37,7 @@ impl Method {
 
 /// The methods of the server as a whole, for `OPTIONS *`.
 const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
-/// The methods of whatever can be got.
+/// The methods of everything that can be fetched.
 const ALLOW_GET: &str = "GET, HEAD, OPTIONS";
 /// The methods of `/echo`.
 const ALLOW_POST: &str = "POST, OPTIONS";
@@ -59,9 +59,9 @@ pub(super) enum Route {
     File(Box<FileRequest>),
     /// The methods that the target takes.
     Options(&'static str),
-    /// The target is there and does not take the method; the methods that it takes.
+    /// The target exists and does not take the method; the methods that it takes.
     NotAllowed(&'static str),
-    /// Nothing that can be answered otherwise; the connection can stay.
+    /// An error that concerns this request alone; the connection can stay.
     Refuse(Status, &'static str),
 }
 
@@ -122,14 +122,14 @@ impl Route {
     /// The routes that end in a number.
     fn with_amount(path: &str, limits: &Limits) -> Option<Self> {
         let (name, amount) = path[1..].split_once('/')?;
-        let (most, route, why): (_, fn(u64) -> Self, _) = match name {
+        let (max, route, why): (_, fn(u64) -> Self, _) = match name {
             "bytes" => (limits.max_bytes, Self::Bytes, "/bytes/N: N is a decimal, at most --max-bytes"),
             "sleep" => (limits.max_sleep, Self::Sleep, "/sleep/MS: MS is a decimal, at most --max-sleep"),
             "spin" => (limits.max_spin, Self::Spin, "/spin/US: US is a decimal, at most --max-spin"),
             _ => return None,
         };
         Some(match decimal(amount.as_bytes()) {
-            Some(n) if n <= most => route(n),
+            Some(n) if n <= max => route(n),
             _ => Self::Refuse(Status::BadRequest, why),
         })
     }

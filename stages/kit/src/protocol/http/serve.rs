@@ -19,7 +19,7 @@ pub(super) struct FileRequest {
     path: String,
     /// Path and query as they were sent, for a redirect.
     sent: String,
-    /// On what the reply depends.
+    /// The preconditions, and the range.
     conditions: Conditions,
     /// Of the file, if there is one.
     media_type: &'static str,
@@ -75,7 +75,7 @@ pub(super) fn reply(
         }
         Ok(Found::File { content, size, modified }) => {
             let validators = validators(size, modified, now);
-            match request.conditions.weigh(&validators) {
+            match request.conditions.evaluate(&validators) {
                 Verdict::Failed => {
                     reply::plain(
                         out,
@@ -137,7 +137,7 @@ fn send(
     match content {
         Content::Read(bytes) => out.extend(&bytes[start as usize..(start + length) as usize]),
         Content::OnDisk(file) => out.file(file.clone(), start, length),
-        Content::Through(source) => out.source(source.clone(), start, length),
+        Content::Source(source) => out.source(source.clone(), start, length),
     }
 }
 

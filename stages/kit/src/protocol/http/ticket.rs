@@ -23,8 +23,8 @@ pub(super) enum Asked {
 
 // The word of a ticket: a bit for each of these, and the amount above them.
 const HEAD_ONLY: u64 = 1;
-const OLD: u64 = 1 << 1;
-const KEEP: u64 = 1 << 2;
+const HTTP_1_0: u64 = 1 << 1;
+const KEEP_ALIVE: u64 = 1 << 2;
 const SPIN: u64 = 1 << 3;
 const AMOUNT: u32 = 4;
 
@@ -32,7 +32,9 @@ impl From<Waiting> for Ticket {
     /// Allocates nothing: the request for a file is boxed already, and all else fits into the word.
     fn from(Waiting { manner, asked }: Waiting) -> Self {
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let manner = flag(manner.head_only, HEAD_ONLY) | flag(manner.old, OLD) | flag(manner.keep, KEEP);
+        let manner = flag(manner.head_only, HEAD_ONLY)
+            | flag(manner.http_1_0, HTTP_1_0)
+            | flag(manner.keep_alive, KEEP_ALIVE);
         match asked {
             // --max-sleep and --max-spin are far below 2 to the 60.
             Asked::Sleep(ms) => Ticket::new(manner | ms << AMOUNT, None),
@@ -47,7 +49,11 @@ impl From<Ticket> for Waiting {
     fn from(ticket: Ticket) -> Self {
         let (word, rest) = ticket.into_parts();
         let is_set = |bit| word & bit != 0;
-        let manner = Manner { head_only: is_set(HEAD_ONLY), old: is_set(OLD), keep: is_set(KEEP) };
+        let manner = Manner {
+            head_only: is_set(HEAD_ONLY),
+            http_1_0: is_set(HTTP_1_0),
+            keep_alive: is_set(KEEP_ALIVE),
+        };
         let amount = word >> AMOUNT;
         let asked = match rest {
             Some(request) => {
@@ -67,7 +73,8 @@ mod tests {
     #[test]
     fn a_ticket_reads_back_as_the_request_that_was_left() {
         for bits in 0..8 {
-            let manner = Manner { head_only: bits & 1 != 0, old: bits & 2 != 0, keep: bits & 4 != 0 };
+            let manner =
+                Manner { head_only: bits & 1 != 0, http_1_0: bits & 2 != 0, keep_alive: bits & 4 != 0 };
             for asked in [
                 Asked::Sleep(0),
                 Asked::Sleep(3_600_000),
