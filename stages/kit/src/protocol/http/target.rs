@@ -4,7 +4,7 @@
 //!
 //! | target | answer | why |
 //! |---|---|---|
-//! | none of the four forms (`foo`, `?q`, `host:`), or a fragment in it | 400+close | not the grammar |
+//! | none of the four forms (`foo`, `?q`, `a/b`), or a fragment in it | 400+close | not the grammar |
 //! | a `%` in the path without two hexadecimal digits | 400+close | not the grammar |
 //! | `http://` without a valid host, or with a user | 400+close | as a malformed Host, which it replaces |
 //! | another scheme; authority-form or `*` where the method takes neither | 400 | well-formed |
@@ -80,6 +80,7 @@ pub(super) fn parse(target: &str) -> Result<Target<'_>, Fault> {
         Some((host, port)) if !host.is_empty() && !port.is_empty() && is_authority(target.as_bytes()) => {
             Ok(Target::Authority)
         }
+        // Among them `host:`, which the grammar allows and RFC 9112 §3.2.3 forbids.
         _ => Err(Fault::Malformed("the request target is neither a path nor an http URI")),
     }
 }
