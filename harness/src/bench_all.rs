@@ -18,7 +18,7 @@ pub(crate) fn run(args: bench_all::Args) -> Result<ExitCode> {
 fn draw(Finished { records, data, out, .. }: &Finished) -> Result<()> {
     let charts = charts::draw(records, std::slice::from_ref(data), out)?;
     for chart in &charts {
-        println!("chart   {}", out.join(&chart.file).display());
+        println!("chart   {}", out.join(&chart.figure.file()).display());
     }
     let [browser, page] = report::write(records, &charts, data, out)?;
     println!("page    {}", page.display());

@@ -1,8 +1,20 @@
-//! From records to pictures and pages: `charts` draws them as SVG; `report` writes the pages beside them, one
-//! to click through and one in Markdown.
+//! From records to pictures and pages. A figure is described once, as data, and drawn by three renderers:
+//!
+//! * `model`: what a figure shows; `figures`: a file for each, which builds it from records;
+//! * `svg`: as a picture, by plotters; `page`: all of them on one interactive page; `table` and `markdown`: as
+//!   rows of text, for the terminal and for a repository browser;
+//! * `charts` and `report`: the commands.
 //!
 //! It knows recorded data alone: not how it was measured, nor any server, tool or stage but by the names in
 //! the records.
 
 pub mod charts;
+pub mod figures;
+mod machine;
+mod markdown;
+pub mod model;
+mod output;
+mod page;
 pub mod report;
+mod svg;
+pub mod table;
