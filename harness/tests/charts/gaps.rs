@@ -30,7 +30,7 @@ fn drawn(records: &[Record], kind: &str) -> (String, Vec<String>) {
     let file = write(records, kind, directory.path());
     let output = draw(&[&file], directory.path());
     assert!(output.status.success(), "{output:?}");
-    let name = if kind == "table" { "seed-table.svg".to_owned() } else { format!("{kind}.svg") };
+    let name = format!("{kind}.svg");
     let svg = std::fs::read_to_string(directory.path().join(&name)).expect("it is drawn");
     check(&svg, &name);
     let texts = labels(&svg).into_iter().map(|label| label.text).collect();

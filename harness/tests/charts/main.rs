@@ -30,7 +30,7 @@ fn texts(chart: &Chart) -> Vec<String> {
 }
 
 fn of<'a>(charts: &'a [Chart], file: &str) -> &'a Chart {
-    charts.iter().find(|chart| chart.file == file).unwrap_or_else(|| panic!("{file} is not drawn"))
+    charts.iter().find(|chart| chart.figure.id == file).unwrap_or_else(|| panic!("{file} is not drawn"))
 }
 
 /// Protects the readability at the size that the lab has now, and at the size that it will have.
@@ -39,39 +39,39 @@ fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
     for servers in [&SEVEN[..], &TWELVE] {
         let directory = tempfile::tempdir().expect("a directory");
         let charts = everything(servers, directory.path());
-        let names: Vec<&str> = charts.iter().map(|chart| chart.file.as_str()).collect();
+        let names: Vec<&str> = charts.iter().map(|chart| chart.figure.id.as_str()).collect();
         assert_eq!(
             names,
             [
-                "overview.svg",
-                "cpu-per-request.svg",
-                "requests-per-second-ab.svg",
-                "requests-per-second-builtin.svg",
-                "requests-per-second-webbench.svg",
-                "requests-per-second-wrk.svg",
-                "tools-side-by-side.svg",
-                "latency.svg",
-                "context-switches.svg",
-                "idle-memory.svg",
-                "probes.svg",
-                "seed-table.svg",
-                "spin.svg",
-                "slow.svg",
+                "overview",
+                "cpu-per-request",
+                "requests-per-second-ab",
+                "requests-per-second-builtin",
+                "requests-per-second-webbench",
+                "requests-per-second-wrk",
+                "tools-side-by-side",
+                "latency",
+                "context-switches",
+                "idle-memory",
+                "probes",
+                "table",
+                "spin",
+                "slow",
             ]
         );
         for chart in &charts {
-            check(&chart.svg, &chart.file);
+            check(&chart.svg, &chart.figure.id);
             let texts = texts(chart);
             let says = |what: &str| texts.iter().any(|text| text.contains(what));
-            assert!(says("commit 0123456789 with changes"), "{}: {texts:?}", chart.file);
-            for data in &chart.data {
-                assert!(says(data.trim_start_matches("data/")), "{}: {data} is not named", chart.file);
+            assert!(says("commit 0123456789 with changes"), "{}: {texts:?}", chart.figure.id);
+            for data in &chart.figure.data {
+                assert!(says(data.trim_start_matches("data/")), "{}: {data} is not named", chart.figure.id);
             }
-            if ["probes.svg", "seed-table.svg"].contains(&chart.file.as_str()) {
+            if ["probes", "table"].contains(&chart.figure.id.as_str()) {
                 continue;
             }
             // References have no such paths; of a scenario a server that was skipped is named all the same.
-            let is_scenario = ["spin.svg", "slow.svg"].contains(&chart.file.as_str());
+            let is_scenario = ["spin", "slow"].contains(&chart.figure.id.as_str());
             let of_the_lab = |name: &str| name.starts_with(|first: char| first.is_ascii_digit());
             for (name, _) in servers.iter().filter(|(name, _)| !is_scenario || of_the_lab(name)) {
                 let shown = texts.iter().any(|text| {
@@ -81,17 +81,17 @@ fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
                         || text.starts_with(&format!("{name}: "))
                         || text.starts_with(&format!("Not measured: {name} "))
                 });
-                assert!(shown, "{}: {name} is missing", chart.file);
+                assert!(shown, "{}: {name} is missing", chart.figure.id);
             }
-            assert!(is_scenario || says("reference: nginx"), "{}: a reference is named as such", chart.file);
-            let rounds = match chart.file.as_str() {
-                "requests-per-second-wrk.svg" | "tools-side-by-side.svg" => {
+            assert!(is_scenario || says("reference: nginx"), "{}: a reference is named as such", chart.figure.id);
+            let rounds = match chart.figure.id.as_str() {
+                "requests-per-second-wrk" | "tools-side-by-side" => {
                     "of 3 rounds; of 5 where a point was also measured in pairs"
                 }
                 file if file.starts_with("requests") => "3 rounds",
                 _ => "5 rounds",
             };
-            assert!(says(rounds), "{}: {texts:?}", chart.file);
+            assert!(says(rounds), "{}: {texts:?}", chart.figure.id);
         }
     }
 }
@@ -101,15 +101,15 @@ fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
 fn each_chart_names_the_data_and_the_command_that_draw_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let charts = everything(&SEVEN, directory.path());
-    for file in ["overview.svg", "probes.svg", "seed-table.svg", "spin.svg", "slow.svg"] {
+    for file in ["overview", "probes", "table", "spin", "slow"] {
         let chart = of(&charts, file);
-        for data in &chart.data {
+        for data in &chart.figure.data {
             assert!(directory.path().join(data).is_file(), "{file}: {data} is no file beside it");
         }
-        let drawn = directory.path().join(file);
+        let drawn = directory.path().join(format!("{file}.svg"));
         assert_eq!(fs::read_to_string(&drawn).expect("it is there"), chart.svg);
         fs::remove_file(&drawn).expect("removed");
-        let words: Vec<&str> = chart.command.split(' ').collect();
+        let words: Vec<&str> = chart.figure.command.split(' ').collect();
         assert_eq!(words[0], "./lab");
         let status =
             Command::new(env!("CARGO_BIN_EXE_harness")).args(&words[1..]).output().expect("it runs").status;
@@ -127,30 +127,30 @@ fn what_was_not_measured_is_named_with_its_reason() {
     let directory = tempfile::tempdir().expect("a directory");
     let charts = everything(&SEVEN, directory.path());
     for (file, words) in [
-        ("context-switches.svg", "not known: the processes or threads that ended took the count along"),
-        ("idle-memory.svg", "not measured: it serves one client at a time"),
-        ("idle-memory.svg", "about 8 kB for each accepted socket"),
-        ("idle-memory.svg", "Hollow at the left edge: no growth was seen"),
-        ("cpu-per-request.svg", "too noisy to tell apart"),
-        ("overview.svg", "The lengths of these bars do not compare the servers"),
-        ("seed-table.svg", "Seed 002 is one of the texts that this lab grew from"),
-        ("seed-table.svg", "Missing: 1 process: needs stage 09 (prefork), which is not built yet;"),
-        ("seed-table.svg", "serial: the accept queue was full at times (clients at once: 10 or more)."),
-        ("tools-side-by-side.svg", "Why they differ"),
-        ("tools-side-by-side.svg", "HTTP/1.0"),
-        ("spin.svg", "Not measured: 01 with 64 clients (it serves one client at a time)"),
-        ("spin.svg", "The generator shares the CPUs with the server and takes 10 % of their time"),
-        ("slow.svg", "not measured: it serves one client at a time"),
-        ("slow.svg", "requests never left"),
-        ("latency.svg", "Late: requests that left more than a millisecond after their time"),
-        ("latency.svg", "Arrow at the top edge: the rate was not reached"),
-        ("latency.svg", "The peak (100 %) is what the built-in generator"),
+        ("context-switches", "not known: the processes or threads that ended took the count along"),
+        ("idle-memory", "not measured: it serves one client at a time"),
+        ("idle-memory", "about 8 kB for each accepted socket"),
+        ("idle-memory", "since a logarithmic scale has no zero: no growth was seen"),
+        ("cpu-per-request", "too noisy to tell apart"),
+        ("overview", "The lengths of these bars do not compare the servers"),
+        ("table", "Source 002 is one of the texts that this lab grew from"),
+        ("table", "Missing: 1 process: needs stage 09 (prefork), which is not built yet;"),
+        ("table", "serial: the accept queue was full at times (clients at once: 10 or more)."),
+        ("tools-side-by-side", "Why they differ"),
+        ("tools-side-by-side", "HTTP/1.0"),
+        ("spin", "Not measured: 01 with 64 clients (it serves one client at a time)"),
+        ("spin", "The generator shares the CPUs with the server and takes 10 % of their time"),
+        ("slow", "not measured: it serves one client at a time"),
+        ("slow", "requests never left"),
+        ("latency", "Late: requests that left more than a millisecond after their time"),
+        ("latency", "Arrow at the top edge: the rate was not reached"),
+        ("latency", "The peak (100 %) is what the built-in generator"),
     ] {
         let texts = texts(of(&charts, file)).join(" ");
         assert!(texts.contains(words), "{file}: \"{words}\" is missing in {texts}");
     }
     // A row that is missing here has its line in the published table only.
-    let named = texts(of(&charts, "seed-table.svg"));
+    let named = texts(of(&charts, "table"));
     let count = |name: &str| named.iter().filter(|text| *text == name).count();
     assert_eq!((count("serial"), count("1 process")), (2, 1));
 }
@@ -160,7 +160,7 @@ fn what_was_not_measured_is_named_with_its_reason() {
 fn a_rate_that_was_not_reached_has_no_latency() {
     let draw_latency = |records: Vec<Record>| {
         let directory = tempfile::tempdir().expect("a directory");
-        of(&of_run(&records, directory.path()), "latency.svg").svg.clone()
+        of(&of_run(&records, directory.path()), "latency").svg.clone()
     };
     let mut records = run(&SEVEN[4..6]);
     records.retain(|record| record.phase == Phase::Latency || record.tool == "wrk");
@@ -176,7 +176,7 @@ fn a_rate_that_was_not_reached_has_no_latency() {
     let shapes = |svg: &str| svg.matches("<polygon").count();
     assert_eq!(shapes(&none), 3, "the legend's markers and no point");
     assert!(shapes(&all) > 3);
-    check(&none, "latency.svg");
+    check(&none, "latency");
 }
 
 /// Protects the reader of a lean run: one number of clients is no curve, and a row has its figure.
@@ -186,11 +186,11 @@ fn with_one_number_of_clients_each_server_has_a_row() {
     let mut records = run(&TWELVE);
     records.retain(|record| record.tool != "ab" || record.concurrency == 64);
     let charts = of_run(&records, directory.path());
-    let ab = of(&charts, "requests-per-second-ab.svg");
-    check(&ab.svg, &ab.file);
-    assert_eq!(ab.title, "Requests per second with 64 clients, measured with ab");
+    let ab = of(&charts, "requests-per-second-ab");
+    check(&ab.svg, &ab.figure.id);
+    assert_eq!(ab.figure.title, "Requests per second with 64 clients, measured with ab");
     assert!(!texts(ab).iter().any(|text| text == "clients at once"));
-    assert!(texts(of(&charts, "requests-per-second-wrk.svg")).iter().any(|text| text == "clients at once"));
+    assert!(texts(of(&charts, "requests-per-second-wrk")).iter().any(|text| text == "clients at once"));
 }
 
 /// Protects the legend: it names no server whose marker a reader would look for in vain.
@@ -200,7 +200,7 @@ fn a_legend_names_the_servers_of_its_picture_only() {
     let mut records = run(&SEVEN);
     records.retain(|record| record.stage != "04" || !record.keep_alive);
     let charts = of_run(&records, directory.path());
-    let named = texts(of(&charts, "requests-per-second-wrk.svg"));
+    let named = texts(of(&charts, "requests-per-second-wrk"));
     let count = |name: &str| named.iter().filter(|text| *text == name).count();
     assert_eq!((count("04 Non-blocking epoll"), count("07 Lock-less queues")), (1, 2));
 }
@@ -210,7 +210,7 @@ fn a_legend_names_the_servers_of_its_picture_only() {
 fn the_matrix_is_read_without_colours() {
     let directory = tempfile::tempdir().expect("a directory");
     let charts = everything(&TWELVE, directory.path());
-    let texts = texts(of(&charts, "probes.svg"));
+    let texts = texts(of(&charts, "probes"));
     let count = |letter: &str| texts.iter().filter(|text| *text == letter).count();
     let grades = invented::grades(&TWELVE);
     for (outcome, letter, in_legend) in [
@@ -233,8 +233,8 @@ fn a_run_that_was_interrupted_says_so_on_every_chart() {
     records.iter_mut().for_each(|record| record.points_planned = 5000);
     let directory = tempfile::tempdir().expect("a directory");
     for chart in of_run(&records, directory.path()) {
-        check(&chart.svg, &chart.file);
-        assert!(chart.svg.contains("INCOMPLETE"), "{}", chart.file);
+        check(&chart.svg, &chart.figure.id);
+        assert!(chart.svg.contains("INCOMPLETE"), "{}", chart.figure.id);
     }
 }
 
@@ -245,9 +245,9 @@ fn a_quick_look_with_two_numbers_of_clients_says_so() {
     records.iter_mut().for_each(|record| record.quick = true);
     let directory = tempfile::tempdir().expect("a directory");
     for chart in of_run(&records, directory.path()) {
-        check(&chart.svg, &chart.file);
-        assert!(chart.svg.contains("Quick look"), "{}", chart.file);
-        assert!(!chart.svg.contains("Whiskers"), "{}: one round has no spread", chart.file);
+        check(&chart.svg, &chart.figure.id);
+        assert!(chart.svg.contains("Quick look"), "{}", chart.figure.id);
+        assert!(!chart.svg.contains("Whiskers"), "{}: one round has no spread", chart.figure.id);
     }
 }
 
@@ -257,18 +257,18 @@ fn without_wrk_the_overview_takes_the_built_in_generator() {
     let records: Vec<Record> = run(&SEVEN).into_iter().filter(|record| record.tool != "wrk").collect();
     let directory = tempfile::tempdir().expect("a directory");
     let charts = of_run(&records, directory.path());
-    assert!(of(&charts, "overview.svg").title.contains("(builtin)"));
-    assert!(of(&charts, "context-switches.svg").title.contains("(builtin)"));
+    assert!(of(&charts, "overview").figure.title.contains("(builtin)"));
+    assert!(of(&charts, "context-switches").figure.title.contains("(builtin)"));
 }
 
 #[test]
 fn one_server_with_one_number_of_clients_is_a_chart_too() {
     let directory = tempfile::tempdir().expect("a directory");
     let charts = of_run(&[record(SEVEN[6], 6, "wrk", 64, true, 1)], directory.path());
-    let names: Vec<&str> = charts.iter().map(|chart| chart.file.as_str()).collect();
-    assert_eq!(names, ["overview.svg", "requests-per-second-wrk.svg", "context-switches.svg"]);
-    assert!(charts[0].title.starts_with("05 Edge against level with 64 clients"), "{}", charts[0].title);
-    charts.iter().for_each(|chart| check(&chart.svg, &chart.file));
+    let names: Vec<&str> = charts.iter().map(|chart| chart.figure.id.as_str()).collect();
+    assert_eq!(names, ["overview", "requests-per-second-wrk", "context-switches"]);
+    assert!(charts[0].figure.title.starts_with("05 Edge against level with 64 clients"), "{}", charts[0].figure.title);
+    charts.iter().for_each(|chart| check(&chart.svg, &chart.figure.id));
 }
 
 #[test]
@@ -289,11 +289,11 @@ fn charts_of_an_earlier_run_do_not_stay_beside_a_narrower_one() {
         fs::write(directory.path().join(own), "mine").expect("written");
     }
     of_run(&[record(SEVEN[6], 6, "wrk", 64, true, 1)], directory.path());
-    let is_there = |name: &str| directory.path().join(name).is_file();
-    for kept in ["overview.svg", "probes.svg", "seed-table.svg", "mine.svg", "requests-per-second-mine.svg"] {
+    let is_there = |name: &str| directory.path().join(format!("{name}.svg")).is_file();
+    for kept in ["overview", "probes", "table", "mine", "requests-per-second-mine"] {
         assert!(is_there(kept), "{kept} is gone");
     }
-    for gone in ["latency.svg", "idle-memory.svg", "requests-per-second-ab.svg"] {
+    for gone in ["latency", "idle-memory", "requests-per-second-ab"] {
         assert!(!is_there(gone), "{gone} is of the earlier run");
     }
 }

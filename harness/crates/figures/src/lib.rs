@@ -18,3 +18,5 @@ mod page;
 pub mod report;
 mod svg;
 pub mod table;
+#[cfg(test)]
+mod tests;

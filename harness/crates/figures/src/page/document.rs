@@ -185,7 +185,7 @@ fn figure_of(figure: &Figure) -> Markup {
             div.gaps {}
             @for note in figure.notes.iter().filter(|note| !note.is_empty()) { p.note { (note) } }
             div.record hidden {}
-            details { summary { "The figures" } div.figures {} }
+            @if figure.points().is_some() { details { summary { "The figures" } div.figures {} } }
             figcaption {
                 @for line in figure.subtitle.iter().filter(|line| !line.starts_with("Data:")) { p { (line) } }
                 p {

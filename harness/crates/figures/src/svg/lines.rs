@@ -42,11 +42,10 @@ impl<'a> Picture<'a> {
     }
 
     fn steps(&self) -> Option<(&'a str, &'a [(f64, f64)])> {
-        let steps = self.points.references.iter().find_map(|reference| match reference {
+        self.points.references.iter().find_map(|reference| match reference {
             Reference::Steps(label, steps) => Some((label.as_str(), steps.as_slice())),
             _ => None,
-        });
-        steps
+        })
     }
 
     /// The points of the drawn measures in a facet.

@@ -197,7 +197,7 @@ impl<'a> Picture<'a> {
         match point.look {
             Look::Hollow => WHITE.filled(),
             Look::Cross => colour.mix(0.25).filled(),
-            Look::Filled | Look::Missed => colour.mix(0.85).filled(),
+            Look::Filled | Look::Missed => colour.mix(0.7).filled(),
         }
     }
 

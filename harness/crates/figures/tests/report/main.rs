@@ -58,7 +58,20 @@ fn a_reader_switches_servers_and_axes_and_asks_points_where_they_come_from() {
 fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
     let text = |name: &str| seen.get(name).unwrap_or_else(|| panic!("nothing about {name} in {seen:#?}"));
     assert_eq!(text("complaints"), &serde_json::json!([]), "the console is silent");
-    assert_eq!(text("plots"), &serde_json::json!(["speed", "ratio", "latency", "idle", "switches", "table"]));
+    let figures = [
+        "overview",
+        "cpu-per-request",
+        "requests-per-second-ab",
+        "requests-per-second-wrk",
+        "tools-side-by-side",
+        "latency",
+        "context-switches",
+        "idle-memory",
+        "table",
+        "spin",
+        "slow",
+    ];
+    assert_eq!(text("plots"), &serde_json::json!(figures));
     for (name, expected) in [
         ("lines on speed", records::SERVERS.len()),
         ("marks on speed", records::SERVERS.len() * records::CLIENTS.len()),
@@ -82,14 +95,16 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
         "another axis has other numbers",
         "another axis has other places",
         "back on the first axis all is as before",
+        "another figure has other places",
         "another tool has other places",
+        "other clients have other places",
         "a generator's limit is hollow",
         "starving clients are a cross",
         "the keyboard shows a point",
         "a title is text and no markup",
         "nothing is at the edge of its axis and said so",
         "a rate that was not reached is said and not drawn",
-        "a picture is in the page",
+        "every figure is drawn",
     ] {
         assert_eq!(text(name), &Value::Bool(true), "{name}: {seen:#?}");
     }
@@ -118,7 +133,7 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
         let there = line[field].as_f64().map_or_else(|| line[field].to_string(), |number| number.to_string());
         assert_eq!(shown, there.trim_matches('"'), "{field} of line {}", number("line of a point"));
     }
-    let links = text("links to data").as_array().expect("a list").clone();
+    let links = text("links to files").as_array().expect("a list").clone();
     assert!(
         links.contains(&Value::from(records::RUN)) && links.contains(&Value::from(records::TABLE)),
         "{links:?}"
@@ -129,7 +144,7 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
     }
 }
 
-/// Protects the scenarios, which the page has as pictures: both pages have them, and name their data.
+/// Protects the scenarios, which are other runs: both pages have them, and name their data.
 #[test]
 fn the_scenarios_are_on_the_pages() {
     let (directory, html) = report();
@@ -138,9 +153,11 @@ fn the_scenarios_are_on_the_pages() {
         ("What more workers make of requests", records::SPIN, "spin.svg"),
         ("How long a quick request waits while 5 %", records::SLOW, "slow.svg"),
     ] {
-        let figure = html.split("<figure class=\"picture\">").find(|figure| figure.contains(title));
+        let figure = html.split("<figure ").skip(1).find(|figure| figure.contains(title));
         let figure = figure.unwrap_or_else(|| panic!("{file} is not on the page"));
-        assert!(figure.contains("<svg") && figure.contains(&format!("<a href=\"{data}\">")), "{file}");
+        for link in [data, file] {
+            assert!(figure.contains(&format!("<a href=\"{link}\">")), "{file}: {link}");
+        }
         assert!(
             markdown.contains(&format!("]({file})")) && markdown.contains(&format!("[{data}]({data})")),
             "{file}"

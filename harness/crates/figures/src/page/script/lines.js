@@ -1,6 +1,7 @@
-// A line per series over a load. Markers stand side by side at each place, so that equal ones can all be seen.
+// A line per series over a load; pictures beside each other have the same axes, which hold `all` points.
+// Markers stand side by side at each place, so that equal ones can all be seen.
 
-function drawLines(figure, view, points, width, logarithmic) {
+function drawLines(figure, view, points, width, logarithmic, all) {
   const { plot } = figure;
   const narrow = width < NARROW;
   const height = narrow ? 340 : 440;
@@ -8,7 +9,7 @@ function drawLines(figure, view, points, width, logarithmic) {
   const lines = linesOf(plot, points);
   const { axis } = plot.measures[view.measures[0]];
   const steps = view.measures.includes(0) ? plot.references.flatMap((reference) => (reference.steps ? [reference.steps] : [])) : [];
-  const values = [...ends(points), ...steps.flatMap(([, its]) => its.map(([, value]) => value))];
+  const values = [...ends(all), ...steps.flatMap(([, its]) => its.map(([, value]) => value))];
   const up = valueScale(values, axis.scale, logarithmic, [box.bottom, box.top]);
   const ticks = up.ticks(8);
   const numbers = ticks.map((tick) => formatTick(tick, axis.unit, ticks));
@@ -16,15 +17,16 @@ function drawLines(figure, view, points, width, logarithmic) {
   const names = lines.filter(({ series }) => isNamed(series)).map(({ series }) => series.label);
   box.right -= widest(names) + (names.length > 0 ? 10 : 0);
   const svg = frame(figure, view, width, height);
-  const across = xScale(plot, points, box);
+  const across = xScale(plot, all, box);
   svg.append(label(4, 16, axisName(axis, logarithmic), { class: "axis" }));
   ticks.forEach((tick, at) => {
     const y = up.place(tick);
     svg.append(drawing("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
     svg.append(label(box.left - 8, y + 4, numbers[at], { class: "tick y", "text-anchor": "end" }));
   });
+  bands(svg, plot, across, box);
   xLabels(svg, plot, across, box);
-  svg.append(label(box.right, height - 8, plot.x.label, { class: "axis", "text-anchor": "end" }));
+  svg.append(label(width - 4, height - 8, cut(plot.x.label, AXIS_ROOM * width), { class: "axis", "text-anchor": "end" }));
   for (const [name, its] of steps) idealSteps(svg, name, its, across, up);
   const step = Math.min(14, (0.8 * across.nearest) / lines.length);
   const marks = drawing("g", { class: "marks" });
@@ -90,12 +92,20 @@ function xLabels(svg, plot, { xs, place }, box) {
   const last = labels[labels.length - 1];
   let free = -Infinity;
   for (const one of labels) {
-    svg.append(drawing("line", { class: "grid", x1: one.at, x2: one.at, y1: box.top, y2: box.bottom }));
+    if (!plot.x.scale.bands) svg.append(drawing("line", { class: "grid", x1: one.at, x2: one.at, y1: box.top, y2: box.bottom }));
     const limit = one === last ? Infinity : last.at - half(last);
     if (one.at - half(one) < free || one.at + half(one) > limit) continue;
     svg.append(label(one.at, box.bottom + 20, one.text, { class: "tick x", "text-anchor": "middle" }));
     free = one.at + half(one);
   }
+}
+
+// All markers of one place stand in a band of grey.
+function bands(svg, plot, { xs, place, nearest }, { top, bottom }) {
+  if (!plot.x.scale.bands) return;
+  const half = xs.length > 1 ? nearest / 2 - 4 : nearest;
+  const rects = xs.map((x) => drawing("rect", { class: "stripe", x: place(x) - half, y: top, width: 2 * half, height: bottom - top }));
+  svg.prepend(...rects);
 }
 
 // What would be if nothing else cost anything.

@@ -46,7 +46,7 @@ function mark(index, style, series, look, [x, y], whisker, size) {
 // A bar from zero; what is said of its end is behind it.
 function bar(index, style, series, look, [from, to, y], whisker) {
   const d = `M${from} ${y - 9}H${Math.max(from + 1, to).toFixed(1)}V${y + 9}H${from}Z`;
-  const parts = [drawing("path", { class: look === "cross" ? "pale" : look, d })];
+  const parts = [drawing("path", { class: `bar ${look === "cross" ? "pale" : look}`, d })];
   return marked(index, style, series, whisker ? [whiskerPath(whisker, "over"), ...parts].reverse() : parts);
 }
 

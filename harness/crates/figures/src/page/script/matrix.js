@@ -11,7 +11,9 @@ function drawMatrix(place, figure, state) {
     return element("tr", {}, element("th", { scope: "row" }, probe), ...own);
   });
   const table = element("table", { class: "matrix" }, element("thead", {}, element("tr", {}, element("th"), ...head)), element("tbody", {}, ...body));
-  place.querySelector(".canvas").replaceChildren(element("div", { class: "wide", tabindex: 0 }, table));
+  const legend = Object.entries(OUTCOMES).slice(0, 5).map(([outcome, sign]) => `${sign} ${outcome.replace("notapp", "not app")}`);
+  const signs = element("p", { class: "signs" }, [...legend, "framed: a declared flaw", "!: a surprise"].join(" · "));
+  place.querySelector(".canvas").replaceChildren(signs, element("div", { class: "wide", tabindex: 0 }, table));
 }
 
 function matrixCell(place, probe, [name, title], cell) {

@@ -1,6 +1,8 @@
 // One figure of values: what is chosen of it, what is missing, and its table.
 
 const NARROW = 620;
+// The name of an axis has larger letters than those that are measured.
+const AXIS_ROOM = 0.88;
 
 function drawFigure(place, figure, state) {
   const { plot } = figure;
@@ -32,7 +34,7 @@ function drawFigure(place, figure, state) {
   const pictures = shown.map((view) => {
     const its = drawable.filter((point) => belongs(point, view));
     const draw = plot.x ? drawLines : drawRows;
-    const svg = draw(figure, view, its, Math.floor(width / columns) - (columns - 1) * 8, logarithmic);
+    const svg = draw(figure, view, its, Math.floor(width / columns) - (columns - 1) * 8, logarithmic, drawable);
     listen(svg, place, figure, its);
     const title = shown.length > 1 ? [element("p", { class: "facet" }, view.title)] : [];
     return element("div", {}, ...title, svg);

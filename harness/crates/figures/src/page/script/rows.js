@@ -9,7 +9,7 @@ function drawRows(figure, view, points, width, logarithmic) {
   const marked = view.measures.length;
   const height = Math.max(30, 16 * marked + 6) + (narrow && plot.figures ? 16 : 0);
   const left = Math.min(widest(names), width * 0.35, 240) + 20;
-  const right = width - (narrow || !plot.figures ? 16 : Math.min(widest(figures), width * 0.4, 340) + 20);
+  const right = width - (narrow || !plot.figures ? 34 : Math.min(widest(figures), width * 0.4, 340) + 20);
   const legend = marked > 1 ? measureLegend(plot, view, width) : { height: 0, nodes: [] };
   const box = { left, right, top: 14 + legend.height, bottom: 20 + legend.height + height * rows.length };
   const svg = frame(figure, view, width, box.bottom + 46);
@@ -75,7 +75,7 @@ function rowAxis(svg, axis, scale, { left, right, top, bottom }, width, logarith
     svg.append(drawing("line", { class: "grid", x1: x, x2: x, y1: top, y2: bottom }));
     svg.append(label(x, bottom + 18, formatTick(tick, axis.unit, ticks), { class: "tick y", "text-anchor": "middle" }));
   }
-  svg.append(label(width - 4, bottom + 40, cut(axisName(axis, logarithmic), width - 8), { class: "axis", "text-anchor": "end" }));
+  svg.append(label(width - 4, bottom + 40, cut(axisName(axis, logarithmic), AXIS_ROOM * width), { class: "axis", "text-anchor": "end" }));
 }
 
 // What the rows are compared with, as long as what it is from is there.
