@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bench::bench_all::{self, Finished};
-use figures::{charts, report};
+use figures::{charts, report, table};
 use std::process::ExitCode;
 
 /// Measures, records, draws.
@@ -14,11 +14,13 @@ pub(crate) fn run(args: bench_all::Args) -> Result<ExitCode> {
     Ok(outcome.status)
 }
 
-/// Draws the charts and the pages beside them, and says where they are.
+/// Draws the charts and the pages beside them, and says what they show and where they are.
 fn draw(Finished { records, data, out, .. }: &Finished) -> Result<()> {
     let charts = charts::draw(records, std::slice::from_ref(data), out)?;
+    println!("\n{}", table::summary(charts.iter().map(|chart| &chart.figure)));
+    println!("data    {}", data.display());
     for chart in &charts {
-        println!("chart   {}", out.join(&chart.figure.file()).display());
+        println!("chart   {}", out.join(chart.figure.file()).display());
     }
     let [browser, page] = report::write(records, &charts, data, out)?;
     println!("page    {}", page.display());

@@ -83,7 +83,11 @@ fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
                 });
                 assert!(shown, "{}: {name} is missing", chart.figure.id);
             }
-            assert!(is_scenario || says("reference: nginx"), "{}: a reference is named as such", chart.figure.id);
+            assert!(
+                is_scenario || says("reference: nginx"),
+                "{}: a reference is named as such",
+                chart.figure.id
+            );
             let rounds = match chart.figure.id.as_str() {
                 "requests-per-second-wrk" | "tools-side-by-side" => {
                     "of 3 rounds; of 5 where a point was also measured in pairs"
@@ -267,7 +271,11 @@ fn one_server_with_one_number_of_clients_is_a_chart_too() {
     let charts = of_run(&[record(SEVEN[6], 6, "wrk", 64, true, 1)], directory.path());
     let names: Vec<&str> = charts.iter().map(|chart| chart.figure.id.as_str()).collect();
     assert_eq!(names, ["overview", "requests-per-second-wrk", "context-switches"]);
-    assert!(charts[0].figure.title.starts_with("05 Edge against level with 64 clients"), "{}", charts[0].figure.title);
+    assert!(
+        charts[0].figure.title.starts_with("05 Edge against level with 64 clients"),
+        "{}",
+        charts[0].figure.title
+    );
     charts.iter().for_each(|chart| check(&chart.svg, &chart.figure.id));
 }
 

@@ -96,8 +96,8 @@ fn ensure_one_of_each(files: &[PathBuf]) -> Result<()> {
 fn no_run(file: &Path) -> String {
     let endings: Vec<&str> = Content::ALL.iter().flat_map(|content| content.endings()).copied().collect();
     format!(
-        "no chart can be drawn from {}: its name does not say what it holds, and it cannot be drawn as a run; give it back \
-         its name, TIME-COMMIT-KIND.jsonl, where KIND is one of {}",
+        "no chart can be drawn from {}: its name does not say what it holds, and it cannot be drawn as a \
+         run; give it back its name, TIME-COMMIT-KIND.jsonl, where KIND is one of {}",
         file.display(),
         endings.join(", ")
     )
@@ -168,8 +168,9 @@ fn chart(figure: Figure) -> Result<Chart> {
     Ok(Chart { figure, svg })
 }
 
-/// Removes the charts of a run that this drawing did not make, and says so: beside those of a narrower run they would look
-/// as if they were its own, and the recorded data draws them again. Files of other names are somebody else's.
+/// Removes the charts of a run that this drawing did not make, and says so: beside those of a narrower run
+/// they would look as if they were its own, and the recorded data draws them again. Files of other names are
+/// somebody else's.
 fn remove_stale(drawn: &[Chart], out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).with_context(|| format!("cannot read {}", out.display()))? {
         let entry = entry?;

@@ -1,7 +1,8 @@
 //! From records to pictures and pages. A figure is described once, as data, and drawn by three renderers:
 //!
 //! * `model`: what a figure shows; `figures`: a file for each, which builds it from records;
-//! * `svg`: as a picture, by plotters; `page`: all of them on one interactive page; `table` and `markdown`: as
+//! * `svg`: as a picture, by plotters; `page`: all of them on one interactive page; `table` and `markdown`:
+//!   as
 //!   rows of text, for the terminal and for a repository browser;
 //! * `charts` and `report`: the commands.
 //!

@@ -57,8 +57,8 @@ impl Page<'_> {
             let _ = writeln!(page, "**{disturbance}**\n");
         }
         page.push_str(
-            "[report.html](report.html), opened in a browser, has the same figures: servers can be switched on and off there, \
-             and every point tells its records.",
+            "[report.html](report.html), opened in a browser, has the same figures: servers can be switched \
+             on and off there, and every point tells its records.",
         );
         if let Some(chapter) = &self.measuring {
             let _ = write!(
@@ -68,9 +68,10 @@ impl Page<'_> {
         }
         let _ = writeln!(
             page,
-            "\n\nEach table has the median of the rounds and, in brackets, its interval: from five rounds on the rounds are drawn \
-             again 2,000 times, with replacement, and 95 % of the medians of these draws lie in it (a bootstrap interval); with \
-             fewer it is the smallest and the largest round. *limit: the generator*: the server could do more.\n\n\
+            "\n\nEach table has the median of the rounds and, in brackets, its interval: from five rounds on \
+             the rounds are drawn again 2,000 times, with replacement, and 95 % of the medians of these \
+             draws lie in it (a bootstrap interval); with fewer it is the smallest and the largest round. \
+             *limit: the generator*: the server could do more.\n\n\
              Data: [{data}]({data}). Charts and pages again:\n\n```sh\n{}\n```",
             self.again,
             data = self.data

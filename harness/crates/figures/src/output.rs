@@ -9,8 +9,9 @@ pub(crate) fn write(file: &Path, text: &str) -> Result<()> {
     write_atomically(file, text.as_bytes())
 }
 
-/// A text without what XML 1.0 (its production `Char`) allows in no document, not even escaped: a server may be called
-/// anything, an escape character included. `<`, `&` and quotes are escaped by those who write the elements.
+/// A text without what XML 1.0 (its production `Char`) allows in no document, not even escaped: a server may
+/// be called anything, an escape character included. `<`, `&` and quotes are escaped by those who write the
+/// elements.
 pub(crate) fn clean(text: &str) -> String {
     let is_allowed = |c: char| {
         matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)

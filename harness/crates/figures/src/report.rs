@@ -1,5 +1,5 @@
-//! `harness report`: the pages beside the charts. What was measured, on what, and the command that draws it again, from the
-//! recorded data alone.
+//! `harness report`: the pages beside the charts. What was measured, on what, and the command that draws it
+//! again, from the recorded data alone.
 
 use crate::charts::{self, Chart};
 use crate::markdown::Page;
@@ -25,7 +25,8 @@ pub fn run(args: charts::Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes `report.html` and `README.md` beside the charts, and returns their paths. `data` is the file of the records.
+/// Writes `report.html` and `README.md` beside the charts, and returns their paths. `data` is the file of the
+/// records.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! A figure as rows of text: the same for a Markdown page and for a terminal.
 
-use crate::model::{Figure, Gap, Matrix, Plot, Point, Points, Scale, Show, gap_lines};
-use comfy_table::{CellAlignment, presets};
+use crate::model::{Axis, Figure, Gap, Look, Matrix, Plot, Point, Points, Scale, Show, gap_lines};
+use crate::output::clean;
+use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
 
 /// Where there is no figure.
@@ -48,15 +49,65 @@ impl Table {
     /// For a terminal.
     pub fn terminal(&self) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(&self.head).add_rows(&self.rows);
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .set_header(&self.head)
+            .add_rows(&self.rows);
         for at in self.numbers.clone() {
             if let Some(column) = table.column_mut(at) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
         let gaps = self.gaps.iter().map(|line| format!("\n{line}"));
-        crate::output::clean(&gaps.fold(table.to_string(), |text, line| text + &line))
+        clean(&gaps.fold(table.to_string(), |text, line| text + &line))
     }
+}
+
+/// What a run ends with in a terminal: the figures of the servers side by side, each under its title.
+pub fn summary<'a>(figures: impl Iterator<Item = &'a Figure>) -> String {
+    const SHOWN: [&str; 5] = ["overview", "tools-side-by-side", "cpu-per-request", "latency", "idle-memory"];
+    let shown = figures.filter(|figure| SHOWN.contains(&figure.id.as_str()));
+    let text = |figure: &Figure| {
+        let table = match &figure.plot {
+            Plot::Points(points) if points.x.is_some() => wide(points),
+            _ => Table::of(figure),
+        };
+        format!("{}\n{}\n", clean(&figure.title), table.terminal())
+    };
+    shown.map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// A row for each server, and a column for each place along x with what a picture shows there: `60 µs / 1.25
+/// ms`.
+fn wide(points: &Points) -> Table {
+    let Some(Axis { scale: Scale::Bands(bands), .. }) = &points.x else { return of_points(points) };
+    let (facet, drawn) = (points.facets().first().cloned().unwrap_or_default(), points.drawn());
+    let names: Vec<&str> = drawn.iter().map(|&measure| points.measures[measure].name.as_str()).collect();
+    let columns = bands.iter().map(|band| format!("{band}\n{}", names.join(" / ")));
+    let cell = |series: usize, band: usize| {
+        let here = |measure: &usize| {
+            let mut its = points.of(&facet, *measure);
+            its.find(|point| point.series == series && point.x == band as f64)
+        };
+        let its: Vec<&Point> = drawn.iter().filter_map(here).collect();
+        match its.iter().find(|point| point.look == Look::Missed).and_then(|point| point.note.clone()) {
+            Some(why) => why,
+            None if its.is_empty() => NONE.to_owned(),
+            None => {
+                let text = |point: &&Point| points.measures[point.measure].axis.unit.text(point.value);
+                its.iter().map(text).collect::<Vec<_>>().join(" / ")
+            }
+        }
+    };
+    let row = |(at, series): (usize, &crate::model::Series)| {
+        let remark = series.remark.as_ref().map_or(String::new(), |(_, remark)| remark.clone());
+        let cells = (0..bands.len()).map(|band| cell(at, band));
+        [series.label.clone(), remark].into_iter().chain(cells).collect()
+    };
+    let rows = points.series.iter().enumerate().map(row).collect();
+    let head = ["server".to_owned(), String::new()].into_iter().chain(columns).collect();
+    Table { head, rows, gaps: gap_lines(&points.untold()), numbers: 2..2 + bands.len() }
 }
 
 fn of_matrix(matrix: &Matrix) -> Table {
@@ -143,8 +194,8 @@ fn notes(points: &Points, here: &[&Point]) -> String {
     }
 }
 
-/// A text of a record, a Cargo.toml or a tool: nothing in it is markup (ab's version has `<$Revision$>`), nothing ends the
-/// cell.
+/// A text of a record, a Cargo.toml or a tool: nothing in it is markup (ab's version has `<$Revision$>`),
+/// nothing ends the cell.
 pub(crate) fn plain(text: &str) -> String {
     let escape = |c: char| match c {
         '&' => "&amp;".to_owned(),

@@ -13,7 +13,8 @@ use records::sample::record;
 use records::{Content, Grade, Idle, Mix, OpenLoop, Phase, Probed, Record};
 use std::path::{Path, PathBuf};
 
-/// An end of every element that holds text, an escape sequence of a terminal, a NUL, two that no XML has, and an entity.
+/// An end of every element that holds text, an escape sequence of a terminal, a NUL, two that no XML has, and
+/// an entity.
 const HOSTILE: &str = "</text></svg>]]><b>\u{1b}[31m\0\u{fffe}\u{ffff} & \"quoted\" 'x' &amp; | 漢字";
 
 /// A document that a parser accepts and that says the name, as far as XML has its letters.
@@ -242,7 +243,8 @@ fn of_all_kinds(name: &str) -> [(Content, Vec<Record>); 4] {
     ]
 }
 
-/// Protects every figure of the lab: a server may be called anything, and a CPU time of nothing over nothing is no number.
+/// Protects every figure of the lab: a server may be called anything, and a CPU time of nothing over nothing
+/// is no number.
 #[test]
 fn every_figure_bears_hostile_names_and_times_of_zero() {
     let (files, out) = ([PathBuf::from("data/x.jsonl")], Path::new("."));

@@ -7,7 +7,7 @@
 //! * `session`: the run while it goes; `resume`: going on with one that was interrupted;
 //! * `measure`: one point, from before to after; `pairs`, `latency`, `idle`: points of another kind;
 //! * `target`: servers and generators on other machines;
-//! * `progress`, `summary`, `table`: what the user sees.
+//! * `progress`, `summary`: what the user sees.
 
 mod choose;
 mod estimate;
@@ -27,7 +27,6 @@ mod session;
 mod skips;
 mod subject;
 mod summary;
-mod table;
 mod target;
 
 // Seed 002's table and the scenarios take the same words.
@@ -307,7 +306,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
         return Ok(Outcome { status: ExitCode::from(130), finished: None });
     }
     ensure!(has_measured, "nothing was measured; {} says why", path.display());
-    summary::finish(&records, &path);
+    summary::finish(&records);
     let status = if end == End::Complete { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     Ok(Outcome { status, finished: Some(Finished { records, data: path, out }) })
 }

@@ -3,12 +3,10 @@
 use super::plan::Plan;
 use super::resume::Done;
 use super::rigor::Rigor;
-use super::table;
 use crate::generators::Tool;
 use lab_core::units::{count, minutes};
 use records::{Phase, Record, disturbance};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 /// Says what will be done, what will not, and how long it takes.
@@ -114,19 +112,14 @@ fn amount(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Says what was found, and where it is recorded.
-pub(super) fn finish(records: &[Record], data: &Path) {
-    let tables = [table::speeds, table::pairs, table::waits, table::memory];
-    for text in tables.into_iter().filter_map(|table| table(records)) {
-        println!("{text}");
-    }
+/// Says what must be known of the figures, which are the business of whoever draws them.
+pub(super) fn finish(records: &[Record]) {
     for line in refused(records) {
         println!("{line}");
     }
     if let Some(line) = disturbance(records) {
         println!("{line}");
     }
-    println!("data    {}", data.display());
 }
 
 /// The servers that were not measured, or no longer, each with its reason.

@@ -1,6 +1,5 @@
 //! Context switches of the server per request: how often it went to sleep, or was made to.
 
-use super::caption::Caption;
 use super::data::{Data, clients_in_words, connections, limit, nearest, servers_of, signs, tools};
 use crate::model::{Choice, Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit};
 use anyhow::Result;
@@ -23,12 +22,11 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     all_clients.sort_by_key(|&other| other != clients);
 
     let title = format!("Context switches per request with {} ({tool})", clients_in_words(clients));
-    let mut figure = data.figure("context-switches", title);
     let is_shown = |record: &&Record| {
         record.tool == tool && record.keep_alive && record.concurrency == clients && record.figures.is_some()
     };
     let records: Vec<&Record> = data.survey().filter(is_shown).collect();
-    figure.subtitle = Caption::new(&records, data).lines();
+    let mut figure = data.figure("context-switches", title, &records);
     let axis = "switches of the server per request, logarithmic (fewer is better)";
     let mut points = Points {
         measures: vec![Measure::new("switches", axis, Unit::Short, Scale::Log)],
@@ -51,9 +49,11 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     if points.of(&[0, 0, 0], 0).all(|point| point.look == Look::Missed) {
         return Ok(Vec::new());
     }
-    figure.about = "Voluntary and involuntary switches of all its threads and processes, over right answers. A server that \
-                    always finds the next request ready need not sleep; one that hands each request over wakes somebody up."
-        .into();
+    figure.about =
+        "Voluntary and involuntary switches of all its threads and processes, over right answers. \
+                    A server that always finds the next request ready need not sleep; one that hands each \
+                    request over wakes somebody up."
+            .into();
     figure.notes.push(signs(
         &points,
         &[

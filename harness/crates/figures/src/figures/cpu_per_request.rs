@@ -1,6 +1,5 @@
 //! What a request costs each server, as a multiple of the floor's cost around it.
 
-use super::caption::Caption;
 use super::data::{Data, servers};
 use crate::model::{Figure, Measure, Plot, Point, Points, Reference, Scale, Unit};
 use anyhow::Result;
@@ -15,10 +14,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         "What a request costs with {} kept connections ({}), each run between two runs of the floor",
         first.concurrency, first.tool
     );
-    let mut figure = data.figure("cpu-per-request", title);
-    figure.subtitle = Caption::new(&records, data).lines();
-    figure.about = "Each run stands between two runs of the floor and is divided by their mean: a figure that survives a slow \
-                    generator and a busy machine."
+    let mut figure = data.figure("cpu-per-request", title, &records);
+    figure.about = "Each run stands between two runs of the floor and is divided by their mean: a figure \
+                    that survives a slow generator and a busy machine."
         .into();
     let axis = "server CPU time per request ÷ the floor's";
     let floor = pairs.iter().find(|pair| pair.stage == FLOOR);
@@ -33,7 +31,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     if let Some((low, high)) = floor.and_then(|floor| floor.interval) {
         points.references.push(Reference::Band(low, high));
         figure.notes.push(
-            "Grey band: the floor against itself. A server whose line touches it cannot be told from the floor here.".into(),
+            "Grey band: the floor against itself. A server whose line touches it cannot be told from the \
+             floor here."
+                .into(),
         );
     }
     for series in points.series.iter_mut().filter(|series| series.server == FLOOR) {

@@ -1,6 +1,6 @@
 //! The records that a figure is built from, and what several figures ask of them.
 
-use super::caption;
+use super::caption::{self, Caption};
 use crate::model::{Choice, Figure, Gap, Look, Points, Series, Show};
 use anyhow::{Context, Result};
 use lab_core::files::link;
@@ -68,12 +68,13 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// A figure that says where it is from, and nothing else yet.
-    pub(super) fn figure(&self, id: impl Into<String>, title: String) -> Figure {
+    /// A figure that says how these records were made and where they are, and nothing else yet.
+    pub(super) fn figure(&self, id: impl Into<String>, title: String, records: &[&Record]) -> Figure {
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         Figure {
             id: id.into(),
             title,
+            subtitle: Caption::new(records, self).lines(),
             data: self.files.iter().map(|file| link(self.out, file)).collect(),
             command: format!("./lab chart --data {} --out {}", files.join(" "), self.out.display()),
             ..Figure::default()
@@ -106,8 +107,8 @@ impl<'a> Data<'a> {
         self.rounds(|record| record.figures.as_ref().filter(|_| is_of_point(record)).and_then(&figure))
     }
 
-    /// What a reader would look for among these records and not find, with the option of each. What another round has
-    /// measured is not among it; of several reasons the first is told.
+    /// What a reader would look for among these records and not find, with the option of each. What another
+    /// round has measured is not among it; of several reasons the first is told.
     pub(super) fn gaps(
         &self,
         records: &[&Record],
@@ -148,8 +149,8 @@ fn cut(reason: &str) -> String {
     }
 }
 
-/// A reason may end with figures of the one point, `…: 1 of 64 clients are served`, which would set points apart that lack
-/// the same. Anything else behind a colon is the cause, and stays.
+/// A reason may end with figures of the one point, `…: 1 of 64 clients are served`, which would set points
+/// apart that lack the same. Anything else behind a colon is the cause, and stays.
 fn without_figures(reason: &str) -> &str {
     let is_count = |text: &str| {
         let mut words = text.split(' ');
@@ -191,7 +192,8 @@ pub(super) fn servers_in(records: &[&Record]) -> Vec<Series> {
     servers(records.iter().map(|record| (record.stage.as_str(), record.title.as_str())))
 }
 
-/// The tools, the one whose figures stand for a server first: wrk, or the built-in generator, or whatever was there.
+/// The tools, the one whose figures stand for a server first: wrk, or the built-in generator, or whatever was
+/// there.
 pub(super) fn tools<'a>(tools: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let rank = |tool: &str| ["wrk", "builtin"].iter().position(|&first| first == tool).unwrap_or(2);
     let mut tools: Vec<&str> = tools.collect::<BTreeSet<_>>().into_iter().collect();
@@ -267,8 +269,8 @@ mod tests {
         gap_lines(&data.gaps(&records.iter().collect::<Vec<_>>(), |_| Some(Vec::new())))
     }
 
-    /// Protects a point that is drawn from being called missing, and one that is missing from being called by less than its
-    /// name.
+    /// Protects a point that is drawn from being called missing, and one that is missing from being called by
+    /// less than its name.
     #[test]
     fn what_is_missing_is_named_with_its_workers_and_only_that() {
         let mut drawn = record("06", "builtin", 64, true, 1.0);
@@ -285,7 +287,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "Not measured: 03 with 2 clients and 2 workers, with 4 clients and 4 workers (refused: no such luck)",
+                "Not measured: 03 with 2 clients and 2 workers, with 4 clients and 4 workers (refused: no \
+                 such luck)",
                 "Not measured: 06 with 64 clients and 2, 4 workers (refused: no such luck)",
             ]
         );
@@ -307,7 +310,7 @@ mod tests {
     #[test]
     fn a_figure_links_its_data_and_says_how_to_draw_it_again() {
         let files = [PathBuf::from("results/data/a.jsonl"), PathBuf::from("elsewhere/b.jsonl")];
-        let figure = Data::new(&[], &files, Path::new("results")).figure("x", "X".into());
+        let figure = Data::new(&[], &files, Path::new("results")).figure("x", "X".into(), &[]);
         assert_eq!(figure.data, ["data/a.jsonl", "../elsewhere/b.jsonl"]);
         assert_eq!(figure.command, "./lab chart --data results/data/a.jsonl elsewhere/b.jsonl --out results");
     }

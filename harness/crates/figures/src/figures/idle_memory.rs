@@ -25,7 +25,8 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let (costs, records) = (idle(&data.records), data.of_phase(Phase::Idle));
     let Some(connections) = costs.iter().map(|cost| cost.connections).max() else { return Ok(Vec::new()) };
     let number = Unit::Count.text(connections as f64);
-    let mut figure = data.figure("idle-memory", format!("Memory of an idle connection: {number} at once"));
+    let mut figure =
+        data.figure("idle-memory", format!("Memory of an idle connection: {number} at once"), &records);
     let caption = Caption::new(&records, data);
     let asked = format!(
         "{}: growth of the process tree's Pss with {number} connections, divided by their number.",
@@ -50,14 +51,16 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         let of = |measure| Point { measure, ..point(data, cost, series, connections, READINGS[measure]) };
         points.points.extend([of(0), of(1)]);
     }
-    figure.about = "User memory only: the kernel's own, about 8 kB for each accepted socket and as much at the client's end, is \
-                    in no process's Pss and comes on top for every server alike. Pss (proportional set size) is the memory that \
-                    a process uses; pages that several processes share are counted in equal parts."
+    figure.about = "User memory only: the kernel's own, about 8 kB for each accepted socket and as much at \
+                    the client's end, is in no process's Pss and comes on top for every server alike. Pss \
+                    (proportional set size) is the memory that a process uses; pages that several processes \
+                    share are counted in equal parts."
         .into();
     if points.points.iter().any(|point| point.value <= 0.0) {
         figure.notes.push(
-            "0 B lies apart at the left edge, since a logarithmic scale has no zero: no growth was seen. The server may hold \
-             its connections in memory that it had touched before, or may not accept one that says nothing (TCP_DEFER_ACCEPT)."
+            "0 B lies apart at the left edge, since a logarithmic scale has no zero: no growth was seen. The \
+             server may hold its connections in memory that it had touched before, or may not accept one \
+             that says nothing (TCP_DEFER_ACCEPT)."
                 .into(),
         );
     }

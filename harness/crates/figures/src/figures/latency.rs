@@ -1,6 +1,5 @@
 //! How long requests wait at a share of the server's own peak.
 
-use super::caption::Caption;
 use super::data::{Data, servers, signs};
 use crate::model::{Axis, Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit, together};
 use anyhow::Result;
@@ -8,7 +7,8 @@ use lab_core::stats::{Estimate, Percentiles, median};
 use lab_core::units::number;
 use records::{LatencyCurve, LatencyPoint, Limiter, OpenLoop, Phase, Record, latencies};
 
-/// One of a distribution: its name, its words, how it is read from a point and from a record, and whether the picture has it.
+/// One of a distribution: its name, its words, how it is read from a point and from a record, and whether the
+/// picture has it.
 type Percentile = (&'static str, &'static str, fn(&LatencyPoint) -> Estimate, fn(&Percentiles) -> u64, bool);
 
 const PERCENTILES: [Percentile; 4] = [
@@ -27,8 +27,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         return Ok(Vec::new());
     }
     let title = "How long requests wait, at a share of each server's own peak (open loop)";
-    let mut figure = data.figure("latency", title.to_owned());
-    figure.subtitle = Caption::new(&records, data).lines();
+    let mut figure = data.figure("latency", title.to_owned(), &records);
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let mut shares: Vec<f64> = all().map(|point| point.share_of_peak).collect();
     shares.sort_by(f64::total_cmp);
@@ -60,10 +59,11 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
             points.points.extend(its);
         }
     }
-    figure.about = "Requests leave at fixed times, whether answers come or not; a wait counts from the intended time of \
-                    sending to the whole reply. Each server has its own peak, so compare the shapes at a share, not at a rate. \
-                    The peak (100 %) is what the built-in generator, which sends these requests too, got from the server in a \
-                    closed loop just before; it is not wrk's figure."
+    figure.about = "Requests leave at fixed times, whether answers come or not; a wait counts from the \
+                    intended time of sending to the whole reply. Each server has its own peak, so compare \
+                    the shapes at a share, not at a rate. The peak (100 %) is what the built-in generator, \
+                    which sends these requests too, got from the server in a closed loop just before; it is \
+                    not wrk's figure."
         .into();
     figure.notes = notes(&points, all());
     figure.plot = Plot::Points(points);
@@ -119,8 +119,9 @@ fn notes<'a>(points: &Points, all: impl Iterator<Item = &'a LatencyPoint> + Clon
         &[
             (
                 Look::Missed,
-                "Arrow at the top edge: the rate was not reached, because of the server, the generator or other programs. How \
-                 long a request waits then depends on how long one measures, so there is no latency to show.",
+                "Arrow at the top edge: the rate was not reached, because of the server, the generator or \
+                 other programs. How long a request waits then depends on how long one measures, so there is \
+                 no latency to show.",
             ),
             (Look::Hollow, "Hollow: the generator was the limit, so part of the waiting is its own."),
             (Look::Cross, "Cross: some of the clients got no answer at all."),
@@ -129,8 +130,8 @@ fn notes<'a>(points: &Points, all: impl Iterator<Item = &'a LatencyPoint> + Clon
     notes.push("The percentiles of one share stand side by side.".into());
     if all.clone().filter(|point| point.reached).any(|point| point.late_share >= 0.0005) {
         notes.push(
-            "Late: requests that left more than a millisecond after their time, or never, at the worst share; their waiting is \
-             in the figures."
+            "Late: requests that left more than a millisecond after their time, or never, at the worst \
+             share; their waiting is in the figures."
                 .into(),
         );
     }

@@ -1,5 +1,5 @@
-//! Every figure of the lab, a file for each: it builds the model from records. To add one, write such a file and
-//! name it in [`ALL`].
+//! Every figure of the lab, a file for each: it builds the model from records. To add one, write such a file
+//! and name it in [`ALL`].
 
 mod caption;
 mod context_switches;

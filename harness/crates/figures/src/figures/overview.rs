@@ -1,6 +1,5 @@
 //! All servers under one load: how much each does, and what a request costs it.
 
-use super::caption::Caption;
 use super::data::{Data, clients_in_words, limit, nearest, servers_of, signs, tools};
 use crate::model::{Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit};
 use anyhow::Result;
@@ -25,15 +24,10 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         [only] => label(&only.shape.stage, &only.title),
         _ => "Servers".to_owned(),
     };
-    let mut figure = data.figure("overview", format!("{who} with {} ({tool})", clients_in_words(clients)));
-    figure.subtitle = Caption::new(&records, data).lines();
-    let speed = "Requests per second (more is better)";
-    let cost = "Server CPU time per request, µs (less is better)";
+    let mut figure =
+        data.figure("overview", format!("{who} with {} ({tool})", clients_in_words(clients)), &records);
     let mut points = Points {
-        measures: vec![
-            Measure::new("requests/s", speed, Unit::Count, Scale::Linear),
-            Measure::new("CPU µs per request", cost, Unit::Hundredths, Scale::Linear),
-        ],
+        measures: speed_and_cost(),
         show: Show::Beside,
         series: servers_of(cells.iter().copied()),
         gaps: data.gaps(&records, |_| Some(Vec::new())),
@@ -48,22 +42,33 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let hollow = points.points.iter().filter(|point| point.look == Look::Hollow).count();
     figure.finding = (hollow > 0).then(|| {
         format!(
-            "Hollow ({hollow} of {}): the generator was the limit. The lengths of these bars do not compare the servers; the \
-             right side does.",
+            "Hollow ({hollow} of {}): the generator was the limit. The lengths of these bars do not compare \
+             the servers; the right side does.",
             cells.len()
         )
     });
     let floor = cells.iter().find(|cell| cell.shape.stage == FLOOR);
     if floor.is_some_and(|floor| cells.iter().any(|c| c.requests_per_second > floor.requests_per_second)) {
         figure.notes.push(
-            "Longer than the floor's bar does not mean less work than the kernel's own: where the generator was the limit \
-             the difference is chance, and elsewhere the floor, one thread with epoll, need not be the fastest way."
+            "Longer than the floor's bar does not mean less work than the kernel's own: where the generator \
+             was the limit the difference is chance, and elsewhere the floor, one thread with epoll, need \
+             not be the fastest way."
                 .to_owned(),
         );
     }
     figure.notes.push(signs(&points, &[(Look::Cross, "Pale: the other clients got no answer at all.")]));
     figure.plot = Plot::Points(points);
     Ok(vec![figure])
+}
+
+/// What is measured under a closed loop: how much a server does, and what a request costs it.
+pub(super) fn speed_and_cost() -> Vec<Measure> {
+    let [speed, cost] =
+        ["requests per second (more is better)", "server CPU time per request, µs (less is better)"];
+    vec![
+        Measure::new("requests/s", speed, Unit::Count, Scale::Linear),
+        Measure::new("CPU µs per request", cost, Unit::Hundredths, Scale::Linear),
+    ]
 }
 
 /// The speed and the cost of a cell.

@@ -22,7 +22,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
             probes.push(&probed.probe);
         }
     }
-    let mut figure = data.figure("probes", format!("What each stage can do: {} probes", probes.len()));
+    let mut figure = data.figure("probes", format!("What each stage can do: {} probes", probes.len()), &[]);
     let first = columns[0];
     let (machine, commit) = (first.host.summary(), first.host.commit_name());
     figure.subtitle =
@@ -30,9 +30,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let names: Vec<String> = columns.iter().map(|grade| format!("{} {}", grade.name, grade.title)).collect();
     figure.notes = vec![
         format!("{}.", names.join("; ")),
-        "Starved: no answer while the cause lasts, a right one after it. Broken: a crash, a hang, a leak or a spin. A \
-         flaw that a stage declares is part of its lesson, and a pass in its place is a surprise too. What each probe \
-         asks: ./lab grade --list; what was seen: in the data."
+        "Starved: no answer while the cause lasts, a right one after it. Broken: a crash, a hang, a leak or \
+         a spin. A flaw that a stage declares is part of its lesson, and a pass in its place is a surprise \
+         too. What each probe asks: ./lab grade --list; what was seen: in the data."
             .to_owned(),
     ];
     let of = |probe: &str, grade: &Grade| grade.probes.iter().find(|probed| probed.probe == probe).map(cell);

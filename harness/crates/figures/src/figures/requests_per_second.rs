@@ -1,9 +1,8 @@
 //! Requests per second, and what a request costs, against the number of clients; a figure for each tool.
 
-use super::caption::Caption;
 use super::data::{Data, HOLLOW, connections, servers_of, signs};
-use super::overview::points_of;
-use crate::model::{Axis, Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit};
+use super::overview::{points_of, speed_and_cost};
+use crate::model::{Axis, Figure, Look, Plot, Point, Points, Scale, Show, Unit};
 use anyhow::{Result, ensure};
 use records::{Cell, Record, cells};
 use std::collections::BTreeSet;
@@ -29,22 +28,13 @@ fn by(tool: &str, cells: &[&Cell], data: &Data) -> Result<Figure> {
         [one] => format!("Requests per second with {one} clients, measured with {tool}"),
         _ => format!("Requests per second against clients, measured with {tool}"),
     };
-    let mut figure = data.figure(format!("requests-per-second-{tool}"), title);
     // What a tool cannot do by its nature is no gap.
     let is_drawn = |kept: bool| cells.iter().any(|cell| cell.shape.keep_alive == kept);
     let records: Vec<&Record> =
         data.survey().filter(|record| record.tool == tool && is_drawn(record.keep_alive)).collect();
-    figure.subtitle = Caption::new(&records, data).lines();
+    let mut figure = data.figure(format!("requests-per-second-{tool}"), title, &records);
     let mut points = Points {
-        measures: vec![
-            Measure::new("requests/s", "requests per second (more is better)", Unit::Count, Scale::Linear),
-            Measure::new(
-                "CPU µs per request",
-                "server CPU time per request, µs",
-                Unit::Hundredths,
-                Scale::Linear,
-            ),
-        ],
+        measures: speed_and_cost(),
         choices: vec![connections(if clients.len() > 1 { Show::Below } else { Show::Beside })],
         series: servers_of(cells.iter().copied()),
         gaps: data.gaps(&records, |record| Some(vec![usize::from(!record.keep_alive)])),
@@ -67,13 +57,14 @@ fn by(tool: &str, cells: &[&Cell], data: &Data) -> Result<Figure> {
     for series in &mut points.series {
         series.remark = starved(cells, &series.server).map(|remark| (Some(Look::Cross), remark));
     }
-    figure.about = "A closed loop: each client asks again when it has its answer. The figure that everybody looks for, and the \
-                    one that depends most on the generator and on what else the machine does."
+    figure.about = "A closed loop: each client asks again when it has its answer. The figure that everybody \
+                    looks for, and the one that depends most on the generator and on what else the machine \
+                    does."
         .into();
     if points.x.is_some() {
         figure.notes.push(
-            "All markers in a grey band are of the same number of clients: they stand side by side only to be seen. Lines \
-             guide the eye from band to band."
+            "All markers in a grey band are of the same number of clients: they stand side by side only to \
+             be seen. Lines guide the eye from band to band."
                 .into(),
         );
     }

@@ -26,7 +26,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         first.percent,
         does(&first.path)
     );
-    let mut figure = data.figure("slow", title);
+    let mut figure = data.figure("slow", title, &records);
     let caption = Caption::new(&records, data);
     let asked = format!(
         "{}; {} requests per second (open loop), GET {} and {}, {most} connections, {} s per point; {}.",
@@ -56,10 +56,12 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         let of = |measure| self::point(data, point, most, PERCENTILES[measure]);
         points.points.extend([0, 1].map(|measure| Point { series, measure, ..of(measure) }));
     }
-    figure.about = "Requests leave at fixed times, whether answers come or not, and the slow ones are spread evenly among them. A \
-                    server that sleeps in its only loop lets everybody wait; one with a worker to spare does not. The waits of \
-                    the slow requests themselves are not in the picture."
-        .into();
+    figure.about =
+        "Requests leave at fixed times, whether answers come or not, and the slow ones are spread \
+                    evenly among them. A server that sleeps in its only loop lets everybody wait; one with a \
+                    worker to spare does not. The waits of the slow requests themselves are not in the \
+                    picture."
+            .into();
     figure.notes = notes(&measured, &points);
     figure.plot = Plot::Points(points);
     Ok(vec![figure])
@@ -75,7 +77,8 @@ fn point(data: &Data, at: &SlowPoint, most: usize, (_, _, of, read): Percentile)
             0,
             0.0,
             format!(
-                "{with}the rate was not reached: {answered} of {rate} answered per second, so no wait is shown"
+                "{with}the rate was not reached: {answered} of {rate} answered per second, so no wait is \
+                 shown"
             ),
         );
     }
@@ -132,7 +135,8 @@ fn notes(measured: &[SlowPoint], points: &Points) -> Vec<String> {
     if never > 0 {
         let never = Unit::Count.text(never as f64);
         notes.push(format!(
-            "{never} requests never left, because every connection was waiting; the quick ones are in the figures."
+            "{never} requests never left, because every connection was waiting; the quick ones are in the \
+             figures."
         ));
     }
     let errors: u64 = measured.iter().map(|point| point.errors).sum();

@@ -2,7 +2,8 @@
 
 use super::caption::{Caption, places};
 use super::data::{Data, limit, servers, signs};
-use crate::model::{Axis, Figure, Look, Measure, Plot, Point, Points, Reference, Scale, Unit};
+use super::overview::speed_and_cost;
+use crate::model::{Axis, Figure, Look, Plot, Point, Points, Reference, Scale};
 use anyhow::Result;
 use records::{Phase, Record, SpinPoint, spin};
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let cpus = lab_core::units::count(first.cpus, "CPU");
     let title =
         format!("What more workers make of requests that keep a CPU busy for {spin_us:.0} µs, on {cpus}");
-    let mut figure = data.figure("spin", title);
+    let mut figure = data.figure("spin", title, &records);
     let caption = Caption::new(&records, data);
     let clients = measured.iter().map(|point| point.clients).max().unwrap_or_default();
     let asked = format!(
@@ -43,15 +44,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
             scale: Scale::Bands(bands.iter().map(name).collect()),
             ..Axis::default()
         }),
-        measures: vec![
-            Measure::new("requests/s", "requests per second (more is better)", Unit::Count, Scale::Linear),
-            Measure::new(
-                "CPU µs per request",
-                "server CPU time per request, µs",
-                Unit::Hundredths,
-                Scale::Linear,
-            ),
-        ],
+        measures: speed_and_cost(),
         series: servers(measured.iter().map(|point| (point.stage.as_str(), point.title.as_str()))),
         references: vec![Reference::Steps(
             format!("ideal: CPUs at work ÷ {spin_us:.0} µs"),
@@ -65,8 +58,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         let x = bands.iter().position(|&band| band == point.workers).unwrap_or(0) as f64;
         points.points.extend(points_of(data, point, series, x));
     }
-    figure.about = "Ideal: nothing but the busy time costs anything, and as many CPUs work as there are workers and CPUs. \
-                    Where each connection keeps a worker for itself, there are only as many clients as workers."
+    figure.about = "Ideal: nothing but the busy time costs anything, and as many CPUs work as there are \
+                    workers and CPUs. Where each connection keeps a worker for itself, there are only as \
+                    many clients as workers."
         .into();
     figure.notes = notes(&measured, record, &points);
     figure.plot = Plot::Points(points);
@@ -120,7 +114,8 @@ fn shared(points: &[SpinPoint], record: &Record) -> Option<String> {
     let share = if least < most { format!("{least} to {most} %") } else { format!("{most} %") };
     (record.server_cpus == record.generator_cpus).then(|| {
         format!(
-            "The generator shares the CPUs with the server and takes {share} of their time, so nobody reaches the ideal."
+            "The generator shares the CPUs with the server and takes {share} of their time, so nobody \
+             reaches the ideal."
         )
     })
 }

@@ -1,6 +1,6 @@
-//! Seed 002's table, done again beside what the seed published: the shape is the point, since the machines differ.
+//! Seed 002's table, done again beside what the seed published: the shape is the point, since the machines
+//! differ.
 
-use super::caption::Caption;
 use super::data::{Data, limit, signs};
 use crate::model::{
     Axis, Choice, Figure, Look, Measure, Plot, Point, Points, Scale, Series, Show, Style, Unit, counts,
@@ -17,8 +17,8 @@ const SECONDS_PER_MINUTE: f64 = 60.0;
 /// The numbers of clients of the seed.
 const CLIENTS: [usize; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 3000];
 
-/// What the seed's author measured: webbench -t 30, the server on one single-core machine and webbench on another,
-/// a backlog of 5; pages per minute. Source: seed 002, version history, v0.0, test 1.
+/// What the seed's author measured: webbench -t 30, the server on one single-core machine and webbench on
+/// another, a backlog of 5; pages per minute. Source: seed 002, version history, v0.0, test 1.
 #[rustfmt::skip]
 const PUBLISHED: [(&str, [u32; 13]); 3] = [
     ("serial", [
@@ -43,34 +43,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         true => [least, most].map(|&clients| Unit::Count.text(clients as f64)).join(" to ") + " clients",
         false => count(*most, "client"),
     };
-    let mut figure = data.figure("table", format!("Source 002's table, done again: webbench with {clients}"));
-    figure.subtitle = Caption::new(&records, data).lines();
-    let axis = Axis {
-        label: "pages per minute".into(),
-        scale: Scale::Log,
-        also: Some(("requests per second".into(), 1.0 / SECONDS_PER_MINUTE)),
-        ..Axis::default()
-    };
-    let here = match backlog(&records) {
-        Some(backlog) => format!("Measured here, with a backlog of {backlog}"),
-        None => "Measured here".to_owned(),
-    };
-    let mut points = Points {
-        x: Some(Axis {
-            label: "clients at once (each makes a connection for each page)".into(),
-            scale: Scale::Log,
-            ..Axis::default()
-        }),
-        measures: vec![Measure { axis, ..Measure::new("pages/min", "", Unit::Count, Scale::Log) }],
-        choices: vec![Choice {
-            id: "where".into(),
-            label: "Where".into(),
-            options: ["here", "published"].map(String::from).into(),
-            says: vec![here, "Published in source 002 (its test 1; another machine)".into()],
-            show: Show::Beside,
-        }],
-        ..Points::default()
-    };
+    let title = format!("Source 002's table, done again: webbench with {clients}");
+    let mut figure = data.figure("table", title, &records);
+    let mut points = empty(&records);
     for (at, (name, pages)) in PUBLISHED.iter().enumerate() {
         let row = row_of(&table, name);
         points.series.push(series(at, name, row.map_or("", |row| row.stage.as_str())));
@@ -86,14 +61,42 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let others: Vec<&Record> =
         records.iter().copied().filter(|record| !is_whole_row(&record.title)).collect();
     points.gaps = data.gaps(&others, |_| Some(vec![0]));
-    figure.about = "Source 002 is one of the texts that this lab grew from: a web server that a fellow learner wrote step by \
-                    step. Its author published this table of a serial server, one process and two processes under 1 to 3,000 \
-                    clients, made with webbench on two single-core machines and an accept queue of five, and asked why the \
-                    serial server drops at ten clients. Here the stages that work in the same way are put to the same test."
+    figure.about = "Source 002 is one of the texts that this lab grew from: a web server that a fellow \
+                    learner wrote step by step. Its author published this table of a serial server, one \
+                    process and two processes under 1 to 3,000 clients, made with webbench on two \
+                    single-core machines and an accept queue of five, and asked why the serial server drops \
+                    at ten clients. Here the stages that work in the same way are put to the same test."
         .into();
     figure.notes = notes(&table, &points);
     figure.plot = Plot::Points(points);
     Ok(vec![figure])
+}
+
+/// The axes of both, without points.
+fn empty(records: &[&Record]) -> Points {
+    let here = match backlog(records) {
+        Some(backlog) => format!("Measured here, with a backlog of {backlog}"),
+        None => "Measured here".to_owned(),
+    };
+    let pages = Axis {
+        label: "pages per minute".into(),
+        scale: Scale::Log,
+        also: Some(("requests per second".into(), 1.0 / SECONDS_PER_MINUTE)),
+        ..Axis::default()
+    };
+    let clients = "clients at once (each makes a connection for each page)";
+    Points {
+        x: Some(Axis { label: clients.into(), scale: Scale::Log, ..Axis::default() }),
+        measures: vec![Measure { axis: pages, ..Measure::new("pages/min", "", Unit::Count, Scale::Log) }],
+        choices: vec![Choice {
+            id: "where".into(),
+            label: "Where".into(),
+            options: ["here", "published"].map(String::from).into(),
+            says: vec![here, "Published in source 002 (its test 1; another machine)".into()],
+            show: Show::Beside,
+        }],
+        ..Points::default()
+    }
 }
 
 fn series(at: usize, name: &str, stage: &str) -> Series {
@@ -162,9 +165,10 @@ fn lacks(row: Option<&SeedRow>) -> Option<&str> {
 
 fn notes(table: &SeedTable, points: &Points) -> Vec<String> {
     let mut notes = vec![
-        "Compare the shapes, not the heights: the machines differ. Both pictures have the same logarithmic scale. webbench's \
-         unit is pages per minute; the failed ones are taken out here, while the source's figures are webbench's own. The \
-         source's server was alone on one core, with a backlog of 5, and webbench on another machine."
+        "Compare the shapes, not the heights: the machines differ. Both pictures have the same logarithmic \
+         scale. webbench's unit is pages per minute; the failed ones are taken out here, while the source's \
+         figures are webbench's own. The source's server was alone on one core, with a backlog of 5, and \
+         webbench on another machine."
             .to_owned(),
     ];
     notes.extend(PUBLISHED.iter().filter_map(|(name, _)| full(table, name)));

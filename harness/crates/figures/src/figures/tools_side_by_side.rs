@@ -1,6 +1,5 @@
 //! The tools on the same server with the same number of clients: what a figure owes to the tool.
 
-use super::caption::Caption;
 use super::data::{Data, HOLLOW, connections, nearest, servers_of, signs};
 use super::overview::points_of;
 use crate::model::{Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit, together};
@@ -36,8 +35,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let records: Vec<&Record> =
         data.survey().filter(|record| record.concurrency == clients && can(record)).collect();
     let title = format!("The same servers, measured by {} tools with {clients} clients", tools.len());
-    let mut figure = data.figure("tools-side-by-side", title);
-    figure.subtitle = Caption::new(&records, data).lines();
+    let mut figure = data.figure("tools-side-by-side", title, &records);
     let axis = "requests per second (more is better)";
     let mut points = Points {
         measures: together(

@@ -69,25 +69,22 @@ impl Outcome {
 
     /// In one word.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Starved => "starved",
-            Self::Wrong => "wrong",
-            Self::Broken => "broken",
-            Self::NotApplicable => "not applicable",
-            Self::Unknown => "unknown",
-        }
+        self.names().0
     }
 
     /// In one letter, for print and for the colour-blind.
     pub fn letter(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Pass => "·",
-            Self::Starved => "S",
-            Self::Wrong => "W",
-            Self::Broken => "B",
-            Self::NotApplicable => "–",
-            Self::Unknown => "?",
+            Self::Pass => ("pass", "·"),
+            Self::Starved => ("starved", "S"),
+            Self::Wrong => ("wrong", "W"),
+            Self::Broken => ("broken", "B"),
+            Self::NotApplicable => ("not applicable", "–"),
+            Self::Unknown => ("unknown", "?"),
         }
     }
 }

@@ -2,21 +2,21 @@
 //! and why, and the records behind each point. The renderers read nothing else, so that the picture, the
 //! interactive page and the tables cannot disagree.
 //!
-//! * `points`: values of servers, over a load or in a row each; `matrix`: what each server can do;
+//! * `points`: values of servers, over a load or in a row each; `view`: which of them a picture has;
+//!   `matrix`: what each server can do;
 //! * `style`: a server looks the same on every figure; `unit`: a number reads the same everywhere.
 
 mod matrix;
 mod points;
 mod style;
 mod unit;
+mod view;
 
 pub use matrix::{Cell, Matrix, Outcome};
-pub use points::{
-    Axis, Choice, Gap, Interval, Look, Measure, Point, Points, Reference, Scale, Show, Spread, counts,
-    gap_lines, together,
-};
+pub use points::{Axis, Choice, Gap, Interval, Look, Measure, Point, Points, Reference, Scale, Show, Spread};
 pub use style::{Colour, Series, Style};
 pub use unit::Unit;
+pub use view::{counts, gap_lines, together};
 
 use serde::Serialize;
 
@@ -73,7 +73,8 @@ impl Figure {
         }
     }
 
-    /// What stands below a picture, a paragraph each: about, the notes, what the whiskers are, what is missing.
+    /// What stands below a picture, a paragraph each: about, the notes, what the whiskers are, what is
+    /// missing.
     pub fn words(&self) -> Vec<String> {
         let of_points = self.points().into_iter().flat_map(Points::words);
         let all = std::iter::once(self.about.clone()).chain(self.notes.clone()).chain(of_points);

@@ -53,8 +53,8 @@ pub struct Style {
 }
 
 impl Style {
-    /// The style of a server, the same on every figure whoever else is on it: `01`, `05-mio`, `floor`. Up to stage 14 no
-    /// two stages look alike; a twin has its stage's colour, the next marker and dots.
+    /// The style of a server, the same on every figure whoever else is on it: `01`, `05-mio`, `floor`. Up to
+    /// stage 14 no two stages look alike; a twin has its stage's colour, the next marker and dots.
     pub fn of(name: &str) -> Self {
         let (number, twin) = name.split_once('-').map_or((name, false), |(number, _)| (number, true));
         let Some(index) = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) else {
@@ -74,7 +74,8 @@ impl Style {
         }
     }
 
-    /// A reference is grey, since it is no competitor, and the floor is lighter than a server that does the work.
+    /// A reference is grey, since it is no competitor, and the floor is lighter than a server that does the
+    /// work.
     fn reference(name: &str) -> Self {
         let (shade, marker, dashes) = match name {
             "floor" => (120, 0, (3, 4)),

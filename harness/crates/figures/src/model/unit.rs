@@ -50,8 +50,8 @@ impl Unit {
         }
     }
 
-    /// The same along an axis, where a round number has no zeros behind the point: `1 ms`. Decimals are those that the
-    /// step between the numbers needs.
+    /// The same along an axis, where a round number has no zeros behind the point: `1 ms`. Decimals are those
+    /// that the step between the numbers needs.
     pub fn tick(self, value: f64) -> String {
         let text = match self {
             Self::Micros if Self::is_number(value) && value > 0.0 && value < 1.0 => {

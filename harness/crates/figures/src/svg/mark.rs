@@ -54,7 +54,8 @@ pub(super) fn cross<'a, At>(at: At, style: &Style) -> Cross<'a, At> {
     EmptyElement::at(at) + down + up
 }
 
-/// One line of a legend: a sample of the line and of the marker, as far as there are any, and what they stand for.
+/// One line of a legend: a sample of the line and of the marker, as far as there are any, and what they stand
+/// for.
 pub(super) struct Entry<'a> {
     pub(super) text: &'a str,
     pub(super) style: Option<&'a Style>,

@@ -15,7 +15,8 @@ const COLUMN: i32 = 84;
 /// Above the rows, for the legend and the servers' names.
 const TOP: i32 = 84;
 
-/// What a cell is filled with, and its letter's colour. From Okabe and Ito's colours; the lightness says the same in print.
+/// What a cell is filled with, and its letter's colour. From Okabe and Ito's colours; the lightness says the
+/// same in print.
 fn colours(outcome: Outcome) -> (RGBColor, RGBColor) {
     match outcome {
         Outcome::Pass => (RGBColor(225, 240, 250), RGBColor(0, 114, 178)),

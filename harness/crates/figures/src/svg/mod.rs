@@ -1,8 +1,9 @@
 //! A figure as a picture: SVG by plotters, readable in print and by colour-blind eyes.
 //!
 //! * `rows`: a row for each server; `lines`: values over a load, each picture a `panel`; `matrix`: outcomes;
-//! * `scale`, `mark`, `text`: the axes, what stands on them, and the words.
+//! * `chart`, `scale`, `mark`, `text`: the axes, what stands on them, and the words.
 
+mod chart;
 mod lines;
 mod mark;
 mod matrix;
@@ -11,7 +12,7 @@ mod rows;
 mod scale;
 mod text;
 
-use crate::model::{Figure, Plot, Points};
+use crate::model::{Figure, Plot};
 use anyhow::Result;
 use mark::{Area, Drawn};
 use plotters::prelude::*;
@@ -36,8 +37,10 @@ pub(crate) fn picture(figure: &Figure) -> Result<String> {
     let body: Box<dyn Body + '_> = match &figure.plot {
         Plot::Matrix(matrix) => Box::new(matrix::Picture::new(matrix)),
         Plot::Points(points) if points.points.is_empty() => Box::new(Nothing),
-        Plot::Points(points @ Points { x: None, .. }) => Box::new(rows::Picture::new(points)),
-        Plot::Points(points) => Box::new(lines::Picture::new(points)),
+        Plot::Points(points) => match &points.x {
+            Some(x) => Box::new(lines::Picture::new(points, x)),
+            None => Box::new(rows::Picture::new(points)),
+        },
     };
     let (width, body_height) = body.size();
     let room = width - 2 * MARGIN;

@@ -1,11 +1,11 @@
 //! One picture of lines: its axes, its bands, its points.
 
-use super::mark::{Area, Drawn, GREY, cross, draw, marker};
+use super::chart::{Chart, Dot, axes, dots};
+use super::mark::{Area, Drawn, draw};
 use super::scale::Scale;
-use super::text::{self, NORMAL, SMALL, font};
-use crate::model::{Axis, Interval, Look, Point, Scale as Kind, Style};
-use anyhow::Result;
-use plotters::coord::ranged1d::{BoldPoints, Ranged, ValueFormatter};
+use super::text::{self, NORMAL, SMALL};
+use crate::model::{Axis, Look, Point, Scale as Kind, Style};
+use plotters::coord::ranged1d::{BoldPoints, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -28,7 +28,7 @@ pub(super) struct Line<'a> {
 
 /// One picture.
 pub(super) struct Panel<'a> {
-    /// Above the axes, from the left end of the area.
+    /// Above the axes, from their left end.
     pub(super) heads: Vec<String>,
     pub(super) lines: Vec<Line<'a>>,
     pub(super) x: &'a Axis,
@@ -62,62 +62,48 @@ impl Panel<'_> {
         self.bands(area, &x)?;
         let beside = if self.has_numbers { NUMBERS } else { 0 };
         let around = area.clone().shrink((left - beside, top), (beside + width, height + FOOT));
-        let mut chart = ChartBuilder::on(&around)
-            .set_label_area_size(LabelAreaPosition::Left, beside)
-            .set_label_area_size(LabelAreaPosition::Bottom, FOOT)
-            .build_cartesian_2d(x.clone(), y.clone())?;
-        let mut mesh = chart.configure_mesh();
-        mesh.label_style(font(SMALL)).axis_desc_style(font(NORMAL)).axis_style(GREY.mix(0.6));
-        mesh.bold_line_style(GREY.mix(0.3)).light_line_style(TRANSPARENT);
-        if matches!(self.x.scale, Kind::Bands(_)) {
-            mesh.disable_x_mesh();
-        }
-        if self.has_label {
-            mesh.x_desc(self.x.label.as_str());
-        }
-        mesh.draw()?;
+        let label = if self.has_label { self.x.label.as_str() } else { "" };
+        let has_bands = matches!(self.x.scale, Kind::Bands(_));
+        let mut chart = axes(&around, (beside, FOOT), (&x, &y), (true, !has_bands), label)?;
         for &(at, value) in self.steps {
             let ends = [-0.5, 0.5].map(|side| (x.beside(at, side * x.band(at, width), width), value));
             chart.draw_series(LineSeries::new(ends, BLACK.stroke_width(1)))?;
         }
         // Lines first, so that no line covers a marker.
         for line in &self.lines {
-            let stroke = match self.x.scale {
-                // The points matter, and many lines cross each other.
-                Kind::Bands(_) => RGBColor::from(line.style.colour).mix(0.45).stroke_width(1),
-                _ => RGBColor::from(line.style.colour).stroke_width(2),
-            };
-            for stretch in self.stretches(line) {
-                let places: Vec<(f64, f64)> =
-                    stretch.iter().map(|point| (self.place(line, point, &x, width), point.value)).collect();
-                match line.style.dashes {
-                    None => chart.draw_series(LineSeries::new(places, stroke))?,
-                    Some((on, off)) => chart.draw_series(DashedLineSeries::new(places, on, off, stroke))?,
-                };
-            }
+            self.line(&mut chart, line, &x)?;
         }
         for line in &self.lines {
-            let place = |point: &Point| (self.place(line, point, &x, width), point.value);
-            let colour = RGBColor::from(line.style.colour);
-            let whisker = |point: &&Point| {
-                let (Interval { low, high, .. }, at) = (point.interval?, place(point).0);
-                Some(ErrorBar::new_vertical(at, low, point.value, high, colour.stroke_width(1), 8))
-            };
-            // The middle of an error bar, a dot, is behind the marker; a cross would not cover it.
-            let bare = |point: &&Point| {
-                let (Interval { low, high, .. }, at) = (point.interval?, place(point).0);
-                Some(PathElement::new([(at, low), (at, high)], colour.stroke_width(1)))
-            };
-            let drawn = line.points.iter().copied().filter(|point| point.is_drawn());
-            let (crosses, marks): (Vec<&Point>, Vec<&Point>) =
-                drawn.partition(|point| point.look == Look::Cross);
-            chart.draw_series(marks.iter().filter_map(whisker))?;
-            chart.draw_series(crosses.iter().filter_map(bare))?;
-            chart.draw_series(crosses.iter().map(|point| cross(place(point), &line.style)))?;
-            chart.draw_series(marks.iter().map(|point| marker(place(point), &line.style, point.look)))?;
+            let dot =
+                |point: &&Point| Dot::new((self.place(line, point, &x), point.value), point, line.style);
+            let drawn: Vec<Dot> = line
+                .points
+                .iter()
+                .copied()
+                .filter(|point| point.is_drawn())
+                .map(|point| dot(&point))
+                .collect();
+            dots(&mut chart, &drawn, true)?;
         }
         self.arrows(area, &x)?;
         self.also(area, &y)
+    }
+
+    fn line(&self, chart: &mut Chart, line: &Line, x: &Scale) -> Drawn {
+        let stroke = match self.x.scale {
+            // The points matter, and many lines cross each other.
+            Kind::Bands(_) => RGBColor::from(line.style.colour).mix(0.45).stroke_width(1),
+            _ => RGBColor::from(line.style.colour).stroke_width(2),
+        };
+        for stretch in self.stretches(line) {
+            let places = stretch.iter().map(|point| (self.place(line, point, x), point.value));
+            let places: Vec<(f64, f64)> = places.collect();
+            match line.style.dashes {
+                None => chart.draw_series(LineSeries::new(places, stroke))?,
+                Some((on, off)) => chart.draw_series(DashedLineSeries::new(places, on, off, stroke))?,
+            };
+        }
+        Ok(())
     }
 
     /// The numbers of the other side, and what both are.
@@ -137,11 +123,9 @@ impl Panel<'_> {
         let [(left, top), (right, bottom)] = self.corners;
         let Kind::Bands(names) = &self.x.scale else { return Ok(()) };
         for at in (0..names.len()).filter(|at| self.places.contains(&(*at as f64))) {
-            let [from, to] = [-0.4999, 0.4999]
-                .map(|side| left + (f64::from(right - left) * x.share(at as f64 + side)).round() as i32);
+            let [from, to] = [-0.4999, 0.4999].map(|side| x.map(&(at as f64 + side), (left, right)));
             let room = ((to - from) / 12).min(6);
-            let corners = [(from + room, top), (to - room, bottom)];
-            draw(area, Rectangle::new(corners, BAND.filled()))?;
+            draw(area, Rectangle::new([(from + room, top), (to - room, bottom)], BAND.filled()))?;
         }
         Ok(())
     }
@@ -149,27 +133,22 @@ impl Panel<'_> {
     /// A point that has no figure points upwards, out of the picture.
     fn arrows(&self, area: &Area, x: &Scale) -> Drawn {
         let [(left, top), (right, _)] = self.corners;
-        let mut missed: Vec<f64> = self
-            .lines
-            .iter()
-            .flat_map(|line| &line.points)
-            .filter(|point| point.look == Look::Missed)
-            .map(|point| point.x)
-            .collect();
+        let points = self.lines.iter().flat_map(|line| &line.points);
+        let mut missed: Vec<f64> =
+            points.filter(|point| point.look == Look::Missed).map(|point| point.x).collect();
         missed.dedup();
-        for place in missed {
-            let at = left + (f64::from(right - left) * x.share(place)).round() as i32;
-            for path in
-                [[(at, top), (at, top + 26), (at, top)], [(at - 6, top + 9), (at, top), (at + 6, top + 9)]]
-            {
-                draw(area, PathElement::new(path, BLACK.stroke_width(2)))?;
-            }
+        for at in missed.into_iter().map(|place| x.map(&place, (left, right))) {
+            let head = vec![(at - 6, top + 9), (at, top), (at + 6, top + 9)];
+            draw(area, PathElement::new(vec![(at, top), (at, top + 26)], BLACK.stroke_width(2)))?;
+            draw(area, PathElement::new(head, BLACK.stroke_width(2)))?;
         }
         Ok(())
     }
 
-    /// Where a point stands: in its band beside those of the other series, so that equal ones can all be seen.
-    fn place(&self, line: &Line, point: &Point, x: &Scale, width: i32) -> f64 {
+    /// Where a point stands: in its band beside those of the other series, so that equal ones can all be
+    /// seen.
+    fn place(&self, line: &Line, point: &Point, x: &Scale) -> f64 {
+        let width = self.corners[1].0 - self.corners[0].0;
         let has_it = |other: &&Line| other.points.iter().any(|other| other.is_drawn() && other.x == point.x);
         let here: Vec<&Line> = self.lines.iter().filter(has_it).collect();
         let at = here.iter().position(|other| std::ptr::eq(*other, line)).unwrap_or(0);
@@ -179,8 +158,8 @@ impl Panel<'_> {
         x.beside(point.x, step * (at as f64 - (here.len() as f64 - 1.0) / 2.0), width)
     }
 
-    /// The points that a line connects: no line runs over a place where something is missing, and a point where some
-    /// clients starve is no step of one.
+    /// The points that a line connects: no line runs over a place where something is missing, and a point
+    /// where some clients starve is no step of one.
     fn stretches<'b>(&self, line: &'b Line) -> Vec<Vec<&'b Point>> {
         let is_step = |point: &Point| point.is_drawn() && point.look != Look::Cross;
         let mut places = self.places.clone();
@@ -192,16 +171,4 @@ impl Panel<'_> {
             steps.split(Option::is_none).map(|stretch| stretch.iter().copied().flatten().collect());
         stretches.filter(|stretch: &Vec<&Point>| stretch.len() > 1).collect()
     }
-}
-
-impl ValueFormatter<f64> for Scale {
-    fn format_ext(&self, value: &f64) -> String {
-        self.label(*value)
-    }
-}
-
-/// The width of axes along which so many bands can be told apart.
-pub(super) fn room_for(axis: &Axis, usual: i32) -> Result<i32> {
-    let bands = if let Kind::Bands(names) = &axis.scale { names.len() as i32 } else { 0 };
-    Ok(usual.max(24 * bands))
 }

@@ -1,10 +1,11 @@
 //! A row for each server: its marks or bars on one or more axes, and its figures at the end.
 
-use super::mark::{Area, Drawn, Entry, GREY, cross, draw, legend_across, marker};
+use super::chart::{Dot, axes, bars, dots};
+use super::mark::{Area, Drawn, Entry, GREY, draw, legend_across};
 use super::scale::Scale;
-use super::text::{self, MARGIN, NORMAL, SMALL, font};
+use super::text::{self, MARGIN, NORMAL, SMALL};
 use super::{Body, WIDTH};
-use crate::model::{Interval, Look, Point, Points, Reference, Show, Style};
+use crate::model::{Look, Measure, Point, Points, Reference, Show};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -22,8 +23,8 @@ pub(super) struct Picture<'a> {
     /// The series that have a row.
     rows: Vec<usize>,
     panels: Vec<Panel>,
-    /// Of the marks, where they are not those of the servers.
-    styles: Vec<Style>,
+    /// The measures that share a row, if there are several.
+    marks: Vec<usize>,
 }
 
 /// One axis.
@@ -58,24 +59,23 @@ impl<'a> Picture<'a> {
                 panels.push(Panel { options: options.clone(), measures: measures.clone(), head });
             }
         }
-        let is_marked = points.show == Show::Marks && drawn.len() > 1;
-        let styles = drawn.iter().filter(|_| is_marked).map(|&at| points.measures[at].style).collect();
-        Self { points, rows: (0..points.series.len()).filter(has_row).collect(), panels, styles }
+        let marks = if points.show == Show::Marks && drawn.len() > 1 { drawn } else { Vec::new() };
+        Self { points, rows: (0..points.series.len()).filter(has_row).collect(), panels, marks }
     }
 
     fn row_height(&self) -> i32 {
-        (MARK * self.styles.len() as i32 + 8).max(30)
+        (MARK * self.marks.len() as i32 + 8).max(30)
     }
 
-    fn entries(&self) -> Vec<Entry<'_>> {
-        let says = self.points.drawn().into_iter().map(|at| self.points.measures[at].says.as_str());
-        let entry = |(text, style): (&'a str, _)| Entry {
-            text,
-            style: Some(style),
+    fn entries(&self) -> Vec<Entry<'a>> {
+        let measures = self.marks.iter().map(|&at| &self.points.measures[at]);
+        let entry = |measure: &'a Measure| Entry {
+            text: &measure.says,
+            style: Some(&measure.style),
             has_line: false,
             look: Some(Look::Filled),
         };
-        says.zip(&self.styles).map(entry).collect()
+        measures.map(entry).collect()
     }
 
     /// Where the rows begin.
@@ -97,17 +97,11 @@ impl<'a> Picture<'a> {
         self.row_height() * self.rows.len() as i32
     }
 
-    fn drawn(&self, panel: &Panel) -> impl Iterator<Item = &'a Point> {
-        let of = panel
-            .measures
-            .iter()
-            .flat_map(|&measure| self.points.points.iter().filter(move |point| point.measure == measure));
-        of.filter(|point| point.options == panel.options && point.is_drawn()).collect::<Vec<_>>().into_iter()
-    }
-
-    fn style(&self, point: &Point) -> Style {
-        let at = self.points.drawn().iter().position(|&measure| measure == point.measure).unwrap_or(0);
-        self.styles.get(at).copied().unwrap_or(self.points.series[point.series].style)
+    fn drawn(&self, panel: &Panel) -> impl Iterator<Item = &'a Point> + Clone {
+        let is_here = |point: &&Point| point.options == panel.options && point.is_drawn();
+        let of =
+            panel.measures.iter().flat_map(|&at| self.points.points.iter().filter(move |p| p.measure == at));
+        of.filter(is_here).collect::<Vec<_>>().into_iter()
     }
 
     fn panel(&self, area: &Area, panel: &Panel, left: i32, width: i32) -> Drawn {
@@ -128,76 +122,34 @@ impl<'a> Picture<'a> {
     }
 
     fn axes(&self, area: &Area, panel: &Panel, (left, top): (i32, i32), width: i32) -> Drawn {
-        let Some(axis) = panel.measures.first().map(|&at| &self.points.measures[at].axis) else {
-            return Ok(());
-        };
-        let height = self.height();
-        let lines = self.points.references.iter().flat_map(|reference| match reference {
-            Reference::Line(value) => vec![*value],
-            _ => Vec::new(),
+        let axis = &self.points.measures[panel.measures[0]].axis;
+        let lines = self.points.references.iter().filter_map(|reference| match reference {
+            Reference::Line(value) => Some(*value),
+            _ => None,
         });
         let x = Scale::of(axis, self.drawn(panel).flat_map(Point::ends).chain(lines), width, true);
         let y = Scale::rows(self.rows.len());
-        let around = area.clone().shrink((left, top), (width, height + self.foot()));
-        let mut chart = ChartBuilder::on(&around)
-            .set_label_area_size(LabelAreaPosition::Bottom, self.foot())
-            .build_cartesian_2d(x.clone(), y.clone())?;
+        let around = area.clone().shrink((left, top), (width, self.height() + self.foot()));
         self.references(area, &x, (left, top), width)?;
-        let mut mesh = chart.configure_mesh();
-        mesh.label_style(font(SMALL)).axis_desc_style(font(NORMAL)).axis_style(TRANSPARENT);
-        mesh.bold_line_style(GREY.mix(0.35)).light_line_style(TRANSPARENT).disable_y_mesh();
-        if panel.head != axis.label {
-            mesh.x_desc(axis.label.as_str());
-        }
-        mesh.draw()?;
-        let marks = if self.styles.is_empty() { 1 } else { self.styles.len() } as f64;
-        let row = |point: &Point| {
-            let at = self.rows.iter().position(|&row| row == point.series).unwrap_or(0) as f64;
-            let drawn = self.points.drawn();
-            let mark = drawn.iter().position(|&measure| measure == point.measure).unwrap_or(0) as f64;
-            let aside = if self.styles.is_empty() { 0.0 } else { mark - (marks - 1.0) / 2.0 };
-            y.beside(at, aside * f64::from(MARK), height)
-        };
-        if self.points.bars {
-            let end = |point: &Point, side: f64| y.beside(row(point), side * BAR, height);
-            let bar = |point: &'a Point, style: ShapeStyle| {
-                Rectangle::new([(0.0, end(point, -1.0)), (point.value, end(point, 1.0))], style)
+        let label = if panel.head == axis.label { "" } else { axis.label.as_str() };
+        let mut chart = axes(&around, (0, self.foot()), (&x, &y), (false, true), label)?;
+        let aside = |row: f64, pixels: f64| y.beside(row, pixels, self.height());
+        let dot = |point: &'a Point| {
+            let row = self.rows.iter().position(|&row| row == point.series).unwrap_or(0) as f64;
+            let (mark, style) = match self.marks.iter().position(|&measure| measure == point.measure) {
+                Some(at) => (
+                    at as f64 - (self.marks.len() as f64 - 1.0) / 2.0,
+                    self.points.measures[point.measure].style,
+                ),
+                None => (0.0, self.points.series[point.series].style),
             };
-            chart.draw_series(self.drawn(panel).map(|point| bar(point, self.inside(point))))?;
-            let outline = |point| RGBColor::from(self.style(point).colour).stroke_width(2);
-            chart.draw_series(self.drawn(panel).map(|point| bar(point, outline(point))))?;
-        }
-        let whisker = |point: &&Point| {
-            let Interval { low, high, .. } = point.interval?;
-            let style = RGBColor::from(self.style(point).colour).stroke_width(2);
-            Some(ErrorBar::new_horizontal(row(point), low, point.value, high, style, 8))
+            Dot::new((point.value, aside(row, mark * f64::from(MARK))), point, style)
         };
-        // The middle of an error bar, a dot, is behind the marker; a bar or a cross would not cover it.
-        let bare = |point: &&Point| {
-            let Interval { low, high, .. } = point.interval?;
-            let colour = if self.points.bars { BLACK } else { self.style(point).colour.into() };
-            Some(PathElement::new([(low, row(point)), (high, row(point))], colour.mix(0.7).stroke_width(2)))
-        };
-        let (bares, marks): (Vec<&Point>, Vec<&Point>) =
-            self.drawn(panel).partition(|point| self.points.bars || point.look == Look::Cross);
-        chart.draw_series(marks.iter().filter_map(whisker))?;
-        chart.draw_series(bares.iter().filter_map(bare))?;
-        if !self.points.bars {
-            let place = |point: &Point| (point.value, row(point));
-            chart.draw_series(bares.iter().map(|point| cross(place(point), &self.style(point))))?;
-            let mark = |point: &&Point| marker(place(point), &self.style(point), point.look);
-            chart.draw_series(marks.iter().map(mark))?;
-        }
-        Ok(())
-    }
-
-    /// What a bar is filled with.
-    fn inside(&self, point: &Point) -> ShapeStyle {
-        let colour = RGBColor::from(self.style(point).colour);
-        match point.look {
-            Look::Hollow => WHITE.filled(),
-            Look::Cross => colour.mix(0.25).filled(),
-            Look::Filled | Look::Missed => colour.mix(0.7).filled(),
+        let all: Vec<Dot> = self.drawn(panel).map(dot).collect();
+        if self.points.bars {
+            bars(&mut chart, &all, |dot| [-BAR, BAR].map(|side| aside(dot.y, side)))
+        } else {
+            dots(&mut chart, &all, false)
         }
     }
 

@@ -46,7 +46,8 @@ impl Scale {
             Kind::Log => log(&values),
         };
         let about = (if is_across { pixels / 65 } else { pixels / 26 }).clamp(2, 9) as usize;
-        // Round in the unit of the other side: there a round number is one on this side too, but not the other way round.
+        // Round in the unit of the other side: there a round number is one on this side too, but not the
+        // other way round.
         let factor = axis.also.as_ref().map_or(1.0, |(_, factor)| *factor);
         let ticks = place.ticks(about, factor);
         let is_whole = axis.unit == Unit::Hundredths && ticks.iter().all(|tick| tick.fract() == 0.0);
@@ -70,7 +71,8 @@ impl Scale {
         scale.thinned(pixels, true)
     }
 
-    /// A band for each name that is used. One that is a word cannot be left out and gets the room that it needs.
+    /// A band for each name that is used. One that is a word cannot be left out and gets the room that it
+    /// needs.
     fn bands(all: &[String], used: &[f64], pixels: i32) -> Self {
         let is_used = |at: usize| used.is_empty() || used.contains(&(at as f64));
         let names: Vec<&String> =
@@ -95,7 +97,8 @@ impl Scale {
         let edges: Vec<f64> = std::iter::once(0.0).chain(edges).collect();
         let ticks = all.iter().enumerate().filter(|(at, _)| is_used(*at));
         let mut ticks: Vec<(f64, String)> = ticks.map(|(at, name)| (at as f64, name.clone())).collect();
-        // The most important first: words, the last number, the first, and as many others as there is room for, evenly.
+        // The most important first: words, the last number, the first, and as many others as there is room
+        // for, evenly.
         let widest = names.iter().filter(|name| !is_word(name)).map(|name| text::width(name, SMALL)).max();
         let every = ((f64::from(widest.unwrap_or(0)) + 8.0) / each).ceil().max(1.0) as usize;
         let last = ticks.iter().rfind(|(_, name)| !is_word(name)).map(|(at, _)| *at);
@@ -341,7 +344,8 @@ mod tests {
         assert_eq!((over(&[5.0]).as_str(), over(&[5.0, 64.0]).as_str()), ("5", "5 10 64"));
     }
 
-    /// Protects the reader of many bands: every label is whole, none touches another, the first and the last are there.
+    /// Protects the reader of many bands: every label is whole, none touches another, the first and the last
+    /// are there.
     #[test]
     fn many_bands_have_fewer_labels() {
         for (count, with_word) in [(1, false), (3, true), (11, true), (40, true), (100, false)] {
@@ -359,7 +363,8 @@ mod tests {
         }
     }
 
-    /// Whatever the values, the unit and the room: no label of an axis lies on another, and every one has its place.
+    /// Whatever the values, the unit and the room: no label of an axis lies on another, and every one has its
+    /// place.
     #[test]
     fn no_two_labels_of_an_axis_overlap() {
         let units = [Unit::Count, Unit::Hundredths, Unit::Short, Unit::Micros, Unit::Bytes, Unit::Percent];

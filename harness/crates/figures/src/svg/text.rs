@@ -84,8 +84,8 @@ pub(super) fn lines(area: &Area, lines: &[String], top: i32) -> Drawn {
     Ok(())
 }
 
-/// Those of the labels, the most important first, that can be centred at their places without touching one that was kept.
-/// `extent` is how much of the axis a label takes.
+/// Those of the labels, the most important first, that can be centred at their places without touching one
+/// that was kept. `extent` is how much of the axis a label takes.
 pub(super) fn apart<T: Clone>(
     labels: impl IntoIterator<Item = (f64, T)>,
     extent: impl Fn(&T) -> f64,

@@ -149,15 +149,17 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
 fn the_scenarios_are_on_the_pages() {
     let (directory, html) = report();
     let markdown = fs::read_to_string(directory.path().join("README.md")).expect("it is beside the page");
+    let data = html.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next());
+    let page: Value = serde_json::from_str(data.expect("the page has data")).expect("JSON");
     for (title, data, file) in [
         ("What more workers make of requests", records::SPIN, "spin.svg"),
         ("How long a quick request waits while 5 %", records::SLOW, "slow.svg"),
     ] {
-        let figure = html.split("<figure ").skip(1).find(|figure| figure.contains(title));
+        let figures = page["figures"].as_array().expect("figures");
+        let figure = figures.iter().find(|figure| figure["id"] == file.trim_end_matches(".svg"));
         let figure = figure.unwrap_or_else(|| panic!("{file} is not on the page"));
-        for link in [data, file] {
-            assert!(figure.contains(&format!("<a href=\"{link}\">")), "{file}: {link}");
-        }
+        assert!(figure["title"].as_str().is_some_and(|text| text.contains(title)), "{figure}");
+        assert_eq!(figure["data"], serde_json::json!([data]));
         assert!(
             markdown.contains(&format!("]({file})")) && markdown.contains(&format!("[{data}]({data})")),
             "{file}"

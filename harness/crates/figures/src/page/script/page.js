@@ -1,6 +1,7 @@
 // The switches, and the start.
 
 const LEGEND = document.getElementById("legend");
+buildDocument();
 const PLACES = new Map(DATA.figures.map((figure) => [figure, document.getElementById(figure.id)]));
 let state = readState();
 
