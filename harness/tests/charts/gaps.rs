@@ -46,7 +46,7 @@ fn fail(record: &mut Record, reason: &str) {
     (record.figures, record.skipped) = (None, Some(reason.into()));
 }
 
-/// Seed 002's table with all of its rows.
+/// Source 002's table with all of its rows.
 fn whole_table() -> Vec<Record> {
     let serial: Vec<Record> = table().into_iter().filter(|record| record.title == "serial").collect();
     let of = |title: &str| {

@@ -170,7 +170,7 @@ fn idle(server: Server, at: usize, round: u32) -> Record {
     record
 }
 
-/// Seed 002's table, with the rows that are still missing.
+/// Source 002's table, with the rows that are still missing.
 pub(crate) fn table() -> Vec<Record> {
     let mut records = Vec::new();
     for clients in [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 3000] {

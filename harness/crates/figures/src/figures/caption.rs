@@ -121,7 +121,7 @@ impl Rounds {
     }
 }
 
-/// What a point is known by. The rows of seed 002's table differ in their titles only, the points of an open
+/// What a point is known by. The rows of source 002's table differ in their titles only, the points of an open
 /// loop in their share of the peak, in thousandths.
 pub(super) type PointOf<'a> = ([&'a str; 3], bool, usize, Option<usize>, Option<u64>);
 

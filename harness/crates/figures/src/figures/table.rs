@@ -1,4 +1,4 @@
-//! Seed 002's table, done again beside what the seed published: the shape is the point, since the machines
+//! Source 002's table, done again beside what the source published: the shape is the point, since the machines
 //! differ.
 
 use super::data::{Data, limit, signs};
@@ -14,11 +14,11 @@ use std::collections::BTreeSet;
 /// webbench's unit is a page per minute, ours a right answer per second.
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
-/// The numbers of clients of the seed.
+/// The numbers of clients of the source.
 const CLIENTS: [usize; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 3000];
 
-/// What the seed's author measured: webbench -t 30, the server on one single-core machine and webbench on
-/// another, a backlog of 5; pages per minute. Source: seed 002, version history, v0.0, test 1.
+/// What the source's author measured: webbench -t 30, the server on one single-core machine and webbench on
+/// another, a backlog of 5; pages per minute. From source 002, version history, v0.0, test 1.
 #[rustfmt::skip]
 const PUBLISHED: [(&str, [u32; 13]); 3] = [
     ("serial", [

@@ -33,7 +33,10 @@ pub(super) fn axes<'a, 'b>(
         .set_label_area_size(LabelAreaPosition::Bottom, foot)
         .build_cartesian_2d(x.clone(), y.clone())?;
     let mut mesh = chart.configure_mesh();
-    mesh.label_style(font(SMALL)).axis_desc_style(font(NORMAL)).x_desc(label);
+    mesh.label_style(font(SMALL)).axis_desc_style(font(NORMAL));
+    if !label.is_empty() {
+        mesh.x_desc(label);
+    }
     mesh.bold_line_style(GREY.mix(0.35)).light_line_style(TRANSPARENT);
     mesh.axis_style(if across { GREY.mix(0.6) } else { TRANSPARENT });
     if !across {

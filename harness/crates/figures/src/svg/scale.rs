@@ -45,7 +45,7 @@ impl Scale {
             Kind::Around(middle) => around(*middle, &values),
             Kind::Log => log(&values),
         };
-        let about = (if is_across { pixels / 65 } else { pixels / 26 }).clamp(2, 9) as usize;
+        let about = (if is_across { pixels / 55 } else { pixels / 26 }).clamp(2, 9) as usize;
         // Round in the unit of the other side: there a round number is one on this side too, but not the
         // other way round.
         let factor = axis.also.as_ref().map_or(1.0, |(_, factor)| *factor);

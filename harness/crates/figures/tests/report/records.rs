@@ -29,7 +29,7 @@ pub(crate) const SERVERS: [(&str, &str); 17] = [
 pub(crate) const CLIENTS: [usize; 4] = [1, 8, 64, 256];
 /// The run's file as the page links it.
 pub(crate) const RUN: &str = "data/20260102T030405Z-0123456789-standard.jsonl";
-/// The file of seed 002's table.
+/// The file of source 002's table.
 pub(crate) const TABLE: &str = "data/20260102T040506Z-0123456789-table.jsonl";
 /// The files of the scenarios.
 pub(crate) const SPIN: &str = "data/20260102T050607Z-0123456789-spin.jsonl";
@@ -141,7 +141,7 @@ fn others() -> impl Iterator<Item = Value> {
     })
 }
 
-/// Seed 002's table from 1 to 3,000 clients: two rows are of one stage, and one was skipped.
+/// Source 002's table from 1 to 3,000 clients: two rows are of one stage, and one was skipped.
 fn table() -> impl Iterator<Item = Value> {
     let rows = [(0, "serial"), (10, "1 process"), (10, "2 processes")];
     let row = |(server, title): (usize, &'static str)| {
