@@ -148,7 +148,7 @@ mod tests {
             "[report.html](report.html)",
             "[data/run.jsonl](data/run.jsonl)",
             "[measuring.md](../notes/src/measuring.md)",
-            "| 04 Title of 04 | 1.07 [1.07–1.07] | differs |",
+            "| 04 Title of 04 | 1.07 [1.07–1.07] | costs more |",
             "| 04 Title of 04 | one per request | 50,000 | 20.00 | limit: the server |",
             "1 of 64 clients served",
             "./lab bench-all --seed 7",

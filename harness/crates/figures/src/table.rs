@@ -51,7 +51,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .load_style(presets::UTF8_BORDERS_ONLY)
             .set_header(&self.head)
             .add_rows(&self.rows);
         for at in self.numbers.clone() {

@@ -53,11 +53,12 @@ fn point(data: &Data, pair: &Pair, floor: Option<&Pair>, series: usize) -> Point
         record.ratio_to_floor().filter(|_| is_of_pair)
     });
     let verdict = floor.and_then(|floor| pair.verdict(floor));
+    let differs = |floor: &Pair| if pair.ratio > floor.ratio { "costs more" } else { "costs less" };
     let estimate = Estimate { median: pair.ratio, interval: pair.interval };
     Point {
         // That the floor is the floor, its name says.
         aside: verdict.filter(|_| pair.stage != FLOOR).map(String::from),
-        note: Some(verdict.unwrap_or("differs").to_owned()).filter(|_| floor.is_some()),
+        note: floor.map(|floor| verdict.unwrap_or(differs(floor)).to_owned()),
         ..Point::new(series, 0.0, estimate, rounds)
     }
 }

@@ -73,11 +73,7 @@ fn point(data: &Data, cost: &IdleCost, series: usize, most: usize, (_, _, of, re
         let is_here = record.phase == Phase::Idle && record.stage == cost.stage;
         record.idle.as_ref().filter(|_| is_here).map(read)
     });
-    let connections = Unit::Count.text(cost.connections as f64);
-    Point {
-        // How many, where it held fewer than the others.
-        aside: (cost.connections < most).then(|| format!("{connections} connections only")),
-        note: Some(format!("{connections} connections")),
-        ..Point::new(series, 0.0, of(cost), rounds)
-    }
+    // How many, where it held fewer than the others.
+    let fewer = (cost.connections < most).then(|| format!("{} connections only", cost.connections));
+    Point { aside: fewer.clone(), note: fewer, ..Point::new(series, 0.0, of(cost), rounds) }
 }
