@@ -13,8 +13,8 @@ use std::process::ExitCode;
 /// The options of `harness chart`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Files of records: of a run, of source 002's table, of grades, of a scenario; default: the newest of each
-    /// kind in `data` below the output directory. A run brings the newest of the other kinds beside it.
+    /// Files of records: of a run, of source 002's table, of grades, of a scenario; default: the newest of
+    /// each kind in `data` below the output directory. A run brings the newest of the other kinds beside it.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Where the charts go.

@@ -121,8 +121,8 @@ impl Rounds {
     }
 }
 
-/// What a point is known by. The rows of source 002's table differ in their titles only, the points of an open
-/// loop in their share of the peak, in thousandths.
+/// What a point is known by. The rows of source 002's table differ in their titles only, the points of an
+/// open loop in their share of the peak, in thousandths.
 pub(super) type PointOf<'a> = ([&'a str; 3], bool, usize, Option<usize>, Option<u64>);
 
 pub(super) fn point_of(record: &Record) -> PointOf<'_> {

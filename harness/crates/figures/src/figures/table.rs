@@ -1,5 +1,5 @@
-//! Source 002's table, done again beside what the source published: the shape is the point, since the machines
-//! differ.
+//! Source 002's table, done again beside what the source published: the shape is the point, since the
+//! machines differ.
 
 use super::data::{Data, limit, signs};
 use crate::model::{
