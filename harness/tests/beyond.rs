@@ -1,7 +1,7 @@
 //! Servers and generators on other machines, as far as one machine can stand for two: a program in the place of ssh, and
 //! a network namespace in the place of a host.
 
-use records::{Kind, Limiter, Record, read};
+use records::{Bottleneck, Kind, Record, read};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -101,13 +101,16 @@ fn a_server_that_runs_elsewhere_has_speed_and_no_cpu_figures() {
     let records = records(out.path());
     assert_eq!(records.len(), 1, "no floor, no pairs, nothing else: {records:?}");
     let record = &records[0];
-    assert_eq!((record.stage.as_str(), record.kind, record.path.as_str()), ("web1", Kind::Target, "/any"));
-    assert!(record.note.as_ref().is_some_and(|note| note.contains("no CPU figures")), "{record:?}");
-    let figures = record.figures.as_ref().expect("measured");
+    assert_eq!(
+        (record.key.server.as_str(), record.context.kind, record.key.path.as_str()),
+        ("web1", Kind::Target, "/any")
+    );
+    assert!(record.context.note.as_ref().is_some_and(|note| note.contains("no CPU figures")), "{record:?}");
+    let figures = record.figures().expect("measured");
     assert!(figures.requests > 50 && figures.errors == 0, "{figures:?}");
     assert_eq!((figures.server_cpu_seconds, figures.cpu_us_per_request), (None, None));
     assert_eq!((figures.context_switches, figures.peak_memory_bytes), (None, None));
-    assert_ne!(figures.limiter, Limiter::Server, "nothing is known of it");
+    assert_ne!(figures.limiter, Bottleneck::Server, "nothing is known of it");
     // Charts and pages live with what is missing.
     for command in ["chart", "report"] {
         let again =
@@ -170,14 +173,18 @@ fn generators_run_on_another_host() {
     let records = records(&out);
     assert_eq!(records.len(), tools.len(), "{records:?}");
     for record in &records {
-        let figures = record.figures.as_ref().unwrap_or_else(|| panic!("{record:?}"));
+        let figures = record.figures().unwrap_or_else(|| panic!("{record:?}"));
         assert!(figures.requests > 50 && figures.errors == 0, "{record:?}");
         // Counted over there: only the shell that started the tool can know it.
         assert!(figures.generator_cpu_seconds > 0.001, "{record:?}");
-        assert_eq!(record.generator_host.as_deref(), Some("me@there"));
-        assert!(record.host.tools[&record.tool].contains("me@there"), "{:?}", record.host.tools);
+        assert_eq!(record.context.generator_host.as_deref(), Some("me@there"));
+        assert!(
+            record.context.host.tools[&record.key.tool].contains("me@there"),
+            "{:?}",
+            record.context.host.tools
+        );
         // ab writes them to a file over there.
-        assert!(figures.closed_loop_us.is_some() || record.tool != "ab", "{record:?}");
+        assert!(figures.closed_loop_us.is_some() || record.key.tool != "ab", "{record:?}");
     }
     let asked = fs::read_to_string(directory.path().join("asked")).expect("it was asked");
     assert!(asked.lines().all(|line| line == "-p 2222 me@there exec sh -s"), "{asked}");
@@ -298,13 +305,16 @@ fn two_hosts_are_measured_over_a_network() {
     let output = bench(&out, &args).output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
     let records = records(&out);
-    let record = records.iter().find(|record| !record.dropped).expect("a record");
-    let figures = record.figures.as_ref().unwrap_or_else(|| panic!("{record:?}"));
+    let record = records.iter().find(|record| !record.context.dropped).expect("a record");
+    let figures = record.figures().unwrap_or_else(|| panic!("{record:?}"));
     assert!(figures.requests > 50 && figures.errors == 0, "{record:?}");
     // The server is ours, so its side is known; the other side is what its shell has counted.
     assert!(figures.cpu_us_per_request.is_some_and(|cost| cost > 0.0), "{record:?}");
     assert!(figures.generator_cpu_seconds > 0.001, "{record:?}");
-    assert_eq!((record.generator_host.as_deref(), record.kind), (Some("there"), Kind::Reference));
+    assert_eq!(
+        (record.context.generator_host.as_deref(), record.context.kind),
+        (Some("there"), Kind::Reference)
+    );
 }
 
 #[test]
@@ -322,9 +332,12 @@ fn a_distributed_engine_is_driven_and_read() {
     assert!(output.status.success(), "{output:?}");
     let records = records(out.path());
     let record = &records[0];
-    let figures = record.figures.as_ref().unwrap_or_else(|| panic!("{record:?}"));
+    let figures = record.figures().unwrap_or_else(|| panic!("{record:?}"));
     assert!(figures.requests > 50 && figures.errors == 0 && figures.seconds > 1.0, "{record:?}");
-    assert_eq!((record.tool.as_str(), record.kind, record.concurrency), ("tsung", Kind::Target, 8));
+    assert_eq!(
+        (record.key.tool.as_str(), record.context.kind, record.key.concurrency),
+        ("tsung", Kind::Target, 8)
+    );
     assert_eq!(figures.cpu_us_per_request, None);
     // The same charts are drawn from it.
     let data = fs::read_dir(out.path().join("data")).expect("data").flatten().next().expect("a file").path();

@@ -92,9 +92,9 @@ fn is_complete(file: &Path) {
     assert!(counts.values().all(|&count| count == 1), "{counts:#?}");
     let records = records::read(file).expect("every line is a record");
     assert_eq!(measured(&records).count(), 4, "{counts:#?}");
-    let skipped: Vec<_> = records.iter().filter(|record| record.tool == "webbench").collect();
+    let skipped: Vec<_> = records.iter().filter(|record| record.key.tool == "webbench").collect();
     assert_eq!(skipped.len(), 2, "{skipped:#?}");
-    assert!(skipped.iter().all(|record| record.skipped.is_some()), "{skipped:#?}");
+    assert!(skipped.iter().all(|record| record.skipped().is_some()), "{skipped:#?}");
 }
 
 /// A signal that can be caught: the harness ends its children itself and says what is there.

@@ -35,10 +35,13 @@ fn a_server_that_dies_is_told_with_its_signal_and_has_served_nobody() {
     let finished = run.wait(LONG);
     assert!(finished.complaint().contains("nothing was measured"), "{finished:?}");
     let records = place.records();
-    let record = records.iter().find(|record| record.stage == "01").expect("it was tried");
-    let reason = record.skipped.as_deref().expect("it failed");
+    let record = records.iter().find(|record| record.key.server == "01").expect("it was tried");
+    let reason = record.skipped().expect("it failed");
     assert!(reason.starts_with("the server has died (signal: 9"), "{reason}");
-    assert_eq!((record.concurrency, record.clients_served, record.note.as_deref()), (4, 0, None));
+    assert_eq!(
+        (record.key.concurrency, record.served().clients, record.context.note.as_deref()),
+        (4, 0, None)
+    );
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 

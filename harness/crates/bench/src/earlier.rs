@@ -68,7 +68,7 @@ pub(crate) fn earlier(
             Err(damage) => return Err(damage).context(DAMAGED),
         };
         let Some(first) = records.first() else { continue };
-        match judge(Run { seed: first.seed, path, records }, command, seed, host) {
+        match judge(Run { seed: first.context.seed, path, records }, command, seed, host) {
             Earlier::Nothing => {}
             Earlier::Same(run) => return Ok(Earlier::Same(run)),
             // The newest one is what the user expects to go on.
@@ -92,24 +92,25 @@ fn is_of_another(path: &Path, command: &str) -> bool {
 
 fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
     let Some(first) = run.records.first() else { return Earlier::Nothing };
-    if first.command != command {
+    if first.context.command != command {
         return Earlier::Nothing;
     }
-    let reason = if host.dirty || first.host.dirty {
+    let reason = if host.dirty || first.context.host.dirty {
         "uncommitted changes have no name, so nothing says that both are of one program"
-    } else if host.commit.is_empty() || first.host.commit.is_empty() {
+    } else if host.commit.is_empty() || first.context.host.commit.is_empty() {
         "the commit is not known, so nothing says that both are of one program"
-    } else if first.host.commit != host.commit {
+    } else if first.context.host.commit != host.commit {
         "it is of another commit"
-    } else if !first.host.is_same_machine(host) {
+    } else if !first.context.host.is_same_machine(host) {
         "it is of another machine, or of another kernel"
     } else if seed.is_some_and(|seed| seed != run.seed) {
         "it has another seed"
     } else {
         return Earlier::Same(run);
     };
-    let measured = run.records.iter().filter(|record| !record.dropped && record.skipped.is_none()).count();
-    if measured >= first.points_planned {
+    let measured =
+        run.records.iter().filter(|record| !record.context.dropped && record.skipped().is_none()).count();
+    if measured >= first.context.points_planned {
         return Earlier::Nothing;
     }
     Earlier::Other(format!("{} is unfinished, but {reason}: beginning anew", run.path.display()))
@@ -137,7 +138,7 @@ mod tests {
 
     fn run(host: Host) -> Run {
         let mut record = record("05", "wrk", 64, true, 10.0);
-        (record.host, record.points_planned) = (host, 2);
+        (record.context.host, record.context.points_planned) = (host, 2);
         Run { seed: 7, path: "data.jsonl".into(), records: vec![record] }
     }
 
@@ -169,8 +170,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = |(at, (command, seed)): (usize, &(&str, u64))| {
             let mut record = record("05", "wrk", 64, true, 10.0);
-            (record.command, record.seed) = ((*command).to_owned(), *seed);
-            (record.host, record.points_planned) = (host("abc", false), 2);
+            (record.context.command, record.context.seed) = ((*command).to_owned(), *seed);
+            (record.context.host, record.context.points_planned) = (host("abc", false), 2);
             let mut writer =
                 Writer::create(directory.path(), &format!("{at}-abc-table")).expect("a new file");
             writer.write(&record).expect("written");

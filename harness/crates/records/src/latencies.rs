@@ -1,7 +1,7 @@
 //! How long requests wait at a given share of a server's peak, over all rounds.
 
 use super::cells::usual_limiter;
-use super::{Kind, Limiter, OpenLoop, Phase, Record};
+use super::{Bottleneck, Kind, OpenLoop, Phase, Record};
 use lab_core::stats::{Estimate, Percentiles, median};
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ pub struct LatencyPoint {
     pub rate: f64,
     /// Median of the right answers per second.
     pub answered: f64,
-    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and no latencies at
-    /// this rate: not to be drawn as such.
+    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and
+    /// no latencies at this rate: not to be drawn as such.
     pub reached: bool,
     /// Half of the requests waited at most so long.
     pub p50: Estimate,
@@ -43,18 +43,18 @@ pub struct LatencyPoint {
     /// Failed, short and refused requests in all rounds. They are in no percentile.
     pub errors: u64,
     /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-    pub limiter: Limiter,
+    pub limiter: Bottleneck,
     /// How many rounds.
     pub rounds: usize,
 }
 
-/// Puts the records of open loops together, in the order of the servers' names. Skipped and dropped ones are left out.
+/// Puts the records of open loops together, in the order of the servers' names. Skipped and dropped ones are
+/// left out.
 pub fn latencies(records: &[Record]) -> Vec<LatencyCurve> {
     let mut servers: BTreeMap<&str, BTreeMap<u64, Vec<&Record>>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.phase == Phase::Latency && !record.dropped) {
-        let share = record.open_loop.and_then(|open_loop| open_loop.share_of_peak);
-        if let (Some(share), Some(_)) = (share, &record.figures) {
-            let points = servers.entry(&record.stage).or_default();
+    for record in records.iter().filter(|record| record.counts_in(Phase::Latency)) {
+        if let Some(share) = record.open_loop().and_then(|open_loop| open_loop.share_of_peak) {
+            let points = servers.entry(&record.key.server).or_default();
             points.entry(per_mille(share)).or_default().push(record);
         }
     }
@@ -62,8 +62,8 @@ pub fn latencies(records: &[Record]) -> Vec<LatencyCurve> {
         let first = *points.values().next()?.first()?;
         Some(LatencyCurve {
             stage: stage.to_owned(),
-            title: first.title.clone(),
-            kind: first.kind,
+            title: first.key.title.clone(),
+            kind: first.context.kind,
             points: points.into_values().filter_map(|records| point(&records)).collect(),
         })
     };
@@ -76,8 +76,8 @@ fn per_mille(share: f64) -> u64 {
 }
 
 fn point(records: &[&Record]) -> Option<LatencyPoint> {
-    let loops: Vec<&OpenLoop> = records.iter().filter_map(|record| record.open_loop.as_ref()).collect();
-    let figures = || records.iter().filter_map(|record| record.figures.as_ref());
+    let loops: Vec<&OpenLoop> = records.iter().filter_map(|record| record.open_loop()).collect();
+    let figures = || records.iter().filter_map(|record| record.figures());
     let estimate = |percentile: fn(&Percentiles) -> u64| {
         let values: Vec<f64> = loops.iter().map(|open| percentile(&open.latency_us) as f64).collect();
         Estimate::of(&values)
@@ -106,16 +106,13 @@ fn point(records: &[&Record]) -> Option<LatencyPoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample;
 
     fn open(stage: &str, share: f64, p99: u64, late: u64) -> Record {
         let latency_us = Percentiles { p50: p99 / 4, p90: p99 / 2, p99, p99_9: 2 * p99, max: 3 * p99 };
-        let mut record = record(stage, "builtin", 64, true, 1000.0 * share);
-        record.phase = Phase::Latency;
         let rate = 1000.0 * share;
-        record.open_loop =
-            Some(OpenLoop { rate, share_of_peak: Some(share), latency_us, late, never_sent: late });
-        record
+        let open_loop = OpenLoop { rate, share_of_peak: Some(share), latency_us, late, never_sent: late };
+        sample::open(sample::record(stage, "builtin", 64, true, rate), open_loop)
     }
 
     #[test]
@@ -138,10 +135,9 @@ mod tests {
     #[test]
     fn only_what_was_measured_in_an_open_loop_is_a_latency() {
         let mut dropped = open("05", 0.5, 99, 0);
-        dropped.dropped = true;
-        let mut skipped = open("05", 0.5, 99, 0);
-        (skipped.figures, skipped.open_loop) = (None, None);
-        let survey = record("05", "builtin", 64, true, 1.0);
+        dropped.context.dropped = true;
+        let skipped = sample::skipped(open("05", 0.5, 99, 0), "refused");
+        let survey = sample::record("05", "builtin", 64, true, 1.0);
         assert_eq!(latencies(&[dropped, skipped, survey]), []);
     }
 }

@@ -13,7 +13,7 @@ use crate::watch::Watch;
 use anyhow::{Context, Result, bail};
 use lab_core::clock::now;
 use lab_core::host::Host;
-use records::{Figures, Idle, OpenLoop, Phase, Record};
+use records::{Figures, Idle, IdleMemory, Key, Latency, OpenLoop, Paired, Phase, Record, Served, Throughput};
 
 /// What all points have in common.
 pub(super) struct Bench<'a> {
@@ -153,23 +153,27 @@ impl Bench<'_> {
     /// The record of a point.
     pub(super) fn record(&self, point: &Point, round: u32, outcome: Outcome) -> Record {
         let subject = &self.plan.subjects[point.subject];
-        let (measured, skipped) = match outcome {
-            Outcome::Measured(measured) => (*measured, None),
-            Outcome::Skipped(reason) | Outcome::Failed(reason) => (Measured::default(), Some(reason)),
+        let outcome = match outcome {
+            Outcome::Measured(measured) => measured.recorded(),
+            Outcome::Skipped(reason) | Outcome::Failed(reason) => records::Outcome::skipped(reason),
         };
-        let starves = skipped.is_none() && measured.clients_served < point.concurrency;
-        Record {
-            stage: subject.name.clone(),
-            title: subject.title.clone(),
-            kind: subject.kind(),
-            configuration: subject.configuration(),
+        let served = outcome.served().clients;
+        let starves = !matches!(outcome, records::Outcome::Skipped(_)) && served < point.concurrency;
+        let starves = starves.then(|| format!("{served} of {} clients served", point.concurrency));
+        let key = Key {
             phase: point.phase,
+            server: subject.name.clone(),
+            title: subject.title.clone(),
+            workers: None,
             tool: point.tool_name().into(),
             concurrency: point.concurrency,
             keep_alive: point.keep_alive,
             pipeline: self.load.pipeline,
             path: self.load.path.clone(),
-            body_bytes: measured.body_bytes,
+        };
+        let context = records::Context {
+            kind: subject.kind(),
+            configuration: subject.configuration(),
             duration_seconds: self.plan.duration_of(point).as_secs_f64(),
             round,
             points_planned: self.plan.len(),
@@ -180,21 +184,30 @@ impl Bench<'_> {
             server_cpus: if subject.target_addr().is_some() { Vec::new() } else { self.server_cpus.clone() },
             generator_cpus: self.load.cpus.clone().unwrap_or_default(),
             generator_host: self.tool(point.tool).ok().and_then(|tool| tool.place.host()).map(str::to_owned),
-            workers: None,
-            clients_served: measured.clients_served,
-            skipped,
-            note: target::note(
-                subject,
-                starves
-                    .then(|| format!("{} of {} clients served", measured.clients_served, point.concurrency)),
-            ),
+            note: target::note(subject, starves),
             dropped: false,
-            floor_around: measured.floor_around,
-            open_loop: measured.open_loop,
-            mix: None,
-            idle: measured.idle,
-            figures: measured.figures,
             host: self.host.clone(),
+        };
+        Record { key, context, outcome }
+    }
+}
+
+impl Measured {
+    /// As it is recorded.
+    fn recorded(self) -> records::Outcome {
+        let served = Served { clients: self.clients_served, body_bytes: self.body_bytes };
+        match self {
+            Self { idle: Some(idle), .. } => records::Outcome::IdleMemory(IdleMemory { idle, served }),
+            Self { open_loop: Some(open_loop), figures: Some(figures), .. } => {
+                records::Outcome::Latency(Box::new(Latency { open_loop, mix: None, figures, served }))
+            }
+            Self { floor_around: Some(floor_around), figures: Some(figures), .. } => {
+                records::Outcome::Paired(Paired { floor_around, figures, served })
+            }
+            Self { figures: Some(figures), .. } => {
+                records::Outcome::Throughput(Throughput { figures, served })
+            }
+            Self { figures: None, .. } => records::Outcome::skipped("nothing was measured"),
         }
     }
 }

@@ -45,7 +45,7 @@ use lab_core::interruption::Interruption;
 use lab_core::stages::discover;
 use measure::Bench;
 use plan::{Axes, Plan};
-use records::{Claim, Content, Phase, Record, Writer, ensure_room, read};
+use records::{Content, DirLock, Phase, Record, Writer, ensure_room, read};
 use resume::Done;
 use rigor::{Amount, Clients, Rigor};
 use servers::Servers;
@@ -224,7 +224,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
     host.tools.extend(installed.iter().map(|found| (found.tool.name().to_owned(), found.version.clone())));
 
     let command = command_line();
-    let _claim = Claim::on(&out.join("data"))?;
+    let _claim = DirLock::on(&out.join("data"))?;
     let before = match args.fresh {
         true => Earlier::Nothing,
         false => earlier(&out.join("data"), Content::Run, &command, args.seed, &host)?,
@@ -294,7 +294,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
     let bench = Bench { plan: &plan, load, server_cpus, host, installed, rigor, command };
     let end = measure(&bench, servers, writer, &done.unwrap_or_default())?;
     let records = read(&path)?;
-    let has_measured = records.iter().any(|record| record.figures.is_some() || record.idle.is_some());
+    let has_measured = records.iter().any(|record| record.skipped().is_none());
     if end == End::Interrupted && records.is_empty() {
         Writer::discard(&path)?;
         eprintln!("interrupted; nothing was measured yet, and nothing is kept");

@@ -48,10 +48,10 @@ impl<'a> Progress<'a> {
     pub(super) fn end(&mut self, point: &Point, record: &Record) {
         self.done += 1;
         self.advance(point);
-        if let Some(reason) = &record.skipped {
-            let is_news = self.said.insert((record.stage.clone(), reason.clone()));
+        if let Some(reason) = record.skipped() {
+            let is_news = self.said.insert((record.key.server.clone(), reason.to_owned()));
             if is_news && reason.starts_with("refused") {
-                self.complain(&format!("{}: {reason}", record.stage));
+                self.complain(&format!("{}: {reason}", record.key.server));
             } else if is_news {
                 self.complain(&format!("{}: {reason}", self.describe(point)));
             }
@@ -103,20 +103,20 @@ impl<'a> Progress<'a> {
 
 /// The point in a few words.
 fn found(record: &Record) -> String {
-    let mut text = if let Some(open) = record.open_loop {
-        let answered = record.figures.as_ref().map(|figures| figures.requests_per_second);
+    let mut text = if let Some(open) = record.open_loop() {
+        let answered = record.figures().map(|figures| figures.requests_per_second);
         match answered.filter(|&answered| !open.is_reached(answered)) {
             Some(answered) => {
                 format!("rate not reached: {} of {}/s", number(answered), number(open.rate))
             }
             None => format!("99 % within {}", time(open.latency_us.p99 as f64)),
         }
-    } else if let Some(idle) = record.idle {
+    } else if let Some(idle) = record.idle() {
         format!("{} each, {} once served", bytes(idle.silent_bytes), bytes(idle.served_bytes))
     } else {
         String::new()
     };
-    if let Some(figures) = &record.figures {
+    if let Some(figures) = record.figures() {
         if text.is_empty() {
             text = format!("{} requests/s", number(figures.requests_per_second));
         }
@@ -125,8 +125,8 @@ fn found(record: &Record) -> String {
         }
     }
     // That a foreign server has no CPU figures was said before the run.
-    if record.clients_served < record.concurrency {
-        text.push_str(&format!(", {} of {} clients served", record.clients_served, record.concurrency));
+    if record.served().clients < record.key.concurrency {
+        text.push_str(&format!(", {} of {} clients served", record.served().clients, record.key.concurrency));
     }
     text
 }

@@ -23,19 +23,19 @@ struct Key {
 
 /// Where an open loop was at a share of the server's own peak.
 fn share_of_peak(record: &Record) -> Option<f64> {
-    record.open_loop?.share_of_peak
+    record.open_loop()?.share_of_peak
 }
 
 impl Key {
     fn of(record: &Record) -> Self {
         Self {
-            phase: record.phase,
-            stage: record.stage.clone(),
-            tool: record.tool.clone(),
-            concurrency: record.concurrency,
-            keep_alive: record.keep_alive,
+            phase: record.key.phase,
+            stage: record.key.server.clone(),
+            tool: record.key.tool.clone(),
+            concurrency: record.key.concurrency,
+            keep_alive: record.key.keep_alive,
             share: share_of_peak(record).map_or(0, |share| (share * 100.0).round() as u32),
-            round: record.round,
+            round: record.context.round,
         }
     }
 }
@@ -55,17 +55,16 @@ pub(super) struct Done {
 impl Done {
     /// What the run has.
     pub(super) fn of(run: &Run) -> Self {
-        let kept = || run.records.iter().filter(|record| !record.dropped);
-        let has_failed =
-            |record: &&Record| record.skipped.as_ref().is_some_and(|reason| !is_as_it_must_be(reason));
+        let kept = || run.records.iter().filter(|record| !record.context.dropped);
+        let has_failed = |record: &&Record| record.skipped().is_some_and(|reason| !is_as_it_must_be(reason));
         let peak = |record: &Record| {
-            let peak = record.open_loop?.rate / share_of_peak(record)?;
-            Some(((record.stage.clone(), record.round), peak))
+            let peak = record.open_loop()?.rate / share_of_peak(record)?;
+            Some(((record.key.server.clone(), record.context.round), peak))
         };
         Self {
             path: run.path.clone(),
             points: kept().filter(|record| !has_failed(record)).map(Key::of).collect(),
-            skipped: kept().filter(|record| record.skipped.is_some()).map(Key::of).collect(),
+            skipped: kept().filter(|record| record.skipped().is_some()).map(Key::of).collect(),
             peaks: run.records.iter().filter_map(peak).collect(),
         }
     }
@@ -133,17 +132,18 @@ mod tests {
     use crate::generators::Tool;
     use lab_core::stats::Percentiles;
     use records::OpenLoop;
-    use records::sample::record;
+    use records::sample::{self, record, skipped};
 
     /// A server that failed may have been fixed, and a machine that had no room may have some.
     #[test]
     fn what_failed_is_tried_again_and_what_can_never_be_is_not() {
         let plan = plan(vec![64], 1);
         let of = |stage: &str, tool: &str, reason: Option<String>| {
-            let mut record = record(stage, tool, 64, false, 1.0);
-            record.figures = record.figures.filter(|_| reason.is_none());
-            record.skipped = reason;
-            record
+            let record = record(stage, tool, 64, false, 1.0);
+            match reason {
+                Some(reason) => skipped(record, &reason),
+                None => record,
+            }
         };
         let records = vec![
             of("01", "wrk", None),
@@ -163,11 +163,11 @@ mod tests {
 
     #[test]
     fn the_rates_of_one_start_are_shares_of_one_peak() {
-        let mut open = record("01", "builtin", 64, true, 500.0);
         let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
-        (open.phase, open.round) = (Phase::Latency, 2);
-        open.open_loop =
-            Some(OpenLoop { rate: 500.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 });
+        let open_loop =
+            OpenLoop { rate: 500.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
+        let mut open = sample::open(record("01", "builtin", 64, true, 500.0), open_loop);
+        open.context.round = 2;
         let done = Done::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });
         let mut plan = plan(vec![64], 4);
         plan.amount.starts = 2;

@@ -116,10 +116,10 @@ impl<'a> Session<'a> {
             self.failed |= matches!(outcome, Outcome::Failed(_));
             let disturbed = matches!(&outcome, Outcome::Measured(measured) if measured.disturbed);
             let mut record = bench.record(&point, round, outcome);
-            record.started_at = started_at;
-            record.dropped = disturbed && again > 0;
+            record.context.started_at = started_at;
+            record.context.dropped = disturbed && again > 0;
             self.writer.write(&record)?;
-            if record.dropped {
+            if record.context.dropped {
                 again -= 1;
                 points.push_back(point);
                 self.progress.repeat(&point);

@@ -131,7 +131,7 @@ pub(super) fn finish(records: &[Record], data: &Path) {
 
 /// The servers that were not measured, or no longer, each with its reason.
 fn refused(records: &[Record]) -> BTreeSet<String> {
-    let reasons = records.iter().filter_map(|record| Some((record, record.skipped.as_ref()?)));
+    let reasons = records.iter().filter_map(|record| Some((record, record.skipped()?)));
     let refused = reasons.filter(|(_, reason)| reason.starts_with("refused"));
-    refused.map(|(record, reason)| format!("{}: {reason}", record.stage)).collect()
+    refused.map(|(record, reason)| format!("{}: {reason}", record.key.server)).collect()
 }

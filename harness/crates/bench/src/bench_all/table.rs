@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use lab_core::units::{bytes, count, number, time};
 use records::{
-    Cell, FLOOR, LatencyPoint, Limiter, Pair, Record, cells, idle as idle_of, label, latencies, order,
+    Bottleneck, Cell, FLOOR, LatencyPoint, Pair, Record, cells, idle as idle_of, label, latencies, order,
     pairs as pairs_of,
 };
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ pub(super) fn speeds(records: &[Record]) -> Option<String> {
         );
     }
     let has = |limiter| at_most.iter().any(|cell| cell.limiter == limiter);
-    if has(Limiter::Generator) {
+    if has(Bottleneck::Generator) {
         lines.push("* the generator was the limit in most rounds: the server could do more".into());
     }
     if at_most.iter().any(|cell| cell.disturbed > 0) {
@@ -152,7 +152,7 @@ fn text(cell: &Cell) -> String {
     let mut text = number(cell.requests_per_second);
     if cell.starves_clients() {
         let _ = write!(text, " {}/{}", cell.clients_served, cell.shape.concurrency);
-    } else if cell.limiter == Limiter::Generator {
+    } else if cell.limiter == Bottleneck::Generator {
         text.push_str(" *");
     }
     if cell.disturbed > 0 {
@@ -185,17 +185,15 @@ fn significant(value: f64) -> String {
 mod tests {
     use super::*;
     use lab_core::stats::Percentiles;
-    use records::sample::record;
-    use records::{Idle, OpenLoop, Phase};
+    use records::sample::{self, record};
+    use records::{Idle, OpenLoop};
 
     fn open(stage: &str, answered: f64) -> Record {
         let latency_us =
             Percentiles { p50: 300_031, p90: 400_000, p99: 594_431, p99_9: 600_000, max: 600_000 };
-        let mut record = record(stage, "builtin", 64, true, answered);
-        record.phase = Phase::Latency;
-        record.open_loop =
-            Some(OpenLoop { rate: 50_000.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 9 });
-        record
+        let open_loop =
+            OpenLoop { rate: 50_000.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 9 };
+        sample::open(record(stage, "builtin", 64, true, answered), open_loop)
     }
 
     /// The times of a loop that fell behind are those of the run's length, not of the server.
@@ -210,7 +208,7 @@ mod tests {
     #[test]
     fn rounds_that_disagree_show_it_and_a_disturbed_one_is_marked() {
         let mut records = [record("05", "wrk", 64, true, 133_556.0), record("05", "wrk", 64, true, 15_180.0)];
-        records[1].figures.as_mut().expect("measured").other_cpu_seconds = Some(0.5);
+        records[1].figures_mut().expect("measured").other_cpu_seconds = Some(0.5);
         let text = speeds(&records).expect("a cell");
         for part in ["74,368 ~", "15,180 to 133,556", "~ other programs"] {
             assert!(text.contains(part), "{part}: {text}");
@@ -221,9 +219,9 @@ mod tests {
 
     #[test]
     fn silent_connections_have_their_table_and_a_reference_its_name_once() {
-        let mut silent = record("h2o", "connections", 1000, true, 1.0);
-        (silent.phase, silent.figures, silent.title) = (Phase::Idle, None, "h2o 2.2.5".into());
-        silent.idle = Some(Idle { connections: 1000, silent_bytes: 0.0, served_bytes: 122_969.0 });
+        let idle = Idle { connections: 1000, silent_bytes: 0.0, served_bytes: 122_969.0 };
+        let mut silent = sample::idle(record("h2o", "connections", 1000, true, 1.0), idle);
+        silent.key.title = "h2o 2.2.5".into();
         let text = memory(&[silent]).expect("measured");
         assert!(text.contains("0 B") && text.contains("123 kB") && text.contains("1,000 idle"), "{text}");
         assert_eq!(text.matches("h2o").count(), 1, "{text}");

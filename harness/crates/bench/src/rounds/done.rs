@@ -29,17 +29,17 @@ pub(super) struct Done {
 impl Done {
     pub(super) fn of(run: &Run) -> Self {
         let key = |record: &Record| Key {
-            stage: record.stage.clone(),
-            title: record.title.clone(),
-            workers: record.workers,
-            clients: record.concurrency,
-            round: record.round,
+            stage: record.key.server.clone(),
+            title: record.key.title.clone(),
+            workers: record.key.workers,
+            clients: record.key.concurrency,
+            round: record.context.round,
         };
         let records = || run.records.iter();
         Self {
             path: run.path.clone(),
-            points: records().filter(|record| record.figures.is_some()).map(key).collect(),
-            skipped: records().filter(|record| record.skipped.is_some()).map(key).collect(),
+            points: records().filter(|record| record.figures().is_some()).map(key).collect(),
+            skipped: records().filter(|record| record.skipped().is_some()).map(key).collect(),
         }
     }
 
@@ -75,14 +75,14 @@ fn key(plan: &Plan, point: &Point, round: u32) -> Key {
 mod tests {
     use super::super::plan::tests::plan;
     use super::*;
-    use records::sample::record;
+    use records::sample::{record, skipped};
 
     #[test]
     fn what_failed_is_tried_again() {
         let mut measured = record("01", "webbench", 10, false, 5.0);
-        measured.title = "serial".into();
-        let mut failed = measured.clone();
-        (failed.concurrency, failed.figures, failed.skipped) = (3000, None, Some("it died".into()));
+        measured.key.title = "serial".into();
+        let mut failed = skipped(measured.clone(), "it died");
+        failed.key.concurrency = 3000;
         let done = Done::of(&Run { seed: 7, path: "t".into(), records: vec![measured, failed] });
         let mut plan = plan(7);
         let point = |subject, clients| Point { subject, clients, seconds: 1.0 };

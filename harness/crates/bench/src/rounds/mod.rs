@@ -21,7 +21,7 @@ use done::Done;
 use lab_core::clock::now;
 use lab_core::host::Host;
 use lab_core::units::{count, minutes};
-use records::{Claim, Content, Record, Writer, disturbance, read};
+use records::{Content, DirLock, Record, Writer, disturbance, read};
 use session::{End, Session};
 use std::path::Path;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ pub(crate) fn run(
     let command = command_line();
     let data = options.out(common.is_whole).join("data");
     // Before anything is looked at: what another run is about to record would be done a second time.
-    let _claim = Claim::on(&data)?;
+    let _claim = DirLock::on(&data)?;
     let earlier = match options.fresh {
         true => Earlier::Nothing,
         false => earlier(&data, content, &command, options.seed, &common.host)?,
@@ -98,7 +98,7 @@ fn finish(
     table: impl FnOnce(&[Record]) -> String,
 ) -> Result<ExitCode> {
     let records = read(path)?;
-    let is_measured = records.iter().any(|record| record.figures.is_some());
+    let is_measured = records.iter().any(|record| record.figures().is_some());
     if is_measured {
         println!("{}", table(&records));
         if let Some(line) = disturbance(&records) {

@@ -12,7 +12,7 @@ use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::server_process::{Launch, Server};
 use lab_core::units::{count, number, time};
-use records::{Figures, Kind, Mix, OpenLoop, Phase, Record, Writer};
+use records::{Figures, Key, Latency, Mix, OpenLoop, Outcome, Phase, Record, Served, Throughput, Writer};
 use std::time::Duration;
 
 /// Of the whole time, so much may be spent on waiting for a quiet machine that is not quiet.
@@ -137,54 +137,52 @@ impl Session<'_> {
 
     fn record(&self, point: &Point, round: u32, outcome: Result<(Measured, Reply), String>) -> Record {
         let (subject, common) = (self.subject(point), self.common);
-        let (measured, body_bytes, skipped) = match outcome {
-            Ok((measured, reply)) => (Some(measured), reply.body_bytes, None),
-            Err(reason) => (None, 0, Some(reason)),
+        let outcome = match outcome {
+            Ok((measured, reply)) => measured.recorded(reply.body_bytes),
+            Err(reason) => Outcome::skipped(reason),
         };
-        let clients_served = measured.as_ref().map_or(0, |measured| measured.clients_served);
-        let starves = measured.is_some() && clients_served < point.clients;
-        let (open_loop, mix, figures) = match measured {
-            Some(Measured { figures, open_loop, mix, .. }) => (open_loop, mix, Some(figures)),
-            None => (None, None, None),
-        };
-        Record {
-            stage: subject.stage.clone(),
-            title: subject.title.clone(),
-            kind: Kind::Stage,
-            configuration: (!subject.options.is_empty()).then(|| subject.options.join(" ")),
+        let served = outcome.served().clients;
+        let starves = !matches!(outcome, Outcome::Skipped(_)) && served < point.clients;
+        let key = Key {
             phase: common.phase,
+            server: subject.stage.clone(),
+            title: subject.title.clone(),
+            workers: subject.workers,
             tool: common.tool.tool.name().into(),
             concurrency: point.clients,
             keep_alive: common.load.keep_alive,
             pipeline: common.load.pipeline,
             path: common.load.path.clone(),
-            body_bytes,
+        };
+        let context = records::Context {
+            configuration: (!subject.options.is_empty()).then(|| subject.options.join(" ")),
             duration_seconds: common.load.duration.as_secs_f64(),
             round,
             points_planned: self.plan.len(),
             seed: self.plan.seed,
-            quick: false,
             command: self.command.clone(),
             started_at: now(),
             server_cpus: common.server_cpus.clone(),
             generator_cpus: common.load.cpus.clone().unwrap_or_default(),
-            generator_host: None,
-            workers: subject.workers,
-            clients_served,
-            skipped,
-            note: starves.then(|| format!("{clients_served} of {} clients served", point.clients)),
-            dropped: false,
-            floor_around: None,
-            open_loop,
-            mix,
-            idle: None,
-            figures,
+            note: starves.then(|| format!("{served} of {} clients served", point.clients)),
             host: common.host.clone(),
-        }
+            ..records::Context::default()
+        };
+        Record { key, context, outcome }
     }
 }
 
 impl Measured {
+    /// As it is recorded.
+    fn recorded(self, body_bytes: u64) -> Outcome {
+        let Self { figures, clients_served: clients, open_loop, mix } = self;
+        let served = Served { clients, body_bytes };
+        match open_loop {
+            Some(open_loop) => Outcome::Latency(Box::new(Latency { open_loop, mix, figures, served })),
+            None => Outcome::Throughput(Throughput { figures, served }),
+        }
+    }
+
     /// Right answers per second, on every path.
     fn answered(&self) -> f64 {
         let mixed = self.mix.as_ref().map_or(0, |mix| mix.requests);

@@ -84,7 +84,7 @@ fn millis(estimate: &Estimate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::Limiter;
+    use records::Bottleneck;
 
     fn estimate(median: f64, spread: f64) -> Estimate {
         Estimate { median, interval: Some((median - spread, median + spread)) }
@@ -103,7 +103,7 @@ mod tests {
             generator_share: 0.1,
             errors: 3,
             clients_served: if workers.is_none() { 4 } else { 64 },
-            limiter: Limiter::Server,
+            limiter: Bottleneck::Server,
             rounds: 5,
         };
         let text = spin(&[point(Some(1), 9_000.0), point(Some(4), 18_000.0), point(None, 5_000.0)], 100);
@@ -130,7 +130,7 @@ mod tests {
             slow_p50: None,
             never_sent: 7,
             errors: 0,
-            limiter: Limiter::Neither,
+            limiter: Bottleneck::Neither,
             rounds: 5,
         };
         let late = SlowPoint { stage: "05".into(), answered: 120.0, reached: false, ..point.clone() };

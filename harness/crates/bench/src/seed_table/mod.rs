@@ -20,7 +20,7 @@ use anyhow::{Result, bail};
 use lab_core::host::Host;
 use lab_core::server_process::Server;
 use lab_core::stages::discover;
-use records::{Content, Phase, seed_table};
+use records::{Content, Phase, table as published};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let is_whole = args.is_whole();
     let common = Common { phase: Phase::Table, tool: webbench, load, server_cpus, host, is_whole };
     let plan = |seed| plan::plan(rows, &clients, args.rounds.rounds, args.seconds, seed);
-    let table = |records: &[_]| table::text(&seed_table(records));
+    let table = |records: &[_]| table::text(&published(records));
     rounds::run(&args.rounds, Content::Table, &common, plan, &Webbench(&common), table)
 }
 

@@ -2,10 +2,10 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use lab_core::units::number;
-use records::{Limiter, SeedCell, SeedTable};
+use records::{Bottleneck, Table as Published, TableCell};
 
 /// The table, with what must be known to read it.
-pub(super) fn text(table: &SeedTable) -> String {
+pub(super) fn text(table: &Published) -> String {
     let measured: Vec<_> = table.rows.iter().filter(|row| row.skipped().is_none()).collect();
     let mut text = Table::new();
     text.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -32,7 +32,7 @@ pub(super) fn text(table: &SeedTable) -> String {
         lines.extend(row.skipped().map(|reason| format!("{}: skipped: {reason}", row.title)));
         // A reason does not fit into a cell.
         let failed = table.clients.iter().zip(&row.cells).filter_map(|(clients, cell)| match cell {
-            Some(SeedCell::Skipped(reason)) if row.skipped().is_none() => {
+            Some(TableCell::Skipped(reason)) if row.skipped().is_none() => {
                 Some(format!("{}, {clients} clients: {reason}", row.title))
             }
             _ => None,
@@ -42,9 +42,9 @@ pub(super) fn text(table: &SeedTable) -> String {
     lines.join("\n")
 }
 
-fn cells(cell: Option<&SeedCell>) -> [String; 3] {
-    let Some(SeedCell::Measured(point)) = cell else { return ["–", "–", "–"].map(String::from) };
-    let mark = if point.limiter == Limiter::Generator { " *" } else { "" };
+fn cells(cell: Option<&TableCell>) -> [String; 3] {
+    let Some(TableCell::Measured(point)) = cell else { return ["–", "–", "–"].map(String::from) };
+    let mark = if point.limiter == Bottleneck::Generator { " *" } else { "" };
     [
         format!("{}{mark}", number(point.pages_per_minute.median)),
         number(point.requests_per_second.median),
@@ -56,25 +56,25 @@ fn cells(cell: Option<&SeedCell>) -> [String; 3] {
 mod tests {
     use super::*;
     use lab_core::stats::Estimate;
-    use records::{SeedPoint, SeedRow};
+    use records::{TablePoint, TableRow};
 
-    fn point(pages: f64) -> Option<SeedCell> {
-        Some(SeedCell::Measured(SeedPoint {
+    fn point(pages: f64) -> Option<TableCell> {
+        Some(TableCell::Measured(TablePoint {
             requests_per_second: Estimate { median: pages / 60.0, interval: None },
             pages_per_minute: Estimate { median: pages, interval: None },
             errors: 0,
             listen_overflows_per_second: Some(1234.0),
             listen_drops_per_second: None,
-            limiter: Limiter::Generator,
+            limiter: Bottleneck::Generator,
             rounds: 1,
         }))
     }
 
     #[test]
     fn both_units_stand_side_by_side_and_every_gap_has_its_reason() {
-        let skipped = |reason: &str| Some(SeedCell::Skipped(reason.into()));
-        let row = |title: &str, cells| SeedRow { stage: "01".into(), title: title.into(), cells };
-        let table = SeedTable {
+        let skipped = |reason: &str| Some(TableCell::Skipped(reason.into()));
+        let row = |title: &str, cells| TableRow { stage: "01".into(), title: title.into(), cells };
+        let table = Published {
             clients: vec![5, 3000],
             rows: vec![
                 row("serial", vec![point(123_720.0), skipped("cannot fork 3000 clients")]),

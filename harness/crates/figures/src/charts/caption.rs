@@ -3,7 +3,7 @@
 use super::source::Source;
 use super::text::{self, SMALL};
 use lab_core::units::count;
-use records::{Phase, Record};
+use records::{Key, Phase, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So much of a reason stands on a chart: a server's last words may be a page long.
@@ -27,25 +27,25 @@ impl Caption {
     pub(super) fn new(title: String, records: &[&Record], source: &Source) -> Self {
         let Some(first) = records.first() else { return Self { title, ..Self::default() } };
         let rounds = Rounds::of(records);
-        let how = match records.iter().all(|record| record.quick) {
+        let how = match records.iter().all(|record| record.context.quick) {
             true => "Quick look: one short round, for orientation only".to_owned(),
             false => rounds.in_words(),
         };
-        let depth = if first.pipeline > 1 {
-            format!(", {} requests pipelined", first.pipeline)
+        let depth = if first.key.pipeline > 1 {
+            format!(", {} requests pipelined", first.key.pipeline)
         } else {
             String::new()
         };
         let asked = format!(
             "{how}; GET {} ({} bytes{depth}), {} s per point; {}, {}.",
-            first.path,
-            records.iter().map(|record| record.body_bytes).max().unwrap_or(0),
+            first.key.path,
+            records.iter().map(|record| record.served().body_bytes).max().unwrap_or(0),
             seconds(records),
-            place("server", &first.server_cpus),
-            place("generator", &first.generator_cpus)
+            place("server", &first.context.server_cpus),
+            place("generator", &first.context.generator_cpus)
         );
-        let mut machine = format!("{}; {}.", first.host.summary(), first.host.commit_name());
-        let measured: Vec<_> = records.iter().filter_map(|record| record.figures.as_ref()).collect();
+        let mut machine = format!("{}; {}.", first.context.host.summary(), first.context.host.commit_name());
+        let measured: Vec<_> = records.iter().filter_map(|record| record.figures()).collect();
         let disturbed = measured.iter().filter(|figures| figures.is_disturbed()).count();
         if disturbed > 0 {
             machine +=
@@ -110,7 +110,7 @@ pub(super) fn counts(numbers: &[usize], noun: &str) -> String {
 
 /// `1`, or `0.6 to 1`: the phases and the tools may differ.
 fn seconds(records: &[&Record]) -> String {
-    let durations = || records.iter().map(|record| record.duration_seconds);
+    let durations = || records.iter().map(|record| record.context.duration_seconds);
     let (least, most) = (durations().fold(f64::MAX, f64::min), durations().fold(0.0, f64::max));
     if least < most { format!("{least} to {most}") } else { most.to_string() }
 }
@@ -129,7 +129,7 @@ impl Rounds {
         for record in records.iter().filter(|record| is_measured(record)) {
             let (rounds, paired) = points.entry(point_of(record)).or_default();
             *rounds += 1;
-            *paired |= record.phase == Phase::Paired;
+            *paired |= record.key.phase == Phase::Paired;
         }
         let few = points.values().map(|(rounds, _)| *rounds).min().unwrap_or(0);
         let many = points.values().map(|(rounds, _)| *rounds).max().unwrap_or(0);
@@ -157,14 +157,14 @@ impl Rounds {
 type PointOf<'a> = ([&'a str; 3], bool, usize, Option<usize>, Option<u64>);
 
 fn point_of(record: &Record) -> PointOf<'_> {
-    let share = record.open_loop.and_then(|open| open.share_of_peak);
+    let share = record.open_loop().and_then(|open| open.share_of_peak);
     let share = share.map(|share| (1000.0 * share).round() as u64);
-    let Record { stage, title, tool, keep_alive, concurrency, workers, .. } = record;
-    ([stage, title, tool], *keep_alive, *concurrency, *workers, share)
+    let Key { server, title, tool, keep_alive, concurrency, workers, .. } = &record.key;
+    ([server, title, tool], *keep_alive, *concurrency, *workers, share)
 }
 
 fn is_measured(record: &Record) -> bool {
-    record.figures.is_some() || record.idle.is_some()
+    record.figures().is_some() || record.idle().is_some()
 }
 
 /// Workers and clients.
@@ -178,15 +178,15 @@ pub(super) fn not_measured(records: &[&Record]) -> Vec<String> {
     let mut points: BTreeMap<PointOf, &str> = BTreeMap::new();
     let mut missing: BTreeMap<&str, BTreeMap<&str, Loads>> = BTreeMap::new();
     for record in records {
-        let Some(reason) = record.skipped.as_deref() else { continue };
+        let Some(reason) = record.skipped() else { continue };
         if measured.contains(&point_of(record)) {
             continue;
         }
         let reason = *points.entry(point_of(record)).or_insert(without_figures(reason));
         // What a row of the table is called is its title.
-        let name = if record.phase == Phase::Table { &record.title } else { &record.stage };
+        let name = if record.key.phase == Phase::Table { &record.key.title } else { &record.key.server };
         let servers = missing.entry(reason).or_default();
-        servers.entry(name).or_default().insert((record.workers, record.concurrency));
+        servers.entry(name).or_default().insert((record.key.workers, record.key.concurrency));
     }
     let mut lines = Vec::new();
     for (reason, servers) in missing {
@@ -239,11 +239,11 @@ fn without_figures(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::sample::record;
+    use records::sample::{record, skipped};
 
     fn failed(stage: &str, workers: Option<usize>, clients: usize, reason: &str) -> Record {
-        let mut record = record(stage, "builtin", clients, true, 1.0);
-        (record.workers, record.figures, record.skipped) = (workers, None, Some(reason.into()));
+        let mut record = skipped(record(stage, "builtin", clients, true, 1.0), reason);
+        record.key.workers = workers;
         record
     }
 
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_its_workers_and_only_that() {
         let mut drawn = record("06", "builtin", 64, true, 1.0);
-        drawn.workers = Some(1);
+        drawn.key.workers = Some(1);
         let lines = lines(&[
             failed("06", Some(1), 64, "a round that broke"),
             drawn,
@@ -297,7 +297,7 @@ mod tests {
         let mut records = Vec::new();
         for (title, round) in [("1 process", 1), ("1 process", 2), ("2 processes", 1), ("2 processes", 2)] {
             let mut record = record("09", "webbench", 5, false, 1.0);
-            (record.phase, record.title, record.round) = (Phase::Table, title.into(), round);
+            (record.key.phase, record.key.title, record.context.round) = (Phase::Table, title.into(), round);
             records.push(record);
         }
         let rounds = Rounds::of(&records.iter().collect::<Vec<_>>());

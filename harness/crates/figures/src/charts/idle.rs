@@ -12,17 +12,17 @@ use std::collections::BTreeMap;
 /// Silent and served connections of each server, if they were counted.
 pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>> {
     let its_records: Vec<&Record> =
-        records.iter().filter(|record| record.phase == Phase::Idle && !record.dropped).collect();
+        records.iter().filter(|record| record.key.phase == Phase::Idle && !record.context.dropped).collect();
     let costs = idle(records);
     let Some(connections) = costs.iter().map(|cost| cost.connections).max() else { return Ok(None) };
     let mut servers: BTreeMap<&str, &str> = BTreeMap::new();
-    servers.extend(its_records.iter().map(|record| (record.stage.as_str(), record.title.as_str())));
+    servers.extend(its_records.iter().map(|record| (record.key.server.as_str(), record.key.title.as_str())));
     let mut servers: Vec<(&str, &str)> = servers.into_iter().collect();
     servers.sort_by_key(|(name, _)| order(name));
     let cost_of = |name: &str| costs.iter().find(|cost| cost.stage == name);
     let reason_of = |name: &str| {
-        let mut its = its_records.iter().filter(|record| record.stage == name);
-        its.find_map(|record| record.skipped.as_deref()).unwrap_or("no figures")
+        let mut its = its_records.iter().filter(|record| record.key.server == name);
+        its.find_map(|record| record.skipped()).unwrap_or("no figures")
     };
     let text = |name: &str| match cost_of(name) {
         Some(cost) => text(cost, connections),

@@ -8,7 +8,7 @@ use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use anyhow::Result;
 use lab_core::stats::Estimate;
 use plotters::prelude::*;
-use records::{LatencyCurve, LatencyPoint, Limiter, Phase, Record, label, latencies, order};
+use records::{Bottleneck, LatencyCurve, LatencyPoint, Phase, Record, label, latencies, order};
 
 const WIDTH: i32 = 1240;
 const TOP: i32 = 164;
@@ -49,8 +49,10 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
         return Ok(None);
     }
     curves.sort_by(|one, other| order(&one.stage).cmp(&order(&other.stage)));
-    let its_records: Vec<&Record> =
-        records.iter().filter(|record| record.phase == Phase::Latency && !record.dropped).collect();
+    let its_records: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.key.phase == Phase::Latency && !record.context.dropped)
+        .collect();
     let title = "How long requests wait, at a share of each server's own peak (open loop)".to_owned();
     let caption = Caption::new(title.clone(), &its_records, source);
     let svg = svg(&curves, &caption)?;
@@ -170,9 +172,9 @@ impl Panel {
 
 fn look(point: &LatencyPoint) -> Look {
     match point.limiter {
-        Limiter::Generator => Look::Hollow,
-        Limiter::Clients => Look::Cross,
-        Limiter::Server | Limiter::Neither | Limiter::Unreached => Look::Filled,
+        Bottleneck::Generator => Look::Hollow,
+        Bottleneck::Clients => Look::Cross,
+        Bottleneck::Server | Bottleneck::Neither | Bottleneck::Unreached => Look::Filled,
     }
 }
 

@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 /// Every chart that the records allow.
 pub(super) fn charts(records: &[Record], source: &Source) -> Result<Vec<Chart>> {
     // Pipelined requests are another unit; they are charted only if there is nothing else.
-    let measured = records.iter().filter(|record| record.figures.is_some() || record.idle.is_some());
-    let depth = measured.map(|record| record.pipeline).min().with_context(|| {
+    let measured = records.iter().filter(|record| record.figures().is_some() || record.idle().is_some());
+    let depth = measured.map(|record| record.key.pipeline).min().with_context(|| {
         format!("no figures in {}: every point was skipped; name another file with --data", source.line())
     })?;
-    let records: Vec<Record> = records.iter().filter(|record| record.pipeline == depth).cloned().collect();
+    let records: Vec<Record> =
+        records.iter().filter(|record| record.key.pipeline == depth).cloned().collect();
     let cells = cells(&records);
     let mut charts = Vec::new();
     charts.extend(overview(&cells, &records, source)?);
@@ -34,8 +35,9 @@ fn speeds(cells: &[Cell], records: &[Record], source: &Source) -> Result<Vec<Cha
     let chart = |tool: &str| {
         let its_cells: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.tool == tool).collect();
         let drawn = |keep_alive| its_cells.iter().any(|cell| cell.shape.keep_alive == keep_alive);
-        let its_records: Vec<&Record> =
-            survey(records).filter(|record| record.tool == tool && drawn(record.keep_alive)).collect();
+        let its_records: Vec<&Record> = survey(records)
+            .filter(|record| record.key.tool == tool && drawn(record.key.keep_alive))
+            .collect();
         let (title, svg) = match dots::one_load(&its_cells) {
             Some(clients) => {
                 let clients = if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
@@ -62,7 +64,9 @@ fn overview(cells: &[Cell], records: &[Record], source: &Source) -> Result<Optio
     let Some(clients) = nearest(its().map(|cell| cell.shape.concurrency)) else { return Ok(None) };
     let cells: Vec<&Cell> = its().filter(|cell| cell.shape.concurrency == clients).collect();
     let its_records: Vec<&Record> = survey(records)
-        .filter(|record| record.tool == tool && record.keep_alive && record.concurrency == clients)
+        .filter(|record| {
+            record.key.tool == tool && record.key.keep_alive && record.key.concurrency == clients
+        })
         .collect();
     let who = match cells.as_slice() {
         [only] => label(&only.shape.stage, &only.title),
@@ -76,12 +80,14 @@ fn overview(cells: &[Cell], records: &[Record], source: &Source) -> Result<Optio
 /// The CPU time per request over the floor's, if it was measured in pairs.
 fn ratio(records: &[Record], source: &Source) -> Result<Option<Chart>> {
     let pairs = pairs(records);
-    let its_records: Vec<&Record> =
-        records.iter().filter(|record| record.phase == Phase::Paired && !record.dropped).collect();
+    let its_records: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.key.phase == Phase::Paired && !record.context.dropped)
+        .collect();
     let Some(first) = its_records.first() else { return Ok(None) };
     let title = format!(
         "What a request costs with {} kept connections ({}), each run between two runs of the floor",
-        first.concurrency, first.tool
+        first.key.concurrency, first.key.tool
     );
     let svg = ratio::svg(&pairs, &Caption::new(title.clone(), &its_records, source))?;
     Ok(Some(source.chart("cpu-per-request.svg", title, svg)))

@@ -26,5 +26,7 @@ pub(super) fn clients_in_words(clients: usize) -> String {
 
 /// The records that speeds are drawn from; a paired point carries the load of the survey and is one of them.
 pub(super) fn survey(records: &[Record]) -> impl Iterator<Item = &Record> {
-    records.iter().filter(|record| matches!(record.phase, Phase::Survey | Phase::Paired) && !record.dropped)
+    records
+        .iter()
+        .filter(|record| matches!(record.key.phase, Phase::Survey | Phase::Paired) && !record.context.dropped)
 }

@@ -8,7 +8,7 @@ use super::style::{Look, Style};
 use super::text;
 use anyhow::Result;
 use lab_core::stats::Estimate;
-use records::{Limiter, Phase, Record, SlowPoint, label, order, slow};
+use records::{Bottleneck, Phase, Record, SlowPoint, label, order, slow};
 use std::collections::BTreeMap;
 
 /// The quick requests of each server, if there were slow ones beside them.
@@ -16,15 +16,15 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
     let points = slow(records);
     let Some(first) = points.first() else { return Ok(None) };
     let its_records: Vec<&Record> =
-        records.iter().filter(|record| record.phase == Phase::Slow && !record.dropped).collect();
+        records.iter().filter(|record| record.key.phase == Phase::Slow && !record.context.dropped).collect();
     let mut servers: BTreeMap<&str, &str> = BTreeMap::new();
-    servers.extend(its_records.iter().map(|record| (record.stage.as_str(), record.title.as_str())));
+    servers.extend(its_records.iter().map(|record| (record.key.server.as_str(), record.key.title.as_str())));
     let mut servers: Vec<(&str, &str)> = servers.into_iter().collect();
     servers.sort_by_key(|(name, _)| order(name));
     let point_of = |name: &str| points.iter().find(|point| point.stage == name);
     let reason_of = |name: &str| {
-        let mut its = its_records.iter().filter(|record| record.stage == name);
-        its.find_map(|record| record.skipped.as_deref()).unwrap_or("no figures")
+        let mut its = its_records.iter().filter(|record| record.key.server == name);
+        its.find_map(|record| record.skipped()).unwrap_or("no figures")
     };
     let most = points.iter().map(|point| point.clients).max().unwrap_or_default();
     let words = |name: &str| match point_of(name) {
@@ -70,11 +70,11 @@ fn asked(first: &SlowPoint, record: &Record, how: &str, clients: usize) -> Strin
     format!(
         "{how}; {} requests per second (open loop), GET {} and {}, {clients} connections, {} s per point; {}, {}.",
         text::number(first.rate),
-        record.path,
+        record.key.path,
         first.path,
-        record.duration_seconds,
-        place("server", &record.server_cpus),
-        place("generator", &record.generator_cpus)
+        record.context.duration_seconds,
+        place("server", &record.context.server_cpus),
+        place("generator", &record.context.generator_cpus)
     )
 }
 
@@ -84,9 +84,9 @@ fn marks(point: &SlowPoint) -> Vec<Mark> {
         return Vec::new();
     }
     let look = match point.limiter {
-        Limiter::Generator => Look::Hollow,
-        Limiter::Clients => Look::Cross,
-        Limiter::Server | Limiter::Neither | Limiter::Unreached => Look::Filled,
+        Bottleneck::Generator => Look::Hollow,
+        Bottleneck::Clients => Look::Cross,
+        Bottleneck::Server | Bottleneck::Neither | Bottleneck::Unreached => Look::Filled,
     };
     let mark = |series: usize, estimate: &Estimate| Mark {
         series,
@@ -131,10 +131,10 @@ fn notes(points: &[SlowPoint], caption: &Caption) -> Vec<String> {
             .to_owned(),
     ];
     let mut signs = Vec::new();
-    if points.iter().any(|point| point.limiter == Limiter::Generator) {
+    if points.iter().any(|point| point.limiter == Bottleneck::Generator) {
         signs.push("Hollow: the generator was the limit, so part of the waiting is its own.");
     }
-    if points.iter().any(|point| point.limiter == Limiter::Clients) {
+    if points.iter().any(|point| point.limiter == Bottleneck::Clients) {
         signs.push("Cross: some of the clients got no answer at all.");
     }
     signs.extend(caption.whiskers);
@@ -179,7 +179,7 @@ mod tests {
             slow_p50: None,
             never_sent: 0,
             errors: 0,
-            limiter: Limiter::Unreached,
+            limiter: Bottleneck::Unreached,
             rounds: 1,
         };
         let (late, in_time) = (point(false), point(true));

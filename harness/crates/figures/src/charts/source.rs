@@ -75,11 +75,11 @@ impl<'a> Source<'a> {
 fn gaps(records: &[Record]) -> Option<String> {
     let mut runs: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
     for record in records {
-        let (planned, measured) = runs.entry(record.seed).or_default();
-        *planned = record.points_planned;
+        let (planned, measured) = runs.entry(record.context.seed).or_default();
+        *planned = record.context.points_planned;
         // A point of the idle phase has no speed.
-        let has_figures = record.figures.is_some() || record.idle.is_some();
-        *measured += usize::from(has_figures && !record.dropped);
+        let has_figures = record.figures().is_some() || record.idle().is_some();
+        *measured += usize::from(has_figures && !record.context.dropped);
     }
     let (planned, measured) = runs.values().fold((0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
     (measured < planned).then(|| format!("{measured} of {planned} points"))

@@ -6,7 +6,7 @@ use super::style::{Area, Drawn, GREY, Look, Style, draw};
 use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use anyhow::{Context, Result};
 use plotters::prelude::*;
-use records::{Cell, Limiter, label, order};
+use records::{Bottleneck, Cell, label, order};
 
 const WIDTH: i32 = 1240;
 /// Of one panel at least; its legend may need more.
@@ -174,7 +174,7 @@ fn whisker(panel: &Area, x: i32, low: i32, high: i32, colour: RGBColor) -> Drawn
 pub(super) fn look(cell: &Cell) -> Look {
     match cell.limiter {
         _ if cell.starves_clients() => Look::Cross,
-        Limiter::Generator => Look::Hollow,
+        Bottleneck::Generator => Look::Hollow,
         _ => Look::Filled,
     }
 }

@@ -7,27 +7,27 @@ use super::source::{Chart, Source};
 use super::style::{Look, Style};
 use anyhow::Result;
 use lab_core::stats;
-use records::{Limiter, Phase, Record, label, order};
+use records::{Bottleneck, Phase, Record, label, order};
 
 /// With kept connections, where any server's switches are known.
 pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>> {
     let kept = || {
         records.iter().filter(|record| {
-            matches!(record.phase, Phase::Survey | Phase::Paired)
-                && record.keep_alive
-                && !record.dropped
-                && record.figures.is_some()
+            matches!(record.key.phase, Phase::Survey | Phase::Paired)
+                && record.key.keep_alive
+                && !record.context.dropped
+                && record.figures().is_some()
         })
     };
-    let Some(tool) = leading(kept().map(|record| record.tool.as_str())) else { return Ok(None) };
-    let its = || kept().filter(|record| record.tool == tool);
-    let Some(clients) = nearest(its().map(|record| record.concurrency)) else { return Ok(None) };
-    let its_records: Vec<&Record> = its().filter(|record| record.concurrency == clients).collect();
+    let Some(tool) = leading(kept().map(|record| record.key.tool.as_str())) else { return Ok(None) };
+    let its = || kept().filter(|record| record.key.tool == tool);
+    let Some(clients) = nearest(its().map(|record| record.key.concurrency)) else { return Ok(None) };
+    let its_records: Vec<&Record> = its().filter(|record| record.key.concurrency == clients).collect();
     if its_records.iter().all(|record| per_request(record).is_none()) {
         return Ok(None);
     }
     let mut servers: Vec<(&str, &str)> =
-        its_records.iter().map(|record| (record.stage.as_str(), record.title.as_str())).collect();
+        its_records.iter().map(|record| (record.key.server.as_str(), record.key.title.as_str())).collect();
     servers.sort_by_key(|(name, _)| order(name));
     servers.dedup_by_key(|(name, _)| *name);
     let rows: Vec<Server> = servers.iter().map(|(name, _)| Server::of(name, &its_records)).collect();
@@ -72,12 +72,12 @@ struct Server {
 
 impl Server {
     fn of(name: &str, records: &[&Record]) -> Self {
-        let its = || records.iter().filter(|record| record.stage == name);
+        let its = || records.iter().filter(|record| record.key.server == name);
         let values: Vec<f64> = its().filter_map(|record| per_request(record)).collect();
         let by_generator = |record: &&&Record| {
-            record.figures.as_ref().is_some_and(|figures| figures.limiter == Limiter::Generator)
+            record.figures().is_some_and(|figures| figures.limiter == Bottleneck::Generator)
         };
-        let look = if its().any(|record| record.clients_served < record.concurrency) {
+        let look = if its().any(|record| record.served().clients < record.key.concurrency) {
             Look::Cross
         } else if 2 * its().filter(by_generator).count() > its().count() {
             Look::Hollow
@@ -100,7 +100,7 @@ impl Server {
 }
 
 fn per_request(record: &Record) -> Option<f64> {
-    let figures = record.figures.as_ref()?;
+    let figures = record.figures()?;
     Some(figures.context_switches? as f64 / figures.requests.max(1) as f64)
 }
 

@@ -35,12 +35,12 @@ pub(super) fn chart(cells: &[Cell], records: &[Record], source: &Source) -> Resu
 
     // What a tool cannot do by its nature is no gap.
     let panel_of = |record: &Record| {
-        cells
-            .iter()
-            .any(|cell| (&cell.shape.tool, cell.shape.keep_alive) == (&record.tool, record.keep_alive))
+        cells.iter().any(|cell| {
+            (&cell.shape.tool, cell.shape.keep_alive) == (&record.key.tool, record.key.keep_alive)
+        })
     };
     let its_records: Vec<&Record> =
-        survey(records).filter(|record| record.concurrency == clients && panel_of(record)).collect();
+        survey(records).filter(|record| record.key.concurrency == clients && panel_of(record)).collect();
     let title = format!("The same servers, measured by {} tools with {clients} clients", tools.len());
     let caption = Caption::new(title.clone(), &its_records, source);
     let panels =

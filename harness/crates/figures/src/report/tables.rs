@@ -4,7 +4,7 @@ use super::machine;
 use lab_core::stats::Estimate;
 use lab_core::units::{bytes, number, time};
 use records::{
-    Cell, FLOOR, IdleCost, LatencyCurve, LatencyPoint, Limiter, Pair, Phase, Record, label, order,
+    Bottleneck, Cell, FLOOR, IdleCost, LatencyCurve, LatencyPoint, Pair, Phase, Record, label, order,
 };
 use std::fmt::Write;
 
@@ -50,11 +50,13 @@ fn point(cell: &Cell) -> Vec<String> {
     let speed =
         with(number(cell.requests_per_second), cell.interval.map(|(low, high)| [low, high].map(number)));
     let limit = match cell.limiter {
-        Limiter::Server => "server".to_owned(),
-        Limiter::Generator => "generator".to_owned(),
-        Limiter::Clients => format!("{} of {} clients served", cell.clients_served, cell.shape.concurrency),
-        Limiter::Neither => "neither".to_owned(),
-        Limiter::Unreached => "rate not reached".to_owned(),
+        Bottleneck::Server => "server".to_owned(),
+        Bottleneck::Generator => "generator".to_owned(),
+        Bottleneck::Clients => {
+            format!("{} of {} clients served", cell.clients_served, cell.shape.concurrency)
+        }
+        Bottleneck::Neither => "neither".to_owned(),
+        Bottleneck::Unreached => "rate not reached".to_owned(),
     };
     vec![
         label(&cell.shape.stage, &cell.title),
@@ -84,10 +86,10 @@ pub(super) fn latency(curves: &[LatencyCurve]) -> Option<String> {
 
 fn waits(curve: &LatencyCurve, point: &LatencyPoint) -> Vec<String> {
     let limit = match point.limiter {
-        Limiter::Generator => "generator",
-        Limiter::Clients => "some clients were not served",
-        Limiter::Server => "server",
-        Limiter::Neither | Limiter::Unreached => "",
+        Bottleneck::Generator => "generator",
+        Bottleneck::Clients => "some clients were not served",
+        Bottleneck::Server => "server",
+        Bottleneck::Neither | Bottleneck::Unreached => "",
     };
     let limit = match (point.reached, limit) {
         (true, limit) => limit.to_owned(),
@@ -116,12 +118,12 @@ pub(super) fn idle(costs: &[IdleCost], records: &[Record]) -> Option<String> {
     };
     let mut rows: Vec<(&str, Vec<String>)> =
         costs.iter().map(|cost| (cost.stage.as_str(), row(cost))).collect();
-    for record in records.iter().filter(|record| record.phase == Phase::Idle) {
-        let Some(reason) = &record.skipped else { continue };
-        if rows.iter().all(|(stage, _)| *stage != record.stage) {
-            let name = label(&record.stage, &record.title);
+    for record in records.iter().filter(|record| record.key.phase == Phase::Idle) {
+        let Some(reason) = record.skipped() else { continue };
+        if rows.iter().all(|(stage, _)| *stage != record.key.server) {
+            let name = label(&record.key.server, &record.key.title);
             let row = vec![name, NONE.to_owned(), format!("not measured: {reason}"), NONE.to_owned()];
-            rows.push((&record.stage, row));
+            rows.push((&record.key.server, row));
         }
     }
     rows.sort_by_key(|(stage, _)| order(stage));

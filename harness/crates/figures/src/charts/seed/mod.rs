@@ -10,7 +10,7 @@ use super::text;
 use anyhow::Result;
 use lab_core::units::count;
 use published::{CLIENTS, PUBLISHED};
-use records::{Limiter, Phase, Record, SeedCell, SeedPoint, SeedRow, SeedTable, seed_table};
+use records::{Bottleneck, Phase, Record, Table, TableCell, TablePoint, TableRow, table};
 use std::collections::BTreeSet;
 
 /// One row of a table.
@@ -37,10 +37,10 @@ impl Line {
 
 /// Both tables, side by side.
 pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>> {
-    let table = seed_table(records);
+    let table = table(records);
     let (Some(least), Some(most)) = (table.clients.first(), table.clients.last()) else { return Ok(None) };
     let its_records: Vec<&Record> =
-        records.iter().filter(|record| record.phase == Phase::Table && !record.dropped).collect();
+        records.iter().filter(|record| record.key.phase == Phase::Table && !record.context.dropped).collect();
     let clients = match least < most {
         true => [least, most].map(|&clients| text::number(clients as f64)).join(" to ") + " clients",
         false => count(*most, "client"),
@@ -74,11 +74,11 @@ fn theirs() -> Vec<Line> {
 }
 
 /// The seed's rows in its order.
-fn ours(table: &SeedTable) -> Vec<Line> {
+fn ours(table: &Table) -> Vec<Line> {
     let line = |(at, (name, _)): (usize, (&str, [u32; 13]))| {
         let cells = row_of(table, name).map_or(&[][..], |row| &row.cells);
         let cells: Vec<_> = table.clients.iter().zip(cells).collect();
-        let stretches = cells.split(|(_, cell)| !matches!(cell, Some(SeedCell::Measured(_))));
+        let stretches = cells.split(|(_, cell)| !matches!(cell, Some(TableCell::Measured(_))));
         let stretches = stretches.map(|stretch| stretch.iter().filter_map(point).collect::<Vec<Point>>());
         let stretches = stretches.filter(|stretch| !stretch.is_empty()).collect();
         Line { name: name.to_owned(), style: Style::series(at), stretches }
@@ -86,12 +86,12 @@ fn ours(table: &SeedTable) -> Vec<Line> {
     PUBLISHED.into_iter().enumerate().map(line).collect()
 }
 
-fn row_of<'a>(table: &'a SeedTable, name: &str) -> Option<&'a SeedRow> {
+fn row_of<'a>(table: &'a Table, name: &str) -> Option<&'a TableRow> {
     table.rows.iter().find(|row| row.title == name)
 }
 
-fn point((clients, cell): &(&usize, &Option<SeedCell>)) -> Option<Point> {
-    let Some(SeedCell::Measured(point)) = cell else { return None };
+fn point((clients, cell): &(&usize, &Option<TableCell>)) -> Option<Point> {
+    let Some(TableCell::Measured(point)) = cell else { return None };
     Some(Point {
         clients: **clients,
         pages: point.pages_per_minute.median,
@@ -100,10 +100,10 @@ fn point((clients, cell): &(&usize, &Option<SeedCell>)) -> Option<Point> {
     })
 }
 
-fn look(point: &SeedPoint) -> Look {
+fn look(point: &TablePoint) -> Look {
     match point.limiter {
         _ if point.pages_per_minute.median <= 0.0 => Look::Cross,
-        Limiter::Generator => Look::Hollow,
+        Bottleneck::Generator => Look::Hollow,
         _ => Look::Filled,
     }
 }
@@ -111,7 +111,7 @@ fn look(point: &SeedPoint) -> Look {
 /// What the servers were told, as the records have it: `--backlog 5 --workers 2`.
 fn backlog(records: &[&Record]) -> Option<String> {
     let of = |record: &&Record| {
-        let mut words = record.configuration.as_deref()?.split_whitespace();
+        let mut words = record.context.configuration.as_deref()?.split_whitespace();
         words.find(|word| *word == "--backlog")?;
         words.next()?.parse::<u32>().ok()
     };
@@ -121,7 +121,7 @@ fn backlog(records: &[&Record]) -> Option<String> {
 }
 
 /// The rows and the cells without figures.
-fn missing(table: &SeedTable, records: &[&Record]) -> Vec<String> {
+fn missing(table: &Table, records: &[&Record]) -> Vec<String> {
     let rows = PUBLISHED.iter().filter_map(|(name, _)| Some((*name, lacks(row_of(table, name))?)));
     let rows: Vec<(&str, &str)> = rows.collect();
     let is_in_rows = |title: &str| rows.iter().any(|(name, _)| *name == title);
@@ -130,7 +130,8 @@ fn missing(table: &SeedTable, records: &[&Record]) -> Vec<String> {
         let rows: Vec<String> = rows.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
         notes.push(format!("Missing: {}.", rows.join("; ")));
     }
-    let others: Vec<&Record> = records.iter().copied().filter(|record| !is_in_rows(&record.title)).collect();
+    let others: Vec<&Record> =
+        records.iter().copied().filter(|record| !is_in_rows(&record.key.title)).collect();
     notes.extend(not_measured(&others));
     for row in table.rows.iter().filter(|row| !is_in_rows(&row.title)) {
         let none = table.clients.iter().zip(&row.cells).filter(|(_, cell)| cell.is_none());
@@ -143,15 +144,15 @@ fn missing(table: &SeedTable, records: &[&Record]) -> Vec<String> {
 }
 
 /// Why a whole row has no figures, if there is one reason for all of it.
-fn lacks(row: Option<&SeedRow>) -> Option<&str> {
+fn lacks(row: Option<&TableRow>) -> Option<&str> {
     // The plan has every row, and a record even of one that cannot be measured.
     let Some(row) = row else { return Some("not measured yet") };
     let first = row.skipped()?;
-    let differs = |cell: &SeedCell| !matches!(cell, SeedCell::Skipped(reason) if reason == first);
+    let differs = |cell: &TableCell| !matches!(cell, TableCell::Skipped(reason) if reason == first);
     (!row.cells.iter().flatten().any(differs)).then_some(first)
 }
 
-fn notes(table: &SeedTable, ours: &[Line], caption: &Caption) -> Vec<String> {
+fn notes(table: &Table, ours: &[Line], caption: &Caption) -> Vec<String> {
     let mut notes = vec![
         "Seed 002 is one of the texts that this lab grew from: notes on a small multi-process web server, with a table \
          of a serial server, one process and two processes under 1 to 3,000 clients. Here the stages that work in the same \
@@ -165,7 +166,7 @@ fn notes(table: &SeedTable, ours: &[Line], caption: &Caption) -> Vec<String> {
     let points = || {
         table.rows.iter().flat_map(|row| {
             let measured = table.clients.iter().zip(&row.cells).filter_map(|(clients, cell)| match cell {
-                Some(SeedCell::Measured(point)) => Some((*clients, point)),
+                Some(TableCell::Measured(point)) => Some((*clients, point)),
                 _ => None,
             });
             measured.map(move |(clients, point)| (row.title.as_str(), clients, point))
@@ -202,6 +203,6 @@ fn notes(table: &SeedTable, ours: &[Line], caption: &Caption) -> Vec<String> {
 }
 
 /// Whether the kernel found the accept queue full.
-fn is_full(point: &SeedPoint) -> bool {
+fn is_full(point: &TablePoint) -> bool {
     point.listen_overflows_per_second.is_some_and(|overflows| overflows > 0.0)
 }

@@ -8,16 +8,16 @@ use super::source::{Chart, Source};
 use super::style::Look;
 use anyhow::Result;
 use plot::Plot;
-use records::{Limiter, Phase, Record, SpinPoint, spin};
+use records::{Bottleneck, Phase, Record, SpinPoint, spin};
 use std::collections::BTreeSet;
 
 /// Requests per second against workers, if that was measured.
 pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>> {
     let points = spin(records);
     let its_records: Vec<&Record> =
-        records.iter().filter(|record| record.phase == Phase::Spin && !record.dropped).collect();
+        records.iter().filter(|record| record.key.phase == Phase::Spin && !record.context.dropped).collect();
     let (Some(first), Some(record)) = (points.first(), its_records.first()) else { return Ok(None) };
-    let spin_us = spin_us(&record.path);
+    let spin_us = spin_us(&record.key.path);
     let title = format!(
         "What more workers make of requests that keep a CPU busy for {spin_us:.0} µs, on {}",
         cpus_in_words(first.cpus)
@@ -25,7 +25,7 @@ pub(super) fn chart(records: &[Record], source: &Source) -> Result<Option<Chart>
     let mut caption = Caption::new(title.clone(), &its_records, source);
     caption.lines[0] = asked(&points, record, &caption.how);
     // One that failed everywhere has a column all the same: a reader would look for it.
-    let workers: BTreeSet<usize> = its_records.iter().filter_map(|record| record.workers).collect();
+    let workers: BTreeSet<usize> = its_records.iter().filter_map(|record| record.key.workers).collect();
     let plot = Plot::new(&points, workers, spin_us);
     caption.wrap(plot.width(), 4);
     let mut notes = notes(&points, &plot, &caption);
@@ -46,11 +46,11 @@ fn asked(points: &[SpinPoint], record: &Record, how: &str) -> String {
     let clients = points.iter().map(|point| point.clients).max().unwrap_or_default();
     format!(
         "{how}; GET {} ({}), {clients} kept connections, {} s per point; {}, {}.",
-        record.path,
-        record.tool,
-        record.duration_seconds,
-        place("server", &record.server_cpus),
-        place("generator", &record.generator_cpus)
+        record.key.path,
+        record.key.tool,
+        record.context.duration_seconds,
+        place("server", &record.context.server_cpus),
+        place("generator", &record.context.generator_cpus)
     )
 }
 
@@ -59,7 +59,7 @@ fn shared(points: &[SpinPoint], record: &Record) -> Option<String> {
     let shares = || points.iter().map(|point| 100.0 * point.generator_share);
     let (least, most) = (shares().fold(f64::MAX, f64::min).round(), shares().fold(0.0, f64::max).round());
     let share = if least < most { format!("{least} to {most} %") } else { format!("{most} %") };
-    (record.server_cpus == record.generator_cpus).then(|| {
+    (record.context.server_cpus == record.context.generator_cpus).then(|| {
         format!("The generator shares the CPUs with the server and takes {share} of their time, so nobody reaches the ideal.")
     })
 }
@@ -93,7 +93,7 @@ fn notes(points: &[SpinPoint], plot: &Plot, caption: &Caption) -> Vec<String> {
 fn look(point: &SpinPoint) -> Look {
     match point.limiter {
         _ if point.clients_served < point.clients => Look::Cross,
-        Limiter::Generator => Look::Hollow,
+        Bottleneck::Generator => Look::Hollow,
         _ => Look::Filled,
     }
 }

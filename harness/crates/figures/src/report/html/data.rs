@@ -91,7 +91,7 @@ fn object(record: &Record) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::sample::record;
+    use records::sample::{record, skipped};
 
     fn source(records: Vec<Record>) -> Source {
         Source { link: "data/run.jsonl".into(), path: "results/data/run.jsonl".into(), records }
@@ -107,8 +107,7 @@ mod tests {
 
     #[test]
     fn no_field_of_a_record_is_lost_and_what_is_common_is_said_once() {
-        let mut skipped = record("01", "ab", 64, true, 1.0);
-        (skipped.figures, skipped.skipped) = (None, Some("it would hang".into()));
+        let skipped = skipped(record("01", "ab", 64, true, 1.0), "it would hang");
         let records =
             vec![record("04", "wrk", 64, true, 50_000.0), record("04", "wrk", 8, true, 1.0), skipped];
         let file = File::new(&source(records.clone()));
@@ -123,10 +122,10 @@ mod tests {
     #[test]
     fn no_text_of_a_record_can_end_the_element_that_holds_it() {
         let mut hostile = record("04", "wrk", 64, true, 1.0);
-        hostile.title = "</script><!--<script>".into();
+        hostile.key.title = "</script><!--<script>".into();
         let json = Data::new(&[source(vec![hostile.clone()])]).json().expect("it can be written");
         assert!(!json.contains('<'));
         let value: Value = serde_json::from_str(&json).expect("it is JSON");
-        assert_eq!(value["servers"][0]["title"], hostile.title);
+        assert_eq!(value["servers"][0]["title"], hostile.key.title);
     }
 }

@@ -80,13 +80,14 @@ impl Page<'_> {
         let run: Vec<Record> = self
             .records
             .iter()
-            .filter(|record| record.phase != Phase::Table)
+            .filter(|record| record.key.phase != Phase::Table)
             .map(|&record| record.clone())
             .collect();
         let all = || self.records.iter().map(|&record| record.clone()).collect();
         let run = if run.is_empty() { all() } else { run };
         let measured = run.iter().filter(|record| machine::is_measured(record)).count();
-        let rounds: BTreeSet<_> = run.iter().map(|record| (record.seed, record.round)).collect();
+        let rounds: BTreeSet<_> =
+            run.iter().map(|record| (record.context.seed, record.context.round)).collect();
         html! {
             header {
                 h1 { "What was measured" }
@@ -94,11 +95,11 @@ impl Page<'_> {
                     (measured) " points in " (count(rounds.len(), "round"))
                     ", " (machine::durations(run.iter()))
                     @if let Some(first) = run.first() {
-                        "; " (machine::places(first)) "; " (first.host.summary()) "; " (first.host.commit_name()) "; begun " (first.started_at)
+                        "; " (machine::places(first)) "; " (first.context.host.summary()) "; " (first.context.host.commit_name()) "; begun " (first.context.started_at)
                     }
                     "."
                 }
-                @if run.iter().any(|record| record.quick) {
+                @if run.iter().any(|record| record.context.quick) {
                     p.warning { "A quick look: short points, for orientation only. No difference between servers can be claimed from it." }
                 }
                 @if let Some(disturbance) = disturbance(&run) { p.warning { (disturbance) } }
@@ -156,7 +157,7 @@ impl Page<'_> {
         let mut hosts: Vec<(&Source, &Record)> = Vec::new();
         for source in self.sources {
             for record in &source.records {
-                if !hosts.iter().any(|(_, other)| other.host == record.host) {
+                if !hosts.iter().any(|(_, other)| other.context.host == record.context.host) {
                     hosts.push((source, record));
                 }
             }

@@ -26,9 +26,9 @@ pub(super) fn of(records: &[Record]) -> Vec<Server> {
     let mut servers: Vec<Server> = Vec::new();
     // Seed 002's table calls a stage as the seed does; the others know its title.
     let (table, others): (Vec<&Record>, Vec<&Record>) =
-        records.iter().partition(|record| record.phase == Phase::Table);
+        records.iter().partition(|record| record.key.phase == Phase::Table);
     for record in others.into_iter().chain(table) {
-        if !servers.iter().any(|server| server.name == record.stage) {
+        if !servers.iter().any(|server| server.name == record.key.server) {
             servers.push(server(record));
         }
     }
@@ -37,15 +37,15 @@ pub(super) fn of(records: &[Record]) -> Vec<Server> {
 }
 
 fn server(record: &Record) -> Server {
-    let style = Style::of(&record.stage);
+    let style = Style::of(&record.key.server);
     let (red, green, blue) = (style.colour.0, style.colour.1, style.colour.2);
     Server {
-        name: record.stage.clone(),
-        title: record.title.clone(),
-        label: label(&record.stage, &record.title),
+        name: record.key.server.clone(),
+        title: record.key.title.clone(),
+        label: label(&record.key.server, &record.key.title),
         // Records of an older harness do not say what a server is.
-        kind: if record.stage == FLOOR { Kind::Reference } else { record.kind },
-        configuration: record.configuration.clone(),
+        kind: if record.key.server == FLOOR { Kind::Reference } else { record.context.kind },
+        configuration: record.context.configuration.clone(),
         colour: format!("#{red:02x}{green:02x}{blue:02x}"),
         marker: style.marker(),
         dashes: style.dashes(),

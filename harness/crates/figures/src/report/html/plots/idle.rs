@@ -44,8 +44,8 @@ pub(super) fn plot(lab: &Lab) -> Plot {
 fn point(lab: &Lab, cost: &IdleCost, option: usize) -> Option<Point> {
     let (_, estimate, read) = READINGS[option];
     let rounds = lab.rounds(|record| {
-        let is_here = record.phase == Phase::Idle && record.stage == cost.stage;
-        record.idle.as_ref().filter(|_| is_here).map(|idle| KB * read(idle))
+        let is_here = record.key.phase == Phase::Idle && record.key.server == cost.stage;
+        record.idle().filter(|_| is_here).map(|idle| KB * read(&idle))
     });
     let point =
         Point::new(lab.server(&cost.stage)?, cost.connections as f64, scaled(estimate(cost), KB), rounds);

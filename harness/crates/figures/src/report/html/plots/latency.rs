@@ -52,7 +52,7 @@ pub(super) fn plot(lab: &Lab) -> Plot {
 fn point(lab: &Lab, stage: &str, at: &LatencyPoint, option: usize) -> Option<Point> {
     let (_, estimate, read) = PERCENTILES[option];
     let rounds = lab.rounds(|record| {
-        let open = open(record).filter(|_| record.stage == stage)?;
+        let open = open(record).filter(|_| record.key.server == stage)?;
         // As the points are put together: a computed share is not always the same number.
         let is_here = (open.share_of_peak? - at.share_of_peak).abs() < 0.000_6;
         is_here.then(|| MS * read(&open.latency_us) as f64)
@@ -73,5 +73,5 @@ fn point(lab: &Lab, stage: &str, at: &LatencyPoint, option: usize) -> Option<Poi
 }
 
 fn open(record: &Record) -> Option<&OpenLoop> {
-    record.open_loop.as_ref().filter(|_| record.phase == Phase::Latency && record.figures.is_some())
+    record.open_loop().filter(|_| record.key.phase == Phase::Latency && record.figures().is_some())
 }

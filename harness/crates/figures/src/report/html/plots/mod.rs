@@ -15,7 +15,7 @@ mod table;
 
 use super::servers::Server;
 use lab_core::stats::Estimate;
-use records::{Limiter, Phase, Record};
+use records::{Bottleneck, Phase, Record};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -147,7 +147,7 @@ impl Lab<'_> {
 
     /// The rounds of a point: the records that have such a figure, each as its number on the page.
     fn rounds(&self, figure: impl Fn(&Record) -> Option<f64>) -> Vec<(usize, f64)> {
-        let counting = self.records.iter().enumerate().filter(|(_, record)| !record.dropped);
+        let counting = self.records.iter().enumerate().filter(|(_, record)| !record.context.dropped);
         counting.filter_map(|(at, record)| Some((at, figure(record)?))).collect()
     }
 
@@ -155,12 +155,12 @@ impl Lab<'_> {
     fn gaps(&self, phases: &[Phase], options: impl Fn(&Record) -> Option<Vec<usize>>) -> Vec<Gap> {
         let gap = |record: &Record| {
             // The reason begins with what matters and ends with figures of the one point.
-            let reason = record.skipped.as_deref()?.split(':').next()?.to_owned();
-            let series = (record.phase == Phase::Table).then(|| record.title.clone());
-            let server = self.server(&record.stage)?;
-            Some(Gap { server, series, options: options(record)?, x: record.concurrency, reason })
+            let reason = record.skipped()?.split(':').next()?.to_owned();
+            let series = (record.key.phase == Phase::Table).then(|| record.key.title.clone());
+            let server = self.server(&record.key.server)?;
+            Some(Gap { server, series, options: options(record)?, x: record.key.concurrency, reason })
         };
-        let of_phase = self.records.iter().filter(|record| phases.contains(&record.phase));
+        let of_phase = self.records.iter().filter(|record| phases.contains(&record.key.phase));
         of_phase.filter_map(gap).collect::<BTreeSet<Gap>>().into_iter().collect()
     }
 }
@@ -181,16 +181,16 @@ fn scaled(estimate: Estimate, factor: f64) -> Estimate {
 }
 
 /// What was the limit, as a mark and in words.
-fn limit(limiter: Limiter, clients_served: usize, clients: usize) -> (Look, String) {
+fn limit(limiter: Bottleneck, clients_served: usize, clients: usize) -> (Look, String) {
     if clients_served < clients {
         return (Look::Cross, format!("only {clients_served} of {clients} clients were served"));
     }
     let (look, words) = match limiter {
-        Limiter::Generator => (Look::Hollow, "the generator was the limit: the server could do more"),
-        Limiter::Server => (Look::Filled, "the server was the limit"),
-        Limiter::Clients => (Look::Filled, "in most rounds some clients were not served"),
-        Limiter::Neither => (Look::Filled, "neither side was busy all the time"),
-        Limiter::Unreached => (Look::Filled, "the rate was not reached"),
+        Bottleneck::Generator => (Look::Hollow, "the generator was the limit: the server could do more"),
+        Bottleneck::Server => (Look::Filled, "the server was the limit"),
+        Bottleneck::Clients => (Look::Filled, "in most rounds some clients were not served"),
+        Bottleneck::Neither => (Look::Filled, "neither side was busy all the time"),
+        Bottleneck::Unreached => (Look::Filled, "the rate was not reached"),
     };
     (look, words.to_owned())
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::super::servers;
     use super::*;
     use lab_core::stats::{Percentiles, median};
-    use records::sample::record;
+    use records::sample::{self, record};
     use records::{Idle, OpenLoop};
 
     fn drawn(records: &[Record], id: &str) -> Plot {
@@ -214,21 +214,21 @@ mod tests {
         for (round, speed) in [10.0, 30.0, 20.0].into_iter().enumerate() {
             for phase in [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle, Phase::Table] {
                 let mut record = record("04", "wrk", 64, true, speed + round as f64);
-                record.phase = phase;
-                record.figures.as_mut().expect("measured").context_switches = Some(speed as u64);
+                record.key.phase = phase;
+                record.figures_mut().expect("measured").context_switches = Some(speed as u64);
                 let wait = speed as u64;
                 let latency_us = Percentiles { p50: wait, p90: wait, p99: 2 * wait, p99_9: wait, max: wait };
                 let open =
                     OpenLoop { rate: 10.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
                 let idle = Idle { connections: 9, silent_bytes: speed, served_bytes: 2.0 * speed };
-                match phase {
-                    Phase::Paired => record.floor_around = Some([10.0, 20.0]),
-                    Phase::Latency => record.open_loop = Some(open),
-                    Phase::Idle => record.idle = Some(idle),
-                    _ => {}
-                }
+                let record = match phase {
+                    Phase::Paired => sample::paired(record, [10.0, 20.0]),
+                    Phase::Latency => sample::open(record, open),
+                    Phase::Idle => sample::idle(record, idle),
+                    _ => record,
+                };
                 let mut dropped = record.clone();
-                (dropped.dropped, dropped.concurrency) = (true, 64);
+                (dropped.context.dropped, dropped.key.concurrency) = (true, 64);
                 records.extend([dropped, record]);
             }
             records.push(record("05", "wrk", 64, true, speed));
@@ -238,15 +238,12 @@ mod tests {
 
     #[test]
     fn a_rate_that_was_not_reached_has_no_latency() {
-        let mut record = record("04", "builtin", 64, true, 10.0);
-        record.phase = Phase::Latency;
         let latency_us = Percentiles { p50: 300_000, p90: 0, p99: 594_000, p99_9: 0, max: 0 };
         let open = OpenLoop { rate: 9.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
-        record.open_loop = Some(open);
+        let record = |open| sample::open(record("04", "builtin", 64, true, 10.0), open);
         let look = |record: &Record| drawn(std::slice::from_ref(record), "latency").points[0].look;
-        assert_eq!(look(&record), Look::Filled);
-        record.open_loop = Some(OpenLoop { rate: 90.0, never_sent: 80, ..open });
-        assert_eq!(look(&record), Look::Missed);
+        assert_eq!(look(&record(open)), Look::Filled);
+        assert_eq!(look(&record(OpenLoop { rate: 90.0, never_sent: 80, ..open })), Look::Missed);
     }
 
     #[test]
@@ -260,7 +257,7 @@ mod tests {
                 assert_eq!(median(&figures), Some(point.y), "{}: {point:?}", plot.id);
                 let of_others = point.rounds.iter().filter(|(at, _)| {
                     let record = &records[*at];
-                    record.dropped || (record.stage == "05") != (point.server == 1)
+                    record.context.dropped || (record.key.server == "05") != (point.server == 1)
                 });
                 assert_eq!(of_others.count(), 0, "{}: {point:?}", plot.id);
             }
@@ -269,8 +266,7 @@ mod tests {
 
     #[test]
     fn what_was_skipped_is_a_gap_with_its_reason() {
-        let mut skipped = record("01", "ab", 64, true, 1.0);
-        (skipped.figures, skipped.skipped) = (None, Some("ab would hang: 1 of 64".into()));
+        let skipped = sample::skipped(record("01", "ab", 64, true, 1.0), "ab would hang: 1 of 64");
         let plot = drawn(&[record("04", "wrk", 64, true, 1.0), skipped], "speed");
         assert_eq!((plot.gaps.len(), plot.gaps[0].reason.as_str()), (1, "ab would hang"));
     }
@@ -281,11 +277,9 @@ mod tests {
         for (stage, costs) in
             [("floor", [10.0, 10.2, 9.9, 10.1, 10.0]), ("04", [10.1, 10.0, 10.3, 9.9, 10.0])]
         {
-            records.extend(costs.map(|cost| {
-                let mut record = record(stage, "wrk", 64, true, 1e6 / cost);
-                (record.phase, record.floor_around) = (Phase::Paired, Some([10.0, 10.0]));
-                record
-            }));
+            records.extend(
+                costs.map(|cost| sample::paired(record(stage, "wrk", 64, true, 1e6 / cost), [10.0, 10.0])),
+            );
         }
         let notes: Vec<_> =
             drawn(&records, "ratio").points.into_iter().filter_map(|point| point.note).collect();

@@ -7,9 +7,9 @@ use records::{FLOOR, Pair, Phase, pairs};
 pub(super) fn plot(lab: &Lab) -> Plot {
     let pairs = pairs(lab.records);
     let floor = pairs.iter().find(|pair| pair.stage == FLOOR);
-    let load = lab.records.iter().find(|record| record.phase == Phase::Paired);
+    let load = lab.records.iter().find(|record| record.key.phase == Phase::Paired);
     let load = load.map_or(String::new(), |record| {
-        format!(" {} kept connections, driven by {}.", record.concurrency, record.tool)
+        format!(" {} kept connections, driven by {}.", record.key.concurrency, record.key.tool)
     });
     Plot {
         id: "ratio",
@@ -35,7 +35,7 @@ pub(super) fn plot(lab: &Lab) -> Plot {
 
 fn point(lab: &Lab, pair: &Pair, floor: Option<&Pair>) -> Option<Point> {
     let rounds = lab.rounds(|record| {
-        let is_of_pair = record.phase == Phase::Paired && record.stage == pair.stage;
+        let is_of_pair = record.key.phase == Phase::Paired && record.key.server == pair.stage;
         record.ratio_to_floor().filter(|_| is_of_pair)
     });
     let note = floor.and_then(|floor| pair.verdict(floor));

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 pub(super) fn plot(lab: &Lab) -> Plot {
     let tools = tools(lab.records);
-    let gaps =
-        lab.gaps(&[Phase::Survey, Phase::Paired], |record| options(&tools, &record.tool, record.keep_alive));
+    let gaps = lab.gaps(&[Phase::Survey, Phase::Paired], |record| {
+        options(&tools, &record.key.tool, record.key.keep_alive)
+    });
     Plot {
         id: "speed",
         title: "Requests per second against clients".into(),
@@ -39,8 +40,8 @@ pub(super) fn comparable(records: &[Record]) -> Vec<Cell> {
 
 /// The generators of the survey: the one that shows most of a server first, those that measured nothing last.
 pub(super) fn tools(records: &[Record]) -> Vec<String> {
-    let survey = records.iter().filter(|record| matches!(record.phase, Phase::Survey | Phase::Paired));
-    let all: BTreeSet<&str> = survey.map(|record| record.tool.as_str()).collect();
+    let survey = records.iter().filter(|record| matches!(record.key.phase, Phase::Survey | Phase::Paired));
+    let all: BTreeSet<&str> = survey.map(|record| record.key.tool.as_str()).collect();
     let measured: BTreeSet<String> = records.iter().filter_map(Shape::of).map(|shape| shape.tool).collect();
     let mut tools: Vec<String> = all.into_iter().map(String::from).collect();
     tools.sort_by_key(|tool| (!measured.contains(tool), tool != "wrk", tool != "builtin"));
@@ -78,7 +79,7 @@ pub(super) fn of_cell(
 fn point(lab: &Lab, tools: &[String], cell: &Cell) -> Option<Point> {
     let rounds = lab.rounds(|record| {
         let is_of_cell = Shape::of(record).as_ref() == Some(&cell.shape);
-        record.figures.as_ref().filter(|_| is_of_cell).map(|figures| figures.requests_per_second)
+        record.figures().filter(|_| is_of_cell).map(|figures| figures.requests_per_second)
     });
     let estimate = Estimate { median: cell.requests_per_second, interval: cell.interval };
     let mut point = of_cell(lab, tools, cell, estimate, rounds)?;

@@ -40,6 +40,6 @@ fn point(lab: &Lab, tools: &[String], cell: &Cell) -> Option<Point> {
 }
 
 fn per_request(record: &Record) -> Option<f64> {
-    let figures = record.figures.as_ref().filter(|figures| figures.requests > 0)?;
+    let figures = record.figures().filter(|figures| figures.requests > 0)?;
     Some(figures.context_switches? as f64 / figures.requests as f64)
 }

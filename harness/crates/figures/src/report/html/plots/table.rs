@@ -2,17 +2,17 @@
 
 use super::{Form, Lab, Plot, Point, limit};
 use crate::report::SEED_TABLE;
-use records::{Phase, SeedCell, SeedPoint, SeedRow, seed_table};
+use records::{Phase, TableCell, TablePoint, TableRow, table};
 
 /// webbench's unit is a page per minute, ours a right answer per second.
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
 pub(super) fn plot(lab: &Lab) -> Plot {
-    let table = seed_table(lab.records);
+    let table = table(lab.records);
     let mut points = Vec::new();
     for row in &table.rows {
         for (cell, &clients) in row.cells.iter().zip(&table.clients) {
-            if let Some(SeedCell::Measured(at)) = cell {
+            if let Some(TableCell::Measured(at)) = cell {
                 points.extend(point(lab, row, clients, at));
             }
         }
@@ -39,11 +39,12 @@ pub(super) fn plot(lab: &Lab) -> Plot {
     }
 }
 
-fn point(lab: &Lab, row: &SeedRow, clients: usize, at: &SeedPoint) -> Option<Point> {
+fn point(lab: &Lab, row: &TableRow, clients: usize, at: &TablePoint) -> Option<Point> {
     let rounds = lab.rounds(|record| {
-        let is_of_row =
-            record.phase == Phase::Table && record.stage == row.stage && record.title == row.title;
-        let figures = record.figures.as_ref().filter(|_| is_of_row && record.concurrency == clients)?;
+        let is_of_row = record.key.phase == Phase::Table
+            && record.key.server == row.stage
+            && record.key.title == row.title;
+        let figures = record.figures().filter(|_| is_of_row && record.key.concurrency == clients)?;
         Some(figures.requests_per_second * SECONDS_PER_MINUTE)
     });
     let (look, mut note) = limit(at.limiter, clients, clients);
