@@ -1,7 +1,8 @@
 //! `harness bench-all`: measures, then draws what was measured.
 
 use anyhow::Result;
-use bench::bench_all::{self, Finished};
+use bench::engine::Finished;
+use bench::recipes::bench_all;
 use figures::{charts, report};
 use std::process::ExitCode;
 

@@ -1,0 +1,62 @@
+//! The options of every command that measures a number of points in rounds.
+
+use super::whole_number::whole;
+use crate::engine::{self, Setup, command_line};
+use crate::generators::{Installed, Tool};
+use anyhow::Result;
+use lab_core::host::Host;
+use std::path::PathBuf;
+
+/// Rounds that an interval can be computed from.
+const ROUNDS: u32 = 5;
+
+/// The options of every command that measures a number of points in rounds.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Options {
+    /// How often everything is measured; from five on an interval can be computed.
+    #[arg(long, value_name = "N", default_value_t = ROUNDS, allow_negative_numbers = true, value_parser = whole::<u32>(1..=1000))]
+    pub(super) rounds: u32,
+    /// What the order of the points is shuffled with; default: the time.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(0..=u64::MAX))]
+    seed: Option<u64>,
+    /// Begin anew, even if the same command was interrupted and could go on.
+    #[arg(long)]
+    fresh: bool,
+    /// The data goes to `data` below it [default: results; results/look for a part of what is measured by
+    /// default]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Options {
+    /// Whether everything is measured that the command measures by itself, as often: a look must not take the
+    /// place of that.
+    pub(super) fn of_run(&self, is_whole: bool) -> engine::Options {
+        let is_whole = is_whole && self.rounds >= ROUNDS;
+        let usual = if is_whole { "results" } else { "results/look" };
+        let out = self.out.clone().unwrap_or_else(|| usual.into());
+        engine::Options { out, seed: self.seed, fresh: self.fresh }
+    }
+}
+
+/// The generator that checks every reply.
+pub(super) fn checker() -> Result<Installed> {
+    Tool::Builtin.find().map_err(|build| anyhow::anyhow!("harness is not built: {build}"))
+}
+
+/// What all points have in common where one tool measures.
+pub(super) fn setup(tool: Installed, server_cpus: Vec<usize>) -> Result<Setup> {
+    let mut host = Host::look();
+    host.tools.insert(tool.tool.name().into(), tool.version.clone());
+    let (checker, command) = (checker()?, command_line());
+    Ok(Setup { host, tools: vec![tool], checker, server_cpus, command, quick: false })
+}
+
+/// What can be done with the file, in a line.
+pub(super) fn chart_hint(data: &std::path::Path, out: &std::path::Path) -> String {
+    format!(
+        "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
+        data.display(),
+        out.display()
+    )
+}
