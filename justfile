@@ -59,7 +59,7 @@ bench-all *OPTIONS: build
 
 alias bench := bench-all
 
-# Measure seed 002's table again (why does a serial server drop at ten clients?): webbench, 1 to 3,000 clients.
+# Measure source 002's table again (why does a serial server drop at ten clients?): webbench, 1 to 3,000 clients.
 [group('measure')]
 [no-exit-message]
 table *OPTIONS: build

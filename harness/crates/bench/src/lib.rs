@@ -5,14 +5,15 @@
 //! * `engine`: how: it says how long that takes, runs the points in shuffled rounds, records each at once,
 //!   and goes on with a run that was interrupted;
 //! * `generators`: the programs that put load on a server; `references`: servers by others, to compare with;
-//! * `smoke` and `count`: a server that answers wrong is not measured, and one that leaves clients waiting is
-//!   known for it;
+//! * `cpus`: where both run; `smoke` and `count`: a server that answers wrong is not measured, and one that
+//!   leaves clients waiting is known for it;
 //! * `watch` and `watched`: what the server and the machine use meanwhile; `tally`: the figures of a point.
 //!
 //! It draws nothing, judges no server but by whether its replies are right, and knows a stage only as a
 //! process that prints one line, speaks TCP and takes a signal.
 
 mod count;
+pub mod cpus;
 pub mod engine;
 pub mod generators;
 pub mod recipes;

@@ -1,8 +1,7 @@
 //! Records of several rounds, put together: one cell per server, tool, load.
 
-use super::{Bottleneck, Figures, Phase, Record};
-use lab_core::stats;
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Phase, Record};
 
 /// What one cell was measured under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,47 +70,28 @@ impl Cell {
 /// Puts the measured records of the survey together. A paired point is one of them: it carries the same load,
 /// and is not measured a second time. Skipped and dropped ones are left out.
 pub fn cells(records: &[Record]) -> Vec<Cell> {
-    let mut groups: BTreeMap<Shape, Vec<&Record>> = BTreeMap::new();
-    for record in records {
-        if let Some(shape) = Shape::of(record) {
-            groups.entry(shape).or_default().push(record);
-        }
-    }
-    groups.into_iter().filter_map(|(shape, records)| cell(shape, &records)).collect()
+    Rounds::group(records.iter(), Shape::of)
+        .into_iter()
+        .filter_map(|(shape, rounds)| cell(shape, &rounds))
+        .collect()
 }
 
-fn cell(shape: Shape, records: &[&Record]) -> Option<Cell> {
-    let figures = || records.iter().filter_map(|record| record.figures());
-    let speeds: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
-    let costs: Vec<f64> = figures().filter_map(|figures| figures.cpu_us_per_request).collect();
-    let limiter = usual_limiter(figures())?;
+fn cell(shape: Shape, rounds: &Rounds) -> Option<Cell> {
+    let speed = rounds.estimate(|figures| Some(figures.requests_per_second))?;
+    let cost = rounds.estimate(|figures| figures.cpu_us_per_request);
     Some(Cell {
         shape,
-        title: records.first()?.key.title.clone(),
-        requests_per_second: stats::median(&speeds)?,
-        interval: stats::interval(&speeds),
-        cpu_us_per_request: stats::median(&costs),
-        cpu_interval: stats::interval(&costs),
-        limiter,
-        clients_served: records.iter().map(|record| record.served().clients).min()?,
-        errors: figures().map(|figures| figures.errors).sum(),
-        disturbed: figures().filter(|figures| figures.is_disturbed()).count(),
-        rounds: records.len(),
+        title: rounds.first().key.title.clone(),
+        requests_per_second: speed.median,
+        interval: speed.interval,
+        cpu_us_per_request: cost.map(|cost| cost.median),
+        cpu_interval: cost.and_then(|cost| cost.interval),
+        limiter: rounds.bottleneck()?,
+        clients_served: rounds.clients_served(),
+        errors: rounds.errors(),
+        disturbed: rounds.figures().filter(|figures| figures.is_disturbed()).count(),
+        rounds: rounds.len(),
     })
-}
-
-/// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-pub(super) fn usual_limiter<'a>(rounds: impl Iterator<Item = &'a Figures> + Clone) -> Option<Bottleneck> {
-    let order = [
-        Bottleneck::Clients,
-        Bottleneck::Unreached,
-        Bottleneck::Generator,
-        Bottleneck::Neither,
-        Bottleneck::Server,
-    ];
-    let count = |limiter| rounds.clone().filter(|figures| figures.limiter == limiter).count();
-    // max_by_key takes the last of equals, so the order is turned round.
-    order.into_iter().rev().max_by_key(|&limiter| count(limiter)).filter(|&limiter| count(limiter) > 0)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What a connection that says nothing costs each server, over all rounds.
 
+use super::rounds::Rounds;
 use super::{Idle, Kind, Phase, Record};
 use lab_core::stats::Estimate;
-use std::collections::BTreeMap;
 
 /// The memory per connection of one server. The kernel's own is not in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,29 +26,23 @@ pub struct IdleCost {
 /// Puts the records of the idle phase together, in the order of the servers' names. Skipped and dropped ones
 /// are left out.
 pub fn idle(records: &[Record]) -> Vec<IdleCost> {
-    let mut servers: BTreeMap<&str, Vec<(&Record, Idle)>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.counts_in(Phase::Idle)) {
-        if let Some(idle) = record.idle() {
-            servers.entry(&record.key.server).or_default().push((record, idle));
-        }
-    }
-    let cost = |(stage, rounds): (&str, Vec<(&Record, Idle)>)| {
-        let (first, idle) = rounds.first()?;
-        let estimate = |bytes: fn(&Idle) -> f64| {
-            let values: Vec<f64> = rounds.iter().map(|(_, idle)| bytes(idle)).collect();
-            Estimate::of(&values)
+    let servers = Rounds::by(records, Phase::Idle, |record| record.idle().map(|_| &record.key.server));
+    let cost = |rounds: Rounds| {
+        let first = rounds.first();
+        let estimate = |bytes: fn(Idle) -> f64| {
+            Estimate::of(&rounds.iter().filter_map(Record::idle).map(bytes).collect::<Vec<_>>())
         };
         Some(IdleCost {
-            stage: stage.to_owned(),
+            stage: first.key.server.clone(),
             title: first.key.title.clone(),
             kind: first.context.kind,
-            connections: idle.connections,
+            connections: first.idle()?.connections,
             silent_bytes: estimate(|idle| idle.silent_bytes)?,
             served_bytes: estimate(|idle| idle.served_bytes)?,
             rounds: rounds.len(),
         })
     };
-    servers.into_iter().filter_map(cost).collect()
+    servers.into_values().filter_map(cost).collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod lock;
 mod outcome;
 mod pairs;
 mod record;
+mod rounds;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 mod servers;

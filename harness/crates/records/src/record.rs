@@ -163,6 +163,13 @@ impl Record {
         self.latency()?.mix.as_ref()
     }
 
+    /// Right answers per second, on every path.
+    pub fn answered_per_second(&self) -> Option<f64> {
+        let figures = self.figures()?;
+        let mixed = self.mix().map_or(0, |mix| mix.requests);
+        Some(figures.requests_per_second + mixed as f64 / figures.seconds.max(f64::MIN_POSITIVE))
+    }
+
     /// What connections that say nothing cost.
     pub fn idle(&self) -> Option<Idle> {
         if let Outcome::IdleMemory(memory) = &self.outcome { Some(memory.idle) } else { None }

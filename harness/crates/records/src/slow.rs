@@ -1,9 +1,8 @@
 //! Quick requests at a fixed rate while a few others sleep: how long the quick ones wait, over all rounds.
 
-use super::cells::usual_limiter;
-use super::{Bottleneck, Mix, OpenLoop, Phase, Record};
-use lab_core::stats::{Estimate, Percentiles, median};
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Phase, Record};
+use lab_core::stats::Estimate;
 
 /// One server. Latencies are in µs, from the intended time of sending.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,55 +44,41 @@ pub struct SlowPoint {
 
 /// Puts the rounds together, in the order of the servers' names. Skipped points are left out.
 pub fn slow(records: &[Record]) -> Vec<SlowPoint> {
-    let mut points: BTreeMap<(&str, Option<usize>), Vec<&Record>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.counts_in(Phase::Slow)) {
-        if record.mix().is_some() {
-            points.entry((&record.key.server, record.key.workers)).or_default().push(record);
-        }
-    }
-    points.into_values().filter_map(|records| point(&records)).collect()
+    let key = |record: &'_ Record| record.mix().map(|_| (record.key.server.clone(), record.key.workers));
+    Rounds::by(records, Phase::Slow, key).into_values().filter_map(|rounds| point(&rounds)).collect()
 }
 
-fn point(records: &[&Record]) -> Option<SlowPoint> {
-    let first = *records.first()?;
-    let figures = || records.iter().filter_map(|record| record.figures());
-    let loops: Vec<&OpenLoop> = records.iter().filter_map(|record| record.open_loop()).collect();
-    let mixes: Vec<&Mix> = records.iter().filter_map(|record| record.mix()).collect();
-    let estimate = |percentile: fn(&Percentiles) -> u64| {
-        Estimate::of(&loops.iter().map(|open| percentile(&open.latency_us) as f64).collect::<Vec<_>>())
-    };
-    let answered = figures().zip(&mixes).map(|(figures, mix)| {
-        figures.requests_per_second + mix.requests as f64 / figures.seconds.max(f64::MIN_POSITIVE)
-    });
-    let answered: Vec<f64> = answered.collect();
-    let reached = loops.iter().zip(&answered).filter(|(open, answered)| open.is_reached(**answered)).count();
-    let slow = mixes.iter().filter_map(|mix| mix.latency_us).map(|latency| latency.p50 as f64);
-    let errors: u64 = figures().map(|figures| figures.errors).sum();
-    let never_sent: u64 = loops.iter().map(|open| open.never_sent).sum();
+fn point(rounds: &Rounds) -> Option<SlowPoint> {
+    let first = rounds.first();
+    let mixes = || rounds.iter().filter_map(Record::mix);
+    let slow = mixes().filter_map(|mix| mix.latency_us).map(|latency| latency.p50 as f64);
+    let never_sent: u64 = rounds.open_loops().map(|open| open.never_sent).sum();
+    let (answered, reached) = rounds.answered()?;
     Some(SlowPoint {
         stage: first.key.server.clone(),
         title: first.key.title.clone(),
         workers: first.key.workers,
         clients: first.key.concurrency,
-        rate: median(&loops.iter().map(|open| open.rate).collect::<Vec<_>>())?,
-        answered: median(&answered)?,
-        reached: 2 * reached > records.len(),
-        percent: mixes.first()?.percent,
-        path: mixes.first()?.path.clone(),
-        p50: estimate(|latency| latency.p50)?,
-        p99: estimate(|latency| latency.p99)?,
+        rate: rounds.rate()?,
+        answered,
+        reached,
+        percent: first.mix()?.percent,
+        path: first.mix()?.path.clone(),
+        p50: rounds.wait(|latency| latency.p50)?,
+        p99: rounds.wait(|latency| latency.p99)?,
         slow_p50: Estimate::of(&slow.collect::<Vec<_>>()),
-        never_sent: never_sent + mixes.iter().filter_map(|mix| mix.never_sent).sum::<u64>(),
-        errors: errors + mixes.iter().map(|mix| mix.errors).sum::<u64>(),
-        limiter: usual_limiter(figures())?,
-        rounds: records.len(),
+        never_sent: never_sent + mixes().filter_map(|mix| mix.never_sent).sum::<u64>(),
+        errors: rounds.errors(),
+        limiter: rounds.bottleneck()?,
+        rounds: rounds.len(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Outcome, sample};
+    use crate::{Mix, OpenLoop, Outcome, sample};
+    use lab_core::stats::Percentiles;
 
     fn mix_of(record: &mut Record) -> &mut Option<Mix> {
         let Outcome::Latency(latency) = &mut record.outcome else { panic!("it is an open loop") };

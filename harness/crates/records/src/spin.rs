@@ -1,9 +1,8 @@
 //! Requests that keep a CPU busy: what each server makes of more workers, over all rounds.
 
-use super::cells::usual_limiter;
-use super::{Bottleneck, Phase, Record};
-use lab_core::stats::{Estimate, median};
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Figures, Phase, Record};
+use lab_core::stats::Estimate;
 
 /// One server with one number of workers.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,37 +49,29 @@ impl SpinPoint {
 /// Puts the rounds together, in the order of the servers' names and of the numbers of workers. Skipped points
 /// are left out.
 pub fn spin(records: &[Record]) -> Vec<SpinPoint> {
-    let mut points: BTreeMap<(&str, Option<usize>), Vec<&Record>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.counts_in(Phase::Spin)) {
-        if record.figures().is_some() {
-            points.entry((&record.key.server, record.key.workers)).or_default().push(record);
-        }
-    }
-    points.into_values().filter_map(|records| point(&records)).collect()
+    let key = |record: &'_ Record| record.figures().map(|_| (record.key.server.clone(), record.key.workers));
+    Rounds::by(records, Phase::Spin, key).into_values().filter_map(|rounds| point(&rounds)).collect()
 }
 
-fn point(records: &[&Record]) -> Option<SpinPoint> {
-    let first = *records.first()?;
-    let figures = || records.iter().filter_map(|record| record.figures());
+fn point(rounds: &Rounds) -> Option<SpinPoint> {
+    let first = rounds.first();
     let cpus = first.context.server_cpus.len();
-    let speeds: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
-    let costs: Vec<f64> = figures().filter_map(|figures| figures.cpu_us_per_request).collect();
-    let shares = figures().map(|figures| {
-        figures.generator_cpu_seconds / (figures.seconds * cpus as f64).max(f64::MIN_POSITIVE)
-    });
+    let share = |figures: &Figures| {
+        Some(figures.generator_cpu_seconds / (figures.seconds * cpus as f64).max(f64::MIN_POSITIVE))
+    };
     Some(SpinPoint {
         stage: first.key.server.clone(),
         title: first.key.title.clone(),
         workers: first.key.workers,
         clients: first.key.concurrency,
         cpus,
-        requests_per_second: Estimate::of(&speeds)?,
-        cpu_us_per_request: Estimate::of(&costs),
-        generator_share: median(&shares.collect::<Vec<_>>())?,
-        errors: figures().map(|figures| figures.errors).sum(),
-        clients_served: records.iter().map(|record| record.served().clients).min()?,
-        limiter: usual_limiter(figures())?,
-        rounds: records.len(),
+        requests_per_second: rounds.estimate(|figures| Some(figures.requests_per_second))?,
+        cpu_us_per_request: rounds.estimate(|figures| figures.cpu_us_per_request),
+        generator_share: rounds.estimate(share)?.median,
+        errors: rounds.errors(),
+        clients_served: rounds.clients_served(),
+        limiter: rounds.bottleneck()?,
+        rounds: rounds.len(),
     })
 }
 

@@ -1,9 +1,9 @@
 //! Source 002's table, put together from the rounds: servers in rows, numbers of clients in columns.
 
-use super::cells::usual_limiter;
+use super::rounds::Rounds;
 use super::{Bottleneck, Figures, Phase, Record};
-use lab_core::stats::{Estimate, median};
-use std::collections::BTreeMap;
+use lab_core::stats::Estimate;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// webbench's unit is a page per minute, ours a right answer per second.
 const SECONDS_PER_MINUTE: f64 = 60.0;
@@ -78,45 +78,41 @@ impl TableRow {
 /// Puts the records of the table together. Where one round was measured and another failed, the measured ones
 /// count.
 pub fn table(records: &[Record]) -> Table {
-    let mut rows: BTreeMap<(&str, &str), BTreeMap<usize, Vec<&Record>>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.counts_in(Phase::Table)) {
-        let row = rows.entry((&record.key.server, &record.key.title)).or_default();
-        row.entry(record.key.concurrency).or_default().push(record);
+    let key = |record: &'_ Record| {
+        let key = &record.key;
+        Some(((key.server.clone(), key.title.clone()), key.concurrency))
+    };
+    let mut rows: BTreeMap<(String, String), BTreeMap<usize, TableCell>> = BTreeMap::new();
+    for ((server, clients), rounds) in Rounds::by(records, Phase::Table, key) {
+        rows.entry(server).or_default().extend(cell(&rounds).map(|cell| (clients, cell)));
     }
-    let mut clients: Vec<usize> = rows.values().flat_map(|row| row.keys().copied()).collect();
-    clients.sort_unstable();
-    clients.dedup();
-    let row = |((stage, title), cells): ((&str, &str), BTreeMap<usize, Vec<&Record>>)| TableRow {
-        stage: stage.to_owned(),
-        title: title.to_owned(),
-        cells: clients.iter().map(|clients| cell(cells.get(clients)?)).collect(),
+    let clients: BTreeSet<usize> = rows.values().flat_map(|row| row.keys().copied()).collect();
+    let row = |((stage, title), mut cells): (_, BTreeMap<usize, TableCell>)| TableRow {
+        stage,
+        title,
+        cells: clients.iter().map(|clients| cells.remove(clients)).collect(),
     };
     let rows = rows.into_iter().map(row).collect();
-    Table { clients, rows }
+    Table { clients: clients.into_iter().collect(), rows }
 }
 
-fn cell(records: &[&Record]) -> Option<TableCell> {
-    let figures: Vec<&Figures> = records.iter().filter_map(|record| record.figures()).collect();
-    if figures.is_empty() {
-        return records
-            .iter()
-            .find_map(|record| record.skipped())
-            .map(|reason| TableCell::Skipped(reason.into()));
+fn cell(rounds: &Rounds) -> Option<TableCell> {
+    if rounds.figures().next().is_none() {
+        return rounds.iter().find_map(Record::skipped).map(|reason| TableCell::Skipped(reason.into()));
     }
-    let speeds: Vec<f64> = figures.iter().map(|figures| figures.requests_per_second).collect();
-    let pages: Vec<f64> = speeds.iter().map(|speed| speed * SECONDS_PER_MINUTE).collect();
     let per_second = |count: fn(&Figures) -> Option<u64>| {
-        let rate = |figures: &&Figures| Some(count(figures)? as f64 / figures.seconds.max(f64::MIN_POSITIVE));
-        median(&figures.iter().filter_map(rate).collect::<Vec<_>>())
+        let rate = |figures: &Figures| Some(count(figures)? as f64 / figures.seconds.max(f64::MIN_POSITIVE));
+        rounds.estimate(rate).map(|estimate| estimate.median)
     };
+    let pages = |figures: &Figures| Some(figures.requests_per_second * SECONDS_PER_MINUTE);
     Some(TableCell::Measured(TablePoint {
-        requests_per_second: Estimate::of(&speeds)?,
-        pages_per_minute: Estimate::of(&pages)?,
-        errors: figures.iter().map(|figures| figures.errors).sum(),
+        requests_per_second: rounds.estimate(|figures| Some(figures.requests_per_second))?,
+        pages_per_minute: rounds.estimate(pages)?,
+        errors: rounds.errors(),
         listen_overflows_per_second: per_second(|figures| figures.listen_overflows),
         listen_drops_per_second: per_second(|figures| figures.listen_drops),
-        limiter: usual_limiter(figures.iter().copied())?,
-        rounds: figures.len(),
+        limiter: rounds.bottleneck()?,
+        rounds: rounds.figures().count(),
     }))
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const ELSEWHERE: [&str; 2] = ["--out", "--seed"];
 
 /// The command line as it is recorded: without the program, and without what only says where the results go.
-pub fn command_line() -> String {
+pub(super) fn command_line() -> String {
     recorded(std::env::args().skip(1))
 }
 

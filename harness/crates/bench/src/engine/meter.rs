@@ -4,6 +4,7 @@ use super::idle_memory;
 use super::plan::Plan;
 use super::point::{Clients, Method, Point, Rate};
 use super::servers::{Running, Servers};
+use super::setup::Setup;
 use crate::count::{Counted, judge};
 use crate::generators::{Installed, Load, Place, Tool};
 use crate::smoke::smoke;
@@ -11,26 +12,9 @@ use crate::tally::figures;
 use crate::watch::Watch;
 use crate::watched::{found_in_closed_loop, found_in_open_loop, run_watched};
 use anyhow::{Context, Result, bail, ensure};
-use lab_core::host::Host;
 use load::Report;
 use records::{Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Served, Throughput};
 use std::time::{Duration, Instant};
-
-/// What all points of a run have in common.
-pub struct Setup {
-    /// The machine, with the tools.
-    pub host: Host,
-    /// The generators that are installed.
-    pub tools: Vec<Installed>,
-    /// The built-in generator here, which checks every reply.
-    pub checker: Installed,
-    /// The CPUs that the servers are bound to.
-    pub server_cpus: Vec<usize>,
-    /// The command line, as it is recorded.
-    pub command: String,
-    /// A quick look, whose figures are for looking.
-    pub quick: bool,
-}
 
 /// What a point that was skipped while the run went on begins with, if trying again would not change it.
 pub(super) const AB_WOULD_HANG: &str = "ab would hang with keep-alive";

@@ -111,9 +111,8 @@ fn found(record: &Record) -> String {
             format!("{} each, {} once served", bytes(idle.silent_bytes), bytes(idle.served_bytes))
         }
         (Some(figures), _, None) => format!("{} requests/s", number(figures.requests_per_second)),
-        (Some(figures), _, Some(open)) => {
-            let mixed = record.mix().map_or(0, |mix| mix.requests) as f64;
-            let answered = figures.requests_per_second + mixed / figures.seconds.max(f64::MIN_POSITIVE);
+        (Some(_), _, Some(open)) => {
+            let answered = record.answered_per_second().unwrap_or(0.0);
             match open.is_reached(answered) {
                 true => format!("99 % within {}", time(open.latency_us.p99 as f64)),
                 false => format!("rate not reached: {} of {}/s", number(answered), number(open.rate)),

@@ -1,8 +1,8 @@
 //! A point as it is recorded.
 
-use super::meter::Setup;
 use super::plan::Plan;
 use super::point::Point;
+use super::setup::Setup;
 use records::{Context, Key, Kind, Outcome, Record};
 
 /// What a record of a server that was running before says.

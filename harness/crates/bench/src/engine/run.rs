@@ -2,12 +2,13 @@
 //! interrupted goes on.
 
 use super::interrupted::{Earlier, earlier};
-use super::meter::{Meter, Setup};
+use super::meter::Meter;
 use super::plan::Plan;
 use super::point::Point;
 use super::resume::ResumePoint;
 use super::servers::Servers;
 use super::session::{End, Session};
+use super::setup::Setup;
 use super::subject::Subject;
 use anyhow::{Result, bail, ensure};
 use lab_core::clock::now;
@@ -247,7 +248,7 @@ fn refused(records: &[Record]) -> BTreeSet<String> {
 }
 
 /// `20260102T030405Z-1234567890-standard`.
-pub fn file_name(host: &Host, ending: &str) -> String {
+fn file_name(host: &Host, ending: &str) -> String {
     let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
     format!("{}-{commit}-{ending}", now().replace(['-', ':'], ""))
 }

@@ -1,11 +1,8 @@
 //! The options of every command that measures a number of points in rounds.
 
 use super::whole_number::whole;
-use crate::engine::{self, Setup, command_line};
-use crate::generators::{Installed, Tool};
-use anyhow::Result;
-use lab_core::host::Host;
-use std::path::PathBuf;
+use crate::engine;
+use std::path::{Path, PathBuf};
 
 /// Rounds that an interval can be computed from.
 const ROUNDS: u32 = 5;
@@ -39,21 +36,8 @@ impl Options {
     }
 }
 
-/// The generator that checks every reply.
-pub(super) fn checker() -> Result<Installed> {
-    Tool::Builtin.find().map_err(|build| anyhow::anyhow!("harness is not built: {build}"))
-}
-
-/// What all points have in common where one tool measures.
-pub(super) fn setup(tool: Installed, server_cpus: Vec<usize>) -> Result<Setup> {
-    let mut host = Host::look();
-    host.tools.insert(tool.tool.name().into(), tool.version.clone());
-    let (checker, command) = (checker()?, command_line());
-    Ok(Setup { host, tools: vec![tool], checker, server_cpus, command, quick: false })
-}
-
 /// What can be done with the file, in a line.
-pub(super) fn chart_hint(data: &std::path::Path, out: &std::path::Path) -> String {
+pub(super) fn chart_hint(data: &Path, out: &Path) -> String {
     format!(
         "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
         data.display(),

@@ -1,11 +1,10 @@
-//! What a user may write after `--stages`, `--tools`, `--cpus`, `--concurrency`, and what is there of it.
+//! What a user may write after `--stages`, `--tools`, `--concurrency`, and what is there of it.
 
+use crate::cpus::numbers;
 use crate::generators::Tool;
 use crate::references::{Name, Reference};
 use anyhow::{Context, Result, bail, ensure};
 use lab_core::stages::{Stage, find};
-use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::Pid;
 use records::{FLOOR, Phase};
 
 /// The tools that were asked for. Without a wish: the three that everybody knows, and our own where webbench
@@ -57,38 +56,6 @@ pub(super) fn references(list: Option<&str>, path: &str, has_files: bool) -> Res
     Ok(found)
 }
 
-/// The CPUs of the server and of the generator: as asked for, else the first and the second.
-pub(super) fn cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
-    let allowed = allowed_cpus()?;
-    match (asked, allowed.as_slice()) {
-        (Some(asked), _) => cpus_of(asked, &allowed),
-        (None, [first, second, ..]) => Ok((vec![*first], vec![*second])),
-        (None, [only]) => {
-            eprintln!("one CPU only: server and generator share it, so the speeds are of both together");
-            Ok((vec![*only], vec![*only]))
-        }
-        (None, []) => bail!("no CPU may be used"),
-    }
-}
-
-/// The same CPUs for both: as asked for, else the first two.
-pub(super) fn shared_cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
-    let allowed = allowed_cpus()?;
-    match asked {
-        Some(asked) => cpus_of(asked, &allowed),
-        None => {
-            let cpus: Vec<usize> = allowed.into_iter().take(2).collect();
-            ensure!(!cpus.is_empty(), "no CPU may be used");
-            Ok((cpus.clone(), cpus))
-        }
-    }
-}
-
-fn allowed_cpus() -> Result<Vec<usize>> {
-    let set = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
-    Ok((0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect())
-}
-
 /// The stages of a list such as `1,4-7,5-mio`, each once, in the order of the list. `floor` is allowed and
 /// names no stage: it is measured anyway.
 fn stages_of<'a>(list: &str, all: &'a [Stage]) -> Result<Vec<&'a Stage>> {
@@ -124,49 +91,45 @@ fn range(item: &str) -> Option<(u8, u8)> {
 
 /// The tools of a list such as `ab,wrk`, each once.
 fn tools_of(list: &str) -> Result<Vec<Tool>> {
-    let mut chosen = Vec::new();
-    for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let tool = Tool::named(name).with_context(|| {
-            let names = Tool::ALL.map(Tool::name).join(", ");
-            format!("no tool `{name}`: there is {names}")
-        })?;
-        if !chosen.contains(&tool) {
-            chosen.push(tool);
-        }
-    }
-    ensure!(!chosen.is_empty(), "--tools names no tool: there is {}", Tool::ALL.map(Tool::name).join(", "));
-    Ok(chosen)
+    let there = Tool::ALL.map(Tool::name).join(", ");
+    let items = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let tools = each_once(items, Tool::named, |name| format!("no tool `{name}`: there is {there}"))?;
+    ensure!(!tools.is_empty(), "--tools names no tool: there is {there}");
+    Ok(tools)
 }
 
 /// The phases of a list such as `paired,latency`.
 pub(super) fn phases(list: &str) -> Result<Vec<Phase>> {
-    const NAMES: [(&str, Phase); 4] = [
-        ("survey", Phase::Survey),
-        ("paired", Phase::Paired),
-        ("latency", Phase::Latency),
-        ("idle", Phase::Idle),
-    ];
-    let phase = |name: &str| {
-        let found = NAMES.iter().find(|(known, _)| *known == name.trim());
-        found.map(|(_, phase)| *phase).with_context(|| {
-            let names = NAMES.map(|(name, _)| name).join(", ");
-            format!("--phases: no phase `{}`: there is {names}", name.trim())
-        })
-    };
-    list.split(',').map(phase).collect()
+    let all = [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle];
+    let find = |name: &str| ["survey", "paired", "latency", "idle"].iter().position(|known| *known == name);
+    each_once(
+        list.split(',').map(str::trim),
+        |name| find(name).map(|at| all[at]),
+        |name| format!("--phases: no phase `{name}`: there is survey, paired, latency, idle"),
+    )
 }
 
 /// The references of a list such as `floor,nginx`, each once. The floor is allowed and not named: it is
 /// always measured.
 fn references_of(list: &str) -> Result<Vec<Name>> {
+    let items = list.split(',').map(str::trim).filter(|name| *name != FLOOR);
+    each_once(items, Name::named, |name| {
+        let there = Name::ALL.map(Name::as_str).join(", ");
+        format!("--references: no reference `{name}`: there is {FLOOR}, {there}")
+    })
+}
+
+/// What each item names.
+fn each_once<'a, T: PartialEq>(
+    items: impl Iterator<Item = &'a str>,
+    find: impl Fn(&str) -> Option<T>,
+    unknown: impl Fn(&str) -> String,
+) -> Result<Vec<T>> {
     let mut chosen = Vec::new();
-    for name in list.split(',').map(str::trim).filter(|name| *name != FLOOR) {
-        let reference = Name::named(name).with_context(|| {
-            let names = Name::ALL.map(Name::as_str).join(", ");
-            format!("--references: no reference `{name}`: there is {FLOOR}, {names}")
-        })?;
-        if !chosen.contains(&reference) {
-            chosen.push(reference);
+    for item in items {
+        let found = find(item).with_context(|| unknown(item))?;
+        if !chosen.contains(&found) {
+            chosen.push(found);
         }
     }
     Ok(chosen)
@@ -189,37 +152,6 @@ pub(super) fn numbers_up_to(list: &str, option: &str, most: usize) -> Result<Vec
     numbers.sort_unstable();
     numbers.dedup();
     Ok(numbers)
-}
-
-/// `SERVER:GENERATOR`, each a list of CPUs such as `0,2`.
-fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
-    let (server, generator) =
-        text.split_once(':').context("--cpus must look like SERVER:GENERATOR, for example 0:1 or 0,1:2,3")?;
-    let side = |list| numbers(list, "--cpus", "0:1 or 0,1:2,3");
-    let both = (side(server)?, side(generator)?);
-    if let Some(bad) = both.0.iter().chain(&both.1).find(|cpu| !allowed.contains(cpu)) {
-        let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
-        bail!("--cpus names CPU {bad}: this process may use {}", allowed.join(", "));
-    }
-    for side in [&both.0, &both.1] {
-        if let Some(twice) = side.iter().enumerate().find(|(at, cpu)| side[..*at].contains(cpu)) {
-            bail!("--cpus names CPU {} twice on one side", twice.1);
-        }
-    }
-    if both.0.iter().any(|cpu| both.1.contains(cpu)) {
-        eprintln!("server and generator share a CPU, so the speeds are of both together");
-    }
-    Ok(both)
-}
-
-fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
-    let number = |word: &str| {
-        word.trim()
-            .parse()
-            .ok()
-            .with_context(|| format!("{option}: '{word}' is no number; write for example {example}"))
-    };
-    list.split(',').map(number).collect()
 }
 
 #[cfg(test)]
@@ -297,7 +229,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_the_parsers_panic(text in "[-0-9a-z,: ]{0,12}") {
-            let _ = (names(&text), tools_of(&text), clients(&text, "-c"), cpus_of(&text, &[0, 1]));
+            let _ = (names(&text), tools_of(&text), clients(&text, "-c"));
         }
     }
 
@@ -315,15 +247,6 @@ mod tests {
         assert_eq!(references_of("nginx, floor,nginx").expect("good"), [Name::Nginx]);
         for bad in ["", "apache", "floor,"] {
             assert!(references_of(bad).expect_err(bad).to_string().contains("floor, nginx, h2o"), "{bad}");
-        }
-    }
-
-    #[test]
-    fn cpus_must_be_there() {
-        assert_eq!(cpus_of("0:1", &[0, 1]).expect("good"), (vec![0], vec![1]));
-        assert_eq!(cpus_of("0,1:2", &[0, 1, 2]).expect("good"), (vec![0, 1], vec![2]));
-        for bad in ["0", "0:", ":1", "0:7", "a:b", "0:1:1"] {
-            assert!(cpus_of(bad, &[0, 1]).is_err(), "{bad}");
         }
     }
 

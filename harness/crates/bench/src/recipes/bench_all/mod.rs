@@ -16,12 +16,11 @@ mod tables;
 
 pub use options::Args;
 
-use super::options::checker;
-use super::select::{self, cpus};
-use crate::engine::{self, Outcome, Plan, Recipe, Setup, Subject, command_line};
-use crate::generators::{Installed, Load, Place, Tool};
+use super::select;
+use crate::cpus::cpus;
+use crate::engine::{self, Outcome, Plan, Recipe, Setup, Subject};
+use crate::generators::{Load, Place};
 use anyhow::{Result, ensure};
-use lab_core::host::Host;
 use lab_core::stages::{Stage, discover};
 use points::Axes;
 use profile::{Profile, Workload};
@@ -47,7 +46,13 @@ pub fn run(mut args: Args) -> Result<Outcome> {
         Some((target, _)) => vec![target],
         None => subjects(&args, &stages, server_cpus.len())?,
     };
-    let tools = Tools::find(&wanted, &place)?;
+    let (mut installed, mut absent) = (Vec::new(), Vec::new());
+    for &tool in &wanted {
+        match tool.find_on(&place)? {
+            Ok(found) => installed.push(found),
+            Err(install) => absent.push((tool, install)),
+        }
+    }
     let load = Load {
         pipeline: args.pipeline.into(),
         learns_body: subjects.iter().any(|subject| subject.running_at().is_some()),
@@ -56,14 +61,10 @@ pub fn run(mut args: Args) -> Result<Outcome> {
         ..Load::new(&args.path)
     };
     let quick = args.profile() == Profile::Quick;
-    let (keep_alive, absent) = (args.keep_alive.kinds(), tools.absent);
+    let keep_alive = args.keep_alive.kinds();
     let axes = Axes { tools: wanted, absent, keep_alive, phases, load, repeats: !quick };
     let workload = richest(&subjects, &axes, workloads, budget);
-    let mut host = Host::look();
-    let versions = tools.installed.iter().map(|found| (found.tool.name().to_owned(), found.version.clone()));
-    host.tools.extend(versions);
-    let (tools, checker, command) = (tools.installed, tools.checker, command_line());
-    let setup = Setup { host, tools, checker, server_cpus, command, quick };
+    let setup = Setup { quick, ..Setup::new(installed, server_cpus)? };
     let options = engine::Options { out: out.clone(), seed: args.seed, fresh: args.fresh };
     let recipe = BenchAll { subjects, stages, axes, workload, profile: args.profile(), budget, out };
     engine::run(&options, &setup, &recipe)
@@ -95,32 +96,6 @@ fn subjects(args: &Args, stages: &[Stage], cpus: usize) -> Result<Vec<Subject>> 
         subjects.push(Subject::reference(&reference, cpus));
     }
     Ok(subjects.into_iter().map(|subject| Subject { listen, ..subject }).collect())
-}
-
-/// The generators.
-struct Tools {
-    installed: Vec<Installed>,
-    /// Each with the command that installs it.
-    absent: Vec<(Tool, &'static str)>,
-    checker: Installed,
-}
-
-impl Tools {
-    fn find(wanted: &[Tool], place: &Place) -> Result<Self> {
-        let (mut installed, mut absent) = (Vec::new(), Vec::new());
-        for &tool in wanted {
-            match tool.find_on(place)? {
-                Ok(found) => installed.push(found),
-                Err(install) => absent.push((tool, install)),
-            }
-        }
-        // It checks every reply before a server is measured, whatever tool measures then.
-        let checker = checker()?;
-        if !wanted.contains(&Tool::Builtin) {
-            installed.push(checker.clone());
-        }
-        Ok(Self { installed, absent, checker })
-    }
 }
 
 /// The first workload that fits into the time; the last one if none does.

@@ -38,6 +38,3 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Scenario::Slow(args) => slow::run(args),
     }
 }
-
-/// Clients at once, if the user does not say how many.
-const CLIENTS: u32 = 64;

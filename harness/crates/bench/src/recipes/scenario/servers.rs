@@ -7,6 +7,9 @@ use lab_core::stages::Stage;
 use records::{Content, Phase, Record};
 use std::path::Path;
 
+/// Clients at once, if the user does not say how many.
+pub(super) const CLIENTS: u32 = 64;
+
 /// The servers, and a point for each.
 pub(super) struct Servers {
     subjects: Vec<Subject>,

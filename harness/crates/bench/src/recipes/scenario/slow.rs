@@ -3,12 +3,13 @@
 //! An open loop, since a closed one would ask less while a server stands still. What is looked at are the
 //! other requests: a server that sleeps in its only loop lets them wait, one with a worker to spare does not.
 
-use super::servers::{Measured, Scenario, Servers};
-use super::{CLIENTS, tables};
-use crate::engine::{self, Method, Rate};
+use super::servers::{CLIENTS, Measured, Scenario, Servers};
+use super::tables;
+use crate::cpus::cpus;
+use crate::engine::{self, Method, Rate, Setup};
 use crate::generators::{Load, WARM_UP};
-use crate::recipes::options::{Options, checker, setup};
-use crate::recipes::select::{cpus, stages};
+use crate::recipes::options::Options;
+use crate::recipes::select::stages;
 use crate::recipes::whole_number::whole;
 use anyhow::Result;
 use lab_core::stages::discover;
@@ -74,7 +75,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         rounds: args.rounds.rounds,
     };
     let servers = Servers::of(&stages(args.stages.as_deref(), &all)?, &[args.workers.into()], &measured);
-    let setup = setup(checker()?, server_cpus)?;
+    let setup = Setup::new(Vec::new(), server_cpus)?;
     let table = |records: &[Record]| tables::slow(&slow(records));
     let recipe = Scenario { content: Content::Slow, servers, rounds: args.rounds.rounds, table: &table };
     Ok(engine::run(&args.rounds.of_run(is_whole), &setup, &recipe)?.status)

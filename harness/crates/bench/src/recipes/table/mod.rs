@@ -9,10 +9,11 @@
 mod rows;
 mod text;
 
-use super::options::{Options, chart_hint, setup};
-use super::select::{clients, cpus};
+use super::options::{Options, chart_hint};
+use super::select::clients;
 use super::whole_number::whole;
-use crate::engine::{self, Clients, Method, Plan, Point, Recipe, Subject};
+use crate::cpus::cpus;
+use crate::engine::{self, Clients, Method, Plan, Point, Recipe, Setup, Subject};
 use crate::generators::{Load, Tool};
 use anyhow::{Result, bail};
 use lab_core::stages::discover;
@@ -74,7 +75,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ..Load::new("/")
     };
     let recipe = Table { rows: rows(&discover()?, args.backlog), clients, load, rounds: args.rounds.rounds };
-    let setup = setup(webbench, server_cpus)?;
+    let setup = Setup::new(vec![webbench], server_cpus)?;
     Ok(engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)?.status)
 }
 
