@@ -38,7 +38,7 @@ impl Recipe for TwoFloors {
             rounds: 2,
             fresh: false,
         };
-        Plan::in_rounds(subjects, vec![point(0), point(1)], 2, seed)
+        Plan::of_points(subjects, vec![point(0), point(1)], 2, seed)
     }
 
     fn tables(&self, records: &[Record]) -> Vec<String> {

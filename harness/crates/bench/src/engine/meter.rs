@@ -6,14 +6,16 @@ use super::point::{Clients, Method, Point, Rate};
 use super::servers::{Running, Servers};
 use super::setup::Setup;
 use crate::count::{Counted, judge};
-use crate::generators::{Installed, Load, Place, Tool};
+use crate::generators::{Installed, Load, Measurement, Place, Tool};
 use crate::smoke::smoke;
 use crate::tally::figures;
-use crate::watch::Watch;
+use crate::watch::{Spent, Watch};
 use crate::watched::{found_in_closed_loop, found_in_open_loop, run_watched};
 use anyhow::{Context, Result, bail, ensure};
+use lab_core::server_process::Launch;
 use load::Report;
-use records::{Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Served, Throughput};
+use records::{Figures, IdleMemory, Latency, Mix, Outcome, Served, Throughput};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What a point that was skipped while the run went on begins with, if trying again would not change it.
@@ -35,20 +37,6 @@ struct Ready<'a> {
     counted: Option<Counted>,
 }
 
-/// What a run of a generator found, whose CPU time and clients are known.
-struct Run<'a> {
-    tool: &'a Installed,
-    load: Load,
-    clients: usize,
-    cpus: (usize, usize),
-}
-
-impl Run<'_> {
-    fn all_served(&self) -> bool {
-        self.clients == self.load.concurrency
-    }
-}
-
 impl Meter<'_> {
     /// Measures a point. The runs of the floor around a paired one are not its business. An error says that
     /// the server or the generator failed; a point that is skipped as it must be is an outcome.
@@ -64,7 +52,7 @@ impl Meter<'_> {
         outcome
     }
 
-    fn launch(&self, point: &Point) -> lab_core::server_process::Launch {
+    fn launch(&self, point: &Point) -> Launch {
         let mut launch = self.plan.subject(point).launch(point.tool, &point.load);
         launch.cpus = Some(self.setup.server_cpus.clone());
         launch
@@ -99,48 +87,57 @@ impl Meter<'_> {
     fn closed(&self, point: &Point, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
         let Ready { running, load, counted } = self.ready(point, servers)?;
-        let clients = counted.map_or(load.concurrency, |counted| counted.clients);
+        let mut clients = counted.map_or(load.concurrency, |counted| counted.clients);
         if tool.tool == Tool::Ab && load.keep_alive && clients < load.concurrency {
             return Ok(Outcome::skipped(ab_would_hang(clients, load.concurrency)));
         }
-        let mut run = self.run(tool, load, clients);
-        let figures = match point.method {
-            Method::Closed(Clients::Reported) => {
-                let found = run_watched(tool, &run.load, running.pid(), self.stop);
-                must_live(running)?;
-                let (report, watch) = found?;
-                run.clients = judge(&report)?.clients;
-                found_in_closed_loop((&report, watch), run.cpus, run.all_served())?
-            }
-            _ => self.by_any_tool(&run, running)?,
+        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
+        let figures = if point.method == Method::Closed(Clients::Reported) {
+            let (report, watch) = self.watched(tool, &load, running)?;
+            clients = judge(&report)?.clients;
+            found_in_closed_loop((&report, watch), cpus, clients == load.concurrency)?
+        } else {
+            let (measurement, spent) = self.by_any_tool(tool, &load, running)?;
+            figures(&measurement, &spent, cpus, clients == load.concurrency)
         };
+        // The smallest step of its clock is far less than what so many replies cost.
+        ensure!(
+            figures.requests <= 10_000 || figures.server_cpu_seconds != Some(0.0),
+            "{}'s report cannot be true: {} replies, and the server used no CPU time",
+            tool.tool.name(),
+            figures.requests
+        );
         let figures = self.known(figures, point, tool);
-        let served = Served { clients: run.clients, body_bytes: running.reply.body_bytes };
+        let served = Served { clients, body_bytes: running.reply.body_bytes };
         Ok(Outcome::Throughput(Throughput { figures, served }))
     }
 
-    fn run<'t>(&self, tool: &'t Installed, load: Load, clients: usize) -> Run<'t> {
-        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
-        Run { tool, load, clients, cpus }
-    }
-
-    fn by_any_tool(&self, run: &Run, running: &mut Running) -> Result<Figures> {
+    /// A run of any generator.
+    fn by_any_tool(
+        &self,
+        tool: &Installed,
+        load: &Load,
+        running: &mut Running,
+    ) -> Result<(Measurement, Spent)> {
         let mut watch = Watch::new(running.pid());
-        let measurement = run.tool.run(&run.load, &mut || {
+        let measurement = tool.run(load, &mut || {
             watch.look();
             !(self.stop)()
         });
         must_live(running)?;
-        let figures = figures(&measurement?, &watch.spent(), run.cpus, run.all_served());
-        // The smallest step of its clock is far less than what so many replies cost.
-        if figures.requests > 10_000 && figures.server_cpu_seconds == Some(0.0) {
-            bail!(
-                "{}'s report cannot be true: {} replies, and the server used no CPU time",
-                run.tool.tool.name(),
-                figures.requests
-            );
-        }
-        Ok(figures)
+        Ok((measurement?, watch.spent()))
+    }
+
+    /// A run of the built-in generator, watched after its warm-up.
+    fn watched(
+        &self,
+        tool: &Installed,
+        load: &Load,
+        running: &mut Running,
+    ) -> Result<(Report, Option<Watch>)> {
+        let found = run_watched(tool, load, running.pid(), self.stop);
+        must_live(running)?;
+        found
     }
 
     /// An open loop.
@@ -160,22 +157,16 @@ impl Meter<'_> {
                 peak * f64::from(share) / 100.0
             }
         };
-        let run = self.run(tool, Load { rate: Some(rate), ..load }, counted.clients);
-        let found = run_watched(tool, &run.load, running.pid(), self.stop);
-        must_live(running)?;
-        let (report, watch) = found?;
-        let (figures, open_loop) = found_in_open_loop((&report, watch), rate, run.cpus, run.all_served())?;
-        let mix = run.load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
-        let served = Served { clients: run.clients, body_bytes: running.reply.body_bytes };
-        Ok(Outcome::Latency(Box::new(Latency {
-            open_loop: OpenLoop {
-                share_of_peak: point.share().map(|share| f64::from(share) / 100.0),
-                ..open_loop
-            },
-            figures: of_both(self.known(figures, point, tool), mix.as_ref()),
-            mix,
-            served,
-        })))
+        let load = Load { rate: Some(rate), ..load };
+        let (report, watch) = self.watched(tool, &load, running)?;
+        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
+        let all_served = counted.clients == load.concurrency;
+        let (figures, mut open_loop) = found_in_open_loop((&report, watch), rate, cpus, all_served)?;
+        open_loop.share_of_peak = point.share().map(|share| f64::from(share) / 100.0);
+        let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
+        let figures = of_both(self.known(figures, point, tool), mix.as_ref());
+        let served = Served { clients: counted.clients, body_bytes: running.reply.body_bytes };
+        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, figures, served })))
     }
 
     /// Right replies per second of a closed loop.
@@ -225,7 +216,7 @@ pub(crate) fn ab_would_hang(served: usize, clients: usize) -> String {
 }
 
 /// How long a right reply on the other path takes, when nobody else asks.
-fn time_of(addr: std::net::SocketAddr, path: &str) -> Result<Duration> {
+fn time_of(addr: SocketAddr, path: &str) -> Result<Duration> {
     let start = Instant::now();
     smoke(addr, path).with_context(|| format!("the path that is mixed in, {path}"))?;
     Ok(start.elapsed())

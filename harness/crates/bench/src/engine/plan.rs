@@ -9,6 +9,9 @@ use std::time::Duration;
 const COUNTING: Duration = Duration::from_millis(300);
 /// Of the whole time, so much may be spent on waiting before points that are each waited for.
 const PATIENCE: f64 = 0.1;
+/// The blocks of a round, in this order.
+const PHASES: [Phase; 7] =
+    [Phase::Paired, Phase::Survey, Phase::Latency, Phase::Idle, Phase::Table, Phase::Spin, Phase::Slow];
 
 /// The whole run.
 #[derive(Clone, Debug)]
@@ -35,24 +38,33 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One block in so many rounds; the points of servers that cannot run are left out, with the reason.
-    /// Nothing is measured again: there are rounds for that.
-    pub fn in_rounds(subjects: Vec<Subject>, points: Vec<Point>, rounds: u32, seed: u64) -> Self {
-        let lacks = |point: &Point| subjects[point.subject].lacks.clone();
-        let (left_out, block): (Vec<Point>, _) = points.into_iter().partition(|point| lacks(point).is_some());
-        let reason = |point: Point| lacks(&point).map(|reason| (point, reason));
-        let skipped = left_out.into_iter().filter_map(reason).collect();
-        Self {
-            blocks: vec![block],
-            skipped,
-            rounds,
-            starts: 1,
-            counting: COUNTING,
-            repeats: false,
-            patience: PATIENCE,
-            seed,
-            subjects,
+    /// Points, those that must be left out with the reason. Each phase is a block. The defaults are those of
+    /// points that are each measured on a server of its own: nothing is measured again, there are rounds for
+    /// that.
+    pub fn new(
+        subjects: Vec<Subject>,
+        candidates: Vec<(Point, Option<String>)>,
+        rounds: u32,
+        seed: u64,
+    ) -> Self {
+        let mut blocks = vec![Vec::new(); PHASES.len()];
+        let mut skipped = Vec::new();
+        for (point, reason) in candidates {
+            let block = PHASES.iter().position(|phase| *phase == point.phase).expect("all are there");
+            match reason {
+                Some(reason) => skipped.push((point, reason)),
+                None => blocks[block].push(point),
+            }
         }
+        let (starts, counting, repeats, patience) = (1, COUNTING, false, PATIENCE);
+        Self { subjects, blocks, skipped, rounds, starts, counting, repeats, patience, seed }
+    }
+
+    /// Points of which those are left out whose server cannot run.
+    pub fn of_points(subjects: Vec<Subject>, points: Vec<Point>, rounds: u32, seed: u64) -> Self {
+        let lacks = |point: &Point| subjects[point.subject].lacks.clone();
+        let candidates = points.into_iter().map(|point| (point.clone(), lacks(&point))).collect();
+        Self::new(subjects, candidates, rounds, seed)
     }
 
     /// The server of a point.
@@ -155,7 +167,7 @@ pub(super) mod tests {
                 all().map(idle).collect(),
             ],
             repeats: true,
-            ..Plan::in_rounds(subjects(), Vec::new(), rounds, 3)
+            ..Plan::new(subjects(), Vec::new(), rounds, 3)
         }
     }
 
@@ -183,8 +195,9 @@ pub(super) mod tests {
         let points = (0..3).flat_map(|at| {
             [1, 10, 3000].map(|clients| point(at, Phase::Table, Tool::Webbench, method, clients))
         });
-        let plan = Plan::in_rounds(subjects, points.collect(), 2, 4);
-        assert_eq!((plan.len(), plan.round(1)[0].len(), plan.skipped.len()), (12, 6, 3));
+        let plan = Plan::of_points(subjects, points.collect(), 2, 4);
+        let first: usize = plan.round(1).iter().map(Vec::len).sum();
+        assert_eq!((plan.len(), first, plan.skipped.len()), (12, 6, 3));
         assert!(plan.skipped.iter().all(|(point, reason)| point.subject == 1 && reason == "not built yet"));
     }
 

@@ -1,13 +1,14 @@
-//! The options of every command that measures a number of points in rounds.
+//! The options and the recipe of every command that measures each of its points once in a round.
 
 use super::whole_number::whole;
-use crate::engine;
+use crate::engine::{self, Plan, Point, Recipe, Subject};
+use records::{Content, Record};
 use std::path::{Path, PathBuf};
 
 /// Rounds that an interval can be computed from.
 const ROUNDS: u32 = 5;
 
-/// The options of every command that measures a number of points in rounds.
+/// The options of every command that measures each of its points once in a round.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Options {
     /// How often everything is measured; from five on an interval can be computed.
@@ -36,11 +37,33 @@ impl Options {
     }
 }
 
-/// What can be done with the file, in a line.
-pub(super) fn chart_hint(data: &Path, out: &Path) -> String {
-    format!(
-        "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
-        data.display(),
-        out.display()
-    )
+/// A recipe of points that are each measured once in a round.
+pub(super) struct InRounds<'a> {
+    pub(super) content: Content,
+    pub(super) subjects: Vec<Subject>,
+    pub(super) points: Vec<Point>,
+    pub(super) rounds: u32,
+    pub(super) table: &'a dyn Fn(&[Record]) -> String,
+}
+
+impl Recipe for InRounds<'_> {
+    fn content(&self) -> Content {
+        self.content
+    }
+
+    fn plan(&self, seed: u64) -> Plan {
+        Plan::of_points(self.subjects.clone(), self.points.clone(), self.rounds, seed)
+    }
+
+    fn tables(&self, records: &[Record]) -> Vec<String> {
+        vec![(self.table)(records)]
+    }
+
+    fn hint(&self, data: &Path, out: &Path) -> Option<String> {
+        Some(format!(
+            "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
+            data.display(),
+            out.display()
+        ))
+    }
 }

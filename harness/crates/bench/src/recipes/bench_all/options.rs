@@ -166,3 +166,50 @@ impl Args {
         self.out.clone().unwrap_or_else(|| if measured { "results".into() } else { "results/look".into() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(line: &str) -> Args {
+        Cli::try_parse_from(["bench-all"].into_iter().chain(line.split_whitespace())).expect("good").args
+    }
+
+    /// Protects scripts that were written before the option had its name.
+    #[test]
+    fn a_profile_has_three_ways_to_be_named() {
+        for line in ["--profile quick", "--rigor quick", "--quick"] {
+            assert_eq!(args(line).profile(), Profile::Quick, "{line}");
+        }
+        assert_eq!(args("").profile(), Profile::Standard);
+    }
+
+    #[test]
+    fn a_look_does_not_take_the_place_of_a_measurement() {
+        for whole in ["", "--profile full"] {
+            assert_eq!(args(whole).out(), PathBuf::from("results"), "{whole}");
+        }
+        for part in ["--quick", "--stages 4", "--tools ab", "--rounds 9", "--keep-alive on", "--path /x"] {
+            assert_eq!(args(part).out(), PathBuf::from("results/look"), "{part}");
+        }
+        assert_eq!(args("--quick --out mine").out(), PathBuf::from("mine"));
+    }
+
+    #[test]
+    fn what_the_user_names_holds_for_every_tool_and_ends_the_choice() {
+        let (workloads, budget) =
+            args("--concurrency 8,1 --rounds 2 --phases idle").workloads().expect("good");
+        let [workload] = workloads.as_slice() else { panic!("no choice: {workloads:?}") };
+        assert_eq!((workload.rounds, workload.rounds_of_others, workload.idle_rounds), (2, 2, 2));
+        assert_eq!((&workload.clients.ab, &workload.clients.kept), (&vec![1, 8], &vec![1, 8]));
+        assert_eq!(budget, None);
+        assert!(args("").workloads().expect("good").0.len() > 1);
+    }
+}

@@ -32,80 +32,49 @@ const SILENT: usize = 1_000;
 /// Of the whole time, so much may be spent on waiting for an idle machine.
 const PATIENCE: f64 = 0.03;
 
-/// A point, or the reason why it is left out.
+/// A point, and the reason if it is left out.
 type Candidate = (Point, Option<String>);
 
 /// Combines everything with everything.
 pub(super) fn plan(subjects: Vec<Subject>, axes: &Axes, workload: &Workload, seed: u64) -> Plan {
     let has = |phase| axes.phases.contains(&phase);
-    let all = survey(&subjects, axes, workload);
-    let stands_in_pairs =
-        if workload.pairs && has(Phase::Paired) { pairs_of(&subjects, &all) } else { Vec::new() };
-    let (mut points, mut paired, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, (point, reason)) in all.into_iter().enumerate() {
-        match reason {
-            // It carries the same load as a point of the survey would, so it is one too and not measured
-            // twice.
-            _ if stands_in_pairs.contains(&at) => paired.push(Point { phase: Phase::Paired, ..point }),
-            _ if !has(Phase::Survey) => {}
-            Some(reason) => skipped.push((point, reason)),
-            None => points.push(point),
-        }
+    let mut all = survey(&subjects, axes, workload);
+    if workload.pairs && has(Phase::Paired) {
+        // They carry the same load as a point of the survey would, so they are such points too and not
+        // measured twice.
+        pairs_of(&subjects, &all).into_iter().for_each(|at| all[at].0.phase = Phase::Paired);
     }
-    let mut others = |candidates: Vec<Candidate>| {
-        let mut block = Vec::new();
-        for (point, reason) in candidates {
-            match reason {
-                // A failure does not say at which of the rates.
-                Some(reason) => {
-                    skipped.push((Point { method: without_share(point.method), ..point }, reason))
-                }
-                None => block.push(point),
-            }
-        }
-        block
-    };
-    let latency = if workload.latency && has(Phase::Latency) {
-        others(open_loops(&subjects, axes, workload))
-    } else {
-        Vec::new()
-    };
-    let idle = if workload.idle_rounds > 0 && has(Phase::Idle) {
-        others(silence(&subjects, axes, workload))
-    } else {
-        Vec::new()
-    };
+    all.retain(|(point, _)| point.phase == Phase::Paired || has(Phase::Survey));
+    if workload.latency && has(Phase::Latency) {
+        all.extend(open_loops(&subjects, axes, workload));
+    }
+    if workload.idle_rounds > 0 && has(Phase::Idle) {
+        all.extend(silence(&subjects, axes, workload));
+    }
     Plan {
-        blocks: vec![paired, points, latency, idle],
-        skipped,
-        rounds: workload.rounds,
         starts: workload.starts,
         counting: workload.counting,
         repeats: axes.repeats,
         patience: PATIENCE,
-        seed,
-        subjects,
+        ..Plan::new(subjects, all, workload.rounds, seed)
     }
 }
 
 fn survey(subjects: &[Subject], axes: &Axes, workload: &Workload) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for (index, subject) in subjects.iter().enumerate() {
-        for &tool in &axes.tools {
+        for (&tool, &keep_alive) in
+            axes.tools.iter().flat_map(|tool| axes.keep_alive.iter().map(move |kept| (tool, kept)))
+        {
             let rounds = match tool {
                 Tool::Ab | Tool::Webbench => workload.rounds_of_others,
                 Tool::Wrk | Tool::Builtin => workload.rounds,
             };
-            for &keep_alive in &axes.keep_alive {
-                for &concurrency in workload.clients.of(tool, keep_alive) {
-                    let duration = workload.duration;
-                    let load = Load { concurrency, keep_alive, duration, ..axes.load.clone() };
-                    let reason = reason_to_skip(subject, tool, &load, &axes.absent);
-                    let method = Method::Closed(Clients::Counted);
-                    let (phase, fresh) = (Phase::Survey, false);
-                    candidates
-                        .push((Point { subject: index, phase, tool, method, load, rounds, fresh }, reason));
-                }
+            for &concurrency in workload.clients.of(tool, keep_alive) {
+                let load = Load { concurrency, keep_alive, duration: workload.duration, ..axes.load.clone() };
+                let reason = reason_to_skip(subject, tool, &load, &axes.absent);
+                let method = Method::Closed(Clients::Counted);
+                candidates.push((point(index, Phase::Survey, tool, method, load, rounds), reason));
             }
         }
     }
@@ -116,45 +85,37 @@ fn survey(subjects: &[Subject], axes: &Axes, workload: &Workload) -> Vec<Candida
 /// server that leaves clients waiting does other work for a request than the floor around it, so it is not
 /// paired.
 fn pairs_of(subjects: &[Subject], all: &[Candidate]) -> Vec<usize> {
-    let points = || all.iter().enumerate().filter(|(_, (_, reason))| reason.is_none());
+    let possible = all.iter().enumerate().filter(|(_, (_, reason))| reason.is_none());
+    let points: Vec<(usize, &Point)> = possible.map(|(at, (point, _))| (at, point)).collect();
     // Every stage can be measured with both, and wrk was there before our own.
-    let has_wrk = points().any(|(_, (point, _))| point.tool == Tool::Wrk);
+    let has_wrk = points.iter().any(|(_, point)| point.tool == Tool::Wrk);
     let tool = if has_wrk { Tool::Wrk } else { Tool::Builtin };
-    let keep_alive = points().any(|(_, (point, _))| point.load.keep_alive);
+    let keep_alive = points.iter().any(|(_, point)| point.load.keep_alive);
     let fits = |point: &Point| point.tool == tool && point.load.keep_alive == keep_alive;
-    let clients =
-        points().filter(|(_, (point, _))| fits(point)).map(|(_, (point, _))| point.load.concurrency);
-    let Some(clients) = clients.min_by_key(|clients| clients.abs_diff(USUAL_CLIENTS)) else {
-        return Vec::new();
-    };
+    let clients = points.iter().filter(|(_, point)| fits(point)).map(|(_, point)| point.load.concurrency);
+    let clients = clients.min_by_key(|clients| clients.abs_diff(USUAL_CLIENTS));
     let serves_all = |point: &Point| waiting_clients(&subjects[point.subject], &point.load).is_none();
-    let chosen = points().filter(|(_, (point, _))| fits(point) && point.load.concurrency == clients);
-    chosen.filter(|(_, (point, _))| serves_all(point)).map(|(at, _)| at).collect()
+    let is_chosen =
+        |point: &Point| fits(point) && Some(point.load.concurrency) == clients && serves_all(point);
+    points.into_iter().filter(|(_, point)| is_chosen(point)).map(|(at, _)| at).collect()
 }
 
-/// Every server at every rate; one that cannot be measured is there once.
+/// Every server at every rate. A failure does not say at which, and one that cannot be measured is there
+/// once.
 fn open_loops(subjects: &[Subject], axes: &Axes, workload: &Workload) -> Vec<Candidate> {
-    let load = Load {
-        concurrency: USUAL_CLIENTS,
-        keep_alive: true,
-        duration: workload.open_loop,
-        warm_up: WARM_UP,
-        ..axes.load.clone()
-    };
-    let mut candidates = Vec::new();
-    for (index, subject) in subjects.iter().enumerate() {
+    let (concurrency, duration) = (USUAL_CLIENTS, workload.open_loop);
+    let load = Load { concurrency, keep_alive: true, duration, warm_up: WARM_UP, ..axes.load.clone() };
+    let of_server = |(index, subject): (usize, &Subject)| {
         let reason = waiting_clients(subject, &load);
-        let shares = if reason.is_some() { &SHARES[..1] } else { &SHARES };
-        candidates.extend(shares.iter().map(|&share| {
+        let shares: &[u32] = if reason.is_some() { &[0] } else { &SHARES };
+        let candidate = |&share: &u32| {
             let method = Method::Open(Rate::Share(share));
-            (builtin(index, Phase::Latency, method, load.clone(), workload.rounds), reason.clone())
-        }));
-    }
-    candidates
-}
-
-fn without_share(method: Method) -> Method {
-    if let Method::Open(_) = method { Method::Open(Rate::Share(0)) } else { method }
+            let point = point(index, Phase::Latency, Tool::Builtin, method, load.clone(), workload.rounds);
+            (point, reason.clone())
+        };
+        shares.iter().map(candidate).collect::<Vec<_>>()
+    };
+    subjects.iter().enumerate().flat_map(of_server).collect()
 }
 
 /// Every server with connections that say nothing.
@@ -162,14 +123,15 @@ fn silence(subjects: &[Subject], axes: &Axes, workload: &Workload) -> Vec<Candid
     let load =
         Load { concurrency: SILENT, keep_alive: true, duration: workload.duration, ..axes.load.clone() };
     let candidate = |(index, subject): (usize, &Subject)| {
-        let point = builtin(index, Phase::Idle, Method::Idle, load.clone(), workload.idle_rounds);
+        let rounds = workload.idle_rounds;
+        let point = point(index, Phase::Idle, Tool::Builtin, Method::Idle, load.clone(), rounds);
         (point, waiting_clients(subject, &load))
     };
     subjects.iter().enumerate().map(candidate).collect()
 }
 
-fn builtin(subject: usize, phase: Phase, method: Method, load: Load, rounds: u32) -> Point {
-    Point { subject, phase, tool: Tool::Builtin, method, load, rounds, fresh: false }
+fn point(subject: usize, phase: Phase, tool: Tool, method: Method, load: Load, rounds: u32) -> Point {
+    Point { subject, phase, tool, method, load, rounds, fresh: false }
 }
 
 #[cfg(test)]

@@ -31,6 +31,10 @@ pub(super) struct Clients {
 }
 
 impl Clients {
+    fn of_tools(kept: &[usize], closed: &[usize], ab: &[usize], webbench: &[usize]) -> Self {
+        Self { kept: kept.into(), closed: closed.into(), ab: ab.into(), webbench: webbench.into() }
+    }
+
     /// What a user named holds for every tool.
     pub(super) fn same(clients: Vec<usize>) -> Self {
         Self { kept: clients.clone(), closed: clients.clone(), ab: clients.clone(), webbench: clients }
@@ -67,71 +71,67 @@ pub(super) struct Workload {
     pub(super) latency: bool,
 }
 
+/// Five rounds of short points, on one start of the servers; webbench always has 64 clients.
+fn standard(kept: &[usize], closed: &[usize], ab: &[usize]) -> Workload {
+    Workload {
+        clients: Clients::of_tools(kept, closed, ab, &[64]),
+        duration: Duration::from_secs(1),
+        open_loop: Duration::from_millis(600),
+        counting: Duration::from_millis(500),
+        rounds: 5,
+        rounds_of_others: 5,
+        idle_rounds: 5,
+        starts: 1,
+        pairs: true,
+        latency: true,
+    }
+}
+
 impl Profile {
     /// The workloads, the richest first.
     pub(super) fn workloads(self) -> Vec<Workload> {
-        let clients = |kept: &[usize], closed: &[usize], ab: &[usize], webbench: &[usize]| Clients {
-            kept: kept.into(),
-            closed: closed.into(),
-            ab: ab.into(),
-            webbench: webbench.into(),
-        };
-        let standard = |clients| Workload {
-            clients,
-            duration: Duration::from_secs(1),
-            open_loop: Duration::from_millis(600),
-            counting: Duration::from_millis(500),
-            rounds: 5,
-            rounds_of_others: 5,
-            idle_rounds: 5,
-            starts: 1,
-            pairs: true,
-            latency: true,
-        };
-        let quick = |clients| Workload {
-            counting: Duration::from_millis(300),
-            rounds: 1,
-            idle_rounds: 1,
-            pairs: false,
-            latency: false,
-            ..standard(clients)
-        };
         match self {
             Self::Quick => {
-                vec![
-                    quick(clients(&[1, 64], &[1, 64], &[64], &[64])),
-                    quick(clients(&[64], &[64], &[64], &[64])),
-                    Workload { idle_rounds: 0, ..quick(clients(&[64], &[64], &[64], &[64])) },
-                ]
+                let quick = Workload {
+                    counting: Duration::from_millis(300),
+                    rounds: 1,
+                    idle_rounds: 1,
+                    pairs: false,
+                    latency: false,
+                    ..standard(&[64], &[64], &[64])
+                };
+                let two = Clients::of_tools(&[1, 64], &[1, 64], &[64], &[64]);
+                let least = Workload { idle_rounds: 0, ..quick.clone() };
+                vec![Workload { clients: two, ..quick.clone() }, quick, least]
             }
             Self::Standard => {
-                let rich = standard(clients(&[1, 8, 64, 256], &[1, 64], &[1, 64], &[64]));
-                let lean = standard(clients(&[1, 64, 256], &[64], &[64], &[64]));
+                let rich = standard(&[1, 8, 64, 256], &[1, 64], &[1, 64]);
+                let lean = standard(&[1, 64, 256], &[64], &[64]);
+                let fewer = |rounds, lean: &Workload| Workload { rounds_of_others: rounds, ..lean.clone() };
+                let least = Workload { idle_rounds: 3, ..lean.clone() };
+                let some = standard(&[1, 64, 256], &[1, 64], &[64]);
                 vec![
                     rich.clone(),
-                    Workload { rounds_of_others: 4, ..rich.clone() },
-                    Workload { rounds_of_others: 3, ..rich },
-                    standard(clients(&[1, 64, 256], &[1, 64], &[64], &[64])),
-                    lean.clone(),
-                    Workload { rounds_of_others: 4, idle_rounds: 3, ..lean.clone() },
-                    Workload { rounds_of_others: 3, idle_rounds: 3, ..lean },
+                    fewer(4, &rich),
+                    fewer(3, &rich),
+                    some,
+                    lean,
+                    fewer(4, &least),
+                    fewer(3, &least),
                 ]
             }
             Self::Full => {
                 let (most, others) = ([1, 8, 64, 256, 1000], [1, 8, 64, 256]);
-                let full = standard(clients(&most, &most, &others, &others));
-                let (duration, open_loop) = (Duration::from_secs(2), Duration::from_secs(2));
-                let rounds = 9;
-                let counting = Duration::from_secs(1);
                 vec![Workload {
-                    duration,
-                    open_loop,
-                    counting,
-                    rounds,
-                    rounds_of_others: rounds,
-                    idle_rounds: rounds,
+                    clients: Clients::of_tools(&most, &most, &others, &others),
+                    duration: Duration::from_secs(2),
+                    open_loop: Duration::from_secs(2),
+                    counting: Duration::from_secs(1),
+                    rounds: 9,
+                    rounds_of_others: 9,
+                    idle_rounds: 9,
                     starts: 3,
-                    ..full
+                    ..standard(&[], &[], &[])
                 }]
             }
         }

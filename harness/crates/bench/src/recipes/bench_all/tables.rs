@@ -69,13 +69,8 @@ pub(super) fn pairs(records: &[Record]) -> Option<String> {
     let interval =
         |pair: &Pair| pair.interval.map_or("–".into(), |(low, high)| format!("{low:.2} to {high:.2}"));
     for pair in &pairs {
-        let verdict = match (pair.stage == FLOOR, pair.differs_from(floor), pair.ratio > floor.ratio) {
-            (true, _, _) => "",
-            (_, false, _) if pair.blocks < 5 => "too few rounds",
-            (_, false, _) => "not distinguishable",
-            (_, true, true) => "costs more",
-            (_, true, false) => "costs less",
-        };
+        let costs = if pair.ratio > floor.ratio { "costs more" } else { "costs less" };
+        let verdict = pair.verdict(floor).unwrap_or(costs);
         let name = label(&pair.stage, &pair.title);
         table.add_row([name, format!("{:.2}", pair.ratio), interval(pair), verdict.to_owned()]);
     }

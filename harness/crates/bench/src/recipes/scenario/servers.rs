@@ -1,19 +1,17 @@
 //! The servers of a scenario: each stage with each number of workers that it can have.
 
-use crate::engine::{Method, Plan, Point, Recipe, Subject};
+use crate::engine::{Method, Point, Subject};
 use crate::generators::{Load, Tool};
-use crate::recipes::options::chart_hint;
 use lab_core::stages::Stage;
-use records::{Content, Phase, Record};
-use std::path::Path;
+use records::Phase;
 
 /// Clients at once, if the user does not say how many.
 pub(super) const CLIENTS: u32 = 64;
 
 /// The servers, and a point for each.
 pub(super) struct Servers {
-    subjects: Vec<Subject>,
-    points: Vec<Point>,
+    pub(super) subjects: Vec<Subject>,
+    pub(super) points: Vec<Point>,
 }
 
 /// What is measured of each server; the load's clients are those of a server that serves as many at once.
@@ -55,32 +53,6 @@ impl Servers {
             rounds: measured.rounds,
             fresh: true,
         });
-    }
-}
-
-/// A scenario as the engine runs it.
-pub(super) struct Scenario<'a> {
-    pub(super) content: Content,
-    pub(super) servers: Servers,
-    pub(super) rounds: u32,
-    pub(super) table: &'a dyn Fn(&[Record]) -> String,
-}
-
-impl Recipe for Scenario<'_> {
-    fn content(&self) -> Content {
-        self.content
-    }
-
-    fn plan(&self, seed: u64) -> Plan {
-        Plan::in_rounds(self.servers.subjects.clone(), self.servers.points.clone(), self.rounds, seed)
-    }
-
-    fn tables(&self, records: &[Record]) -> Vec<String> {
-        vec![(self.table)(records)]
-    }
-
-    fn hint(&self, data: &Path, out: &Path) -> Option<String> {
-        Some(chart_hint(data, out))
     }
 }
 

@@ -3,12 +3,12 @@
 //! An open loop, since a closed one would ask less while a server stands still. What is looked at are the
 //! other requests: a server that sleeps in its only loop lets them wait, one with a worker to spare does not.
 
-use super::servers::{CLIENTS, Measured, Scenario, Servers};
+use super::servers::{CLIENTS, Measured, Servers};
 use super::tables;
 use crate::cpus::cpus;
 use crate::engine::{self, Method, Rate, Setup};
 use crate::generators::{Load, WARM_UP};
-use crate::recipes::options::Options;
+use crate::recipes::options::{InRounds, Options};
 use crate::recipes::select::stages;
 use crate::recipes::whole_number::whole;
 use anyhow::Result;
@@ -74,9 +74,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         },
         rounds: args.rounds.rounds,
     };
-    let servers = Servers::of(&stages(args.stages.as_deref(), &all)?, &[args.workers.into()], &measured);
+    let Servers { subjects, points } =
+        Servers::of(&stages(args.stages.as_deref(), &all)?, &[args.workers.into()], &measured);
     let setup = Setup::new(Vec::new(), server_cpus)?;
     let table = |records: &[Record]| tables::slow(&slow(records));
-    let recipe = Scenario { content: Content::Slow, servers, rounds: args.rounds.rounds, table: &table };
+    let rounds = args.rounds.rounds;
+    let recipe = InRounds { content: Content::Slow, subjects, points, rounds, table: &table };
     Ok(engine::run(&args.rounds.of_run(is_whole), &setup, &recipe)?.status)
 }

@@ -3,12 +3,12 @@
 //! The server has all the CPUs, so the generator must have one of the same. It needs about a tenth of the
 //! time, and for every server alike.
 
-use super::servers::{CLIENTS, Measured, Scenario, Servers};
+use super::servers::{CLIENTS, Measured, Servers};
 use super::tables;
 use crate::cpus::shared_cpus;
 use crate::engine::{self, Clients, Method, Setup};
 use crate::generators::{Load, WARM_UP};
-use crate::recipes::options::Options;
+use crate::recipes::options::{InRounds, Options};
 use crate::recipes::select::{numbers_up_to, stages};
 use crate::recipes::whole_number::whole;
 use anyhow::{Result, ensure};
@@ -84,9 +84,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         },
         rounds: args.rounds.rounds,
     };
-    let servers = Servers::of(&stages(args.stages.as_deref(), &all)?, &workers, &measured);
+    let Servers { subjects, points } =
+        Servers::of(&stages(args.stages.as_deref(), &all)?, &workers, &measured);
     let table = |records: &[Record]| tables::spin(&spin(records), args.spin);
-    let recipe = Scenario { content: Content::Spin, servers, rounds: args.rounds.rounds, table: &table };
+    let rounds = args.rounds.rounds;
+    let recipe = InRounds { content: Content::Spin, subjects, points, rounds, table: &table };
     let setup = Setup::new(Vec::new(), server_cpus)?;
     Ok(engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)?.status)
 }

@@ -9,17 +9,16 @@
 mod rows;
 mod text;
 
-use super::options::{Options, chart_hint};
+use super::options::{InRounds, Options};
 use super::select::clients;
 use super::whole_number::whole;
 use crate::cpus::cpus;
-use crate::engine::{self, Clients, Method, Plan, Point, Recipe, Setup, Subject};
+use crate::engine::{self, Clients, Method, Point, Setup};
 use crate::generators::{Load, Tool};
 use anyhow::{Result, bail};
 use lab_core::stages::discover;
 use records::{Content, Phase, Record, table as published};
 use rows::rows;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -74,59 +73,41 @@ pub fn run(args: Args) -> Result<ExitCode> {
         cpus: Some(generator_cpus),
         ..Load::new("/")
     };
-    let recipe = Table { rows: rows(&discover()?, args.backlog), clients, load, rounds: args.rounds.rounds };
+    let rows = rows(&discover()?, args.backlog);
+    let (points, rounds) = (points(rows.len(), &clients, &load, args.rounds.rounds), args.rounds.rounds);
+    let table = |records: &[Record]| text::text(&published(records));
+    let recipe = InRounds { content: Content::Table, subjects: rows, points, rounds, table: &table };
     let setup = Setup::new(vec![webbench], server_cpus)?;
     Ok(engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)?.status)
 }
 
 /// Every row with every number of clients.
-struct Table {
-    rows: Vec<Subject>,
-    clients: Vec<usize>,
-    load: Load,
-    rounds: u32,
-}
-
-impl Recipe for Table {
-    fn content(&self) -> Content {
-        Content::Table
-    }
-
-    fn plan(&self, seed: u64) -> Plan {
-        let point = |subject, clients| Point {
-            subject,
-            phase: Phase::Table,
-            tool: Tool::Webbench,
-            // Who was served it does not know.
-            method: Method::Closed(Clients::Assumed),
-            load: Load { concurrency: clients, ..self.load.clone() },
-            rounds: self.rounds,
-            fresh: true,
-        };
-        let row = |subject| self.clients.iter().map(move |&clients| point(subject, clients));
-        let points = (0..self.rows.len()).flat_map(row).collect();
-        Plan::in_rounds(self.rows.clone(), points, self.rounds, seed)
-    }
-
-    fn tables(&self, records: &[Record]) -> Vec<String> {
-        vec![text::text(&published(records))]
-    }
-
-    fn hint(&self, data: &Path, out: &Path) -> Option<String> {
-        Some(chart_hint(data, out))
-    }
+fn points(rows: usize, clients: &[usize], load: &Load, rounds: u32) -> Vec<Point> {
+    let point = |subject, clients| Point {
+        subject,
+        phase: Phase::Table,
+        tool: Tool::Webbench,
+        // Who was served it does not know.
+        method: Method::Closed(Clients::Assumed),
+        load: Load { concurrency: clients, ..load.clone() },
+        rounds,
+        fresh: true,
+    };
+    (0..rows).flat_map(|subject| clients.iter().map(move |&clients| point(subject, clients))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Plan, Subject};
     use lab_core::server_process::Launch;
 
     #[test]
     fn the_time_that_webbench_sleeps_is_told_beforehand() {
         let mut rows = rows(&[], 5);
         rows[0] = Subject::command("01", "serial", Launch::new("serial"));
-        let plan = Table { rows, clients: vec![1, 3000], load: Load::new("/"), rounds: 2 }.plan(4);
+        let points = points(rows.len(), &[1, 3000], &Load::new("/"), 2);
+        let plan = Plan::of_points(rows, points, 2, 4);
         assert_eq!(
             (plan.points().count(), plan.skipped.len(), plan.len()),
             (2, 4, 4),
