@@ -44,26 +44,26 @@ pub(super) struct Run {
 }
 
 /// What there is of an earlier run of the same command.
-pub(super) enum Earlier {
+pub(super) enum Interrupted {
     /// Nothing that could be gone on with.
-    Nothing,
+    None,
     /// It may be unfinished, and this run can go on with it.
-    Same(Run),
+    Resumable(Run),
     /// It is unfinished and this run begins anew all the same, for this reason.
-    Other(String),
+    Unfit(String),
 }
 
 /// Looks at the runs of this kind, the newest first, for one that this one can go on with. Uncommitted
 /// changes have no name, so a run with them never goes on. A damaged file that may be of such a run is an
 /// error: to begin anew would hide it.
-pub(super) fn earlier(
+pub(super) fn find_interrupted(
     directory: &Path,
     content: Content,
     command: &str,
     seed: Option<u64>,
     host: &Host,
-) -> Result<Earlier> {
-    let mut found = Earlier::Nothing;
+) -> Result<Interrupted> {
+    let mut found = Interrupted::None;
     // A directory that cannot be read has nothing to go on with, and writing there will tell.
     for path in newest_first(directory, content).unwrap_or_default() {
         let records = match read(&path) {
@@ -73,11 +73,13 @@ pub(super) fn earlier(
         };
         let Some(first) = records.first() else { continue };
         match judge(Run { seed: first.context.seed, path, records }, command, seed, host) {
-            Earlier::Nothing => {}
-            Earlier::Same(run) => return Ok(Earlier::Same(run)),
+            Interrupted::None => {}
+            Interrupted::Resumable(run) => return Ok(Interrupted::Resumable(run)),
             // The newest one is what the user expects to go on.
-            Earlier::Other(reason) if matches!(found, Earlier::Nothing) => found = Earlier::Other(reason),
-            Earlier::Other(_) => {}
+            Interrupted::Unfit(reason) if matches!(found, Interrupted::None) => {
+                found = Interrupted::Unfit(reason)
+            }
+            Interrupted::Unfit(_) => {}
         }
     }
     Ok(found)
@@ -94,10 +96,10 @@ fn is_of_another(path: &Path, command: &str) -> bool {
     values.find_map(|line| Some(line.get("command")?.as_str()? != command)).unwrap_or(false)
 }
 
-fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
-    let Some(first) = run.records.first() else { return Earlier::Nothing };
+fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Interrupted {
+    let Some(first) = run.records.first() else { return Interrupted::None };
     if first.context.command != command {
-        return Earlier::Nothing;
+        return Interrupted::None;
     }
     let reason = if host.dirty || first.context.host.dirty {
         "uncommitted changes have no name, so nothing says that both are of one program"
@@ -110,14 +112,14 @@ fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Earlier {
     } else if seed.is_some_and(|seed| seed != run.seed) {
         "it has another seed"
     } else {
-        return Earlier::Same(run);
+        return Interrupted::Resumable(run);
     };
     let measured =
         run.records.iter().filter(|record| !record.context.dropped && record.skipped().is_none()).count();
     if measured >= first.context.points_planned {
-        return Earlier::Nothing;
+        return Interrupted::None;
     }
-    Earlier::Other(format!("{} is unfinished, but {reason}: beginning anew", run.path.display()))
+    Interrupted::Unfit(format!("{} is unfinished, but {reason}: beginning anew", run.path.display()))
 }
 
 #[cfg(test)]
@@ -151,9 +153,9 @@ mod tests {
     #[test]
     fn only_the_same_command_commit_machine_and_seed_go_on() {
         let same = |run, command: &str, seed, host| match judge(run, command, seed, &host) {
-            Earlier::Same(_) => Ok(()),
-            Earlier::Nothing => Err(String::new()),
-            Earlier::Other(reason) => Err(reason),
+            Interrupted::Resumable(_) => Ok(()),
+            Interrupted::None => Err(String::new()),
+            Interrupted::Unfit(reason) => Err(reason),
         };
         let clean = || host("abc", false);
         assert_eq!(same(run(clean()), "bench-all", None, clean()), Ok(()));
@@ -187,17 +189,17 @@ mod tests {
         (directory, files)
     }
 
-    fn earlier_in(directory: &tempfile::TempDir, command: &str, seed: Option<u64>) -> Result<Earlier> {
-        earlier(directory.path(), Content::Table, command, seed, &host("abc", false))
+    fn earlier_in(directory: &tempfile::TempDir, command: &str, seed: Option<u64>) -> Result<Interrupted> {
+        find_interrupted(directory.path(), Content::Table, command, seed, &host("abc", false))
     }
 
     #[test]
     fn the_newest_run_that_fits_goes_on_whatever_was_run_after_it() {
         let (directory, files) = files(&[("table", 1), ("table", 2), ("table", 3), ("table --seconds 2", 4)]);
         let found = |seed| match earlier_in(&directory, "table", seed).expect("nothing is damaged") {
-            Earlier::Same(run) => Ok(run.path),
-            Earlier::Nothing => Err(String::new()),
-            Earlier::Other(reason) => Err(reason),
+            Interrupted::Resumable(run) => Ok(run.path),
+            Interrupted::None => Err(String::new()),
+            Interrupted::Unfit(reason) => Err(reason),
         };
         assert_eq!(found(None).as_ref(), Ok(&files[2]));
         assert_eq!(found(Some(1)).as_ref(), Ok(&files[0]));

@@ -1,7 +1,7 @@
 //! From a recipe to its records: what will be done is said, the directory is locked, a run that was
 //! interrupted goes on.
 
-use super::interrupted::{Earlier, earlier};
+use super::interrupted::{Interrupted, find_interrupted};
 use super::meter::Meter;
 use super::plan::Plan;
 use super::point::Point;
@@ -26,7 +26,7 @@ const RECORD_BYTES: u64 = 2_048;
 /// The charts and the page.
 const DRAWN_BYTES: u64 = 4 << 20;
 
-/// What is measured, and what is said of it.
+/// What is measured, and what is said of it. `harness/tests/engine.rs` has one for servers of its own.
 pub trait Recipe {
     /// What its files hold. A run that was interrupted is looked for among them.
     fn content(&self) -> Content;
@@ -123,13 +123,13 @@ fn planned(
     recipe: &dyn Recipe,
 ) -> Result<(Plan, Option<ResumePoint>)> {
     let before = match options.fresh {
-        true => Earlier::Nothing,
-        false => earlier(data, recipe.content(), &setup.command, options.seed, &setup.host)?,
+        true => Interrupted::None,
+        false => find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)?,
     };
     match before {
-        Earlier::Nothing => {}
-        Earlier::Other(reason) => eprintln!("{reason}"),
-        Earlier::Same(run) => {
+        Interrupted::None => {}
+        Interrupted::Unfit(reason) => eprintln!("{reason}"),
+        Interrupted::Resumable(run) => {
             let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
             if done.progress(&plan).0 < plan.len() {
                 return Ok((plan, Some(done)));
