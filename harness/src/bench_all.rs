@@ -1,7 +1,8 @@
 //! `harness bench-all`: measures, then draws what was measured.
 
 use anyhow::Result;
-use bench::bench_all::{self, Finished};
+use bench::engine::Finished;
+use bench::recipes::bench_all;
 use figures::{charts, report, table};
 use std::process::ExitCode;
 
@@ -18,7 +19,6 @@ pub(crate) fn run(args: bench_all::Args) -> Result<ExitCode> {
 fn draw(Finished { records, data, out, .. }: &Finished) -> Result<()> {
     let charts = charts::draw(records, std::slice::from_ref(data), out)?;
     println!("\n{}", table::summary(charts.iter().map(|chart| &chart.figure)));
-    println!("data    {}", data.display());
     for chart in &charts {
         println!("chart   {}", out.join(chart.figure.file()).display());
     }

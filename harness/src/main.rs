@@ -9,7 +9,7 @@ mod doctor;
 mod grade;
 mod run_stage;
 
-use bench::{scenario, seed_table};
+use bench::recipes::{self, scenario, table};
 use clap::{Parser, Subcommand};
 use figures::{charts, report};
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -31,10 +31,10 @@ enum Command {
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
     #[command(visible_alias = "bench")]
-    BenchAll(bench::bench_all::Args),
-    /// Measure a published table again (seed 002's): a serial and a preforking server, webbench with 1 to
+    BenchAll(recipes::bench_all::Args),
+    /// Measure a published table again (source 002's): a serial and a preforking server, webbench with 1 to
     /// 3,000 clients.
-    Table(seed_table::Args),
+    Table(table::Args),
     /// Measure what more workers are good for: requests that keep a CPU busy, and requests that sleep.
     Scenario(scenario::Args),
     /// Put load on a server from several hosts at once, by Tsung.
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Command::Stage(args) => run_stage::run(args),
         Command::Grade(args) => grade::run(args),
         Command::BenchAll(args) => bench_all::run(args),
-        Command::Table(args) => seed_table::run(args),
+        Command::Table(args) => table::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Distributed(args) => distributed::run(args),
         Command::Load(args) => load::run(args),

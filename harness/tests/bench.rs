@@ -52,18 +52,21 @@ fn a_run_records_figures_and_draws_charts() {
 
     let mut records = records(out.path());
     // What other programs disturbed stays in the file and was measured again.
-    records.retain(|record| !record.dropped);
+    records.retain(|record| !record.context.dropped);
     assert_eq!(records.len(), 4, "{records:?}");
     for record in &records {
-        let figures = record.figures.as_ref().expect("measured");
+        let figures = record.figures().expect("measured");
         assert!(figures.requests > 50 && figures.errors == 0, "{record:?}");
         let cost = figures.cpu_us_per_request.expect("there were answers");
         // The kernel's work for a connection is some microseconds; a lost process or a wrong unit is not.
         assert!((1.0..2000.0).contains(&cost), "{record:?}");
         assert!(figures.generator_cpu_seconds > 0.0 && figures.peak_memory_bytes.is_some(), "{record:?}");
         assert!(figures.context_switches.is_some(), "nothing ended in the floor: {record:?}");
-        assert_eq!((record.seed, record.body_bytes, record.stage.as_str()), (42, 13, "floor"));
-        assert!(!record.host.kernel.is_empty() && record.host.tools.contains_key("webbench"));
+        assert_eq!(
+            (record.context.seed, record.served().body_bytes, record.key.server.as_str()),
+            (42, 13, "floor")
+        );
+        assert!(!record.context.host.kernel.is_empty() && record.context.host.tools.contains_key("webbench"));
     }
     let chart = out.path().join("requests-per-second-webbench.svg");
     assert!(fs::read_to_string(chart).expect("a chart").contains("floor"));

@@ -1,6 +1,5 @@
-//! A run that is ended in the middle: by Ctrl-C, by an orderly stop, by a terminal that is closed, by a kill that nobody can
-//! catch. Nothing stays
-//! behind, no record is damaged, and the same command goes on.
+//! A run that is ended in the middle: by Ctrl-C, by an orderly stop, by a terminal that is closed, by a kill
+//! that nobody can catch. Nothing stays behind, no record is damaged, and the same command goes on.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -12,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use test_support::{LONG, Place, Run, lines, measured};
 
-/// On the floor alone, by the lab's own generator: four points of a second each. webbench makes a connection per
-/// request, so with keep-alive it is in the file as skipped, once per number of clients.
+/// On the floor alone, by the lab's own generator: four points of a second each. webbench makes a connection
+/// per request, so with keep-alive it is in the file as skipped, once per number of clients.
 const FOUR_POINTS: &str = "--stages floor --references floor --tools builtin,webbench --concurrency 1,2 \
                           --keep-alive on --duration 1 --rounds 2 --quick --phases survey";
-/// A round of the standard rigour without the survey, in this order: one point in pairs, four of the open loop, one of
-/// idle connections.
+/// A round of the standard profile without the survey, in this order: one point in pairs, four of the open
+/// loop, one of idle connections.
 const OTHER_PHASES: &str = "--stages floor --references floor --tools builtin --concurrency 2 --keep-alive on \
                             --duration 1 --rounds 1 --phases paired,latency,idle";
 /// Processes that are not ended before the harness itself have so long.
@@ -67,7 +66,8 @@ fn counts(file: &Path) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Runs the same command again: it goes on in the same file, keeps its whole lines as they are and completes it.
+/// Runs the same command again: it goes on in the same file, keeps its whole lines as they are and completes
+/// it.
 fn goes_on(place: &Place, args: &str) -> PathBuf {
     let file = only_file(place);
     let before = fs::read(&file).expect("it is there");
@@ -92,9 +92,9 @@ fn is_complete(file: &Path) {
     assert!(counts.values().all(|&count| count == 1), "{counts:#?}");
     let records = records::read(file).expect("every line is a record");
     assert_eq!(measured(&records).count(), 4, "{counts:#?}");
-    let skipped: Vec<_> = records.iter().filter(|record| record.tool == "webbench").collect();
+    let skipped: Vec<_> = records.iter().filter(|record| record.key.tool == "webbench").collect();
     assert_eq!(skipped.len(), 2, "{skipped:#?}");
-    assert!(skipped.iter().all(|record| record.skipped.is_some()), "{skipped:#?}");
+    assert!(skipped.iter().all(|record| record.skipped().is_some()), "{skipped:#?}");
 }
 
 /// A signal that can be caught: the harness ends its children itself and says what is there.
@@ -129,7 +129,8 @@ fn a_closed_terminal_leaves_nothing_behind_and_the_rerun_goes_on() {
     is_ended_by(Signal::SIGHUP);
 }
 
-/// That is what nohup is for: it has the signal ignored, and whoever starts a run of an hour that way relies on it.
+/// That is what nohup is for: it has the signal ignored, and whoever starts a run of an hour that way relies
+/// on it.
 #[test]
 fn a_run_under_nohup_outlives_its_terminal() {
     let place = Place::new();
@@ -164,8 +165,9 @@ fn a_kill_damages_no_record_and_the_rerun_goes_on() {
     is_complete(&goes_on(&place, FOUR_POINTS));
 }
 
-/// The phases differ in what a point is, and none is done twice or forgotten. The run is ended in the open loop, whose
-/// rates come from a peak that must then be found again, or already in the pairs, if something disturbs them.
+/// The phases differ in what a point is, and none is done twice or forgotten. The run is ended in the open
+/// loop, whose rates come from a peak that must then be found again, or already in the pairs, if something
+/// disturbs them.
 #[test]
 fn a_run_goes_on_in_every_phase() {
     let place = Place::new();
@@ -179,8 +181,8 @@ fn a_run_goes_on_in_every_phase() {
     assert_eq!(["paired", "latency", "idle"].map(of), [1, 4, 1], "{counts:#?}");
 }
 
-/// Figures of two programs must not meet in one file: another commit begins anew, and so does a tree with changes,
-/// which have no name.
+/// Figures of two programs must not meet in one file: another commit begins anew, and so does a tree with
+/// changes, which have no name.
 #[test]
 fn a_run_of_another_program_is_not_gone_on_with() {
     let (clean, other, changed) =

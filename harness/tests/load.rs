@@ -427,10 +427,13 @@ fn bench_measures_with_builtin_where_the_others_are_absent() {
     );
     let data = std::fs::read_dir(directory.path().join("data")).expect("data").flatten();
     let records: Vec<_> = data.flat_map(|file| records::read(&file.path()).expect("lines")).collect();
-    let measured: Vec<_> = records.iter().filter(|record| record.figures.is_some()).collect();
-    assert!(!measured.is_empty() && measured.iter().all(|record| record.tool == "builtin"), "{records:?}");
+    let measured: Vec<_> = records.iter().filter(|record| record.figures().is_some()).collect();
+    assert!(
+        !measured.is_empty() && measured.iter().all(|record| record.key.tool == "builtin"),
+        "{records:?}"
+    );
     for record in measured {
-        let figures = record.figures.as_ref().expect("measured");
+        let figures = record.figures().expect("measured");
         assert!(figures.requests > 100 && figures.errors == 0, "{record:?}");
         assert!(figures.generator_cpu_seconds > 0.0, "{record:?}");
     }

@@ -23,8 +23,8 @@ fn refused(server: &Server, options: &str, why: &[&str]) -> String {
     let records = place.records();
     assert_eq!(measured(&records).count(), 0, "a figure of a wrong server: {records:#?}");
     for record in records {
-        let reason = record.skipped.clone().unwrap_or_default();
-        assert!(record.kind == Kind::Target && reason.contains("refused"), "{record:?}");
+        let reason = record.skipped().unwrap_or_default();
+        assert!(record.context.kind == Kind::Target && reason.contains("refused"), "{record:?}");
     }
     assert_eq!(place.left_behind(Duration::from_secs(5)), [""; 0]);
     assert_eq!(finished.lines_with(why), 1, "{why:?}: {finished:?}");
@@ -44,10 +44,10 @@ fn a_right_server_is_measured() {
     let finished = place.bench(&format!("--target {} {ONE_POINT} {OWN_TOOL}", server.url()));
     assert!(finished.status.success(), "{finished:?}");
     let records = place.records();
-    let targets: Vec<_> = measured(&records).filter(|record| record.kind == Kind::Target).collect();
+    let targets: Vec<_> = measured(&records).filter(|record| record.context.kind == Kind::Target).collect();
     assert!(!targets.is_empty(), "{records:#?}");
     for record in targets {
-        let figures = record.figures.as_ref().expect("measured");
+        let figures = record.figures().expect("measured");
         assert!(figures.requests > 50 && figures.errors == 0, "{record:?}");
         assert!(figures.requests <= server.answered(), "{record:?}");
         assert_eq!((figures.cpu_us_per_request, figures.server_cpu_seconds), (None, None), "it is elsewhere");

@@ -18,7 +18,7 @@ fn harness() -> &'static str {
 
 /// The reason that the file gives for each point without figures.
 fn reasons(records: &[Record]) -> Vec<&str> {
-    records.iter().filter_map(|record| record.skipped.as_deref()).collect()
+    records.iter().filter_map(|record| record.skipped()).collect()
 }
 
 /// A shell script on a disk of its own, of this size, mounted where the place's results go. It exists for the script
@@ -145,18 +145,18 @@ fn stage_is_refused(script: &str) -> String {
     let finished = Run::start(command).wait(LONG);
     finished.failed_clearly();
     let records = place.records();
-    assert!(measured(&records).all(|record| record.stage != "01"), "{records:#?}");
+    assert!(measured(&records).all(|record| record.key.server != "01"), "{records:#?}");
     assert!(
-        measured(&records).any(|record| record.stage == "floor"),
+        measured(&records).any(|record| record.key.server == "floor"),
         "the others are measured: {finished:?}"
     );
-    let refused: Vec<&Record> = records.iter().filter(|record| record.stage == "01").collect();
+    let refused: Vec<&Record> = records.iter().filter(|record| record.key.server == "01").collect();
     assert_eq!(refused.len(), 1, "{records:#?}");
-    let reason = refused[0].skipped.clone().expect("there are no figures");
+    let reason = refused[0].skipped().expect("there are no figures");
     assert!(!reason.contains('\n'), "{reason}");
-    assert_eq!(finished.lines_with(&[&reason]), 1, "it is said once: {finished:?}");
+    assert_eq!(finished.lines_with(&[reason]), 1, "it is said once: {finished:?}");
     assert_eq!(place.left_behind(SOON), [""; 0]);
-    reason
+    reason.to_owned()
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_target_that_is_not_there_is_one_line() {
     let finished = place.bench(&format!("--target {url} {words}"));
     finished.failed_clearly();
     assert!(finished.lines_with(&["refused"]) >= 1, "{finished:?}");
-    assert_eq!(measured(&place.records()).filter(|record| record.stage != "floor").count(), 0);
+    assert_eq!(measured(&place.records()).filter(|record| record.key.server != "floor").count(), 0);
 }
 
 /// The begin of a script that is asked for its version and answers as a program does.
@@ -241,7 +241,7 @@ fn tool_is_refused_after(tool: &str, script: &str) -> (String, Duration) {
     finished.failed_clearly();
     let records = place.records();
     assert_eq!(measured(&records).count(), 1, "{records:#?}");
-    assert!(measured(&records).all(|record| record.tool == "builtin"), "{records:#?}");
+    assert!(measured(&records).all(|record| record.key.tool == "builtin"), "{records:#?}");
     let reason = match reasons(&records)[..] {
         [reason] => reason.to_owned(),
         _ => panic!("one point was refused: {records:#?}"),

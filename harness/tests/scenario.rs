@@ -2,7 +2,7 @@
 
 use lab_core::stages::discover;
 use nix::sys::signal::Signal;
-use records::{Claim, Content, Phase, newest, read, slow, spin};
+use records::{Content, DirLock, Phase, newest, read, slow, spin};
 use std::fs;
 use std::process::Command;
 use test_support::{LONG, Place, lines, measured};
@@ -42,7 +42,7 @@ fn more_workers_are_measured_where_a_stage_has_them() {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");
     }
     let records = place.records();
-    assert!(records.iter().all(|record| record.phase == Phase::Spin && record.path == "/spin/200"));
+    assert!(records.iter().all(|record| record.key.phase == Phase::Spin && record.key.path == "/spin/200"));
     assert_eq!((records.len(), measured(&records).count()), (7, 6), "{records:#?}");
     let points = spin(&records);
     let found: Vec<_> = points.iter().map(|point| (point.stage.as_str(), point.workers)).collect();
@@ -76,15 +76,15 @@ fn quick_requests_are_told_from_the_slow_ones_beside_them() {
     assert!(finished.status.success(), "{finished:?}");
     assert!(finished.stdout.contains("10 % of 100 requests a second ask for /sleep/40"), "{finished:?}");
     let records = place.records();
-    assert!(records.iter().all(|record| record.phase == Phase::Slow), "{records:#?}");
+    assert!(records.iter().all(|record| record.key.phase == Phase::Slow), "{records:#?}");
     let [four, six] = slow(&records).try_into().expect("two servers");
     assert_eq!((four.workers, six.workers), (None, Some(3)));
     for point in [&four, &six] {
         assert_eq!((point.errors, point.clients, point.percent), (0, 16, 10), "{point:?}");
         assert!(point.slow_p50.is_some_and(|slow| slow.median >= 39_000.0), "{point:?}");
-        let record = records.iter().find(|record| record.stage == point.stage).expect("it was measured");
-        let mix = record.mix.as_ref().expect("it has one");
-        let figures = record.figures.as_ref().expect("it was measured");
+        let record = records.iter().find(|record| record.key.server == point.stage).expect("it was measured");
+        let mix = record.mix().expect("it has one");
+        let figures = record.figures().expect("it was measured");
         assert!((5..=11).contains(&mix.requests), "one in ten of about a hundred: {mix:?}");
         assert!(figures.requests <= 91 && figures.requests > mix.requests, "{figures:?}");
     }
@@ -179,7 +179,7 @@ fn a_second_run_in_the_same_place_is_refused_at_once() {
         return;
     }
     let place = Place::new();
-    let claim = Claim::on(&place.out().join("data")).expect("nobody is there");
+    let claim = DirLock::on(&place.out().join("data")).expect("nobody is there");
     for args in
         ["spin --stages 4 --rounds 1", "slow --stages 4 --rounds 1", "spin --stages 4 --rounds 1 --fresh"]
     {
@@ -236,8 +236,8 @@ fn a_mixed_path_that_is_wrong_or_too_slow_is_not_measured() {
         assert_eq!(finished.status.code(), Some(1), "{finished:?}");
         assert_eq!(finished.lines_with(&[reason]), 1, "{finished:?}");
         let records = place.records();
-        assert!(records.iter().all(|record| record.figures.is_none()), "{records:#?}");
-        assert!(records[0].skipped.as_ref().is_some_and(|said| said.contains(reason)), "{records:#?}");
+        assert!(records.iter().all(|record| record.figures().is_none()), "{records:#?}");
+        assert!(records[0].skipped().is_some_and(|said| said.contains(reason)), "{records:#?}");
     }
 }
 

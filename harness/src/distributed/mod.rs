@@ -10,14 +10,14 @@ mod report;
 mod scenario;
 
 use self::scenario::{Worker, arrivals_per_second, scenario, this_host, workers};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bench::generators::{Measurement, bounded, on_path};
 use lab_core::clock::now;
 use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::server_process::Launch;
 use load::Target;
-use records::{Figures, Kind, Limiter, Phase, Record, Writer};
+use records::{Bottleneck, Context, Figures, Key, Kind, Outcome, Phase, Record, Served, Throughput, Writer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -82,12 +82,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let spread = clients as f64 / f64::from(arrivals_per_second(args.clients));
         report::parse(&log, clients, spread).context("Tsung's log cannot be read")
     });
-    let mut record = record(&args, &target, &names.join(","), host);
-    record.started_at = started_at;
-    match &counted {
-        Ok(counted) => record.figures = Some(figures(counted)),
-        Err(error) => record.skipped = Some(format!("{error:#}")),
-    }
+    let clients = args.clients as usize;
+    let outcome = match &counted {
+        // Tsung does not say which client was served how often; one that gave up is an error.
+        Ok(counted) => Outcome::Throughput(Throughput {
+            figures: figures(counted),
+            served: Served { clients, body_bytes: 0 },
+        }),
+        Err(error) => Outcome::skipped(format!("{error:#}")),
+    };
+    let key = key(&args, &target);
+    let context = Context { started_at, ..context(&args, &names.join(","), host) };
+    let record = Record { key, context, outcome };
     writer.write(&record)?;
     let counted = counted?;
     println!("{:.0} requests/s, {} errors", counted.requests_per_second(), counted.errors);
@@ -126,44 +132,31 @@ fn version(program: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
 }
 
-/// The record, without figures.
-fn record(args: &Args, target: &Target, workers: &str, host: Host) -> Record {
-    let clients = args.clients as usize;
-    let name = args.name.clone().unwrap_or_else(|| target.authority.clone());
-    Record {
-        stage: name,
-        title: "already running".into(),
-        kind: Kind::Target,
-        configuration: None,
+fn key(args: &Args, target: &Target) -> Key {
+    Key {
         phase: Phase::Survey,
+        server: args.name.clone().unwrap_or_else(|| target.authority.clone()),
+        title: "already running".into(),
+        workers: None,
         tool: "tsung".into(),
-        concurrency: clients,
+        concurrency: args.clients as usize,
         keep_alive: !args.close,
         pipeline: 1,
         path: target.path.clone(),
-        body_bytes: 0,
+    }
+}
+
+fn context(args: &Args, workers: &str, host: Host) -> Context {
+    Context {
+        kind: Kind::Target,
         duration_seconds: args.duration.into(),
         round: 1,
         points_planned: 1,
-        seed: 0,
-        quick: false,
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
-        started_at: String::new(),
-        server_cpus: Vec::new(),
-        generator_cpus: Vec::new(),
         generator_host: Some(workers.to_owned()),
-        // Tsung does not say which client was served how often; one that gave up is an error.
-        workers: None,
-        clients_served: clients,
-        skipped: None,
         note: Some("no CPU figures: the server and the generators are not ours to look into".into()),
-        dropped: false,
-        floor_around: None,
-        open_loop: None,
-        mix: None,
-        idle: None,
-        figures: None,
         host,
+        ..Context::default()
     }
 }
 
@@ -185,7 +178,7 @@ fn figures(counted: &Measurement) -> Figures {
         steal_seconds: None,
         closed_loop_us: None,
         // Nothing is known of either side.
-        limiter: Limiter::Neither,
+        limiter: Bottleneck::Neither,
     }
 }
 

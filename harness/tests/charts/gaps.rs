@@ -3,7 +3,7 @@
 
 use super::invented::{SEVEN, scenarios, table};
 use super::svg::{check, labels, lines};
-use records::{Record, Writer};
+use records::{Key, Outcome, Record, Writer};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -43,17 +43,17 @@ fn says(texts: &[String], what: &str) {
 }
 
 fn fail(record: &mut Record, reason: &str) {
-    (record.figures, record.skipped) = (None, Some(reason.into()));
+    record.outcome = Outcome::skipped(reason);
 }
 
 /// Source 002's table with all of its rows.
 fn whole_table() -> Vec<Record> {
-    let serial: Vec<Record> = table().into_iter().filter(|record| record.title == "serial").collect();
+    let serial: Vec<Record> = table().into_iter().filter(|record| record.key.title == "serial").collect();
     let of = |title: &str| {
         let title = title.to_owned();
         serial.clone().into_iter().map(move |mut record| {
-            record.stage = "09".into();
-            record.title.clone_from(&title);
+            record.key.server = "09".into();
+            record.key.title.clone_from(&title);
             record
         })
     };
@@ -63,15 +63,16 @@ fn whole_table() -> Vec<Record> {
 /// Those of the scenario that have workers or none of their own, of the servers named.
 fn spin(names: &[&str]) -> Vec<Record> {
     let [spin, _] = scenarios(&SEVEN);
-    spin.into_iter().filter(|record| names.contains(&record.stage.as_str())).collect()
+    spin.into_iter().filter(|record| names.contains(&record.key.server.as_str())).collect()
 }
 
 #[test]
 fn a_cell_that_failed_in_every_round_is_named_and_no_line_crosses_it() {
     let mut records = whole_table();
     for record in &mut records {
-        let in_all_rounds = record.title == "serial" && record.concurrency == 20;
-        let in_one = record.title == "1 process" && record.concurrency == 50 && record.round == 1;
+        let in_all_rounds = record.key.title == "serial" && record.key.concurrency == 20;
+        let in_one =
+            record.key.title == "1 process" && record.key.concurrency == 50 && record.context.round == 1;
         if in_all_rounds || in_one {
             fail(record, "did not end within 11 s and was killed");
         }
@@ -95,8 +96,8 @@ fn a_cell_that_failed_in_every_round_is_named_and_no_line_crosses_it() {
 #[test]
 fn no_page_at_all_is_a_zero_and_failed_requests_are_counted() {
     let mut records = whole_table();
-    for record in records.iter_mut().filter(|record| record.concurrency == 3000) {
-        let figures = record.figures.as_mut().expect("measured");
+    for record in records.iter_mut().filter(|record| record.key.concurrency == 3000) {
+        let figures = record.figures_mut().expect("measured");
         (figures.requests_per_second, figures.requests, figures.errors) = (0.0, 0, 500);
     }
     let (_, texts) = drawn(&records, "table");
@@ -114,9 +115,9 @@ fn no_page_at_all_is_a_zero_and_failed_requests_are_counted() {
 #[test]
 fn of_an_interrupted_table_is_said_what_was_not_measured_yet() {
     let mut records = whole_table();
-    records.retain(|record| match record.title.as_str() {
+    records.retain(|record| match record.key.title.as_str() {
         "1 process" => false,
-        "2 processes" => record.concurrency < 2000,
+        "2 processes" => record.key.concurrency < 2000,
         _ => true,
     });
     let (_, texts) = drawn(&records, "table");
@@ -129,9 +130,10 @@ fn of_an_interrupted_table_is_said_what_was_not_measured_yet() {
 fn the_backlog_and_the_numbers_of_clients_are_those_of_the_data() {
     let mut records = whole_table();
     for record in &mut records {
-        record.configuration = Some("--backlog 4096 --workers 2".into());
-        if record.concurrency == 2500 {
-            (record.concurrency, record.clients_served) = (20_000, 20_000);
+        record.context.configuration = Some("--backlog 4096 --workers 2".into());
+        if record.key.concurrency == 2500 {
+            record.key.concurrency = 20_000;
+            record.outcome.served_mut().clients = 20_000;
         }
     }
     let (_, texts) = drawn(&records, "table");
@@ -143,7 +145,7 @@ fn the_backlog_and_the_numbers_of_clients_are_those_of_the_data() {
 #[test]
 fn workers_that_failed_everywhere_keep_their_column_and_no_line_crosses_it() {
     let mut records = spin(&["04", "06", "07"]);
-    for record in records.iter_mut().filter(|record| record.workers == Some(2)) {
+    for record in records.iter_mut().filter(|record| record.key.workers == Some(2)) {
         fail(record, "refused: the server ended before it listened: exit status: 1");
     }
     let (svg, texts) = drawn(&records, "spin");
@@ -161,12 +163,12 @@ fn workers_that_failed_everywhere_keep_their_column_and_no_line_crosses_it() {
 #[test]
 fn a_long_first_line_loses_nothing() {
     let mut records = spin(&["04", "06"]);
-    records.retain(|record| record.stage != "04" || record.round == 1);
+    records.retain(|record| record.key.server != "04" || record.context.round == 1);
     let (_, texts) = drawn(&records, "spin");
     says(&texts, "Medians of 1 to 5 rounds (some points were not measured in every round)");
     says(&texts, "server on CPUs 0,1, generator on CPUs 0,1.");
     let [_, mut records] = scenarios(&SEVEN);
-    records.retain(|record| record.stage != "04" || record.round == 1);
+    records.retain(|record| record.key.server != "04" || record.context.round == 1);
     let (_, texts) = drawn(&records, "slow");
     says(&texts, "server on CPU 0, generator on CPU 1.");
 }
@@ -176,9 +178,10 @@ fn many_numbers_of_workers_can_be_read() {
     let few = spin(&["04", "06", "07"]);
     for count in [11_usize, 40] {
         let mut records: Vec<Record> =
-            few.iter().filter(|record| record.workers.is_none()).cloned().collect();
-        for record in few.iter().filter(|record| record.workers == Some(1)) {
-            records.extend((1..=count).map(|workers| Record { workers: Some(workers), ..record.clone() }));
+            few.iter().filter(|record| record.key.workers.is_none()).cloned().collect();
+        for record in few.iter().filter(|record| record.key.workers == Some(1)) {
+            let with = |workers| Key { workers: Some(workers), ..record.key.clone() };
+            records.extend((1..=count).map(|workers| Record { key: with(workers), ..record.clone() }));
         }
         let (_, texts) = drawn(&records, "spin");
         for label in ["1".to_owned(), count.to_string(), "no --workers".into()] {

@@ -1,6 +1,6 @@
 //! Invented data: servers that are almost equally fast, which is where labels and markers would collide.
 
-use records::{Grade, Kind, Phase, Record, Writer};
+use records::{Grade, Kind, Outcome, Phase, Record, Writer};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -100,6 +100,14 @@ fn host() -> Value {
     serde_json::from_str(HOST).expect("JSON")
 }
 
+/// The same record as one of another phase, with the fields that those have.
+fn with(record: Record, phase: Phase, fields: Value) -> Record {
+    let mut value = serde_json::to_value(record).expect("JSON");
+    add(&mut value, fields);
+    add(&mut value, json!({"phase": phase}));
+    serde_json::from_value(value).expect("a record")
+}
+
 fn add(record: &mut Value, more: Value) {
     let Value::Object(more) = more else { panic!("an object") };
     record.as_object_mut().expect("an object").extend(more);
@@ -110,12 +118,11 @@ pub(crate) fn run(servers: &[Server]) -> Vec<Record> {
     let mut records = Vec::new();
     for (at, &server) in servers.iter().enumerate() {
         for round in 1..=5 {
-            let mut pair = record(server, at, "wrk", 64, true, round);
-            pair.phase = Phase::Paired;
+            let pair = record(server, at, "wrk", 64, true, round);
             // One server is measured while the machine is busy with something else.
             let noise = if server.0 == "06" { 3.0 } else { 0.0 };
-            pair.floor_around = Some([9.0 + f64::from(round) + noise * f64::from(round), 10.0]);
-            records.push(pair);
+            let around = [9.0 + f64::from(round) + noise * f64::from(round), 10.0];
+            records.push(with(pair, Phase::Paired, json!({"floor_around": around})));
             records.extend([0.5, 0.7, 0.8, 0.9].map(|share| open_loop(server, at, share, round)));
             records.push(idle(server, at, round));
         }
@@ -135,8 +142,7 @@ pub(crate) fn run(servers: &[Server]) -> Vec<Record> {
 }
 
 fn open_loop(server: Server, at: usize, share: f64, round: u32) -> Record {
-    let mut record = record(server, at, "builtin", 64, true, round);
-    record.phase = Phase::Latency;
+    let record = record(server, at, "builtin", 64, true, round);
     let p50 = (60.0 + 20.0 * at as f64) * (1.0 / (1.0 - share)) + 5.0 * f64::from(round);
     let open = json!({
         "rate": 80_000.0 * share, "share_of_peak": share, "late": if share > 0.8 { 700 * at } else { 0 },
@@ -146,28 +152,25 @@ fn open_loop(server: Server, at: usize, share: f64, round: u32) -> Record {
             "max": 100 * p50 as u64,
         },
     });
-    record.open_loop = Some(serde_json::from_value(open).expect("an open loop"));
+    let mut record = with(record, Phase::Latency, json!({"open_loop": open}));
     // One server falls behind at its highest rate.
     let answered = if server.0 == "02" && share > 0.8 { 0.3 } else { 1.0 };
-    record.figures.as_mut().expect("figures").requests_per_second = 80_000.0 * share * answered;
+    record.figures_mut().expect("figures").requests_per_second = 80_000.0 * share * answered;
     record
 }
 
 fn idle(server: Server, at: usize, round: u32) -> Record {
-    let mut record = record(server, at, "connections", 10_000, true, round);
-    (record.phase, record.figures) = (Phase::Idle, None);
+    let record = record(server, at, "connections", 10_000, true, round);
     if server.0 == "01" {
-        record.skipped = Some("it serves one client at a time".into());
-    } else {
-        let silent = match server.0 {
-            "02" => 150_000.0,
-            "h2o" => 0.0,
-            _ => 170.0 + 10.0 * at as f64 + f64::from(round),
-        };
-        let idle = json!({"connections": 10_000, "silent_bytes": silent, "served_bytes": 2.0 * silent});
-        record.idle = Some(serde_json::from_value(idle).expect("an idle point"));
+        return with(record, Phase::Idle, json!({"skipped": "it serves one client at a time"}));
     }
-    record
+    let silent = match server.0 {
+        "02" => 150_000.0,
+        "h2o" => 0.0,
+        _ => 170.0 + 10.0 * at as f64 + f64::from(round),
+    };
+    let idle = json!({"connections": 10_000, "silent_bytes": silent, "served_bytes": 2.0 * silent});
+    with(record, Phase::Idle, json!({"idle": idle}))
 }
 
 /// Source 002's table, with the rows that are still missing.
@@ -176,8 +179,8 @@ pub(crate) fn table() -> Vec<Record> {
     for clients in [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 2500, 3000] {
         for round in 1..=3 {
             let mut serial = record(("01", "serial"), 1, "webbench", clients, false, round);
-            serial.phase = Phase::Table;
-            if let Some(figures) = &mut serial.figures {
+            serial.key.phase = Phase::Table;
+            if let Some(figures) = serial.figures_mut() {
                 figures.listen_overflows = Some(if clients > 5 { 40 } else { 0 });
                 figures.requests_per_second =
                     if clients > 5 { 900.0 } else { 9_000.0 } + f64::from(round) * 80.0;
@@ -185,10 +188,9 @@ pub(crate) fn table() -> Vec<Record> {
             records.push(serial);
         }
         for title in ["1 process", "2 processes"] {
-            let mut missing = record(("09", title), 9, "webbench", clients, false, 1);
-            (missing.phase, missing.figures) = (Phase::Table, None);
-            missing.skipped = Some("needs stage 09 (prefork), which is not built yet".into());
-            records.push(missing);
+            let missing = record(("09", title), 9, "webbench", clients, false, 1);
+            let reason = "needs stage 09 (prefork), which is not built yet";
+            records.push(with(missing, Phase::Table, json!({"skipped": reason})));
         }
     }
     records
@@ -203,18 +205,19 @@ pub(crate) fn scenarios(servers: &[Server]) -> [Vec<Record>; 2] {
         let all: &[Option<usize>] = if has_workers { &[Some(1), Some(2), Some(4)] } else { &[None] };
         for (round, &workers) in (1..=5).flat_map(|round| all.iter().map(move |workers| (round, workers))) {
             let mut record = record(server, at, "builtin", 64, true, round);
-            (record.phase, record.workers, record.path) = (Phase::Spin, workers, "/spin/100".into());
-            (record.server_cpus, record.generator_cpus) = (vec![0, 1], vec![0, 1]);
+            (record.key.phase, record.key.workers, record.key.path) =
+                (Phase::Spin, workers, "/spin/100".into());
+            (record.context.server_cpus, record.context.generator_cpus) = (vec![0, 1], vec![0, 1]);
             if server.0 == "03" {
-                record.concurrency = workers.expect("a pool has workers");
+                record.key.concurrency = workers.expect("a pool has workers");
             }
-            record.clients_served = record.concurrency;
-            let figures = record.figures.as_mut().expect("measured");
+            record.outcome.served_mut().clients = record.key.concurrency;
+            let figures = record.figures_mut().expect("measured");
             figures.generator_cpu_seconds = 0.4;
             figures.requests_per_second =
                 8_600.0 * workers.unwrap_or(2).min(2) as f64 + 40.0 * at as f64 + 90.0 * f64::from(round);
             if server.0 == "01" {
-                (record.figures, record.skipped) = (None, Some("it serves one client at a time".into()));
+                record.outcome = Outcome::skipped("it serves one client at a time");
             }
             spin.push(record);
         }
@@ -227,13 +230,12 @@ pub(crate) fn scenarios(servers: &[Server]) -> [Vec<Record>; 2] {
 
 fn beside_slow(server: Server, at: usize, workers: Option<usize>, round: u32) -> Record {
     let mut record = record(server, at, "builtin", 64, true, round);
-    (record.phase, record.workers) = (Phase::Slow, workers);
+    record.key.workers = workers;
     if server.0 == "01" {
-        (record.figures, record.skipped) = (None, Some("it serves one client at a time".into()));
-        return record;
+        return with(record, Phase::Slow, json!({"skipped": "it serves one client at a time"}));
     }
     if server.0 == "03" {
-        record.concurrency = 4;
+        record.key.concurrency = 4;
     }
     let p50 = if workers.is_some() { 120 + 10 * at as u64 } else { 21_000 } + u64::from(round);
     let latency = |factor: u64| {
@@ -246,9 +248,7 @@ fn beside_slow(server: Server, at: usize, workers: Option<usize>, round: u32) ->
     let mix = json!({
         "percent": 5, "path": "/sleep/50", "requests": 20, "errors": at, "never_sent": 0, "latency_us": latency(9),
     });
-    record.open_loop = Some(serde_json::from_value(open).expect("an open loop"));
-    record.mix = Some(serde_json::from_value(mix).expect("a mix"));
-    record
+    with(record, Phase::Slow, json!({"open_loop": open, "mix": mix}))
 }
 
 /// A grade of each stage and twin, every outcome among them.

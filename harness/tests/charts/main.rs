@@ -7,7 +7,7 @@ mod svg;
 
 use figures::charts::{Chart, draw};
 use invented::{SEVEN, Server, TWELVE, record, run};
-use records::{Phase, Record, read};
+use records::{Outcome, Phase, Record, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -167,13 +167,14 @@ fn a_rate_that_was_not_reached_has_no_latency() {
         of(&of_run(&records, directory.path()), "latency").svg.clone()
     };
     let mut records = run(&SEVEN[4..6]);
-    records.retain(|record| record.phase == Phase::Latency || record.tool == "wrk");
+    records.retain(|record| record.key.phase == Phase::Latency || record.key.tool == "wrk");
     let all = draw_latency(records.clone());
     assert!(!all.contains("Arrow at the top edge"));
-    for record in records.iter_mut().filter(|record| record.phase == Phase::Latency) {
-        let figures = record.figures.as_mut().expect("figures");
+    for record in records.iter_mut().filter(|record| record.key.phase == Phase::Latency) {
+        let figures = record.figures_mut().expect("figures");
         figures.requests_per_second = 0.0;
-        record.open_loop.as_mut().expect("an open loop").latency_us.p99 = 594_431;
+        let Outcome::Latency(latency) = &mut record.outcome else { panic!("an open loop") };
+        latency.open_loop.latency_us.p99 = 594_431;
     }
     let none = draw_latency(records);
     assert!(none.contains("Arrow at the top edge"));
@@ -188,7 +189,7 @@ fn a_rate_that_was_not_reached_has_no_latency() {
 fn with_one_number_of_clients_each_server_has_a_row() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut records = run(&TWELVE);
-    records.retain(|record| record.tool != "ab" || record.concurrency == 64);
+    records.retain(|record| record.key.tool != "ab" || record.key.concurrency == 64);
     let charts = of_run(&records, directory.path());
     let ab = of(&charts, "requests-per-second-ab");
     check(&ab.svg, &ab.figure.id);
@@ -202,7 +203,7 @@ fn with_one_number_of_clients_each_server_has_a_row() {
 fn a_legend_names_the_servers_of_its_picture_only() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut records = run(&SEVEN);
-    records.retain(|record| record.stage != "04" || !record.keep_alive);
+    records.retain(|record| record.key.server != "04" || !record.key.keep_alive);
     let charts = of_run(&records, directory.path());
     let named = texts(of(&charts, "requests-per-second-wrk"));
     let count = |name: &str| named.iter().filter(|text| *text == name).count();
@@ -234,7 +235,7 @@ fn the_matrix_is_read_without_colours() {
 #[test]
 fn a_run_that_was_interrupted_says_so_on_every_chart() {
     let mut records = run(&SEVEN);
-    records.iter_mut().for_each(|record| record.points_planned = 5000);
+    records.iter_mut().for_each(|record| record.context.points_planned = 5000);
     let directory = tempfile::tempdir().expect("a directory");
     for chart in of_run(&records, directory.path()) {
         check(&chart.svg, &chart.figure.id);
@@ -244,9 +245,11 @@ fn a_run_that_was_interrupted_says_so_on_every_chart() {
 
 #[test]
 fn a_quick_look_with_two_numbers_of_clients_says_so() {
-    let mut records: Vec<Record> =
-        run(&SEVEN).into_iter().filter(|record| record.round == 1 && record.concurrency != 8).collect();
-    records.iter_mut().for_each(|record| record.quick = true);
+    let mut records: Vec<Record> = run(&SEVEN)
+        .into_iter()
+        .filter(|record| record.context.round == 1 && record.key.concurrency != 8)
+        .collect();
+    records.iter_mut().for_each(|record| record.context.quick = true);
     let directory = tempfile::tempdir().expect("a directory");
     for chart in of_run(&records, directory.path()) {
         check(&chart.svg, &chart.figure.id);
@@ -258,7 +261,7 @@ fn a_quick_look_with_two_numbers_of_clients_says_so() {
 /// Protects machines without wrk: another tool stands in its place.
 #[test]
 fn without_wrk_the_overview_takes_the_built_in_generator() {
-    let records: Vec<Record> = run(&SEVEN).into_iter().filter(|record| record.tool != "wrk").collect();
+    let records: Vec<Record> = run(&SEVEN).into_iter().filter(|record| record.key.tool != "wrk").collect();
     let directory = tempfile::tempdir().expect("a directory");
     let charts = of_run(&records, directory.path());
     assert!(of(&charts, "overview").figure.title.contains("(builtin)"));

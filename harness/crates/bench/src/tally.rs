@@ -2,7 +2,7 @@
 
 use crate::generators::Measurement;
 use crate::watch::Spent;
-use records::{Figures, Limiter};
+use records::{Bottleneck, Figures};
 
 /// Puts the generator's counts and the server's usage together; the pair says how many CPUs each had.
 pub(crate) fn figures(
@@ -33,7 +33,7 @@ pub(crate) fn figures(
         listen_drops: spent.queues.map(|queues| queues.drops),
         steal_seconds: spent.steal,
         closed_loop_us: measured.closed_loop_us,
-        limiter: Limiter::of(
+        limiter: Bottleneck::of(
             share(server_seconds.unwrap_or(0.0), server_cpus),
             share(measured.generator_cpu_seconds, generator_cpus),
             all_served,

@@ -5,7 +5,7 @@ use crate::tally::figures;
 use crate::watch::Watch;
 use anyhow::{Context, Result};
 use load::Report;
-use records::{Figures, Limiter, OpenLoop};
+use records::{Bottleneck, Figures, OpenLoop};
 use std::time::Instant;
 
 /// An open loop in which more requests than this left late, or never, was none.
@@ -75,15 +75,15 @@ fn limiter(
     answered: f64,
     cpus: (usize, usize),
     all_served: bool,
-) -> Limiter {
+) -> Bottleneck {
     let share = |seconds: f64, cpus: usize| seconds / (figures.seconds * cpus as f64).max(f64::MIN_POSITIVE);
     let intended = (open.rate * figures.seconds).max(1.0);
     let late = (open.late + open.never_sent) as f64 / intended > LATE_SHARE;
     let generator = share(figures.generator_cpu_seconds, cpus.1);
     let is_busy = late && generator > USED_UP;
     let server = share(figures.server_cpu_seconds.unwrap_or(0.0), cpus.0);
-    match Limiter::of(server, if is_busy { generator } else { 0.0 }, all_served) {
-        Limiter::Neither if !open.is_reached(answered) => Limiter::Unreached,
+    match Bottleneck::of(server, if is_busy { generator } else { 0.0 }, all_served) {
+        Bottleneck::Neither if !open.is_reached(answered) => Bottleneck::Unreached,
         limiter => limiter,
     }
 }
@@ -92,7 +92,7 @@ fn limiter(
 mod tests {
     use super::*;
     use lab_core::stats::Percentiles;
-    use records::sample::record;
+    use records::sample::figures;
 
     fn open(late: u64, never_sent: u64) -> OpenLoop {
         let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
@@ -101,18 +101,18 @@ mod tests {
 
     #[test]
     fn a_generator_that_waits_busily_is_no_limit_while_it_keeps_its_times() {
-        let figures = |server, generator| Figures {
+        let of = |server, generator| Figures {
             server_cpu_seconds: Some(server),
             generator_cpu_seconds: generator,
-            ..record("05", "builtin", 64, true, 10_000.0).figures.expect("invented")
+            ..figures(10_000.0)
         };
         let rows = [
-            (open(100, 0), figures(0.7, 0.99), 10_000.0, true, Limiter::Neither),
-            (open(100, 0), figures(0.7, 0.99), 9_000.0, true, Limiter::Unreached),
-            (open(60, 60), figures(0.7, 0.99), 10_000.0, true, Limiter::Generator),
-            (open(60, 60), figures(0.97, 0.5), 9_000.0, true, Limiter::Server),
-            (open(0, 0), figures(0.97, 0.99), 10_000.0, true, Limiter::Server),
-            (open(0, 0), figures(0.97, 0.99), 10_000.0, false, Limiter::Clients),
+            (open(100, 0), of(0.7, 0.99), 10_000.0, true, Bottleneck::Neither),
+            (open(100, 0), of(0.7, 0.99), 9_000.0, true, Bottleneck::Unreached),
+            (open(60, 60), of(0.7, 0.99), 10_000.0, true, Bottleneck::Generator),
+            (open(60, 60), of(0.97, 0.5), 9_000.0, true, Bottleneck::Server),
+            (open(0, 0), of(0.97, 0.99), 10_000.0, true, Bottleneck::Server),
+            (open(0, 0), of(0.97, 0.99), 10_000.0, false, Bottleneck::Clients),
         ];
         for (open, figures, answered, all_served, expected) in rows {
             let found = limiter(&open, &figures, answered, (1, 1), all_served);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The machine of a record, row by row.
 pub(crate) fn rows(record: &Record) -> Vec<(String, String)> {
-    let host = &record.host;
+    let host = &record.context.host;
     let or_unknown = |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
     let descriptors = host.descriptors.map_or("unknown".into(), |(soft, hard)| {
         format!("{}, at most {}", number(soft as f64), number(hard as f64))
@@ -22,8 +22,8 @@ pub(crate) fn rows(record: &Record) -> Vec<(String, String)> {
         ("local ports", or_unknown(&host.port_range)),
         ("somaxconn", host.somaxconn.map_or("unknown".into(), |most| number(most as f64))),
         ("commit", commit.strip_prefix("commit ").unwrap_or(&commit).to_owned()),
-        ("begun", record.started_at.clone()),
-        ("seed of the order", record.seed.to_string()),
+        ("begun", record.context.started_at.clone()),
+        ("seed of the order", record.context.seed.to_string()),
     ]
     .map(|(what, value)| (what.to_owned(), value))
     .into();
@@ -37,13 +37,17 @@ pub(crate) fn places(record: &Record) -> String {
 }
 
 fn server(record: &Record) -> String {
-    if record.server_cpus.is_empty() { "already running, elsewhere".into() } else { on(&record.server_cpus) }
+    if record.context.server_cpus.is_empty() {
+        "already running, elsewhere".into()
+    } else {
+        on(&record.context.server_cpus)
+    }
 }
 
 fn generator(record: &Record) -> String {
-    match &record.generator_host {
+    match &record.context.generator_host {
         Some(host) => format!("on {host}"),
-        None => on(&record.generator_cpus),
+        None => on(&record.context.generator_cpus),
     }
 }
 
@@ -54,15 +58,15 @@ fn on(cpus: &[usize]) -> String {
 
 /// Whether it is a point of the plan that was measured. One of idle connections has no speed.
 pub(crate) fn is_measured(record: &Record) -> bool {
-    (record.figures.is_some() || record.idle.is_some()) && !record.dropped
+    (record.figures().is_some() || record.idle().is_some()) && !record.context.dropped
 }
 
 /// `1 s each`; `0.6 to 1 s each` where the phases differ.
 pub(crate) fn durations<'a>(records: impl Iterator<Item = &'a Record>) -> String {
     // Connections that say nothing are counted, not timed.
-    let timed = records.filter(|record| record.idle.is_none() && is_measured(record));
+    let timed = records.filter(|record| record.idle().is_none() && is_measured(record));
     let millis: BTreeSet<u64> =
-        timed.map(|record| (1000.0 * record.duration_seconds).round() as u64).collect();
+        timed.map(|record| (1000.0 * record.context.duration_seconds).round() as u64).collect();
     let seconds = |millis: &u64| *millis as f64 / 1000.0;
     match (millis.first().map(seconds), millis.last().map(seconds)) {
         (Some(least), Some(most)) if least < most => format!("{least} to {most} s each"),
@@ -73,9 +77,9 @@ pub(crate) fn durations<'a>(records: impl Iterator<Item = &'a Record>) -> String
 
 /// The command that measures again. A run whose points had no order to be shuffled has no seed.
 pub(crate) fn measure_again(record: &Record) -> String {
-    match record.seed {
-        0 => format!("./lab {}", record.command),
-        seed => format!("./lab {} --seed {seed}", record.command),
+    match record.context.seed {
+        0 => format!("./lab {}", record.context.command),
+        seed => format!("./lab {} --seed {seed}", record.context.command),
     }
 }
 
@@ -88,7 +92,7 @@ mod tests {
     fn a_server_elsewhere_is_on_no_cpu_of_this_machine() {
         let mut target = record("web1", "wrk", 64, true, 1.0);
         assert_eq!(places(&target), "server on CPU 0, generator on CPU 1");
-        (target.server_cpus, target.generator_host) = (Vec::new(), Some("load1".into()));
+        (target.context.server_cpus, target.context.generator_host) = (Vec::new(), Some("load1".into()));
         assert_eq!(places(&target), "server already running, elsewhere, generator on load1");
     }
 
@@ -97,7 +101,7 @@ mod tests {
         let long = record("04", "wrk", 64, true, 1.0);
         let mut short = record("04", "builtin", 64, true, 1.0);
         assert_eq!(durations([&long, &short].into_iter()), "1 s each");
-        short.duration_seconds = 0.6;
+        short.context.duration_seconds = 0.6;
         assert_eq!(durations([&long, &short].into_iter()), "0.6 to 1 s each");
     }
 
@@ -105,7 +109,7 @@ mod tests {
     fn what_measures_again_is_a_command_of_the_lab() {
         let mut run = record("04", "wrk", 64, true, 1.0);
         assert_eq!(measure_again(&run), "./lab bench-all --seed 7");
-        run.seed = 0;
+        run.context.seed = 0;
         assert_eq!(measure_again(&run), "./lab bench-all");
     }
 }

@@ -40,17 +40,17 @@ impl Page<'_> {
     }
 
     fn summary(&self, page: &mut String, first: &Record) {
-        let rounds: BTreeSet<u32> = self.records.iter().map(|record| record.round).collect();
+        let rounds: BTreeSet<u32> = self.records.iter().map(|record| record.context.round).collect();
         let _ = writeln!(
             page,
             "{} of {} points in {}, {}; {}.\n",
             self.records.iter().filter(|record| machine::is_measured(record)).count(),
-            first.points_planned,
+            first.context.points_planned,
             count(rounds.len(), "round"),
             machine::durations(self.records.iter()),
             machine::places(first),
         );
-        if first.quick {
+        if first.context.quick {
             page.push_str("**A quick look**: for orientation only. No difference between servers can be claimed from it.\n\n");
         }
         if let Some(disturbance) = disturbance(self.records) {
@@ -99,7 +99,7 @@ impl Page<'_> {
         let texts: BTreeMap<&str, &str> = self
             .records
             .iter()
-            .filter_map(|record| Some((record.stage.as_str(), record.configuration.as_deref()?)))
+            .filter_map(|record| Some((record.key.server.as_str(), record.context.configuration.as_deref()?)))
             .collect();
         for (name, text) in texts {
             let _ = write!(
@@ -116,24 +116,24 @@ impl Page<'_> {
 mod tests {
     use super::*;
     use crate::figures::{Data, build};
-    use records::sample::record;
-    use records::{Content, Limiter, Phase};
+    use records::sample::{paired, record};
+    use records::{Bottleneck, Content};
     use std::path::{Path, PathBuf};
 
     #[test]
     fn every_figure_on_the_page_can_be_traced() {
         let mut records =
             vec![record("04", "wrk", 64, false, 50_000.0), record("01", "wrk", 64, true, 9_000.0)];
-        records[1].clients_served = 1;
-        records[1].figures.as_mut().expect("measured").limiter = Limiter::Clients;
+        records[1].outcome.served_mut().clients = 1;
+        records[1].figures_mut().expect("measured").limiter = Bottleneck::Clients;
         for (stage, cost) in [("floor", 10.0), ("04", 10.7)] {
             for round in 1..=5 {
-                let mut pair = record(stage, "wrk", 64, true, 1e6 / cost);
-                (pair.phase, pair.round, pair.floor_around) = (Phase::Paired, round, Some([10.0, 10.0]));
+                let mut pair = paired(record(stage, "wrk", 64, true, 1e6 / cost), [10.0, 10.0]);
+                pair.context.round = round;
                 records.push(pair);
             }
         }
-        records[0].configuration = Some("worker_processes 1;\n".into());
+        records[0].context.configuration = Some("worker_processes 1;\n".into());
         let files = [PathBuf::from("results/data/run.jsonl")];
         let data = Data::of_run(&records, &files, Path::new("results")).expect("figures");
         let figures = build(Content::Run, &data).expect("figures");

@@ -1,8 +1,7 @@
 //! Records of several rounds, put together: one cell per server, tool, load.
 
-use super::{Figures, Limiter, Phase, Record};
-use lab_core::stats;
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Phase, Record};
 
 /// What one cell was measured under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,14 +21,14 @@ pub struct Shape {
 impl Shape {
     /// The shape of the cell that a record is a round of; `None` if it is in no cell.
     pub fn of(record: &Record) -> Option<Self> {
-        let is_survey = matches!(record.phase, Phase::Survey | Phase::Paired);
-        let counts = is_survey && record.figures.is_some() && !record.dropped;
+        let is_survey = matches!(record.key.phase, Phase::Survey | Phase::Paired);
+        let counts = is_survey && record.figures().is_some() && !record.context.dropped;
         counts.then(|| Self {
-            stage: record.stage.clone(),
-            tool: record.tool.clone(),
-            keep_alive: record.keep_alive,
-            pipeline: record.pipeline,
-            concurrency: record.concurrency,
+            stage: record.key.server.clone(),
+            tool: record.key.tool.clone(),
+            keep_alive: record.key.keep_alive,
+            pipeline: record.key.pipeline,
+            concurrency: record.key.concurrency,
         })
     }
 }
@@ -50,7 +49,7 @@ pub struct Cell {
     /// Its interval, if there were several rounds.
     pub cpu_interval: Option<(f64, f64)>,
     /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-    pub limiter: Limiter,
+    pub limiter: Bottleneck,
     /// How many of the clients were served at the same time.
     pub clients_served: usize,
     /// Errors in all rounds.
@@ -68,50 +67,37 @@ impl Cell {
     }
 }
 
-/// Puts the measured records of the survey together. A paired point is one of them: it carries the same load, and is not
-/// measured a second time. Skipped and dropped ones are left out.
+/// Puts the measured records of the survey together. A paired point is one of them: it carries the same load,
+/// and is not measured a second time. Skipped and dropped ones are left out.
 pub fn cells(records: &[Record]) -> Vec<Cell> {
-    let mut groups: BTreeMap<Shape, Vec<&Record>> = BTreeMap::new();
-    for record in records {
-        if let Some(shape) = Shape::of(record) {
-            groups.entry(shape).or_default().push(record);
-        }
-    }
-    groups.into_iter().filter_map(|(shape, records)| cell(shape, &records)).collect()
+    Rounds::group(records.iter(), Shape::of)
+        .into_iter()
+        .filter_map(|(shape, rounds)| cell(shape, &rounds))
+        .collect()
 }
 
-fn cell(shape: Shape, records: &[&Record]) -> Option<Cell> {
-    let figures = || records.iter().filter_map(|record| record.figures.as_ref());
-    let speeds: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
-    let costs: Vec<f64> = figures().filter_map(|figures| figures.cpu_us_per_request).collect();
-    let limiter = usual_limiter(figures())?;
+fn cell(shape: Shape, rounds: &Rounds) -> Option<Cell> {
+    let speed = rounds.estimate(|figures| Some(figures.requests_per_second))?;
+    let cost = rounds.estimate(|figures| figures.cpu_us_per_request);
     Some(Cell {
         shape,
-        title: records.first()?.title.clone(),
-        requests_per_second: stats::median(&speeds)?,
-        interval: stats::interval(&speeds),
-        cpu_us_per_request: stats::median(&costs),
-        cpu_interval: stats::interval(&costs),
-        limiter,
-        clients_served: records.iter().map(|record| record.clients_served).min()?,
-        errors: figures().map(|figures| figures.errors).sum(),
-        disturbed: figures().filter(|figures| figures.is_disturbed()).count(),
-        rounds: records.len(),
+        title: rounds.first().key.title.clone(),
+        requests_per_second: speed.median,
+        interval: speed.interval,
+        cpu_us_per_request: cost.map(|cost| cost.median),
+        cpu_interval: cost.and_then(|cost| cost.interval),
+        limiter: rounds.bottleneck()?,
+        clients_served: rounds.clients_served(),
+        errors: rounds.errors(),
+        disturbed: rounds.figures().filter(|figures| figures.is_disturbed()).count(),
+        rounds: rounds.len(),
     })
-}
-
-/// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-pub(super) fn usual_limiter<'a>(rounds: impl Iterator<Item = &'a Figures> + Clone) -> Option<Limiter> {
-    let order = [Limiter::Clients, Limiter::Unreached, Limiter::Generator, Limiter::Neither, Limiter::Server];
-    let count = |limiter| rounds.clone().filter(|figures| figures.limiter == limiter).count();
-    // max_by_key takes the last of equals, so the order is turned round.
-    order.into_iter().rev().max_by_key(|&limiter| count(limiter)).filter(|&limiter| count(limiter) > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample::{record, skipped};
 
     #[test]
     fn rounds_of_one_shape_become_one_cell() {
@@ -119,9 +105,7 @@ mod tests {
         let mut records: Vec<Record> =
             speeds.iter().map(|&speed| record("05", "wrk", 64, true, speed)).collect();
         records.push(record("05", "wrk", 64, false, 5.0));
-        let mut skipped = record("05", "ab", 64, true, 5.0);
-        skipped.figures = None;
-        records.push(skipped);
+        records.push(skipped(record("05", "ab", 64, true, 5.0), "it is not installed"));
         let cells = cells(&records);
         assert_eq!(cells.len(), 2, "two shapes were measured");
         assert_eq!(cells[1].requests_per_second, 20.0);
@@ -132,9 +116,9 @@ mod tests {
     #[test]
     fn a_paired_point_belongs_to_the_cell_of_its_load() {
         let mut records = [10.0, 20.0, 30.0, 40.0].map(|speed| record("05", "wrk", 64, true, speed));
-        records[1].phase = Phase::Paired;
-        records[2].phase = Phase::Latency;
-        (records[3].phase, records[3].dropped) = (Phase::Paired, true);
+        records[1].key.phase = Phase::Paired;
+        records[2].key.phase = Phase::Latency;
+        (records[3].key.phase, records[3].context.dropped) = (Phase::Paired, true);
         let cells = cells(&records);
         assert_eq!((cells.len(), cells[0].requests_per_second), (1, 15.0));
     }
@@ -142,9 +126,9 @@ mod tests {
     #[test]
     fn equally_many_rounds_are_decided_against_the_server() {
         let mut records = [record("05", "wrk", 64, true, 1.0), record("05", "wrk", 64, true, 1.0)];
-        records[1].figures.as_mut().expect("measured").limiter = Limiter::Generator;
-        assert_eq!(cells(&records)[0].limiter, Limiter::Generator);
+        records[1].figures_mut().expect("measured").limiter = Bottleneck::Generator;
+        assert_eq!(cells(&records)[0].limiter, Bottleneck::Generator);
         records.reverse();
-        assert_eq!(cells(&records)[0].limiter, Limiter::Generator);
+        assert_eq!(cells(&records)[0].limiter, Bottleneck::Generator);
     }
 }

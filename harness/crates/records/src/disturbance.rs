@@ -4,11 +4,11 @@ use super::{Figures, Record};
 
 /// What a reader must know of other programs' part in the figures; `None` if they had none.
 pub fn disturbance(records: &[Record]) -> Option<String> {
-    let repeated = records.iter().filter(|record| record.dropped).count();
+    let repeated = records.iter().filter(|record| record.context.dropped).count();
     let kept: Vec<&Figures> = records
         .iter()
-        .filter(|record| !record.dropped)
-        .filter_map(|record| record.figures.as_ref())
+        .filter(|record| !record.context.dropped)
+        .filter_map(|record| record.figures())
         .collect();
     let disturbed = kept.iter().filter(|figures| figures.is_disturbed()).count();
     let rule = "other programs used more than a tenth of a CPU";
@@ -40,9 +40,9 @@ mod tests {
     fn what_was_repeated_and_what_remains_disturbed_are_told_apart() {
         let calm = record("05", "wrk", 64, true, 10.0);
         let mut busy = calm.clone();
-        busy.figures.as_mut().expect("measured").other_cpu_seconds = Some(0.5);
+        busy.figures_mut().expect("measured").other_cpu_seconds = Some(0.5);
         let mut again = busy.clone();
-        again.dropped = true;
+        again.context.dropped = true;
         let says = |records: &[Record]| disturbance(records).unwrap_or_default();
         assert_eq!(disturbance(std::slice::from_ref(&calm)), None);
         let repaired = says(&[again.clone(), calm.clone()]);

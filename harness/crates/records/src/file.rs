@@ -1,6 +1,6 @@
 //! The files of records in `results/data`.
 
-use super::{Phase, Record};
+use super::{Key, Phase, Record};
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::statvfs::statvfs;
 use serde::Serialize;
@@ -40,7 +40,8 @@ impl Writer {
         unreachable!("there is always a next number")
     }
 
-    /// Goes on with the file of a run that was interrupted. A last line that was cut is taken off: it is no record.
+    /// Goes on with the file of a run that was interrupted. A last line that was cut is taken off: it is no
+    /// record.
     pub fn resume(path: &Path) -> Result<Self> {
         let cannot = || format!("cannot go on with {}", path.display());
         let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
@@ -88,7 +89,8 @@ fn lock(file: &File, path: &Path) -> Result<()> {
     }
 }
 
-/// Refuses to begin what the disk has no room for: a directory that will be made, and the bytes that will be written.
+/// Refuses to begin what the disk has no room for: a directory that will be made, and the bytes that will be
+/// written.
 pub fn ensure_room(directory: &Path, bytes: u64) -> Result<()> {
     let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     // Where the free room cannot be asked for, writing will tell.
@@ -105,24 +107,24 @@ pub fn ensure_room(directory: &Path, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads the records of a file. A last line that was cut is left out; any other bad line is an error. So is a failure that a
-/// later try has made good.
+/// Reads the records of a file. A last line that was cut is left out; any other bad line is an error. So is a
+/// failure that a later try has made good.
 pub fn read(path: &Path) -> Result<Vec<Record>> {
     let mut records: Vec<Record> = lines(path)?;
     let mut measured: HashMap<_, usize> = HashMap::new();
-    let has_figures = |record: &&Record| record.skipped.is_none() && !record.dropped;
+    let has_figures = |record: &&Record| record.skipped().is_none() && !record.context.dropped;
     for record in records.iter().filter(has_figures) {
         *measured.entry(point_of(record)).or_default() += 1;
     }
     // A failure in the open loop does not say at which of the rates: all of them must be there.
-    let loops = measured.iter().filter(|((phase, ..), _)| *phase == Phase::Latency);
+    let loops = measured.iter().filter(|((key, ..), _)| key.phase == Phase::Latency);
     let rates = loops.map(|(_, count)| *count).max().unwrap_or(0);
     let is_made_good: Vec<bool> = records
         .iter()
         .map(|record| {
-            let needed = if record.phase == Phase::Latency { rates } else { 1 };
+            let needed = if record.key.phase == Phase::Latency { rates } else { 1 };
             let found = measured.get(&point_of(record)).copied().unwrap_or(0);
-            record.skipped.is_some() && found > 0 && found >= needed
+            record.skipped().is_some() && found > 0 && found >= needed
         })
         .collect();
     let mut is_made_good = is_made_good.into_iter();
@@ -130,14 +132,9 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// What a point of a run is known by. The rows of seed 002's table differ in their titles only, the servers of a scenario in
-/// their workers.
-type PointOf = (Phase, [String; 3], Option<usize>, usize, bool, u32, u64);
-
-fn point_of(record: &Record) -> PointOf {
-    let names = [&record.stage, &record.title, &record.tool].map(String::clone);
-    let Record { phase, workers, concurrency, keep_alive, round, seed, .. } = *record;
-    (phase, names, workers, concurrency, keep_alive, round, seed)
+/// What a point of a run is known by.
+fn point_of(record: &Record) -> (&Key, u32, u64) {
+    (&record.key, record.context.round, record.context.seed)
 }
 
 /// The same for lines of any kind.
@@ -155,111 +152,10 @@ pub(super) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     Ok(records)
 }
 
-/// What a file of records holds; the end of its name says it: `20260102T030405Z-1234567890-standard.jsonl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A run of `harness bench-all`.
-    Run,
-    /// Seed 002's table, done again.
-    Table,
-    /// What the stages can do: the probes' outcomes.
-    Grades,
-    /// The scenario `spin`: throughput against workers.
-    Spin,
-    /// The scenario `slow`: quick requests beside slow ones.
-    Slow,
-}
-
-impl Content {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Run, Self::Table, Self::Grades, Self::Spin, Self::Slow];
-
-    /// What the names of such files end with.
-    pub fn endings(self) -> &'static [&'static str] {
-        match self {
-            Self::Run => &["quick", "standard", "full"],
-            Self::Table => &["table"],
-            Self::Grades => &["grades"],
-            Self::Spin => &["spin"],
-            Self::Slow => &["slow"],
-        }
-    }
-
-    /// What the name of a new file ends with, where there is one way only to make it.
-    pub fn ending(self) -> &'static str {
-        self.endings()[0]
-    }
-
-    /// The command that makes such a file.
-    pub fn command(self) -> &'static str {
-        match self {
-            Self::Run => "harness bench-all",
-            Self::Table => "harness table",
-            Self::Grades => "harness grade all --record",
-            Self::Spin => "harness scenario spin",
-            Self::Slow => "harness scenario slow",
-        }
-    }
-
-    /// What a file of this name holds; `None` if the name does not say it.
-    pub fn of(path: &Path) -> Option<Self> {
-        Self::ALL.into_iter().find(|content| content.is_in(path))
-    }
-
-    /// Whether a file of this name holds it. A second run in the same second has a number after the name.
-    fn is_in(self, path: &Path) -> bool {
-        let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { return false };
-        let is_jsonl = path.extension().is_some_and(|ending| ending == "jsonl");
-        is_jsonl && stem.split('-').skip(2).any(|word| self.endings().contains(&word))
-    }
-}
-
-/// The files of this content in a directory, the latest first: the names begin with the time. An empty one is of a run that
-/// was killed before its first record.
-pub fn newest_first(directory: &Path, content: Content) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
-    let has_records = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|file| file.len() > 0);
-    let files = entries.flatten().filter(has_records).map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = files.filter(|path| content.is_in(path)).collect();
-    files.sort_by(|one, other| other.file_stem().cmp(&one.file_stem()));
-    Ok(files)
-}
-
-/// The first of them.
-pub fn newest(directory: &Path, content: Content) -> Result<PathBuf> {
-    match newest_first(directory, content)?.into_iter().next() {
-        Some(path) => Ok(path),
-        None => bail!("no such data in {}: run `{}` first", directory.display(), content.command()),
-    }
-}
-
-/// The one run that measures into a directory: two of them would disturb each other, and before the first record nothing else
-/// shows that there is another. It ends with the process, however that ends.
-#[derive(Debug)]
-pub struct Claim {
-    _directory: Option<File>,
-}
-
-impl Claim {
-    /// Makes the directory if it is not there, and claims it. The directory itself is locked, so no file is left behind.
-    pub fn on(directory: &Path) -> Result<Self> {
-        fs::create_dir_all(directory).with_context(|| format!("cannot write to {}", directory.display()))?;
-        let Ok(opened) = File::open(directory) else { return Ok(Self { _directory: None }) };
-        match opened.try_lock() {
-            Err(TryLockError::WouldBlock) => bail!(
-                "another run measures into {}, and both would disturb each other: wait for its end or end it, then begin again",
-                directory.display()
-            ),
-            // Where the file system knows no locks there is none.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { _directory: Some(opened) }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample::{record, skipped};
 
     fn written(records: &[Record]) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().expect("a directory");
@@ -271,8 +167,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut skipped = record("01", "ab", 64, true, 1.0);
-        (skipped.figures, skipped.skipped) = (None, Some("it would hang".into()));
+        let skipped = skipped(record("01", "ab", 64, true, 1.0), "it would hang");
         let records = [record("05", "wrk", 64, true, 12345.678), skipped];
         let (_directory, path) = written(&records);
         assert_eq!(read(&path).expect("whole lines"), records);
@@ -281,13 +176,9 @@ mod tests {
     #[test]
     fn a_failure_that_was_made_good_is_no_longer_told() {
         let good = |stage: &str| record(stage, "wrk", 64, true, 10.0);
-        let failed = |stage: &str| {
-            let mut record = good(stage);
-            (record.figures, record.skipped) = (None, Some("refused: the server has died".into()));
-            record
-        };
+        let failed = |stage: &str| skipped(good(stage), "refused: the server has died");
         let mut of_another = failed("04");
-        of_another.workers = Some(2);
+        of_another.key.workers = Some(2);
         let (_directory, path) = written(&[failed("04"), failed("05"), of_another.clone(), good("04")]);
         assert_eq!(read(&path).expect("whole lines"), [failed("05"), of_another, good("04")]);
     }
@@ -341,19 +232,6 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_has_one_run_at_a_time() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let data = directory.path().join("not/yet/there");
-        let claim = Claim::on(&data).expect("nobody is there");
-        let error = Claim::on(&data).expect_err("somebody is").to_string();
-        assert!(error.contains("another run") && error.contains("wait for its end"), "{error}");
-        Claim::on(directory.path()).expect("another directory");
-        drop(claim);
-        Claim::on(&data).expect("it was given up");
-        assert_eq!(fs::read_dir(&data).expect("it is there").count(), 0, "nothing is left behind");
-    }
-
-    #[test]
     fn a_run_never_writes_to_the_file_of_another() {
         let (directory, first) = written(&[record("04", "ab", 1, false, 10.0)]);
         let before = fs::read(&first).expect("it is there");
@@ -361,32 +239,5 @@ mod tests {
         second.write(&record("05", "ab", 1, false, 10.0)).expect("written");
         assert_ne!(second.path(), first);
         assert_eq!(fs::read(&first).expect("it is there"), before);
-    }
-
-    #[test]
-    fn the_newest_file_is_looked_for_among_its_own_kind() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path();
-        for name in [
-            "1-a-standard",
-            "2-b-quick",
-            "2-b-quick-2",
-            "3-c-table",
-            "4-d-grades",
-            "5-e-notes",
-            "6-f-spin",
-            "7-g-slow",
-        ] {
-            fs::write(path.join(format!("{name}.jsonl")), "{}\n").expect("written");
-        }
-        fs::write(path.join("8-h-standard.jsonl"), "").expect("written");
-        let found =
-            |content| newest(path, content).expect("it is there").file_stem().expect("a name").to_owned();
-        assert_eq!(found(Content::Run), "2-b-quick-2");
-        assert_eq!(found(Content::Table), "3-c-table");
-        assert_eq!(found(Content::Grades), "4-d-grades");
-        assert_eq!((found(Content::Spin), found(Content::Slow)), ("6-f-spin".into(), "7-g-slow".into()));
-        fs::remove_file(path.join("3-c-table.jsonl")).expect("removed");
-        assert!(newest(path, Content::Table).is_err());
     }
 }

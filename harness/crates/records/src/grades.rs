@@ -65,7 +65,8 @@ pub fn grades(path: &Path) -> Result<Vec<Grade>> {
     super::file::lines(path)
 }
 
-/// Those of the servers (name and binary) whose newest grade in a directory is of another binary, or that have none.
+/// Those of the servers (name and binary) whose newest grade in a directory is of another binary, or that
+/// have none.
 pub fn ungraded<'a>(directory: &Path, servers: &[(&'a str, &Path)]) -> Vec<&'a str> {
     let recorded = newest(directory, Content::Grades).and_then(|file| grades(&file)).unwrap_or_default();
     let stands = |name: &str, binary: &Path| {

@@ -1,8 +1,8 @@
 //! What a connection that says nothing costs each server, over all rounds.
 
+use super::rounds::Rounds;
 use super::{Idle, Kind, Phase, Record};
 use lab_core::stats::Estimate;
-use std::collections::BTreeMap;
 
 /// The memory per connection of one server. The kernel's own is not in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,51 +23,41 @@ pub struct IdleCost {
     pub rounds: usize,
 }
 
-/// Puts the records of the idle phase together, in the order of the servers' names. Skipped and dropped ones are left
-/// out.
+/// Puts the records of the idle phase together, in the order of the servers' names. Skipped and dropped ones
+/// are left out.
 pub fn idle(records: &[Record]) -> Vec<IdleCost> {
-    let mut servers: BTreeMap<&str, Vec<(&Record, Idle)>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.phase == Phase::Idle && !record.dropped) {
-        if let Some(idle) = record.idle {
-            servers.entry(&record.stage).or_default().push((record, idle));
-        }
-    }
-    let cost = |(stage, rounds): (&str, Vec<(&Record, Idle)>)| {
-        let (first, idle) = rounds.first()?;
-        let estimate = |bytes: fn(&Idle) -> f64| {
-            let values: Vec<f64> = rounds.iter().map(|(_, idle)| bytes(idle)).collect();
-            Estimate::of(&values)
+    let servers = Rounds::by(records, Phase::Idle, |record| record.idle().map(|_| &record.key.server));
+    let cost = |rounds: Rounds| {
+        let first = rounds.first();
+        let estimate = |bytes: fn(Idle) -> f64| {
+            Estimate::of(&rounds.iter().filter_map(Record::idle).map(bytes).collect::<Vec<_>>())
         };
         Some(IdleCost {
-            stage: stage.to_owned(),
-            title: first.title.clone(),
-            kind: first.kind,
-            connections: idle.connections,
+            stage: first.key.server.clone(),
+            title: first.key.title.clone(),
+            kind: first.context.kind,
+            connections: first.idle()?.connections,
             silent_bytes: estimate(|idle| idle.silent_bytes)?,
             served_bytes: estimate(|idle| idle.served_bytes)?,
             rounds: rounds.len(),
         })
     };
-    servers.into_iter().filter_map(cost).collect()
+    servers.into_values().filter_map(cost).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample::{self, record, skipped};
 
     #[test]
     fn the_rounds_of_a_server_become_its_median_cost() {
         let mut records = Vec::new();
         for (stage, silent) in [("05", 170.0), ("02", 150_000.0), ("05", 190.0), ("05", 180.0)] {
-            let mut record = record(stage, "connections", 1000, true, 1.0);
-            (record.phase, record.figures) = (Phase::Idle, None);
-            record.idle = Some(Idle { connections: 1000, silent_bytes: silent, served_bytes: 2.0 * silent });
-            records.push(record);
+            let idle = Idle { connections: 1000, silent_bytes: silent, served_bytes: 2.0 * silent };
+            records.push(sample::idle(record(stage, "connections", 1000, true, 1.0), idle));
         }
-        let mut skipped = records[0].clone();
-        (skipped.idle, skipped.skipped) = (None, Some("it serves one client at a time".into()));
-        records.push(skipped);
+        records.push(skipped(records[0].clone(), "it serves one client at a time"));
         let costs = idle(&records);
         let rounds: Vec<_> = costs.iter().map(|cost| (cost.stage.as_str(), cost.rounds)).collect();
         assert_eq!(rounds, [("02", 1), ("05", 3)]);

@@ -1,9 +1,8 @@
 //! How long requests wait at a given share of a server's peak, over all rounds.
 
-use super::cells::usual_limiter;
-use super::{Kind, Limiter, OpenLoop, Phase, Record};
-use lab_core::stats::{Estimate, Percentiles, median};
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Kind, Phase, Record};
+use lab_core::stats::Estimate;
 
 /// The latencies of one server, from little load to much.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +26,8 @@ pub struct LatencyPoint {
     pub rate: f64,
     /// Median of the right answers per second.
     pub answered: f64,
-    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and no latencies at
-    /// this rate: not to be drawn as such.
+    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and
+    /// no latencies at this rate: not to be drawn as such.
     pub reached: bool,
     /// Half of the requests waited at most so long.
     pub p50: Estimate,
@@ -43,31 +42,31 @@ pub struct LatencyPoint {
     /// Failed, short and refused requests in all rounds. They are in no percentile.
     pub errors: u64,
     /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-    pub limiter: Limiter,
+    pub limiter: Bottleneck,
     /// How many rounds.
     pub rounds: usize,
 }
 
-/// Puts the records of open loops together, in the order of the servers' names. Skipped and dropped ones are left out.
+/// Puts the records of open loops together, in the order of the servers' names. Skipped and dropped ones are
+/// left out.
 pub fn latencies(records: &[Record]) -> Vec<LatencyCurve> {
-    let mut servers: BTreeMap<&str, BTreeMap<u64, Vec<&Record>>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.phase == Phase::Latency && !record.dropped) {
-        let share = record.open_loop.and_then(|open_loop| open_loop.share_of_peak);
-        if let (Some(share), Some(_)) = (share, &record.figures) {
-            let points = servers.entry(&record.stage).or_default();
-            points.entry(per_mille(share)).or_default().push(record);
+    let mut curves: Vec<LatencyCurve> = Vec::new();
+    let key =
+        |record: &'_ Record| Some((record.key.server.clone(), per_mille(record.open_loop()?.share_of_peak?)));
+    for ((server, share), rounds) in Rounds::by(records, Phase::Latency, key) {
+        let first = rounds.first();
+        if curves.last().is_none_or(|curve| curve.stage != server) {
+            curves.push(LatencyCurve {
+                stage: server,
+                title: first.key.title.clone(),
+                kind: first.context.kind,
+                points: Vec::new(),
+            });
         }
+        let curve = curves.last_mut().expect("it was just made");
+        curve.points.extend(point(share as f64 / 1000.0, &rounds));
     }
-    let curve = |(stage, points): (&str, BTreeMap<u64, Vec<&Record>>)| {
-        let first = *points.values().next()?.first()?;
-        Some(LatencyCurve {
-            stage: stage.to_owned(),
-            title: first.title.clone(),
-            kind: first.kind,
-            points: points.into_values().filter_map(|records| point(&records)).collect(),
-        })
-    };
-    servers.into_iter().filter_map(curve).collect()
+    curves
 }
 
 /// A share that can be compared: 0.7 is not always the same number once it was computed.
@@ -75,47 +74,38 @@ fn per_mille(share: f64) -> u64 {
     (share * 1000.0).round() as u64
 }
 
-fn point(records: &[&Record]) -> Option<LatencyPoint> {
-    let loops: Vec<&OpenLoop> = records.iter().filter_map(|record| record.open_loop.as_ref()).collect();
-    let figures = || records.iter().filter_map(|record| record.figures.as_ref());
-    let estimate = |percentile: fn(&Percentiles) -> u64| {
-        let values: Vec<f64> = loops.iter().map(|open| percentile(&open.latency_us) as f64).collect();
-        Estimate::of(&values)
-    };
-    let rates: Vec<f64> = loops.iter().map(|open| open.rate).collect();
-    let answered: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
-    let reached = loops.iter().zip(&answered).filter(|(open, answered)| open.is_reached(**answered)).count();
-    let late: u64 = loops.iter().map(|open| open.late + open.never_sent).sum();
-    let intended: f64 = loops.iter().zip(figures()).map(|(open, figures)| open.rate * figures.seconds).sum();
+fn point(share_of_peak: f64, rounds: &Rounds) -> Option<LatencyPoint> {
+    let (answered, reached) = rounds.answered()?;
+    let late: u64 = rounds.open_loops().map(|open| open.late + open.never_sent).sum();
+    let sent = rounds.open_loops().zip(rounds.figures()).map(|(open, figures)| open.rate * figures.seconds);
+    let intended: f64 = sent.sum();
     Some(LatencyPoint {
-        share_of_peak: per_mille(loops.first()?.share_of_peak?) as f64 / 1000.0,
-        rate: median(&rates)?,
-        answered: median(&answered)?,
-        reached: 2 * reached > records.len(),
-        p50: estimate(|latency| latency.p50)?,
-        p90: estimate(|latency| latency.p90)?,
-        p99: estimate(|latency| latency.p99)?,
-        p99_9: estimate(|latency| latency.p99_9)?,
+        share_of_peak,
+        rate: rounds.rate()?,
+        answered,
+        reached,
+        p50: rounds.wait(|latency| latency.p50)?,
+        p90: rounds.wait(|latency| latency.p90)?,
+        p99: rounds.wait(|latency| latency.p99)?,
+        p99_9: rounds.wait(|latency| latency.p99_9)?,
         late_share: if intended > 0.0 { (late as f64 / intended).min(1.0) } else { 0.0 },
-        errors: figures().map(|figures| figures.errors).sum(),
-        limiter: usual_limiter(figures())?,
-        rounds: records.len(),
+        errors: rounds.errors(),
+        limiter: rounds.bottleneck()?,
+        rounds: rounds.len(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::{OpenLoop, sample};
+    use lab_core::stats::Percentiles;
 
     fn open(stage: &str, share: f64, p99: u64, late: u64) -> Record {
         let latency_us = Percentiles { p50: p99 / 4, p90: p99 / 2, p99, p99_9: 2 * p99, max: 3 * p99 };
-        let mut record = record(stage, "builtin", 64, true, 1000.0 * share);
-        record.phase = Phase::Latency;
         let rate = 1000.0 * share;
-        record.open_loop =
-            Some(OpenLoop { rate, share_of_peak: Some(share), latency_us, late, never_sent: late });
-        record
+        let open_loop = OpenLoop { rate, share_of_peak: Some(share), latency_us, late, never_sent: late };
+        sample::open(sample::record(stage, "builtin", 64, true, rate), open_loop)
     }
 
     #[test]
@@ -138,10 +128,9 @@ mod tests {
     #[test]
     fn only_what_was_measured_in_an_open_loop_is_a_latency() {
         let mut dropped = open("05", 0.5, 99, 0);
-        dropped.dropped = true;
-        let mut skipped = open("05", 0.5, 99, 0);
-        (skipped.figures, skipped.open_loop) = (None, None);
-        let survey = record("05", "builtin", 64, true, 1.0);
+        dropped.context.dropped = true;
+        let skipped = sample::skipped(open("05", 0.5, 99, 0), "refused");
+        let survey = sample::record("05", "builtin", 64, true, 1.0);
         assert_eq!(latencies(&[dropped, skipped, survey]), []);
     }
 }

@@ -1,8 +1,8 @@
 //! Paired points put together: what a request costs each server, as a multiple of the floor.
 //!
-//! A shared machine drifts: the same server needs 8 µs now and 11 µs a minute later. Each run therefore stands
-//! between two runs of the floor, and the figure is the ratio to their mean. The floor is also measured
-//! against itself: how far that ratio strays from 1 is how small a difference can be told from none.
+//! A shared machine drifts: the same server needs 8 µs now and 11 µs a minute later. Each run therefore
+//! stands between two runs of the floor, and the figure is the ratio to their mean. The floor is also
+//! measured against itself: how far that ratio strays from 1 is how small a difference can be told from none.
 
 use super::{Phase, Record};
 use lab_core::stats;
@@ -24,8 +24,8 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Whether the difference to `other` is larger than what chance explains: the intervals do not touch. With fewer
-    /// than five blocks there is no interval to go by, and nothing is told apart.
+    /// Whether the difference to `other` is larger than what chance explains: the intervals do not touch.
+    /// With fewer than five blocks there is no interval to go by, and nothing is told apart.
     pub fn differs_from(&self, other: &Self) -> bool {
         match (self.interval, other.interval) {
             (Some((low, high)), Some((other_low, other_high))) if self.blocks.min(other.blocks) >= 5 => {
@@ -52,20 +52,12 @@ impl Pair {
     }
 }
 
-impl Record {
-    /// CPU time per request over the mean of the floor's around it.
-    pub fn ratio_to_floor(&self) -> Option<f64> {
-        let [before, after] = self.floor_around?;
-        Some(self.figures.as_ref()?.cpu_us_per_request? / ((before + after) / 2.0))
-    }
-}
-
 /// Puts the paired records together, in the order of the servers' names, the floor last.
 pub fn pairs(records: &[Record]) -> Vec<Pair> {
     let mut groups: BTreeMap<&str, (&str, Vec<f64>)> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.phase == Phase::Paired && !record.dropped) {
+    for record in records.iter().filter(|record| record.counts_in(Phase::Paired)) {
         if let Some(ratio) = record.ratio_to_floor() {
-            groups.entry(&record.stage).or_insert((&record.title, Vec::new())).1.push(ratio);
+            groups.entry(&record.key.server).or_insert((&record.key.title, Vec::new())).1.push(ratio);
         }
     }
     let pair = |(stage, (title, ratios)): (&str, (&str, Vec<f64>))| {
@@ -83,12 +75,10 @@ pub fn pairs(records: &[Record]) -> Vec<Pair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample;
 
     fn paired(stage: &str, cost: f64, around: [f64; 2]) -> Record {
-        let mut record = record(stage, "wrk", 64, true, 1e6 / cost);
-        (record.phase, record.floor_around) = (Phase::Paired, Some(around));
-        record
+        sample::paired(sample::record(stage, "wrk", 64, true, 1e6 / cost), around)
     }
 
     #[test]
@@ -110,7 +100,7 @@ mod tests {
         records.extend([10.4, 10.6, 10.1, 10.2, 10.3].map(|cost| paired("04", cost, around)));
         records.extend([17.0, 17.5, 16.8, 17.1, 17.2].map(|cost| paired("06", cost, around)));
         let mut wild = paired("04", 99.0, around);
-        wild.dropped = true;
+        wild.context.dropped = true;
         records.push(wild);
         let [four, six, floor] = pairs(&records).try_into().expect("three servers");
         assert!(!four.differs_from(&floor) && six.differs_from(&floor) && six.differs_from(&four));

@@ -1,9 +1,8 @@
 //! Quick requests at a fixed rate while a few others sleep: how long the quick ones wait, over all rounds.
 
-use super::cells::usual_limiter;
-use super::{Limiter, Mix, OpenLoop, Phase, Record};
-use lab_core::stats::{Estimate, Percentiles, median};
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Phase, Record};
+use lab_core::stats::Estimate;
 
 /// One server. Latencies are in µs, from the intended time of sending.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +19,8 @@ pub struct SlowPoint {
     pub rate: f64,
     /// Median of the right answers per second, to quick and slow requests.
     pub answered: f64,
-    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and no latencies at
-    /// this rate: not to be drawn as such.
+    /// Whether the rate was reached in more than half of the rounds. If not, the times are lower bounds and
+    /// no latencies at this rate: not to be drawn as such.
     pub reached: bool,
     /// How many of a hundred requests were slow ones.
     pub percent: u64,
@@ -38,71 +37,61 @@ pub struct SlowPoint {
     /// Failed, short and refused requests of both kinds, in all rounds.
     pub errors: u64,
     /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-    pub limiter: Limiter,
+    pub limiter: Bottleneck,
     /// How many rounds.
     pub rounds: usize,
 }
 
 /// Puts the rounds together, in the order of the servers' names. Skipped points are left out.
 pub fn slow(records: &[Record]) -> Vec<SlowPoint> {
-    let mut points: BTreeMap<(&str, Option<usize>), Vec<&Record>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.phase == Phase::Slow && !record.dropped) {
-        if record.figures.is_some() && record.open_loop.is_some() && record.mix.is_some() {
-            points.entry((&record.stage, record.workers)).or_default().push(record);
-        }
-    }
-    points.into_values().filter_map(|records| point(&records)).collect()
+    let key = |record: &'_ Record| record.mix().map(|_| (record.key.server.clone(), record.key.workers));
+    Rounds::by(records, Phase::Slow, key).into_values().filter_map(|rounds| point(&rounds)).collect()
 }
 
-fn point(records: &[&Record]) -> Option<SlowPoint> {
-    let first = *records.first()?;
-    let figures = || records.iter().filter_map(|record| record.figures.as_ref());
-    let loops: Vec<&OpenLoop> = records.iter().filter_map(|record| record.open_loop.as_ref()).collect();
-    let mixes: Vec<&Mix> = records.iter().filter_map(|record| record.mix.as_ref()).collect();
-    let estimate = |percentile: fn(&Percentiles) -> u64| {
-        Estimate::of(&loops.iter().map(|open| percentile(&open.latency_us) as f64).collect::<Vec<_>>())
-    };
-    let answered = figures().zip(&mixes).map(|(figures, mix)| {
-        figures.requests_per_second + mix.requests as f64 / figures.seconds.max(f64::MIN_POSITIVE)
-    });
-    let answered: Vec<f64> = answered.collect();
-    let reached = loops.iter().zip(&answered).filter(|(open, answered)| open.is_reached(**answered)).count();
-    let slow = mixes.iter().filter_map(|mix| mix.latency_us).map(|latency| latency.p50 as f64);
-    let errors: u64 = figures().map(|figures| figures.errors).sum();
-    let never_sent: u64 = loops.iter().map(|open| open.never_sent).sum();
+fn point(rounds: &Rounds) -> Option<SlowPoint> {
+    let first = rounds.first();
+    let mixes = || rounds.iter().filter_map(Record::mix);
+    let slow = mixes().filter_map(|mix| mix.latency_us).map(|latency| latency.p50 as f64);
+    let never_sent: u64 = rounds.open_loops().map(|open| open.never_sent).sum();
+    let (answered, reached) = rounds.answered()?;
     Some(SlowPoint {
-        stage: first.stage.clone(),
-        title: first.title.clone(),
-        workers: first.workers,
-        clients: first.concurrency,
-        rate: median(&loops.iter().map(|open| open.rate).collect::<Vec<_>>())?,
-        answered: median(&answered)?,
-        reached: 2 * reached > records.len(),
-        percent: mixes.first()?.percent,
-        path: mixes.first()?.path.clone(),
-        p50: estimate(|latency| latency.p50)?,
-        p99: estimate(|latency| latency.p99)?,
+        stage: first.key.server.clone(),
+        title: first.key.title.clone(),
+        workers: first.key.workers,
+        clients: first.key.concurrency,
+        rate: rounds.rate()?,
+        answered,
+        reached,
+        percent: first.mix()?.percent,
+        path: first.mix()?.path.clone(),
+        p50: rounds.wait(|latency| latency.p50)?,
+        p99: rounds.wait(|latency| latency.p99)?,
         slow_p50: Estimate::of(&slow.collect::<Vec<_>>()),
-        never_sent: never_sent + mixes.iter().filter_map(|mix| mix.never_sent).sum::<u64>(),
-        errors: errors + mixes.iter().map(|mix| mix.errors).sum::<u64>(),
-        limiter: usual_limiter(figures())?,
-        rounds: records.len(),
+        never_sent: never_sent + mixes().filter_map(|mix| mix.never_sent).sum::<u64>(),
+        errors: rounds.errors(),
+        limiter: rounds.bottleneck()?,
+        rounds: rounds.len(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::{Mix, OpenLoop, Outcome, sample};
+    use lab_core::stats::Percentiles;
+
+    fn mix_of(record: &mut Record) -> &mut Option<Mix> {
+        let Outcome::Latency(latency) = &mut record.outcome else { panic!("it is an open loop") };
+        &mut latency.mix
+    }
 
     fn measured(stage: &str, p99: u64) -> Record {
         let percentiles = |p99| Percentiles { p50: p99 / 4, p90: p99 / 2, p99, p99_9: p99, max: p99 };
-        let mut record = record(stage, "builtin", 64, true, 190.0);
-        record.phase = Phase::Slow;
         let latency_us = percentiles(p99);
-        record.open_loop =
-            Some(OpenLoop { rate: 200.0, share_of_peak: None, latency_us, late: 0, never_sent: 3 });
-        record.mix = Some(Mix {
+        let open_loop = OpenLoop { rate: 200.0, share_of_peak: None, latency_us, late: 0, never_sent: 3 };
+        let mut record = sample::open(sample::record(stage, "builtin", 64, true, 190.0), open_loop);
+        record.key.phase = Phase::Slow;
+        mix_of(&mut record).replace(Mix {
             percent: 5,
             path: "/sleep/50".into(),
             requests: 10,
@@ -119,7 +108,7 @@ mod tests {
         let mut records: Vec<Record> = [400, 800, 100].map(|p99| measured("05", p99)).into();
         records.push(measured("04", 50_000));
         let mut no_mix = measured("06", 1);
-        no_mix.mix = None;
+        mix_of(&mut no_mix).take();
         records.push(no_mix);
         let [four, five] = slow(&records).try_into().expect("two servers");
         assert_eq!((four.stage.as_str(), four.p99.median), ("04", 50_000.0));
@@ -130,7 +119,7 @@ mod tests {
         assert_eq!((five.percent, five.path.as_str()), (5, "/sleep/50"));
         assert_eq!((five.answered, five.reached), (200.0, true), "the slow ones were answered too");
         for record in &mut records {
-            record.figures.as_mut().expect("measured").requests_per_second = 170.0;
+            record.figures_mut().expect("measured").requests_per_second = 170.0;
         }
         assert!(slow(&records).iter().all(|point| !point.reached && point.answered == 180.0));
     }

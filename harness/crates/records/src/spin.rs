@@ -1,9 +1,8 @@
 //! Requests that keep a CPU busy: what each server makes of more workers, over all rounds.
 
-use super::cells::usual_limiter;
-use super::{Limiter, Phase, Record};
-use lab_core::stats::{Estimate, median};
-use std::collections::BTreeMap;
+use super::rounds::Rounds;
+use super::{Bottleneck, Figures, Phase, Record};
+use lab_core::stats::Estimate;
 
 /// One server with one number of workers.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,14 +28,14 @@ pub struct SpinPoint {
     /// In the round with the fewest, the clients that were served at all.
     pub clients_served: usize,
     /// The limiter of most rounds; of two that are equally frequent the one less in favour of the server.
-    pub limiter: Limiter,
+    pub limiter: Bottleneck,
     /// How many rounds.
     pub rounds: usize,
 }
 
 impl SpinPoint {
-    /// Requests per second if each took `spin_us` of a CPU and nothing else cost anything: on as many CPUs as there are
-    /// workers, or on all of them.
+    /// Requests per second if each took `spin_us` of a CPU and nothing else cost anything: on as many CPUs as
+    /// there are workers, or on all of them.
     pub fn ideal(&self, spin_us: f64) -> f64 {
         Self::ideal_of(self.workers, self.cpus, spin_us)
     }
@@ -47,50 +46,44 @@ impl SpinPoint {
     }
 }
 
-/// Puts the rounds together, in the order of the servers' names and of the numbers of workers. Skipped points are left out.
+/// Puts the rounds together, in the order of the servers' names and of the numbers of workers. Skipped points
+/// are left out.
 pub fn spin(records: &[Record]) -> Vec<SpinPoint> {
-    let mut points: BTreeMap<(&str, Option<usize>), Vec<&Record>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.phase == Phase::Spin && !record.dropped) {
-        if record.figures.is_some() {
-            points.entry((&record.stage, record.workers)).or_default().push(record);
-        }
-    }
-    points.into_values().filter_map(|records| point(&records)).collect()
+    let key = |record: &'_ Record| record.figures().map(|_| (record.key.server.clone(), record.key.workers));
+    Rounds::by(records, Phase::Spin, key).into_values().filter_map(|rounds| point(&rounds)).collect()
 }
 
-fn point(records: &[&Record]) -> Option<SpinPoint> {
-    let first = *records.first()?;
-    let figures = || records.iter().filter_map(|record| record.figures.as_ref());
-    let cpus = first.server_cpus.len();
-    let speeds: Vec<f64> = figures().map(|figures| figures.requests_per_second).collect();
-    let costs: Vec<f64> = figures().filter_map(|figures| figures.cpu_us_per_request).collect();
-    let shares = figures().map(|figures| {
-        figures.generator_cpu_seconds / (figures.seconds * cpus as f64).max(f64::MIN_POSITIVE)
-    });
+fn point(rounds: &Rounds) -> Option<SpinPoint> {
+    let first = rounds.first();
+    let cpus = first.context.server_cpus.len();
+    let share = |figures: &Figures| {
+        Some(figures.generator_cpu_seconds / (figures.seconds * cpus as f64).max(f64::MIN_POSITIVE))
+    };
     Some(SpinPoint {
-        stage: first.stage.clone(),
-        title: first.title.clone(),
-        workers: first.workers,
-        clients: first.concurrency,
+        stage: first.key.server.clone(),
+        title: first.key.title.clone(),
+        workers: first.key.workers,
+        clients: first.key.concurrency,
         cpus,
-        requests_per_second: Estimate::of(&speeds)?,
-        cpu_us_per_request: Estimate::of(&costs),
-        generator_share: median(&shares.collect::<Vec<_>>())?,
-        errors: figures().map(|figures| figures.errors).sum(),
-        clients_served: records.iter().map(|record| record.clients_served).min()?,
-        limiter: usual_limiter(figures())?,
-        rounds: records.len(),
+        requests_per_second: rounds.estimate(|figures| Some(figures.requests_per_second))?,
+        cpu_us_per_request: rounds.estimate(|figures| figures.cpu_us_per_request),
+        generator_share: rounds.estimate(share)?.median,
+        errors: rounds.errors(),
+        clients_served: rounds.clients_served(),
+        limiter: rounds.bottleneck()?,
+        rounds: rounds.len(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample::{record, skipped};
 
     fn measured(stage: &str, workers: Option<usize>, speed: f64) -> Record {
         let mut record = record(stage, "builtin", 64, true, speed);
-        (record.phase, record.workers, record.server_cpus) = (Phase::Spin, workers, vec![0, 1]);
+        (record.key.phase, record.key.workers, record.context.server_cpus) =
+            (Phase::Spin, workers, vec![0, 1]);
         record
     }
 
@@ -104,10 +97,9 @@ mod tests {
                 measured("04", None, speed),
             ]);
         }
-        let mut skipped = measured("01", None, 1.0);
-        (skipped.figures, skipped.skipped) = (None, Some("one client at a time".into()));
+        let skipped = skipped(measured("01", None, 1.0), "one client at a time");
         let mut other = measured("04", None, 1.0);
-        other.phase = Phase::Survey;
+        other.key.phase = Phase::Survey;
         records.extend([skipped, other]);
         let points = spin(&records);
         let names: Vec<_> = points.iter().map(|point| (point.stage.as_str(), point.workers)).collect();

@@ -291,5 +291,5 @@ pub fn lines(path: &Path) -> (Vec<Value>, Vec<u8>) {
 
 /// Records that were measured and not put aside.
 pub fn measured(records: &[Record]) -> impl Iterator<Item = &Record> {
-    records.iter().filter(|record| record.figures.is_some() && !record.dropped)
+    records.iter().filter(|record| record.figures().is_some() && !record.context.dropped)
 }

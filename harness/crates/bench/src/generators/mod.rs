@@ -9,8 +9,8 @@ mod bounded;
 mod builtin;
 mod place;
 mod run;
+mod sanity;
 mod ssh;
-mod truth;
 mod webbench;
 mod word;
 mod wrk;
@@ -60,12 +60,13 @@ pub struct Load {
     pub pipeline: usize,
     /// How long. Only the built-in generator takes parts of a second: the others run for the next whole one.
     pub duration: Duration,
-    /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For the
-    /// built-in generator only.
+    /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For
+    /// the built-in generator only.
     pub rate: Option<f64>,
     /// How long before it counts. For the built-in generator only.
     pub warm_up: Duration,
-    /// Whether the first body is taken for right, because nothing is known of the server. For the built-in generator.
+    /// Whether the first body is taken for right, because nothing is known of the server. For the built-in
+    /// generator.
     pub learns_body: bool,
     /// The length of a right reply, head included, for tools that do not look at what they read.
     pub reply_bytes: u64,
@@ -73,10 +74,29 @@ pub struct Load {
     pub cpus: Option<Vec<usize>>,
 }
 
-/// The usual warm-up: without one, a server that forks for each connection would be measured while it makes its processes.
+/// The usual warm-up: without one, a server that forks for each connection would be measured while it makes
+/// its processes.
 pub const WARM_UP: Duration = Duration::from_millis(200);
 
 impl Load {
+    /// A closed loop of one client that keeps its connection, for a second, on any CPU.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            addr: ([127, 0, 0, 1], 0).into(),
+            path: path.into(),
+            mix: None,
+            concurrency: 1,
+            keep_alive: true,
+            pipeline: 1,
+            duration: Duration::from_secs(1),
+            rate: None,
+            warm_up: Duration::ZERO,
+            learns_body: false,
+            reply_bytes: 0,
+            cpus: None,
+        }
+    }
+
     /// The duration in whole seconds, rounded up.
     pub fn whole_seconds(&self) -> u64 {
         self.duration.as_secs() + u64::from(self.duration.subsec_nanos() > 0)
@@ -96,8 +116,8 @@ pub struct Measurement {
     pub bytes: u64,
     /// CPU time of the generator and its children.
     pub generator_cpu_seconds: f64,
-    /// What the tool says of the time from sending to the reply, if that can be believed: a closed loop hides the
-    /// waiting.
+    /// What the tool says of the time from sending to the reply, if that can be believed: a closed loop hides
+    /// the waiting.
     pub closed_loop_us: Option<Percentiles>,
 }
 
@@ -222,13 +242,14 @@ impl Installed {
             measured.seconds,
             load.whole_seconds()
         );
-        if let Some(why) = truth::refuted(&measured, load, start.elapsed()) {
+        if let Some(why) = sanity::refuted(&measured, load, start.elapsed()) {
             bail!("{}'s report cannot be true: {why}", self.tool.name());
         }
         Ok(measured)
     }
 
-    /// Runs the built-in generator and gives its whole report, with the CPU time of its process. No other tool has one.
+    /// Runs the built-in generator and gives its whole report, with the CPU time of its process. No other
+    /// tool has one.
     pub fn report(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<(Report, f64)> {
         builtin::report(self.about_to_run(load, meanwhile))
     }

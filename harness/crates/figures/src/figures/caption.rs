@@ -1,7 +1,7 @@
 //! What a figure says of how its data were made: how often, for how long, on what, and the data's name.
 
 use super::data::Data;
-use records::{Phase, Record};
+use records::{Key, Phase, Record};
 use std::collections::BTreeMap;
 
 /// The lines under a title.
@@ -16,7 +16,7 @@ pub(super) struct Caption {
 impl Caption {
     /// Of a figure that is built from these records.
     pub(super) fn new(records: &[&Record], data: &Data) -> Self {
-        let how = match !records.is_empty() && records.iter().all(|record| record.quick) {
+        let how = match !records.is_empty() && records.iter().all(|record| record.context.quick) {
             true => "Quick look: one short round, for orientation only".to_owned(),
             false => Rounds::of(records).in_words(),
         };
@@ -24,20 +24,20 @@ impl Caption {
         let Some(first) = records.first() else {
             return Self { how, asked: String::new(), machine: String::new(), data };
         };
-        let depth = if first.pipeline > 1 {
-            format!(", {} requests pipelined", first.pipeline)
+        let depth = if first.key.pipeline > 1 {
+            format!(", {} requests pipelined", first.key.pipeline)
         } else {
             String::new()
         };
         let asked = format!(
             "{how}; GET {} ({} bytes{depth}), {} s per point; {}.",
-            first.path,
-            records.iter().map(|record| record.body_bytes).max().unwrap_or(0),
+            first.key.path,
+            records.iter().map(|record| record.served().body_bytes).max().unwrap_or(0),
             seconds(records),
             places(first)
         );
-        let mut machine = format!("{}; {}.", first.host.summary(), first.host.commit_name());
-        let measured: Vec<_> = records.iter().filter_map(|record| record.figures.as_ref()).collect();
+        let mut machine = format!("{}; {}.", first.context.host.summary(), first.context.host.commit_name());
+        let measured: Vec<_> = records.iter().filter_map(|record| record.figures()).collect();
         let disturbed = measured.iter().filter(|figures| figures.is_disturbed()).count();
         if disturbed > 0 {
             machine +=
@@ -59,7 +59,11 @@ impl Caption {
 
 /// `server on CPU 0, generator on CPU 1`
 pub(super) fn places(record: &Record) -> String {
-    format!("{}, {}", place("server", &record.server_cpus), place("generator", &record.generator_cpus))
+    format!(
+        "{}, {}",
+        place("server", &record.context.server_cpus),
+        place("generator", &record.context.generator_cpus)
+    )
 }
 
 /// `server on CPU 0`, `server on CPUs 0-7,9`; a server elsewhere has no CPUs that are known.
@@ -79,7 +83,7 @@ fn place(who: &str, cpus: &[usize]) -> String {
 
 /// `1`, or `0.6 to 1`: the phases and the tools may differ.
 fn seconds(records: &[&Record]) -> String {
-    let durations = || records.iter().map(|record| record.duration_seconds);
+    let durations = || records.iter().map(|record| record.context.duration_seconds);
     let (least, most) = (durations().fold(f64::MAX, f64::min), durations().fold(0.0, f64::max));
     if least < most { format!("{least} to {most}") } else { most.to_string() }
 }
@@ -98,7 +102,7 @@ impl Rounds {
         for record in records.iter().filter(|record| is_measured(record)) {
             let (rounds, paired) = points.entry(point_of(record)).or_default();
             *rounds += 1;
-            *paired |= record.phase == Phase::Paired;
+            *paired |= record.key.phase == Phase::Paired;
         }
         let few = points.values().map(|(rounds, _)| *rounds).min().unwrap_or(0);
         let many = points.values().map(|(rounds, _)| *rounds).max().unwrap_or(0);
@@ -126,15 +130,15 @@ impl Rounds {
 pub(super) type PointOf<'a> = ([&'a str; 3], bool, usize, Option<usize>, Option<u64>);
 
 pub(super) fn point_of(record: &Record) -> PointOf<'_> {
-    let share = record.open_loop.and_then(|open| open.share_of_peak);
+    let share = record.open_loop().and_then(|open| open.share_of_peak);
     let share = share.map(|share| (1000.0 * share).round() as u64);
-    let Record { stage, title, tool, keep_alive, concurrency, workers, .. } = record;
-    ([stage, title, tool], *keep_alive, *concurrency, *workers, share)
+    let Key { server, title, tool, keep_alive, concurrency, workers, .. } = &record.key;
+    ([server, title, tool], *keep_alive, *concurrency, *workers, share)
 }
 
 /// A point of idle connections has no speed.
 pub(super) fn is_measured(record: &Record) -> bool {
-    record.figures.is_some() || record.idle.is_some()
+    record.figures().is_some() || record.idle().is_some()
 }
 
 #[cfg(test)]
@@ -147,7 +151,7 @@ mod tests {
         let mut records = Vec::new();
         for (title, round) in [("1 process", 1), ("1 process", 2), ("2 processes", 1), ("2 processes", 2)] {
             let mut record = record("09", "webbench", 5, false, 1.0);
-            (record.phase, record.title, record.round) = (Phase::Table, title.into(), round);
+            (record.key.phase, record.key.title, record.context.round) = (Phase::Table, title.into(), round);
             records.push(record);
         }
         let rounds = Rounds::of(&records.iter().collect::<Vec<_>>());

@@ -23,7 +23,10 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
 
     let title = format!("Context switches per request with {} ({tool})", clients_in_words(clients));
     let is_shown = |record: &&Record| {
-        record.tool == tool && record.keep_alive && record.concurrency == clients && record.figures.is_some()
+        record.key.tool == tool
+            && record.key.keep_alive
+            && record.key.concurrency == clients
+            && record.figures().is_some()
     };
     let records: Vec<&Record> = data.survey().filter(is_shown).collect();
     let mut figure = data.figure("context-switches", title, &records);
@@ -87,6 +90,6 @@ fn point(data: &Data, cell: &Cell, series: usize) -> Point {
 }
 
 fn per_request(record: &Record) -> Option<f64> {
-    let figures = record.figures.as_ref()?;
+    let figures = record.figures()?;
     Some(figures.context_switches? as f64 / figures.requests.max(1) as f64)
 }

@@ -12,7 +12,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let Some(first) = records.first() else { return Ok(Vec::new()) };
     let title = format!(
         "What a request costs with {} kept connections ({}), each run between two runs of the floor",
-        first.concurrency, first.tool
+        first.key.concurrency, first.key.tool
     );
     let mut figure = data.figure("cpu-per-request", title, &records);
     figure.about = "Each run stands between two runs of the floor and is divided by their mean: a figure \
@@ -49,7 +49,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
 
 fn point(data: &Data, pair: &Pair, floor: Option<&Pair>, series: usize) -> Point {
     let rounds = data.rounds(|record| {
-        let is_of_pair = record.phase == Phase::Paired && record.stage == pair.stage;
+        let is_of_pair = record.key.phase == Phase::Paired && record.key.server == pair.stage;
         record.ratio_to_floor().filter(|_| is_of_pair)
     });
     let verdict = floor.and_then(|floor| pair.verdict(floor));

@@ -4,7 +4,7 @@ use super::caption::{self, Caption};
 use crate::model::{Choice, Figure, Gap, Look, Points, Series, Show};
 use anyhow::{Context, Result};
 use lab_core::files::link;
-use records::{Cell, Figures, Grade, Limiter, Phase, Record, order};
+use records::{Bottleneck, Cell, Figures, Grade, Phase, Record, order};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -43,10 +43,10 @@ impl<'a> Data<'a> {
         let data = Self::new(lines, files, out);
         // Pipelined requests are another unit; they are on a figure only if there is nothing else.
         let measured = lines.iter().filter(|record| caption::is_measured(record));
-        let depth = measured.map(|record| record.pipeline).min().with_context(|| {
+        let depth = measured.map(|record| record.key.pipeline).min().with_context(|| {
             format!("no figures in {}: every point was skipped; name another file with --data", data.name())
         })?;
-        let comparable = lines.iter().filter(|record| record.pipeline == depth);
+        let comparable = lines.iter().filter(|record| record.key.pipeline == depth);
         Ok(Self { records: Cow::Owned(comparable.cloned().collect()), ..data })
     }
 
@@ -83,18 +83,18 @@ impl<'a> Data<'a> {
 
     /// The records of a phase that count.
     pub(super) fn of_phase(&self, phase: Phase) -> Vec<&Record> {
-        self.records.iter().filter(|record| record.phase == phase && !record.dropped).collect()
+        self.records.iter().filter(|record| record.key.phase == phase && !record.context.dropped).collect()
     }
 
     /// The records that speeds are from; a paired point carries the load of the survey and is one of them.
     pub(super) fn survey(&self) -> impl Iterator<Item = &Record> {
-        let is_survey = |record: &&Record| matches!(record.phase, Phase::Survey | Phase::Paired);
-        self.records.iter().filter(is_survey).filter(|record| !record.dropped)
+        let is_survey = |record: &&Record| matches!(record.key.phase, Phase::Survey | Phase::Paired);
+        self.records.iter().filter(is_survey).filter(|record| !record.context.dropped)
     }
 
     /// The rounds of a point: the records that have such a figure, each as its line in the file.
     pub(super) fn rounds(&self, figure: impl Fn(&Record) -> Option<f64>) -> Vec<(usize, f64)> {
-        let counting = self.lines.iter().enumerate().filter(|(_, record)| !record.dropped);
+        let counting = self.lines.iter().enumerate().filter(|(_, record)| !record.context.dropped);
         counting.filter_map(|(at, record)| Some((at, figure(record)?))).collect()
     }
 
@@ -104,7 +104,7 @@ impl<'a> Data<'a> {
         is_of_point: impl Fn(&Record) -> bool,
         figure: impl Fn(&Figures) -> Option<f64>,
     ) -> Vec<(usize, f64)> {
-        self.rounds(|record| record.figures.as_ref().filter(|_| is_of_point(record)).and_then(&figure))
+        self.rounds(|record| record.figures().filter(|_| is_of_point(record)).and_then(&figure))
     }
 
     /// What a reader would look for among these records and not find, with the option of each. What another
@@ -121,20 +121,20 @@ impl<'a> Data<'a> {
             .collect();
         let mut gaps: BTreeMap<caption::PointOf, Gap> = BTreeMap::new();
         for record in records {
-            let Some(reason) = record.skipped.as_deref() else { continue };
+            let Some(reason) = record.skipped() else { continue };
             let Some(options) = options(record) else { continue };
             let point = caption::point_of(record);
             if measured.contains(&point) {
                 continue;
             }
             // What a row of the table is called is its title.
-            let name = if record.phase == Phase::Table { &record.title } else { &record.stage };
+            let name = if record.key.phase == Phase::Table { &record.key.title } else { &record.key.server };
             gaps.entry(point).or_insert_with(|| Gap {
-                server: record.stage.clone(),
+                server: record.key.server.clone(),
                 name: name.clone(),
                 options,
-                clients: record.concurrency,
-                workers: record.workers,
+                clients: record.key.concurrency,
+                workers: record.key.workers,
                 reason: cut(without_figures(reason)),
             });
         }
@@ -166,9 +166,9 @@ fn without_figures(reason: &str) -> &str {
 fn incomplete(records: &[Record]) -> Option<String> {
     let mut runs: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
     for record in records {
-        let (planned, measured) = runs.entry(record.seed).or_default();
-        *planned = record.points_planned;
-        *measured += usize::from(caption::is_measured(record) && !record.dropped);
+        let (planned, measured) = runs.entry(record.context.seed).or_default();
+        *planned = record.context.points_planned;
+        *measured += usize::from(caption::is_measured(record) && !record.context.dropped);
     }
     let (planned, measured) = runs.values().fold((0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
     (measured < planned).then(|| format!("{measured} of {planned} points"))
@@ -189,7 +189,7 @@ pub(super) fn servers_of<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<Serie
 
 /// The same of records.
 pub(super) fn servers_in(records: &[&Record]) -> Vec<Series> {
-    servers(records.iter().map(|record| (record.stage.as_str(), record.title.as_str())))
+    servers(records.iter().map(|record| (record.key.server.as_str(), record.key.title.as_str())))
 }
 
 /// The tools, the one whose figures stand for a server first: wrk, or the built-in generator, or whatever was
@@ -215,16 +215,16 @@ pub(super) fn clients_in_words(clients: usize) -> String {
 }
 
 /// What was the limit, as a mark and in words.
-pub(super) fn limit(limiter: Limiter, clients_served: usize, clients: usize) -> (Look, String) {
+pub(super) fn limit(limiter: Bottleneck, clients_served: usize, clients: usize) -> (Look, String) {
     if clients_served < clients {
         return (Look::Cross, format!("{clients_served} of {clients} clients served"));
     }
     let (look, words) = match limiter {
-        Limiter::Generator => (Look::Hollow, "limit: the generator"),
-        Limiter::Server => (Look::Filled, "limit: the server"),
-        Limiter::Clients => (Look::Filled, "in most rounds some clients were not served"),
-        Limiter::Neither => (Look::Filled, "limit: neither"),
-        Limiter::Unreached => (Look::Filled, "the rate was not reached"),
+        Bottleneck::Generator => (Look::Hollow, "limit: the generator"),
+        Bottleneck::Server => (Look::Filled, "limit: the server"),
+        Bottleneck::Clients => (Look::Filled, "in most rounds some clients were not served"),
+        Bottleneck::Neither => (Look::Filled, "limit: neither"),
+        Bottleneck::Unreached => (Look::Filled, "the rate was not reached"),
     };
     (look, words.to_owned())
 }
@@ -256,11 +256,11 @@ pub(super) const HOLLOW: (Look, &str) =
 mod tests {
     use super::*;
     use crate::model::gap_lines;
-    use records::sample::record;
+    use records::sample::{record, skipped};
 
     fn failed(stage: &str, workers: Option<usize>, clients: usize, reason: &str) -> Record {
-        let mut record = record(stage, "builtin", clients, true, 1.0);
-        (record.workers, record.figures, record.skipped) = (workers, None, Some(reason.into()));
+        let mut record = skipped(record(stage, "builtin", clients, true, 1.0), reason);
+        record.key.workers = workers;
         record
     }
 
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_its_workers_and_only_that() {
         let mut drawn = record("06", "builtin", 64, true, 1.0);
-        drawn.workers = Some(1);
+        drawn.key.workers = Some(1);
         let lines = lines(&[
             failed("06", Some(1), 64, "a round that broke"),
             drawn,

@@ -70,8 +70,8 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
 
 fn point(data: &Data, cost: &IdleCost, series: usize, most: usize, (_, _, of, read): Reading) -> Point {
     let rounds = data.rounds(|record| {
-        let is_here = record.phase == Phase::Idle && record.stage == cost.stage;
-        record.idle.as_ref().filter(|_| is_here).map(read)
+        let is_here = record.key.phase == Phase::Idle && record.key.server == cost.stage;
+        record.idle().filter(|_| is_here).map(|idle| read(&idle))
     });
     // How many, where it held fewer than the others.
     let fewer = (cost.connections < most).then(|| format!("{} connections only", cost.connections));

@@ -5,7 +5,7 @@ use crate::model::{Axis, Figure, Look, Measure, Plot, Point, Points, Scale, Show
 use anyhow::Result;
 use lab_core::stats::{Estimate, Percentiles, median};
 use lab_core::units::number;
-use records::{LatencyCurve, LatencyPoint, Limiter, OpenLoop, Phase, Record, latencies};
+use records::{Bottleneck, LatencyCurve, LatencyPoint, OpenLoop, Phase, Record, latencies};
 
 /// One of a distribution: its name, its words, how it is read from a point and from a record, and whether the
 /// picture has it.
@@ -73,17 +73,17 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
 fn point(data: &Data, stage: &str, at: &LatencyPoint, measure: usize) -> Point {
     let (_, _, estimate, read, _) = PERCENTILES[measure];
     let rounds = data.rounds(|record| {
-        let open = open(record).filter(|_| record.stage == stage)?;
+        let open = open(record).filter(|_| record.key.server == stage)?;
         // As the points are put together: a computed share is not always the same number.
         let is_here = (open.share_of_peak? - at.share_of_peak).abs() < 0.000_6;
         is_here.then(|| read(&open.latency_us) as f64)
     });
     let (look, words) = match at.limiter {
         _ if !at.reached => (Look::Missed, "the rate was not reached"),
-        Limiter::Generator => (Look::Hollow, "limit: the generator"),
-        Limiter::Clients => (Look::Cross, "some clients were not served"),
-        Limiter::Server => (Look::Filled, "limit: the server"),
-        Limiter::Neither | Limiter::Unreached => (Look::Filled, ""),
+        Bottleneck::Generator => (Look::Hollow, "limit: the generator"),
+        Bottleneck::Clients => (Look::Cross, "some clients were not served"),
+        Bottleneck::Server => (Look::Filled, "limit: the server"),
+        Bottleneck::Neither | Bottleneck::Unreached => (Look::Filled, ""),
     };
     let mut note = format!("planned {}/s, answered {}/s", number(at.rate), number(at.answered));
     if !words.is_empty() {
@@ -99,7 +99,7 @@ fn point(data: &Data, stage: &str, at: &LatencyPoint, measure: usize) -> Point {
 }
 
 fn open(record: &Record) -> Option<&OpenLoop> {
-    record.open_loop.as_ref().filter(|_| record.phase == Phase::Latency && record.figures.is_some())
+    record.open_loop().filter(|_| record.key.phase == Phase::Latency && record.figures().is_some())
 }
 
 /// `100 % = 61,000/s; late: 0.2 %`: what the shares are of, and how far the loop was not open.

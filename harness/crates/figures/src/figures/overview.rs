@@ -18,7 +18,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let cells: Vec<&Cell> = its().filter(|cell| cell.shape.concurrency == clients).collect();
     let records: Vec<&Record> = data
         .survey()
-        .filter(|record| record.tool == tool && record.keep_alive && record.concurrency == clients)
+        .filter(|record| {
+            record.key.tool == tool && record.key.keep_alive && record.key.concurrency == clients
+        })
         .collect();
     let who = match cells.as_slice() {
         [only] => label(&only.shape.stage, &only.title),

@@ -31,13 +31,13 @@ fn by(tool: &str, cells: &[&Cell], data: &Data) -> Result<Figure> {
     // What a tool cannot do by its nature is no gap.
     let is_drawn = |kept: bool| cells.iter().any(|cell| cell.shape.keep_alive == kept);
     let records: Vec<&Record> =
-        data.survey().filter(|record| record.tool == tool && is_drawn(record.keep_alive)).collect();
+        data.survey().filter(|record| record.key.tool == tool && is_drawn(record.key.keep_alive)).collect();
     let mut figure = data.figure(format!("requests-per-second-{tool}"), title, &records);
     let mut points = Points {
         measures: speed_and_cost(),
         choices: vec![connections(if clients.len() > 1 { Show::Below } else { Show::Beside })],
         series: servers_of(cells.iter().copied()),
-        gaps: data.gaps(&records, |record| Some(vec![usize::from(!record.keep_alive)])),
+        gaps: data.gaps(&records, |record| Some(vec![usize::from(!record.key.keep_alive)])),
         figures: true,
         ..Points::default()
     };

@@ -6,7 +6,7 @@ use crate::model::{Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit
 use anyhow::Result;
 use lab_core::stats::{Estimate, Percentiles};
 use lab_core::units::count;
-use records::{Limiter, Phase, Record, SlowPoint, slow};
+use records::{Bottleneck, Phase, Record, SlowPoint, slow};
 
 /// One of a distribution: its name, its words, and how it is read from a point and from a record.
 type Percentile = (&'static str, &'static str, fn(&SlowPoint) -> Estimate, fn(&Percentiles) -> u64);
@@ -32,9 +32,9 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         "{}; {} requests per second (open loop), GET {} and {}, {most} connections, {} s per point; {}.",
         caption.how,
         Unit::Count.text(first.rate),
-        record.path,
+        record.key.path,
         first.path,
-        record.duration_seconds,
+        record.context.duration_seconds,
         places(record)
     );
     figure.subtitle = caption.asking(asked).lines();
@@ -83,14 +83,16 @@ fn point(data: &Data, at: &SlowPoint, most: usize, (_, _, of, read): Percentile)
         );
     }
     let rounds = data.rounds(|record| {
-        let is_here = record.phase == Phase::Slow && record.stage == at.stage && record.workers == at.workers;
-        let open = record.open_loop.as_ref().filter(|_| is_here && is_whole(record))?;
+        let is_here = record.key.phase == Phase::Slow
+            && record.key.server == at.stage
+            && record.key.workers == at.workers;
+        let open = record.open_loop().filter(|_| is_here && is_whole(record))?;
         Some(read(&open.latency_us) as f64)
     });
     let (look, limit) = match at.limiter {
-        Limiter::Generator => (Look::Hollow, "; limit: the generator"),
-        Limiter::Clients => (Look::Cross, "; some clients were not served"),
-        Limiter::Server | Limiter::Neither | Limiter::Unreached => (Look::Filled, ""),
+        Bottleneck::Generator => (Look::Hollow, "; limit: the generator"),
+        Bottleneck::Clients => (Look::Cross, "; some clients were not served"),
+        Bottleneck::Server | Bottleneck::Neither | Bottleneck::Unreached => (Look::Filled, ""),
     };
     let Estimate { median, interval } = of(at);
     // A wait below a microsecond is none, and has no place on a logarithmic axis.
@@ -105,7 +107,7 @@ fn point(data: &Data, at: &SlowPoint, most: usize, (_, _, of, read): Percentile)
 }
 
 fn is_whole(record: &Record) -> bool {
-    record.figures.is_some() && record.mix.is_some()
+    record.figures().is_some() && record.mix().is_some()
 }
 
 /// `4 workers, 4 clients`; how many clients, where a server has fewer than the others.
@@ -169,7 +171,7 @@ mod tests {
             slow_p50: None,
             never_sent: 0,
             errors: 0,
-            limiter: Limiter::Unreached,
+            limiter: Bottleneck::Unreached,
             rounds: 1,
         };
         let data = Data::new(&[], &[], Path::new("."));

@@ -15,7 +15,7 @@ const NO_OPTION: &str = "no --workers";
 pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let (measured, records) = (spin(&data.records), data.of_phase(Phase::Spin));
     let (Some(first), Some(record)) = (measured.first(), records.first()) else { return Ok(Vec::new()) };
-    let spin_us = spin_us(&record.path);
+    let spin_us = spin_us(&record.key.path);
     let cpus = lab_core::units::count(first.cpus, "CPU");
     let title =
         format!("What more workers make of requests that keep a CPU busy for {spin_us:.0} µs, on {cpus}");
@@ -25,14 +25,14 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let asked = format!(
         "{}; GET {} ({}), {clients} kept connections, {} s per point; {}.",
         caption.how,
-        record.path,
-        record.tool,
-        record.duration_seconds,
+        record.key.path,
+        record.key.tool,
+        record.context.duration_seconds,
         places(record)
     );
     figure.subtitle = caption.asking(asked).lines();
     // One that failed everywhere has its place all the same: a reader would look for it.
-    let numbers: BTreeSet<usize> = records.iter().filter_map(|record| record.workers).collect();
+    let numbers: BTreeSet<usize> = records.iter().filter_map(|record| record.key.workers).collect();
     let without = measured.iter().any(|point| point.workers.is_none()).then_some(None);
     let bands: Vec<Option<usize>> = numbers.into_iter().map(Some).chain(without).collect();
     let ideals = bands.iter().enumerate();
@@ -74,7 +74,9 @@ fn points_of(data: &Data, point: &SpinPoint, series: usize, x: f64) -> Vec<Point
         note += &format!("; {} errors in all rounds", point.errors);
     }
     let is_of_point = |record: &Record| {
-        record.phase == Phase::Spin && record.stage == point.stage && record.workers == point.workers
+        record.key.phase == Phase::Spin
+            && record.key.server == point.stage
+            && record.key.workers == point.workers
     };
     let speeds = data.rounds_of(is_of_point, |figures| Some(figures.requests_per_second));
     let costs = data.rounds_of(is_of_point, |figures| figures.cpu_us_per_request);
@@ -112,7 +114,7 @@ fn shared(points: &[SpinPoint], record: &Record) -> Option<String> {
     let shares = || points.iter().map(|point| 100.0 * point.generator_share);
     let (least, most) = (shares().fold(f64::MAX, f64::min).round(), shares().fold(0.0, f64::max).round());
     let share = if least < most { format!("{least} to {most} %") } else { format!("{most} %") };
-    (record.server_cpus == record.generator_cpus).then(|| {
+    (record.context.server_cpus == record.context.generator_cpus).then(|| {
         format!(
             "The generator shares the CPUs with the server and takes {share} of their time, so nobody \
              reaches the ideal."

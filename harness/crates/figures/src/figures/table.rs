@@ -8,7 +8,7 @@ use crate::model::{
 use anyhow::Result;
 use lab_core::stats::Estimate;
 use lab_core::units::count;
-use records::{Kind, Phase, Record, SeedCell, SeedPoint, SeedRow, SeedTable, seed_table};
+use records::{Kind, Phase, Record, Table, TableCell, TablePoint, TableRow};
 use std::collections::BTreeSet;
 
 /// webbench's unit is a page per minute, ours a right answer per second.
@@ -35,7 +35,7 @@ const PUBLISHED: [(&str, [u32; 13]); 3] = [
 
 /// Both tables.
 pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
-    let (table, records) = (seed_table(&data.records), data.of_phase(Phase::Table));
+    let (table, records) = (records::table(&data.records), data.of_phase(Phase::Table));
     let (Some(least), Some(most)) = (table.clients.first(), table.clients.last()) else {
         return Ok(Vec::new());
     };
@@ -59,7 +59,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         PUBLISHED.iter().any(|(name, _)| *name == title && lacks(row_of(&table, name)).is_some())
     };
     let others: Vec<&Record> =
-        records.iter().copied().filter(|record| !is_whole_row(&record.title)).collect();
+        records.iter().copied().filter(|record| !is_whole_row(&record.key.title)).collect();
     points.gaps = data.gaps(&others, |_| Some(vec![0]));
     figure.about = "Source 002 is one of the texts that this lab grew from: a web server that a fellow \
                     learner wrote step by step. Its author published this table of a serial server, one \
@@ -104,7 +104,7 @@ fn series(at: usize, name: &str, stage: &str) -> Series {
     Series { server: stage.into(), label: name.into(), kind: Kind::Stage, style, remark: None }
 }
 
-fn row_of<'a>(table: &'a SeedTable, name: &str) -> Option<&'a SeedRow> {
+fn row_of<'a>(table: &'a Table, name: &str) -> Option<&'a TableRow> {
     table.rows.iter().find(|row| row.title == name)
 }
 
@@ -116,16 +116,17 @@ fn theirs(pages: &[u32; 13], series: usize) -> impl Iterator<Item = Point> {
     points.map(|point| Point { options: vec![1], note: Some("published".into()), ..point })
 }
 
-fn ours(data: &Data, row: &SeedRow, clients: &[usize], series: usize) -> Vec<Point> {
+fn ours(data: &Data, row: &TableRow, clients: &[usize], series: usize) -> Vec<Point> {
     let measured = clients.iter().zip(&row.cells).filter_map(|(&clients, cell)| match cell {
-        Some(SeedCell::Measured(point)) => Some((clients, point)),
+        Some(TableCell::Measured(point)) => Some((clients, point)),
         _ => None,
     });
-    let point = |(clients, at): (usize, &SeedPoint)| {
+    let point = |(clients, at): (usize, &TablePoint)| {
         let rounds = data.rounds(|record| {
-            let is_of_row =
-                record.phase == Phase::Table && record.stage == row.stage && record.title == row.title;
-            let figures = record.figures.as_ref().filter(|_| is_of_row && record.concurrency == clients)?;
+            let is_of_row = record.key.phase == Phase::Table
+                && record.key.server == row.stage
+                && record.key.title == row.title;
+            let figures = record.figures().filter(|_| is_of_row && record.key.concurrency == clients)?;
             Some(figures.requests_per_second * SECONDS_PER_MINUTE)
         });
         let (look, mut note) = limit(at.limiter, clients, clients);
@@ -145,7 +146,7 @@ fn ours(data: &Data, row: &SeedRow, clients: &[usize], series: usize) -> Vec<Poi
 /// What the servers were told, as the records have it: `--backlog 5 --workers 2`.
 fn backlog(records: &[&Record]) -> Option<String> {
     let of = |record: &&Record| {
-        let mut words = record.configuration.as_deref()?.split_whitespace();
+        let mut words = record.context.configuration.as_deref()?.split_whitespace();
         words.find(|word| *word == "--backlog")?;
         words.next()?.parse::<u32>().ok()
     };
@@ -155,15 +156,15 @@ fn backlog(records: &[&Record]) -> Option<String> {
 }
 
 /// Why a whole row has no figures, if there is one reason for all of it.
-fn lacks(row: Option<&SeedRow>) -> Option<&str> {
+fn lacks(row: Option<&TableRow>) -> Option<&str> {
     // The plan has every row, and a record even of one that cannot be measured.
     let Some(row) = row else { return Some("not measured yet") };
     let first = row.skipped()?;
-    let differs = |cell: &SeedCell| !matches!(cell, SeedCell::Skipped(reason) if reason == first);
+    let differs = |cell: &TableCell| !matches!(cell, TableCell::Skipped(reason) if reason == first);
     (!row.cells.iter().flatten().any(differs)).then_some(first)
 }
 
-fn notes(table: &SeedTable, points: &Points) -> Vec<String> {
+fn notes(table: &Table, points: &Points) -> Vec<String> {
     let mut notes = vec![
         "Compare the shapes, not the heights: the machines differ. Both pictures have the same logarithmic \
          scale. webbench's unit is pages per minute; the failed ones are taken out here, while the source's \
@@ -195,10 +196,10 @@ fn notes(table: &SeedTable, points: &Points) -> Vec<String> {
     notes
 }
 
-fn measured(table: &SeedTable) -> impl Iterator<Item = (&str, usize, &SeedPoint)> {
+fn measured(table: &Table) -> impl Iterator<Item = (&str, usize, &TablePoint)> {
     table.rows.iter().flat_map(|row| {
         let cells = table.clients.iter().zip(&row.cells).filter_map(|(clients, cell)| match cell {
-            Some(SeedCell::Measured(point)) => Some((*clients, point)),
+            Some(TableCell::Measured(point)) => Some((*clients, point)),
             _ => None,
         });
         cells.map(move |(clients, point)| (row.title.as_str(), clients, point))
@@ -206,18 +207,18 @@ fn measured(table: &SeedTable) -> impl Iterator<Item = (&str, usize, &SeedPoint)
 }
 
 /// From how many clients on the kernel found the accept queue full.
-fn full(table: &SeedTable, name: &str) -> Option<String> {
+fn full(table: &Table, name: &str) -> Option<String> {
     let full = measured(table).filter(|(title, _, point)| *title == name && is_full(point));
     let first = full.map(|(_, clients, _)| clients).min()?;
     Some(format!("{name}: the accept queue was full at times (clients at once: {first} or more)."))
 }
 
-fn is_full(point: &SeedPoint) -> bool {
+fn is_full(point: &TablePoint) -> bool {
     point.listen_overflows_per_second.is_some_and(|overflows| overflows > 0.0)
 }
 
 /// The rows without figures, and what an interrupted run has not tried.
-fn missing(table: &SeedTable) -> Vec<String> {
+fn missing(table: &Table) -> Vec<String> {
     let rows = PUBLISHED.iter().filter_map(|(name, _)| Some((*name, lacks(row_of(table, name))?)));
     let rows: Vec<(&str, &str)> = rows.collect();
     let mut notes = Vec::new();
@@ -225,7 +226,7 @@ fn missing(table: &SeedTable) -> Vec<String> {
         let rows: Vec<String> = rows.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
         notes.push(format!("Missing: {}.", rows.join("; ")));
     }
-    let is_missing = |row: &&SeedRow| !rows.iter().any(|(name, _)| *name == row.title);
+    let is_missing = |row: &&TableRow| !rows.iter().any(|(name, _)| *name == row.title);
     for row in table.rows.iter().filter(is_missing) {
         let none = table.clients.iter().zip(&row.cells).filter(|(_, cell)| cell.is_none());
         let none: Vec<usize> = none.map(|(clients, _)| *clients).collect();

@@ -28,12 +28,12 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let cells: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.concurrency == clients).collect();
     // What a tool cannot do by its nature is no gap.
     let can = |record: &Record| {
-        cells
-            .iter()
-            .any(|cell| (&cell.shape.tool, cell.shape.keep_alive) == (&record.tool, record.keep_alive))
+        cells.iter().any(|cell| {
+            (&cell.shape.tool, cell.shape.keep_alive) == (&record.key.tool, record.key.keep_alive)
+        })
     };
     let records: Vec<&Record> =
-        data.survey().filter(|record| record.concurrency == clients && can(record)).collect();
+        data.survey().filter(|record| record.key.concurrency == clients && can(record)).collect();
     let title = format!("The same servers, measured by {} tools with {clients} clients", tools.len());
     let mut figure = data.figure("tools-side-by-side", title, &records);
     let axis = "requests per second (more is better)";
@@ -44,7 +44,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         show: Show::Marks,
         choices: vec![connections(Show::Beside)],
         series: servers_of(cells.iter().copied()),
-        gaps: data.gaps(&records, |record| Some(vec![usize::from(!record.keep_alive)])),
+        gaps: data.gaps(&records, |record| Some(vec![usize::from(!record.key.keep_alive)])),
         ..Points::default()
     };
     for cell in cells {

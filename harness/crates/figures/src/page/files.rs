@@ -71,7 +71,7 @@ fn object(record: &Record) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::sample::record;
+    use records::sample::{record, skipped};
 
     /// What the page holds of a file, put together again as its script does it.
     fn restored(file: &File, at: usize) -> Map<String, Value> {
@@ -83,8 +83,7 @@ mod tests {
 
     #[test]
     fn no_field_of_a_record_is_lost_and_what_is_common_is_said_once() {
-        let mut skipped = record("01", "ab", 64, true, 1.0);
-        (skipped.figures, skipped.skipped) = (None, Some("it would hang".into()));
+        let skipped = skipped(record("01", "ab", 64, true, 1.0), "it would hang");
         let records =
             vec![record("04", "wrk", 64, true, 50_000.0), record("04", "wrk", 8, true, 1.0), skipped];
         let source = Source { link: "data/run.jsonl".into(), path: String::new(), records: records.clone() };

@@ -89,16 +89,22 @@ impl Run {
     fn new(sources: &[Source], out: &Path) -> Self {
         let all = || sources.iter().flat_map(|source| &source.records);
         // The table is another run, shown beside this one.
-        let run: Vec<Record> = all().filter(|record| record.phase != Phase::Table).cloned().collect();
+        let run: Vec<Record> = all().filter(|record| record.key.phase != Phase::Table).cloned().collect();
         let run = if run.is_empty() { all().cloned().collect() } else { run };
         let measured = run.iter().filter(|record| machine::is_measured(record)).count();
-        let rounds: BTreeSet<_> = run.iter().map(|record| (record.seed, record.round)).collect();
+        let rounds: BTreeSet<_> =
+            run.iter().map(|record| (record.context.seed, record.context.round)).collect();
         let (rounds, durations) = (count(rounds.len(), "round"), machine::durations(run.iter()));
         let made = run.first().map_or(String::new(), |first| {
-            let (places, host) = (machine::places(first), &first.host);
-            format!("; {places}; {}; {}; begun {}", host.summary(), host.commit_name(), first.started_at)
+            let (places, host) = (machine::places(first), &first.context.host);
+            format!(
+                "; {places}; {}; {}; begun {}",
+                host.summary(),
+                host.commit_name(),
+                first.context.started_at
+            )
         });
-        let quick = run.iter().any(|record| record.quick).then(|| {
+        let quick = run.iter().any(|record| record.context.quick).then(|| {
             "A quick look: short points, for orientation only. No difference between servers can be claimed \
              from it."
                 .to_owned()
@@ -107,7 +113,7 @@ impl Run {
         for (source, record) in
             sources.iter().flat_map(|source| source.records.iter().map(move |r| (source, r)))
         {
-            if !machines.iter().any(|(_, other)| other.host == record.host) {
+            if !machines.iter().any(|(_, other)| other.context.host == record.context.host) {
                 machines.push((source, record));
             }
         }
@@ -164,17 +170,17 @@ fn servers(records: &[&Record]) -> Vec<Server> {
     let mut servers: Vec<Server> = Vec::new();
     // The table calls a stage as its source does; the others know its title.
     let (table, others): (Vec<&Record>, Vec<&Record>) =
-        records.iter().partition(|record| record.phase == Phase::Table);
+        records.iter().partition(|record| record.key.phase == Phase::Table);
     for record in others.into_iter().chain(table) {
-        if !servers.iter().any(|server| server.name == record.stage) {
+        if !servers.iter().any(|server| server.name == record.key.server) {
             servers.push(Server {
-                name: record.stage.clone(),
-                title: record.title.clone(),
-                label: label(&record.stage, &record.title),
+                name: record.key.server.clone(),
+                title: record.key.title.clone(),
+                label: label(&record.key.server, &record.key.title),
                 // Records of an older harness do not say what a server is.
-                kind: if record.stage == FLOOR { Kind::Reference } else { record.kind },
-                style: Style::of(&record.stage),
-                configuration: record.configuration.clone(),
+                kind: if record.key.server == FLOOR { Kind::Reference } else { record.context.kind },
+                style: Style::of(&record.key.server),
+                configuration: record.context.configuration.clone(),
             });
         }
     }
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn no_text_of_a_record_can_end_the_element_that_holds_it() {
         let mut hostile = record("04", "wrk", 64, true, 1.0);
-        hostile.title = "</script><!--<script>".into();
+        hostile.key.title = "</script><!--<script>".into();
         let source =
             Source { link: "data/run.jsonl".into(), path: String::new(), records: vec![hostile.clone()] };
         let html = html(&[source], &[&Figure::default()], Path::new(".")).expect("it can be written");
@@ -199,6 +205,6 @@ mod tests {
         let json = json.expect("the element");
         assert!(!json.contains('<'));
         let value: Value = serde_json::from_str(json).expect("it is JSON");
-        assert_eq!(value["servers"][0]["title"], hostile.title);
+        assert_eq!(value["servers"][0]["title"], hostile.key.title);
     }
 }

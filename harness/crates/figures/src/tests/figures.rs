@@ -4,8 +4,8 @@ use super::{HOSTILE, render};
 use crate::figures::{Data, build};
 use crate::model::Plot;
 use lab_core::stats::Percentiles;
-use records::sample::record;
-use records::{Content, Grade, Idle, Mix, OpenLoop, Phase, Probed, Record};
+use records::sample::{idle, open, paired, record, skipped};
+use records::{Content, Grade, Idle, Mix, OpenLoop, Outcome, Phase, Probed, Record};
 use std::path::{Path, PathBuf};
 
 /// A record of each kind, of a server with that name, whose CPU time could not be told.
@@ -13,39 +13,38 @@ fn of_all_kinds(name: &str) -> [(Content, Vec<Record>); 4] {
     let latency_us = Percentiles { p50: 0, p90: 0, p99: 9, p99_9: 9, max: 9 };
     let of = |phase| {
         let mut record = record(name, "wrk", 64, true, 0.0);
-        (record.phase, record.title) = (phase, name.to_owned());
-        if let Some(figures) = &mut record.figures {
+        (record.key.phase, record.key.title) = (phase, name.to_owned());
+        if let Some(figures) = record.figures_mut() {
             (figures.requests, figures.cpu_us_per_request) = (0, None);
         }
         record
     };
-    let mut paired = of(Phase::Paired);
-    paired.floor_around = Some([0.0, 0.0]);
-    if let Some(figures) = &mut paired.figures {
+    let mut paired = paired(of(Phase::Paired), [0.0, 0.0]);
+    if let Some(figures) = paired.figures_mut() {
         figures.cpu_us_per_request = Some(0.0);
     }
-    let mut latency = of(Phase::Latency);
-    latency.open_loop =
-        Some(OpenLoop { rate: 0.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 });
-    let mut idle = of(Phase::Idle);
-    (idle.idle, idle.figures) = (Some(Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0 }), None);
+    let at = |rate, share_of_peak| OpenLoop { rate, share_of_peak, latency_us, late: 0, never_sent: 0 };
+    let latency = open(of(Phase::Latency), at(0.0, Some(0.5)));
+    let idle = idle(of(Phase::Idle), Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0 });
     let mut other_tool = of(Phase::Survey);
-    other_tool.tool = "ab".into();
-    let mut skipped = of(Phase::Survey);
-    (skipped.figures, skipped.skipped, skipped.concurrency) = (None, Some(name.to_owned()), 1);
-    let mut slow = of(Phase::Slow);
-    slow.open_loop = Some(OpenLoop { rate: 9.0, share_of_peak: None, latency_us, late: 0, never_sent: 0 });
-    slow.mix = Some(Mix {
-        percent: 5,
-        path: name.to_owned(),
-        requests: 0,
-        errors: 0,
-        never_sent: None,
-        latency_us: None,
-        service_us: None,
-    });
+    other_tool.key.tool = "ab".into();
+    let mut skipped = skipped(of(Phase::Survey), name);
+    skipped.key.concurrency = 1;
+    let mut slow = open(of(Phase::Slow), at(9.0, None));
+    slow.key.phase = Phase::Slow;
+    if let Outcome::Latency(latency) = &mut slow.outcome {
+        latency.mix = Some(Mix {
+            percent: 5,
+            path: name.to_owned(),
+            requests: 0,
+            errors: 0,
+            never_sent: None,
+            latency_us: None,
+            service_us: None,
+        });
+    }
     let mut table = of(Phase::Table);
-    table.title = "serial".into();
+    table.key.title = "serial".into();
     [
         (Content::Run, vec![of(Phase::Survey), paired, latency, idle, other_tool, skipped]),
         (Content::Table, vec![table]),
@@ -78,7 +77,7 @@ fn every_figure_bears_hostile_names_and_times_of_zero() {
         detail: HOSTILE.into(),
         surprise: true,
     };
-    let host = record("04", "wrk", 1, true, 1.0).host;
+    let host = record("04", "wrk", 1, true, 1.0).context.host;
     let grade = Grade {
         stage: HOSTILE.into(),
         name: HOSTILE.into(),
@@ -112,20 +111,24 @@ fn every_point_is_the_median_of_the_records_that_it_names() {
     let mut lines = Vec::new();
     for (round, speed) in [10.0, 30.0, 20.0].into_iter().enumerate() {
         for (_, records) in of_all_kinds("04") {
-            for mut one in records.into_iter().filter(|one| one.skipped.is_none()) {
-                one.round = round as u32;
-                if let Some(figures) = &mut one.figures {
+            for mut one in records.into_iter().filter(|one| one.skipped().is_none()) {
+                one.context.round = round as u32;
+                if let Some(figures) = one.figures_mut() {
                     (figures.requests_per_second, figures.requests) = (speed, 100);
                     (figures.cpu_us_per_request, figures.context_switches) =
                         (Some(speed), Some(speed as u64));
                 }
-                one.floor_around = one.floor_around.map(|_| [10.0, 20.0]);
-                one.idle =
-                    one.idle.map(|idle| Idle { silent_bytes: speed, served_bytes: 2.0 * speed, ..idle });
+                match &mut one.outcome {
+                    Outcome::Paired(pair) => pair.floor_around = [10.0, 20.0],
+                    Outcome::IdleMemory(memory) => {
+                        (memory.idle.silent_bytes, memory.idle.served_bytes) = (speed, 2.0 * speed);
+                    }
+                    _ => {}
+                }
                 let mut dropped = one.clone();
-                dropped.dropped = true;
+                dropped.context.dropped = true;
                 let mut other = one.clone();
-                (other.stage, other.title) = ("05".into(), "other".into());
+                (other.key.server, other.key.title) = ("05".into(), "other".into());
                 lines.extend([dropped, one, other]);
             }
         }
@@ -145,8 +148,12 @@ fn every_point_is_the_median_of_the_records_that_it_names() {
                 assert_eq!(point.value.max(1.0), median.max(1.0), "{}: {point:?}", figure.id);
                 for &(line, _) in &point.records {
                     let record = &lines[line];
-                    assert!(!record.dropped, "{}: {point:?}", figure.id);
-                    assert_eq!(record.stage, points.series[point.series].server, "{}: {point:?}", figure.id);
+                    assert!(!record.context.dropped, "{}: {point:?}", figure.id);
+                    assert_eq!(
+                        record.key.server, points.series[point.series].server,
+                        "{}: {point:?}",
+                        figure.id
+                    );
                 }
                 checked += 1;
             }
@@ -159,11 +166,7 @@ fn every_point_is_the_median_of_the_records_that_it_names() {
 fn a_server_like_the_floor_is_not_told_from_it() {
     let mut records = Vec::new();
     for (stage, costs) in [("floor", [10.0, 10.2, 9.9, 10.1, 10.0]), ("04", [10.1, 10.0, 10.3, 9.9, 10.0])] {
-        records.extend(costs.map(|cost| {
-            let mut record = record(stage, "wrk", 64, true, 1e6 / cost);
-            (record.phase, record.floor_around) = (Phase::Paired, Some([10.0, 10.0]));
-            record
-        }));
+        records.extend(costs.map(|cost| paired(record(stage, "wrk", 64, true, 1e6 / cost), [10.0, 10.0])));
     }
     let data = Data::of_run(&records, &[], Path::new(".")).expect("a run");
     let figures = build(Content::Run, &data).expect("figures");

@@ -1,0 +1,90 @@
+//! The CPUs of the servers and of the generator.
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+/// The CPUs of the server and of the generator: as asked for, else the first and the second.
+pub fn cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let allowed = allowed_cpus()?;
+    match (asked, allowed.as_slice()) {
+        (Some(asked), _) => cpus_of(asked, &allowed),
+        (None, [first, second, ..]) => Ok((vec![*first], vec![*second])),
+        (None, [only]) => {
+            eprintln!("one CPU only: server and generator share it, so the speeds are of both together");
+            Ok((vec![*only], vec![*only]))
+        }
+        (None, []) => bail!("no CPU may be used"),
+    }
+}
+
+/// The same CPUs for both: as asked for, else the first two.
+pub fn shared_cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let allowed = allowed_cpus()?;
+    match asked {
+        Some(asked) => cpus_of(asked, &allowed),
+        None => {
+            let cpus: Vec<usize> = allowed.into_iter().take(2).collect();
+            ensure!(!cpus.is_empty(), "no CPU may be used");
+            Ok((cpus.clone(), cpus))
+        }
+    }
+}
+
+fn allowed_cpus() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
+    Ok((0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect())
+}
+
+/// `SERVER:GENERATOR`, each a list of CPUs such as `0,2`.
+fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (server, generator) =
+        text.split_once(':').context("--cpus must look like SERVER:GENERATOR, for example 0:1 or 0,1:2,3")?;
+    let side = |list| numbers(list, "--cpus", "0:1 or 0,1:2,3");
+    let both = (side(server)?, side(generator)?);
+    if let Some(bad) = both.0.iter().chain(&both.1).find(|cpu| !allowed.contains(cpu)) {
+        let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
+        bail!("--cpus names CPU {bad}: this process may use {}", allowed.join(", "));
+    }
+    for side in [&both.0, &both.1] {
+        if let Some(twice) = side.iter().enumerate().find(|(at, cpu)| side[..*at].contains(cpu)) {
+            bail!("--cpus names CPU {} twice on one side", twice.1);
+        }
+    }
+    if both.0.iter().any(|cpu| both.1.contains(cpu)) {
+        eprintln!("server and generator share a CPU, so the speeds are of both together");
+    }
+    Ok(both)
+}
+
+/// The numbers of a list; `option` and `example` are for the user who wrote no number.
+pub(crate) fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
+    let number = |word: &str| {
+        word.trim()
+            .parse()
+            .ok()
+            .with_context(|| format!("{option}: '{word}' is no number; write for example {example}"))
+    };
+    list.split(',').map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_must_be_there() {
+        assert_eq!(cpus_of("0:1", &[0, 1]).expect("good"), (vec![0], vec![1]));
+        assert_eq!(cpus_of("0,1:2", &[0, 1, 2]).expect("good"), (vec![0, 1], vec![2]));
+        for bad in ["0", "0:", ":1", "0:7", "a:b", "0:1:1"] {
+            assert!(cpus_of(bad, &[0, 1]).is_err(), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[-0-9a-z,: ]{0,12}") {
+            let _ = cpus_of(&text, &[0, 1]);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Going on with a run that was interrupted: which of the points of the plan it has.
+
+use super::interrupted::Run;
+use super::meter::AB_WOULD_HANG;
+use super::plan::Plan;
+use super::point::Point;
+use super::recording;
+use records::{Key, Record};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What tells one point of a run from the others: its key, per cent of the peak, the round.
+type PointKey = (Key, u32, u32);
+
+/// Where an interrupted run can go on.
+#[derive(Default)]
+pub(super) struct ResumePoint {
+    path: PathBuf,
+    /// Measured, or recorded with a reason that will hold for ever. What failed is tried again.
+    points: BTreeSet<PointKey>,
+    /// Points that nobody could measure were recorded when the run began.
+    skipped: BTreeSet<PointKey>,
+    /// What the latency phase has found to be a server's peak, by server and round.
+    peaks: BTreeMap<(String, u32), f64>,
+}
+
+impl ResumePoint {
+    /// After everything that the run has.
+    pub(super) fn of(run: &Run) -> Self {
+        let kept = || run.records.iter().filter(|record| !record.context.dropped);
+        // Whether trying again could change it.
+        let has_failed =
+            |record: &&Record| record.skipped().is_some_and(|reason| !reason.starts_with(AB_WOULD_HANG));
+        let peak = |record: &Record| {
+            let peak = record.open_loop()?.rate / share_of_peak(record)?;
+            Some(((record.key.server.clone(), record.context.round), peak))
+        };
+        Self {
+            path: run.path.clone(),
+            points: kept().filter(|record| !has_failed(record)).map(of_record).collect(),
+            skipped: kept().filter(|record| record.skipped().is_some()).map(of_record).collect(),
+            peaks: run.records.iter().filter_map(peak).collect(),
+        }
+    }
+
+    /// Whether the reason why a point of the plan cannot be measured is there.
+    pub(super) fn has_reason(&self, plan: &Plan, point: &Point) -> bool {
+        self.skipped.contains(&of_point(plan, point, 1))
+    }
+
+    /// The peaks that this start of the servers has found: rates of one start are shares of one peak.
+    pub(super) fn peaks(&self, plan: &Plan, round: u32) -> BTreeMap<String, f64> {
+        let same = |at: u32| plan.start_of(at) == plan.start_of(round);
+        let peaks = self.peaks.iter().filter(|((_, at), _)| same(*at));
+        peaks.map(|((server, _), peak)| (server.clone(), *peak)).collect()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many points of the plan are there, and about how many seconds measuring them took.
+    pub(super) fn progress(&self, plan: &Plan) -> (usize, f64) {
+        let of = |round| plan.round(round).concat().into_iter().filter(move |p| self.has(plan, p, round));
+        let points = (1..=plan.rounds).flat_map(of);
+        points.fold((0, 0.0), |(count, seconds), point| (count + 1, seconds + plan.seconds_of(point)))
+    }
+
+    /// Whether the point is there.
+    pub(super) fn has(&self, plan: &Plan, point: &Point, round: u32) -> bool {
+        self.points.contains(&of_point(plan, point, round))
+    }
+}
+
+/// Where an open loop was at a share of the server's own peak.
+fn share_of_peak(record: &Record) -> Option<f64> {
+    record.open_loop()?.share_of_peak
+}
+
+fn of_record(record: &Record) -> PointKey {
+    let share = share_of_peak(record).map_or(0, |share| (share * 100.0).round() as u32);
+    (record.key.clone(), share, record.context.round)
+}
+
+fn of_point(plan: &Plan, point: &Point, round: u32) -> PointKey {
+    (recording::key(plan, point), point.share().unwrap_or(0), round)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meter::ab_would_hang;
+    use super::super::plan::tests::plan;
+    use super::*;
+    use crate::generators::Tool;
+    use lab_core::stats::Percentiles;
+    use records::sample::{self, record, skipped};
+    use records::{OpenLoop, Phase};
+
+    #[test]
+    fn what_failed_is_tried_again_and_what_had_to_be_skipped_is_not() {
+        let plan = plan(1);
+        let of = |server: &str, tool: &str, reason: Option<&str>| {
+            let record = record(server, tool, 64, true, 1.0);
+            match reason {
+                Some(reason) => skipped(record, reason),
+                None => record,
+            }
+        };
+        let mut dropped = of("00", "wrk", None);
+        dropped.context.dropped = true;
+        let records = vec![
+            dropped,
+            of("01", "wrk", None),
+            of("02", "wrk", Some("refused: the server has died")),
+            of("03", "ab", Some(&ab_would_hang(4, 64))),
+        ];
+        let mut done = ResumePoint::of(&Run { seed: 7, path: "data.jsonl".into(), records });
+        let has = |done: &ResumePoint, subject, tool, round| {
+            let is = |p: &&Point| p.subject == subject && p.tool == tool && p.load.concurrency == 64;
+            done.has(&plan, plan.of(Phase::Survey).find(is).expect("it is planned"), round)
+        };
+        assert!(has(&done, 1, Tool::Wrk, 1) && has(&done, 3, Tool::Ab, 1));
+        assert!(!has(&done, 1, Tool::Wrk, 2), "another round");
+        assert!(!has(&done, 0, Tool::Wrk, 1), "it was disturbed");
+        assert!(!has(&done, 2, Tool::Wrk, 1), "it failed");
+        let failed = plan.of(Phase::Survey).filter(|p| p.load.concurrency == 64 && p.tool == Tool::Wrk);
+        let reasons: Vec<bool> = failed.map(|point| done.has_reason(&plan, point)).collect();
+        assert_eq!(reasons, [false, false, true, false]);
+        assert_eq!(done.progress(&plan).0, 2);
+        done.points =
+            done.points.into_iter().map(|(key, ..)| (Key { workers: Some(2), ..key }, 0, 1)).collect();
+        assert_eq!(done.progress(&plan).0, 0, "another number of workers is another point");
+    }
+
+    #[test]
+    fn the_rates_of_one_start_are_shares_of_one_peak() {
+        let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
+        let open_loop =
+            OpenLoop { rate: 500.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
+        let mut open = sample::open(record("01", "builtin", 64, true, 500.0), open_loop);
+        open.context.round = 2;
+        let done = ResumePoint::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });
+        let plan = Plan { starts: 2, ..plan(4) };
+        let peak = |round| done.peaks(&plan, round).get("01").copied();
+        assert_eq!([1, 2, 3, 4].map(peak), [Some(1000.0), Some(1000.0), None, None]);
+        let has = |share| {
+            let is = |p: &&Point| p.subject == 1 && p.share() == Some(share);
+            done.has(&plan, plan.of(Phase::Latency).find(is).expect("it is planned"), 2)
+        };
+        assert!(has(50) && !has(90), "each rate is a point");
+    }
+}

@@ -1,0 +1,254 @@
+//! From a recipe to its records: what will be done is said, the directory is locked, a run that was
+//! interrupted goes on.
+
+use super::interrupted::{Interrupted, find_interrupted};
+use super::meter::Meter;
+use super::plan::Plan;
+use super::point::Point;
+use super::resume::ResumePoint;
+use super::servers::Servers;
+use super::session::{End, Session};
+use super::setup::Setup;
+use super::subject::Subject;
+use anyhow::{Result, bail, ensure};
+use lab_core::clock::now;
+use lab_core::host::Host;
+use lab_core::interruption::Interruption;
+use lab_core::units::{count, minutes};
+use records::{Content, DirLock, Phase, Record, Writer, disturbance, ensure_room, read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+/// A record is shorter; room for some points that are measured again.
+const RECORD_BYTES: u64 = 2_048;
+/// The charts and the page.
+const DRAWN_BYTES: u64 = 4 << 20;
+
+/// What is measured, and what is said of it. `harness/tests/engine.rs` has one for servers of its own.
+pub trait Recipe {
+    /// What its files hold. A run that was interrupted is looked for among them.
+    fn content(&self) -> Content;
+
+    /// What the name of a new file ends with.
+    fn ending(&self) -> &str {
+        self.content().ending()
+    }
+
+    /// The points, in the order that this seed gives.
+    fn plan(&self, seed: u64) -> Plan;
+
+    /// Says before the run what else a user must know of it. The line before ends with its length and its
+    /// seed.
+    fn announce(&self, _plan: &Plan) {}
+
+    /// Whether the servers are named in that line.
+    fn names_servers(&self) -> bool {
+        false
+    }
+
+    /// The tables at the end.
+    fn tables(&self, records: &[Record]) -> Vec<String>;
+
+    /// What can be done with the file, in a line.
+    fn hint(&self, _data: &Path, _out: &Path) -> Option<String> {
+        None
+    }
+}
+
+/// How a run is recorded.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data goes to `data` below it.
+    pub out: PathBuf,
+    /// What the order of the points is shuffled with; the time if the user does not say.
+    pub seed: Option<u64>,
+    /// Begin anew, even if the same command was interrupted and could go on.
+    pub fresh: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the command ends with.
+    pub status: ExitCode,
+    /// The run, if it came to its end.
+    pub finished: Option<Finished>,
+}
+
+/// A run that came to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// All records of it.
+    pub records: Vec<Record>,
+    /// Their file.
+    pub data: PathBuf,
+    /// Where charts and pages are expected.
+    pub out: PathBuf,
+}
+
+/// Measures what is not done yet, records, and prints the tables of everything. Fails where nothing can be
+/// measured and where nothing can be recorded.
+pub fn run(options: &Options, setup: &Setup, recipe: &dyn Recipe) -> Result<Outcome> {
+    let data = options.out.join("data");
+    // Before anything is looked at: what another run is about to record would be done a second time.
+    let _lock = DirLock::on(&data)?;
+    let (plan, done) = planned(options, &data, setup, recipe)?;
+    announce(&plan, recipe);
+    ensure!(!plan.is_empty(), "nothing can be measured: every point is skipped");
+    ensure_room(&data, plan.len() as u64 * RECORD_BYTES + DRAWN_BYTES)?;
+    let writer = match &done {
+        Some(done) => {
+            announce_rest(&plan, done);
+            Writer::resume(done.path())?
+        }
+        None => Writer::create(&data, &file_name(&setup.host, recipe.ending()))?,
+    };
+    let path = writer.path().to_owned();
+    let running = plan.subjects.iter().find_map(Subject::running_at);
+    let servers = Servers::new(setup.checker.clone(), plan.counting).running_at(running);
+    let interruption = Interruption::catch()?;
+    let stop = || interruption.has_come();
+    let meter = Meter { plan: &plan, setup, stop: &stop };
+    let end = Session::new(&meter, &done.unwrap_or_default(), servers, writer).run()?;
+    finish(end, setup, recipe, Finished { records: read(&path)?, data: path, out: options.out.clone() })
+}
+
+/// The plan, and where it goes on if an earlier run of it was interrupted.
+fn planned(
+    options: &Options,
+    data: &Path,
+    setup: &Setup,
+    recipe: &dyn Recipe,
+) -> Result<(Plan, Option<ResumePoint>)> {
+    let before = match options.fresh {
+        true => Interrupted::None,
+        false => find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)?,
+    };
+    match before {
+        Interrupted::None => {}
+        Interrupted::Unfit(reason) => eprintln!("{reason}"),
+        Interrupted::Resumable(run) => {
+            let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
+            if done.progress(&plan).0 < plan.len() {
+                return Ok((plan, Some(done)));
+            }
+        }
+    }
+    let seed = options.seed.unwrap_or_else(|| {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    });
+    Ok((recipe.plan(seed), None))
+}
+
+/// Says what will be done, what will not, and how long it takes.
+fn announce(plan: &Plan, recipe: &dyn Recipe) {
+    let names: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
+    let names = if recipe.names_servers() { format!(" on {}", names.join(", ")) } else { String::new() };
+    eprintln!(
+        "{} in {}{names}; about {}, longer on a busy machine; seed {}",
+        count(plan.len(), "point"),
+        count(plan.rounds as usize, "round"),
+        minutes(plan.seconds()),
+        plan.seed
+    );
+    recipe.announce(plan);
+    // One line for each reason, with the servers that it holds for.
+    let mut reasons: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (point, reason) in &plan.skipped {
+        let servers = reasons.entry(skipped(plan, point, reason)).or_default();
+        servers.insert(&plan.subject(point).name);
+    }
+    for (line, servers) in reasons {
+        if servers.len() == plan.subjects.len() || !recipe.names_servers() {
+            eprintln!("{line}");
+        } else {
+            eprintln!("{line} ({})", servers.into_iter().collect::<Vec<_>>().join(", "));
+        }
+    }
+}
+
+/// Why a point is left out, without the server where all others of its kind may be left out for the same
+/// reason.
+fn skipped(plan: &Plan, point: &Point, reason: &str) -> String {
+    let what = match point.phase {
+        Phase::Latency => "latency".to_owned(),
+        Phase::Idle => "idle connections".to_owned(),
+        Phase::Survey | Phase::Paired => {
+            let kind = if point.load.keep_alive { "with keep-alive" } else { "without keep-alive" };
+            format!("{} {kind}", point.tool.name())
+        }
+        Phase::Table | Phase::Spin | Phase::Slow => plan.subject(point).label.clone(),
+    };
+    // Some reasons name the tool themselves.
+    match reason.starts_with(point.tool.name()) {
+        true => format!("skipped: {reason}"),
+        false => format!("skipped: {what}: {reason}"),
+    }
+}
+
+/// Says how much of an earlier run is there.
+fn announce_rest(plan: &Plan, done: &ResumePoint) {
+    let (count, seconds) = done.progress(plan);
+    eprintln!(
+        "going on with {}: {count} of {} points are there, about {} are left (--fresh begins anew)",
+        done.path().display(),
+        plan.len(),
+        minutes(plan.seconds() - seconds)
+    );
+}
+
+/// Prints what there is, whole or not.
+fn finish(end: End, setup: &Setup, recipe: &dyn Recipe, finished: Finished) -> Result<Outcome> {
+    let Finished { records, data, out } = &finished;
+    let has_measured = records.iter().any(|record| record.skipped().is_none());
+    if has_measured {
+        let mut lines = recipe.tables(records);
+        lines.extend(refused(records));
+        lines.extend(disturbance(records));
+        lines.push(format!("data    {}", data.display()));
+        lines.extend(recipe.hint(data, out));
+        lines.iter().for_each(|line| println!("{line}"));
+    }
+    let status = match end {
+        End::Interrupted => {
+            let kept = if records.is_empty() {
+                Writer::discard(data)?;
+                "nothing was measured yet, and nothing is kept".to_owned()
+            } else {
+                let what = match has_measured {
+                    true => "what was measured",
+                    false => "nothing was measured yet; what was skipped",
+                };
+                format!("{what} is in {}; {}", data.display(), how_to_go_on(&setup.host))
+            };
+            eprintln!("interrupted; {kept}");
+            return Ok(Outcome { status: ExitCode::from(130), finished: None });
+        }
+        _ if !has_measured => bail!("nothing was measured; {} says why", data.display()),
+        End::WithFailures => ExitCode::FAILURE,
+        End::Complete => ExitCode::SUCCESS,
+    };
+    Ok(Outcome { status, finished: Some(finished) })
+}
+
+fn how_to_go_on(host: &Host) -> &'static str {
+    match host.dirty {
+        true => "the work tree has uncommitted changes, so the same command will begin anew",
+        false => "the same command goes on from there",
+    }
+}
+
+/// The servers that were not measured, or no longer, each with its reason.
+fn refused(records: &[Record]) -> BTreeSet<String> {
+    let reasons = records.iter().filter_map(|record| Some((record, record.skipped()?)));
+    let refused = reasons.filter(|(_, reason)| reason.starts_with("refused"));
+    refused.map(|(record, reason)| format!("{}: {reason}", record.key.server)).collect()
+}
+
+/// `20260102T030405Z-1234567890-standard`.
+fn file_name(host: &Host, ending: &str) -> String {
+    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
+    format!("{}-{commit}-{ending}", now().replace(['-', ':'], ""))
+}

@@ -1,0 +1,118 @@
+//! `harness table`: the table of a fellow learner, done again.
+//!
+//! He measured a serial server and a preforking one with webbench, from 1 to 3,000 clients, with an accept
+//! queue of five, and asked why the serial one drops at ten clients. The same table is measured here, with
+//! what he had no column for: how often the accept queue was full.
+//!
+//! * `rows`: the servers; `text`: what is printed at the end.
+
+mod rows;
+mod text;
+
+use super::options::{InRounds, Options};
+use super::select::clients;
+use super::whole_number::whole;
+use crate::cpus::cpus;
+use crate::engine::{self, Clients, Method, Point, Setup};
+use crate::generators::{Load, Tool};
+use anyhow::{Result, bail};
+use lab_core::stages::discover;
+use records::{Content, Phase, Record, table as published};
+use rows::rows;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The options of `harness table`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Source 002 is a web server that a fellow learner wrote step by step. Its author published this table, \
+                        made with webbench and an accept queue of five, and asked why the serial server drops at ten \
+                        clients. The chart shows his figures beside those measured here."
+)]
+pub struct Args {
+    /// Clients at once.
+    #[arg(long, value_name = "LIST", default_value = CLIENTS, allow_negative_numbers = true)]
+    clients: String,
+    /// Seconds per point. A client whose connection found the accept queue full tries again after 1, 3, 7, 15
+    /// s: the table was first made with 30.
+    #[arg(long, value_name = "SECONDS", default_value = "1", allow_negative_numbers = true, value_parser = whole::<u32>(1..=3600))]
+    seconds: u32,
+    /// How many connections may wait to be accepted; 5 as when the table was first made.
+    #[arg(long, value_name = "N", default_value_t = BACKLOG, allow_negative_numbers = true, value_parser = whole::<u16>(1..=4096))]
+    backlog: u16,
+    /// The CPUs of the servers and of webbench; default: the first one and the second one, also for two
+    /// processes.
+    #[arg(long, value_name = "SERVER:GENERATOR")]
+    cpus: Option<String>,
+    #[command(flatten)]
+    rounds: Options,
+}
+
+/// What the table was first made with.
+const CLIENTS: &str = "1,2,5,10,20,50,100,200,500,1000,2000,2500,3000";
+/// The same.
+const BACKLOG: u16 = 5;
+
+impl Args {
+    fn is_whole(&self) -> bool {
+        self.clients == CLIENTS && self.backlog == BACKLOG && self.cpus.is_none()
+    }
+}
+
+/// Measures, records, prints.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let clients = clients(&args.clients, "--clients")?;
+    let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
+    let webbench = match Tool::Webbench.find() {
+        Ok(found) => found,
+        Err(install) => bail!("webbench is not installed: {install}"),
+    };
+    let load = Load {
+        keep_alive: false,
+        duration: Duration::from_secs(args.seconds.into()),
+        cpus: Some(generator_cpus),
+        ..Load::new("/")
+    };
+    let rows = rows(&discover()?, args.backlog);
+    let (points, rounds) = (points(rows.len(), &clients, &load, args.rounds.rounds), args.rounds.rounds);
+    let table = |records: &[Record]| text::text(&published(records));
+    let recipe = InRounds { content: Content::Table, subjects: rows, points, rounds, table: &table };
+    let setup = Setup::new(vec![webbench], server_cpus)?;
+    Ok(engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)?.status)
+}
+
+/// Every row with every number of clients.
+fn points(rows: usize, clients: &[usize], load: &Load, rounds: u32) -> Vec<Point> {
+    let point = |subject, clients| Point {
+        subject,
+        phase: Phase::Table,
+        tool: Tool::Webbench,
+        // Who was served it does not know.
+        method: Method::Closed(Clients::Assumed),
+        load: Load { concurrency: clients, ..load.clone() },
+        rounds,
+        fresh: true,
+    };
+    (0..rows).flat_map(|subject| clients.iter().map(move |&clients| point(subject, clients))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Plan, Subject};
+    use lab_core::server_process::Launch;
+
+    #[test]
+    fn the_time_that_webbench_sleeps_is_told_beforehand() {
+        let mut rows = rows(&[], 5);
+        rows[0] = Subject::command("01", "serial", Launch::new("serial"));
+        let points = points(rows.len(), &[1, 3000], &Load::new("/"), 2);
+        let plan = Plan::of_points(rows, points, 2, 4);
+        assert_eq!(
+            (plan.points().count(), plan.skipped.len(), plan.len()),
+            (2, 4, 4),
+            "two rows are not built"
+        );
+        assert!(plan.seconds() > 4.0 * 2.0 + 2.0 * 1.5, "{}", plan.seconds());
+    }
+}

@@ -1,0 +1,115 @@
+//! Which files there are in `results/data`, and which of them is the newest.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a file of records holds; the end of its name says it: `20260102T030405Z-1234567890-standard.jsonl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A run of `harness bench-all`.
+    Run,
+    /// Source 002's table, done again.
+    Table,
+    /// What the stages can do: the probes' outcomes.
+    Grades,
+    /// The scenario `spin`: throughput against workers.
+    Spin,
+    /// The scenario `slow`: quick requests beside slow ones.
+    Slow,
+}
+
+impl Content {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Run, Self::Table, Self::Grades, Self::Spin, Self::Slow];
+
+    /// What the names of such files end with.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Run => &["quick", "standard", "full"],
+            Self::Table => &["table"],
+            Self::Grades => &["grades"],
+            Self::Spin => &["spin"],
+            Self::Slow => &["slow"],
+        }
+    }
+
+    /// What the name of a new file ends with, where there is one way only to make it.
+    pub fn ending(self) -> &'static str {
+        self.endings()[0]
+    }
+
+    /// The command that makes such a file.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Run => "harness bench-all",
+            Self::Table => "harness table",
+            Self::Grades => "harness grade all --record",
+            Self::Spin => "harness scenario spin",
+            Self::Slow => "harness scenario slow",
+        }
+    }
+
+    /// What a file of this name holds; `None` if the name does not say it.
+    pub fn of(path: &Path) -> Option<Self> {
+        Self::ALL.into_iter().find(|content| content.is_in(path))
+    }
+
+    /// Whether a file of this name holds it. A second run in the same second has a number after the name.
+    fn is_in(self, path: &Path) -> bool {
+        let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { return false };
+        let is_jsonl = path.extension().is_some_and(|ending| ending == "jsonl");
+        is_jsonl && stem.split('-').skip(2).any(|word| self.endings().contains(&word))
+    }
+}
+
+/// The files of this content in a directory, the latest first: the names begin with the time. An empty one is
+/// of a run that was killed before its first record.
+pub fn newest_first(directory: &Path, content: Content) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let has_records = |entry: &fs::DirEntry| entry.metadata().is_ok_and(|file| file.len() > 0);
+    let files = entries.flatten().filter(has_records).map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.filter(|path| content.is_in(path)).collect();
+    files.sort_by(|one, other| other.file_stem().cmp(&one.file_stem()));
+    Ok(files)
+}
+
+/// The first of them.
+pub fn newest(directory: &Path, content: Content) -> Result<PathBuf> {
+    match newest_first(directory, content)?.into_iter().next() {
+        Some(path) => Ok(path),
+        None => bail!("no such data in {}: run `{}` first", directory.display(), content.command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_file_is_looked_for_among_its_own_kind() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        for name in [
+            "1-a-standard",
+            "2-b-quick",
+            "2-b-quick-2",
+            "3-c-table",
+            "4-d-grades",
+            "5-e-notes",
+            "6-f-spin",
+            "7-g-slow",
+        ] {
+            fs::write(path.join(format!("{name}.jsonl")), "{}\n").expect("written");
+        }
+        fs::write(path.join("8-h-standard.jsonl"), "").expect("written");
+        let found =
+            |content| newest(path, content).expect("it is there").file_stem().expect("a name").to_owned();
+        assert_eq!(found(Content::Run), "2-b-quick-2");
+        assert_eq!(found(Content::Table), "3-c-table");
+        assert_eq!(found(Content::Grades), "4-d-grades");
+        assert_eq!((found(Content::Spin), found(Content::Slow)), ("6-f-spin".into(), "7-g-slow".into()));
+        fs::remove_file(path.join("3-c-table.jsonl")).expect("removed");
+        assert!(newest(path, Content::Table).is_err());
+    }
+}

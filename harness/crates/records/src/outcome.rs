@@ -1,0 +1,216 @@
+//! What came of a point: one structure for each kind of measurement. In the file the fields of all of them
+//! stand beside those of the key and the context.
+
+use super::Figures;
+use lab_core::stats::Percentiles;
+use serde::{Deserialize, Serialize};
+
+/// What came of a point. Which one a line of a file holds is told by the field that only this kind has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a record has figures, an idle measurement, or the reason why it was skipped")]
+pub enum Outcome {
+    /// Nothing was measured.
+    Skipped(Skip),
+    /// Connections that say nothing.
+    IdleMemory(IdleMemory),
+    /// A closed loop between two runs of the floor.
+    Paired(Paired),
+    /// An open loop.
+    Latency(Box<Latency>),
+    /// A closed loop.
+    Throughput(Throughput),
+}
+
+/// Why there are no figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Skip {
+    /// The reason, in words.
+    #[serde(rename = "skipped")]
+    pub reason: String,
+    /// Nobody is known to have been served. (Older records of the table and of the scenarios name all
+    /// clients.)
+    #[serde(flatten)]
+    pub served: Served,
+}
+
+/// Who was served, and with what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Served {
+    /// How many of the clients the server serves at the same time: counted by a run that checks every reply,
+    /// before the point. 0 where there are no figures.
+    #[serde(rename = "clients_served")]
+    pub clients: usize,
+    /// The length of a right reply's body.
+    pub body_bytes: u64,
+}
+
+/// The speed under a load, by a closed loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Who was served.
+    #[serde(flatten)]
+    pub served: Served,
+}
+
+/// The same between two runs of the floor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paired {
+    /// The floor's CPU time per request in the run before and in the run after, µs.
+    pub floor_around: [f64; 2],
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Who was served.
+    #[serde(flatten)]
+    pub served: Served,
+}
+
+/// How long requests wait that leave at fixed times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// What was sent, and how long it took to come back.
+    pub open_loop: OpenLoop,
+    /// Where some of the requests asked for another path: what came of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Who was served.
+    #[serde(flatten)]
+    pub served: Served,
+}
+
+/// What connections that say nothing cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdleMemory {
+    /// The memory of each.
+    pub idle: Idle,
+    /// Who was served.
+    #[serde(flatten)]
+    pub served: Served,
+}
+
+/// An open loop: requests leave at fixed times, whether answers come or not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenLoop {
+    /// Requests per second that were to be sent.
+    pub rate: f64,
+    /// That rate over the server's peak, which a closed loop of the same generator found in the same run;
+    /// `None` where the rate is the same for every server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_peak: Option<f64>,
+    /// From the intended time of sending to the whole reply. A lower bound where the end left requests
+    /// without one: those that never left are in it with the time that they had waited, and so are those that
+    /// were on their way and had waited longer than 99 of 100 answered ones.
+    pub latency_us: Percentiles,
+    /// Requests that left more than a millisecond after their time.
+    pub late: u64,
+    /// Requests that never left, because every connection was waiting.
+    pub never_sent: u64,
+}
+
+/// The requests that asked for another path than the others. The figures of the point are of the others
+/// alone, but for the bytes and the CPU time, which are of both, and the CPU time per request, which is over
+/// both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mix {
+    /// How many of a hundred requests, evenly spread.
+    pub percent: u64,
+    /// What they asked for.
+    pub path: String,
+    /// Right answers.
+    pub requests: u64,
+    /// Failed, short and refused ones.
+    pub errors: u64,
+    /// In an open loop: those that never left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never_sent: Option<u64>,
+    /// In an open loop: from the intended time of sending to the whole reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<Percentiles>,
+    /// From sending to the whole reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_us: Option<Percentiles>,
+}
+
+/// Connections that say nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Idle {
+    /// How many.
+    pub connections: usize,
+    /// Pss of the process tree that each added while it had asked for nothing, bytes. The kernel's own memory
+    /// is not in it.
+    pub silent_bytes: f64,
+    /// The same after each had been served once and was kept.
+    pub served_bytes: f64,
+}
+
+impl OpenLoop {
+    /// Less than this share of the intended answers a second is another load than the one that was meant.
+    const REACHED: f64 = 0.95;
+
+    /// Whether the rate was reached with so many right answers per second, on every path. If not, the times
+    /// are no latencies at that rate, but those of a run that fell behind: lower bounds that grow with the
+    /// run's length.
+    pub fn is_reached(&self, answered: f64) -> bool {
+        answered >= Self::REACHED * self.rate
+    }
+}
+
+impl Outcome {
+    /// A point that was not measured, with the reason.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self::Skipped(Skip { reason: reason.into(), served: Served::default() })
+    }
+
+    /// The figures, where there was load.
+    pub fn figures(&self) -> Option<&Figures> {
+        match self {
+            Self::Throughput(run) => Some(&run.figures),
+            Self::Paired(run) => Some(&run.figures),
+            Self::Latency(run) => Some(&run.figures),
+            Self::Skipped(_) | Self::IdleMemory(_) => None,
+        }
+    }
+
+    /// The same, to change them.
+    pub fn figures_mut(&mut self) -> Option<&mut Figures> {
+        match self {
+            Self::Throughput(run) => Some(&mut run.figures),
+            Self::Paired(run) => Some(&mut run.figures),
+            Self::Latency(run) => Some(&mut run.figures),
+            Self::Skipped(_) | Self::IdleMemory(_) => None,
+        }
+    }
+
+    /// Who was served, and with what.
+    pub fn served(&self) -> &Served {
+        match self {
+            Self::Skipped(skip) => &skip.served,
+            Self::IdleMemory(idle) => &idle.served,
+            Self::Paired(run) => &run.served,
+            Self::Latency(run) => &run.served,
+            Self::Throughput(run) => &run.served,
+        }
+    }
+
+    /// The same, to change it.
+    pub fn served_mut(&mut self) -> &mut Served {
+        match self {
+            Self::Skipped(skip) => &mut skip.served,
+            Self::IdleMemory(idle) => &mut idle.served,
+            Self::Paired(run) => &mut run.served,
+            Self::Latency(run) => &mut run.served,
+            Self::Throughput(run) => &mut run.served,
+        }
+    }
+
+    /// Of an open loop: what was sent, and what came of the requests for another path.
+    pub fn latency(&self) -> Option<&Latency> {
+        if let Self::Latency(latency) = self { Some(latency) } else { None }
+    }
+}

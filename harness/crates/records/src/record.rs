@@ -1,0 +1,199 @@
+//! One line of a file: which point, measured under what, and what came of it.
+
+use super::{Figures, Idle, Latency, Mix, OpenLoop, Outcome, Served};
+use lab_core::host::Host;
+use serde::{Deserialize, Serialize};
+
+/// What a point is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Speed under each load, by each tool.
+    #[default]
+    Survey,
+    /// CPU time per request, each run between two runs of the floor.
+    Paired,
+    /// How long requests wait at a fixed rate: an open loop at a share of the server's peak.
+    Latency,
+    /// Memory of connections that say nothing.
+    Idle,
+    /// A row of source 002's table: webbench with 1 to 3,000 clients.
+    Table,
+    /// Requests that keep a CPU busy, against the number of workers.
+    Spin,
+    /// Quick requests at a fixed rate beside a few that sleep.
+    Slow,
+}
+
+/// What a server is to the lab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A stage or a twin.
+    #[default]
+    Stage,
+    /// Something to compare with: the floor, nginx, h2o.
+    Reference,
+    /// A server that was running already, somewhere: nothing but its replies is known.
+    Target,
+}
+
+/// One point of the plan in one round: measured, or skipped with the reason. In the file it is one flat
+/// object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which point.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Measured when, where and by which command.
+    #[serde(flatten)]
+    pub context: Context,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What a point is known by, whatever the round: a server under a load. (The rates of an open loop share a
+/// key.)
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// What the point is for.
+    #[serde(default)]
+    pub phase: Phase,
+    /// The server: `05`, `05-mio`, `floor`, `nginx`.
+    #[serde(rename = "stage")]
+    pub server: String,
+    /// Its title. The rows of source 002's table differ in nothing else.
+    pub title: String,
+    /// Of the server's `--workers`, if it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
+    /// The generator.
+    pub tool: String,
+    /// Clients at once.
+    pub concurrency: usize,
+    /// Whether a client kept its connection.
+    pub keep_alive: bool,
+    /// Requests sent before the replies are read; 1 is no pipelining.
+    pub pipeline: usize,
+    /// What was asked for.
+    pub path: String,
+}
+
+/// When, where and by which command a point was measured, and what a reader must know of that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Context {
+    /// What the server is to the lab.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The configuration that it ran with, if it is not one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<String>,
+    /// How long the generator was told to run.
+    pub duration_seconds: f64,
+    /// The round, from 1.
+    pub round: u32,
+    /// How many points the whole run has, so that a part of it can be told.
+    #[serde(default)]
+    pub points_planned: usize,
+    /// What the order of the points was shuffled with.
+    pub seed: u64,
+    /// A quick look: one short round.
+    pub quick: bool,
+    /// The command that made it, without what only says where the results go.
+    #[serde(default)]
+    pub command: String,
+    /// When the point was begun, UTC.
+    pub started_at: String,
+    /// The CPUs that the server was bound to.
+    pub server_cpus: Vec<usize>,
+    /// The CPUs that the generator was bound to.
+    pub generator_cpus: Vec<usize>,
+    /// The host that ran the generator, where it was not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_host: Option<String>,
+    /// What a reader of the figures should know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Disturbed by other programs and measured again: kept, but left out of every summary.
+    #[serde(default)]
+    pub dropped: bool,
+    /// The machine.
+    pub host: Host,
+}
+
+impl Record {
+    /// Whether a summary of this phase takes it into account.
+    pub(crate) fn counts_in(&self, phase: Phase) -> bool {
+        self.key.phase == phase && !self.context.dropped
+    }
+
+    /// The figures, where there was load.
+    pub fn figures(&self) -> Option<&Figures> {
+        self.outcome.figures()
+    }
+
+    /// The same, to change them.
+    pub fn figures_mut(&mut self) -> Option<&mut Figures> {
+        self.outcome.figures_mut()
+    }
+
+    /// Who was served, and with what.
+    pub fn served(&self) -> &Served {
+        self.outcome.served()
+    }
+
+    /// Why there are no figures.
+    pub fn skipped(&self) -> Option<&str> {
+        if let Outcome::Skipped(skip) = &self.outcome { Some(&skip.reason) } else { None }
+    }
+
+    /// Of an open loop: what was sent, and what came of the requests for another path.
+    pub fn latency(&self) -> Option<&Latency> {
+        self.outcome.latency()
+    }
+
+    /// Of an open loop: what was sent, and how long it took to come back.
+    pub fn open_loop(&self) -> Option<&OpenLoop> {
+        self.latency().map(|latency| &latency.open_loop)
+    }
+
+    /// What came of the requests for another path.
+    pub fn mix(&self) -> Option<&Mix> {
+        self.latency()?.mix.as_ref()
+    }
+
+    /// Right answers per second, on every path.
+    pub fn answered_per_second(&self) -> Option<f64> {
+        let figures = self.figures()?;
+        let mixed = self.mix().map_or(0, |mix| mix.requests);
+        Some(figures.requests_per_second + mixed as f64 / figures.seconds.max(f64::MIN_POSITIVE))
+    }
+
+    /// What connections that say nothing cost.
+    pub fn idle(&self) -> Option<Idle> {
+        if let Outcome::IdleMemory(memory) = &self.outcome { Some(memory.idle) } else { None }
+    }
+
+    /// CPU time per request over the mean of the floor's around it.
+    pub fn ratio_to_floor(&self) -> Option<f64> {
+        let Outcome::Paired(paired) = &self.outcome else { return None };
+        let [before, after] = paired.floor_around;
+        Some(paired.figures.cpu_us_per_request? / ((before + after) / 2.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sample::record;
+
+    #[test]
+    fn the_fields_that_readers_rely_on_have_their_names() {
+        let json = serde_json::to_value(record("05", "wrk", 64, true, 50_000.0)).expect("it can be written");
+        let names = "stage tool concurrency keep_alive requests_per_second errors cpu_us_per_request \
+                     context_switches peak_memory_bytes limiter round seed host path body_bytes clients_served";
+        for name in names.split_whitespace() {
+            assert!(json.get(name).is_some(), "{name} is missing");
+        }
+    }
+}
