@@ -37,23 +37,23 @@ pub(crate) fn places(record: &Record) -> String {
 }
 
 fn server(record: &Record) -> String {
-    if record.context.server_cpus.is_empty() {
-        "already running, elsewhere".into()
-    } else {
-        on(&record.context.server_cpus)
-    }
+    on(&record.context.server_cpus).unwrap_or_else(|| "already running, elsewhere".into())
 }
 
 fn generator(record: &Record) -> String {
-    match &record.context.generator_host {
-        Some(host) => format!("on {host}"),
-        None => on(&record.context.generator_cpus),
-    }
+    let here = || on(&record.context.generator_cpus).unwrap_or_else(|| "elsewhere".into());
+    record.context.generator_host.as_ref().map_or_else(here, |host| format!("on {host}"))
 }
 
-fn on(cpus: &[usize]) -> String {
+/// `on CPU 0`, `on CPUs 0-7,9`; nothing where no CPU is known.
+fn on(cpus: &[usize]) -> Option<String> {
+    let follows = |one: &usize, next: &usize| *next == one + 1;
+    let runs = cpus.chunk_by(follows).map(|run| match run {
+        [first, .., last] if run.len() > 2 => format!("{first}-{last}"),
+        _ => run.iter().map(usize::to_string).collect::<Vec<_>>().join(","),
+    });
     let word = if cpus.len() == 1 { "CPU" } else { "CPUs" };
-    format!("on {word} {}", cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
+    (!cpus.is_empty()).then(|| format!("on {word} {}", runs.collect::<Vec<_>>().join(",")))
 }
 
 /// Whether it is a point of the plan that was measured. One of idle connections has no speed.
@@ -94,6 +94,12 @@ mod tests {
         assert_eq!(places(&target), "server on CPU 0, generator on CPU 1");
         (target.context.server_cpus, target.context.generator_host) = (Vec::new(), Some("load1".into()));
         assert_eq!(places(&target), "server already running, elsewhere, generator on load1");
+    }
+
+    #[test]
+    fn cpus_in_a_row_are_a_range() {
+        let places = [&[3][..], &[0, 1], &[0, 1, 2, 3, 8, 10, 11]].map(on);
+        assert_eq!(places.map(Option::unwrap), ["on CPU 3", "on CPUs 0,1", "on CPUs 0-3,8,10,11"]);
     }
 
     #[test]

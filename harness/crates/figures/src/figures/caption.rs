@@ -1,6 +1,7 @@
 //! What a figure says of how its data were made: how often, for how long, on what, and the data's name.
 
 use super::data::Data;
+use crate::machine::places;
 use records::{Key, Phase, Record};
 use std::collections::BTreeMap;
 
@@ -54,30 +55,6 @@ impl Caption {
     /// As the figure has them.
     pub(super) fn lines(self) -> Vec<String> {
         [self.asked, self.machine, self.data].into_iter().filter(|line| !line.is_empty()).collect()
-    }
-}
-
-/// `server on CPU 0, generator on CPU 1`
-pub(super) fn places(record: &Record) -> String {
-    format!(
-        "{}, {}",
-        place("server", &record.context.server_cpus),
-        place("generator", &record.context.generator_cpus)
-    )
-}
-
-/// `server on CPU 0`, `server on CPUs 0-7,9`; a server elsewhere has no CPUs that are known.
-fn place(who: &str, cpus: &[usize]) -> String {
-    let follows = |one: &usize, next: &usize| *next == one + 1;
-    let runs = cpus.chunk_by(follows).map(|run| match run {
-        [first, .., last] if run.len() > 2 => format!("{first}-{last}"),
-        _ => run.iter().map(usize::to_string).collect::<Vec<_>>().join(","),
-    });
-    let runs: Vec<String> = runs.collect();
-    match cpus.len() {
-        0 => format!("{who} elsewhere"),
-        1 => format!("{who} on CPU {}", cpus[0]),
-        _ => format!("{who} on CPUs {}", runs.join(",")),
     }
 }
 
@@ -156,14 +133,5 @@ mod tests {
         }
         let rounds = Rounds::of(&records.iter().collect::<Vec<_>>());
         assert_eq!(rounds.in_words(), "Medians of 2 rounds");
-    }
-
-    #[test]
-    fn cpus_in_a_row_are_a_range() {
-        let places = [&[][..], &[3], &[0, 1], &[0, 1, 2, 3, 8, 10, 11]].map(|cpus| place("server", cpus));
-        assert_eq!(
-            places,
-            ["server elsewhere", "server on CPU 3", "server on CPUs 0,1", "server on CPUs 0-3,8,10,11"]
-        );
     }
 }

@@ -1,7 +1,8 @@
 //! How long quick requests wait while a few others sleep.
 
-use super::caption::{Caption, places};
+use super::caption::Caption;
 use super::data::{Data, servers_in, signs};
+use crate::machine::places;
 use crate::model::{Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit, together};
 use anyhow::Result;
 use lab_core::stats::{Estimate, Percentiles};

@@ -1,8 +1,9 @@
 //! What each server makes of more workers, when every request keeps a CPU busy.
 
-use super::caption::{Caption, places};
+use super::caption::Caption;
 use super::data::{Data, limit, servers, signs};
 use super::overview::speed_and_cost;
+use crate::machine::places;
 use crate::model::{Axis, Figure, Look, Plot, Point, Points, Reference, Scale};
 use anyhow::Result;
 use records::{Phase, Record, SpinPoint, spin};

@@ -9,6 +9,10 @@ function drawFigure(place, figure, state) {
   const own = state.figures[figure.id];
   const isOn = (server) => !state.hidden.has(server);
   hideTip();
+  // A title names the load of the picture, which has no switch.
+  const isOther = plot.choices.some(({ show }, at) => show === "first" && own.options[at] !== 0);
+  const load = plot.choices.map(({ options }, at) => options[own.options[at]]).join(", ");
+  place.querySelector("h2").textContent = isOther ? `${figure.title}; shown: ${load}` : figure.title;
   const views = viewsOf(plot, own);
   const inView = (point) => views.some((view) => belongs(point, view)) && isOn(plot.series[point.series].server);
   const points = plot.points.filter(inView);
