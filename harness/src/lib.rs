@@ -25,3 +25,4 @@ pub mod stages;
 pub mod stats;
 pub mod units;
 pub mod webbench;
+pub mod wire;

@@ -11,9 +11,10 @@ use crate::load::raise_descriptor_limit;
 use crate::process::{Usage, memory_of_tree};
 use crate::records::Idle;
 use crate::stages::Server;
-use anyhow::{Context, Result, bail, ensure};
+use crate::wire::{Authority, Connection, get, read_reply};
+use anyhow::{Context, Result, ensure};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -77,7 +78,6 @@ impl Bench<'_> {
 
 fn connect(addr: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&addr, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
     Ok(stream)
 }
@@ -182,19 +182,12 @@ fn at_rest(server: &Server, stop: &dyn Fn() -> bool) -> Result<u64> {
 /// Asks once on each connection and reads the replies.
 fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()> {
     // One write: the floor takes every read for a request.
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\n\r\n");
+    let request = get(path, &Authority::from(addr).header(), Connection::Kept);
     for stream in connections.iter_mut() {
-        stream.write_all(request.as_bytes()).context("a connection was closed while it was silent")?;
+        stream.write_all(&request).context("a connection was closed while it was silent")?;
     }
-    let mut piece = vec![0; 64 * 1024];
     for stream in connections {
-        let mut received = Vec::new();
-        while check(&received, path)?.is_none() {
-            match stream.read(&mut piece).context("no reply")? {
-                0 => bail!("a connection was closed instead of a reply"),
-                count => received.extend_from_slice(&piece[..count]),
-            }
-        }
+        check(&read_reply(stream, LIMIT)?, path)?;
     }
     Ok(())
 }

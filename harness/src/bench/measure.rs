@@ -81,7 +81,9 @@ impl Bench<'_> {
             ..self.load.clone()
         };
         let (running, counted) = servers.counted(&launch, &load, stop)?;
-        let load = Load { addr: running.addr, reply_bytes: running.reply.bytes, ..load };
+        let reply = running.reply;
+        let (reply_bytes, variable_bytes) = (reply.bytes, reply.variable_bytes);
+        let load = Load { addr: running.addr, reply_bytes, variable_bytes, ..load };
         Ok(Ready { running, load, counted })
     }
 

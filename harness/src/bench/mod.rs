@@ -53,6 +53,7 @@ use crate::host::Host;
 use crate::interruption::Interruption;
 use crate::records::{Claim, Content, Phase, Writer, ensure_room, read};
 use crate::stages::discover;
+use crate::wire::Authority;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use measure::Bench;
@@ -228,8 +229,14 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         KeepAlive::Off => vec![false],
         KeepAlive::Both => vec![true, false],
     };
+    // Every tool writes the address into the Host header by itself.
+    let is_a_name = |host: &&str| {
+        let addr = subjects.iter().find_map(Subject::target_addr);
+        addr.is_some_and(|addr| *host != Authority::from(addr).header())
+    };
     let load = Load {
         addr: ([127, 0, 0, 1], 0).into(),
+        host: subjects.iter().find_map(Subject::target_host).filter(is_a_name).map(str::to_owned),
         path: args.path.clone(),
         concurrency: 1,
         keep_alive: true,
@@ -240,6 +247,7 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
         learns_body: subjects.iter().any(|subject| subject.target_addr().is_some()),
         mix: None,
         reply_bytes: 0,
+        variable_bytes: 0,
         cpus: target::generator_cpus(&place, generator_cpus),
     };
     let fresh_seed = args.seed.unwrap_or_else(|| {
@@ -278,7 +286,8 @@ pub fn run(mut args: Args) -> Result<ExitCode> {
     };
     let path = writer.path().to_owned();
     let running = plan.subjects.iter().find_map(Subject::target_addr);
-    let servers = Servers::new(checker, plan.amount.counting).running_at(running);
+    let host_header = plan.subjects.iter().find_map(Subject::target_host);
+    let servers = Servers::new(checker, plan.amount.counting).running_at(running, host_header);
     let bench = Bench { plan: &plan, load, server_cpus, host, installed, rigor, command };
     let end = measure(&bench, servers, writer, &done.unwrap_or_default())?;
     let records = read(&path)?;

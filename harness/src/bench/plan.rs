@@ -233,6 +233,7 @@ pub(super) mod tests {
         };
         let load = Load {
             addr: ([127, 0, 0, 1], 0).into(),
+            host: None,
             path: "/".into(),
             concurrency: 1,
             keep_alive: true,
@@ -243,6 +244,7 @@ pub(super) mod tests {
             learns_body: false,
             mix: None,
             reply_bytes: 0,
+            variable_bytes: 0,
             cpus: None,
         };
         Plan::new(subjects, &axes, amount, &load)

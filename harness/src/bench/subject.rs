@@ -33,8 +33,8 @@ enum Program {
     Floor(PathBuf, Option<u64>),
     /// What others wrote, with so many CPUs.
     Reference(Box<Reference>, usize),
-    /// A server that was running before.
-    Target(SocketAddr),
+    /// A server that was running before, and what it is called in a Host header.
+    Target(SocketAddr, String),
 }
 
 impl Subject {
@@ -100,7 +100,7 @@ impl Subject {
         match self.server {
             Program::Stage(_) => Kind::Stage,
             Program::Floor(..) | Program::Reference(..) => Kind::Reference,
-            Program::Target(_) => Kind::Target,
+            Program::Target(..) => Kind::Target,
         }
     }
 
@@ -108,19 +108,19 @@ impl Subject {
     pub(super) fn configuration(&self) -> Option<String> {
         match &self.server {
             Program::Reference(reference, cpus) => Some(reference.configuration(*cpus)),
-            Program::Stage(_) | Program::Floor(..) | Program::Target(_) => None,
+            Program::Stage(_) | Program::Floor(..) | Program::Target(..) => None,
         }
     }
 
     /// A server that was running before the harness came.
-    pub(super) fn target(name: String, addr: SocketAddr) -> Self {
+    pub(super) fn target(name: String, addr: SocketAddr, host: String) -> Self {
         let title = "already running".into();
         Self {
             name,
             title,
             serves_at_once: None,
             lacks: None,
-            server: Program::Target(addr),
+            server: Program::Target(addr, host),
             listen: None,
             root: None,
         }
@@ -129,7 +129,15 @@ impl Subject {
     /// Where it is, if it was running before.
     pub(super) fn target_addr(&self) -> Option<SocketAddr> {
         match self.server {
-            Program::Target(addr) => Some(addr),
+            Program::Target(addr, _) => Some(addr),
+            _ => None,
+        }
+    }
+
+    /// What it is called in a Host header, if it was running before.
+    pub(super) fn target_host(&self) -> Option<&str> {
+        match &self.server {
+            Program::Target(_, host) => Some(host),
             _ => None,
         }
     }
@@ -157,7 +165,7 @@ impl Subject {
                 **reference = reference.clone().with_root(root)?;
                 self.title = reference.title();
             }
-            Program::Floor(..) | Program::Target(_) => {}
+            Program::Floor(..) | Program::Target(..) => {}
         }
         Ok(self)
     }
@@ -185,7 +193,7 @@ impl Subject {
     fn launch_here(&self, tool: Tool, keep_alive: bool, pipeline: usize) -> Launch {
         match &self.server {
             // It is never started; the name tells it from others.
-            Program::Target(_) => Launch::new(&self.name),
+            Program::Target(..) => Launch::new(&self.name),
             Program::Stage(stage) => {
                 let root = self.root.iter().flat_map(|root| ["--root".into(), root.display().to_string()]);
                 stage.launch(&root.collect::<Vec<String>>())

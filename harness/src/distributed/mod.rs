@@ -58,6 +58,7 @@ pub struct Args {
 /// Runs the scenario, records what came of it.
 pub fn run(args: Args) -> Result<ExitCode> {
     let target = Target::parse(&args.url)?;
+    let addr = target.reachable()?;
     let workers = match &args.workers {
         Some(list) => workers(list)?,
         None => vec![Worker { host: this_host()?, processes: 2 }],
@@ -76,7 +77,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     );
     eprintln!("no CPU figures: the server is not ours");
     let started_at = now();
-    let outcome = tsung(&program, &args, &scenario(&args, &target, &workers));
+    let outcome = tsung(&program, &args, &scenario(&args, addr, &target, &workers));
     let counted = outcome.and_then(|log| {
         let spread = clients as f64 / f64::from(arrivals_per_second(args.clients));
         report::parse(&log, clients, spread).context("Tsung's log cannot be read")
@@ -128,7 +129,7 @@ fn version(program: &Path) -> Result<String> {
 /// The record, without figures.
 fn record(args: &Args, target: &Target, workers: &str, host: Host) -> Record {
     let clients = args.clients as usize;
-    let name = args.name.clone().unwrap_or_else(|| target.authority.clone());
+    let name = args.name.clone().unwrap_or_else(|| target.host.clone());
     Record {
         stage: name,
         title: "already running".into(),

@@ -115,6 +115,7 @@ impl Session<'_> {
             addr: server.addr,
             concurrency: point.clients,
             reply_bytes: reply.bytes,
+            variable_bytes: reply.variable_bytes,
             ..self.common.load.clone()
         };
         let measured = self.measuring.measure(&server, &load, stop);

@@ -65,6 +65,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let (rate, is_whole) = (f64::from(args.rate), args.is_whole());
     let load = Load {
         addr: ([127, 0, 0, 1], 0).into(),
+        host: None,
         path: "/".into(),
         mix: Some(args.mix),
         concurrency: 1,
@@ -75,6 +76,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         warm_up: WARM_UP,
         learns_body: false,
         reply_bytes: 0,
+        variable_bytes: 0,
         cpus: Some(generator_cpus),
     };
     let counting = COUNTING.as_secs_f64() + Tool::Builtin.overhead_seconds();

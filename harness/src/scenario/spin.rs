@@ -74,6 +74,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let (tool, host) = generator()?;
     let load = Load {
         addr: ([127, 0, 0, 1], 0).into(),
+        host: None,
         path: format!("/spin/{}", args.spin),
         mix: None,
         concurrency: 1,
@@ -84,6 +85,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         warm_up: WARM_UP,
         learns_body: false,
         reply_bytes: 0,
+        variable_bytes: 0,
         cpus: Some(generator_cpus),
     };
     let Servers { subjects, points } =

@@ -69,6 +69,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     host.tools.insert(webbench.tool.name().into(), webbench.version.clone());
     let load = Load {
         addr: ([127, 0, 0, 1], 0).into(),
+        host: None,
         path: "/".into(),
         mix: None,
         concurrency: 1,
@@ -79,6 +80,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         warm_up: Duration::ZERO,
         learns_body: false,
         reply_bytes: 0,
+        variable_bytes: 0,
         cpus: Some(generator_cpus),
     };
     let is_whole = args.is_whole();
