@@ -6,7 +6,7 @@
 use super::run::Run;
 use super::{Load, Measurement};
 use crate::stages::binary_directory;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
 /// This lab's own driver, beside the harness.
@@ -28,7 +28,22 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
     // The status of the original says nothing: a completed run does not end with 0.
     let counted =
         parse(&output.stdout, load).with_context(|| format!("webbench gave up: {}", output.last_words()))?;
+    // Our own driver says so where its report, which is the original's, means nothing.
+    if let Some(doubt) = output.stderr.lines().find_map(|line| line.strip_prefix("webbench: ")) {
+        bail!("webbench: {doubt}");
+    }
+    if counted.requests == 0 && counted.errors == 0 {
+        bail!("webbench: {}", empty(&counted));
+    }
     Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, ..counted })
+}
+
+/// Why a report has neither successes nor failures.
+fn empty(counted: &Measurement) -> &'static str {
+    match counted.bytes {
+        0 => "nothing was counted: no reply came, or none ended",
+        _ => "nothing was counted: bytes came, and no reply ended; the server does not close the connection",
+    }
 }
 
 /// webbench sends no header that it is told to send: the name of the server must be in the URL, and is looked up again.
