@@ -183,6 +183,12 @@ impl Report {
         self.errors.values().sum()
     }
 
+    /// Whether no reply came, be it right or wrong.
+    pub fn is_silence(&self) -> bool {
+        let timeouts = self.errors.get("timeout").copied().unwrap_or(0);
+        self.requests == 0 && self.failed() == timeouts
+    }
+
     /// What went wrong, in one line; on the path that is mixed in too.
     pub fn complaint(&self) -> String {
         let mut parts = wrong(&self.errors, self.wrong_status, self.not_connected.as_deref());
