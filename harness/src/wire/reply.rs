@@ -287,6 +287,11 @@ impl Collector {
         self.bytes + self.interim_bytes
     }
 
+    /// Whether the head is whole and the body is not.
+    pub fn is_in_body(&self) -> bool {
+        self.inside.is_some()
+    }
+
     /// Takes bytes up to the end of a reply: how many, and the reply if its end was reached. After an error nothing on
     /// the connection can be trusted.
     pub fn feed(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), Malformed> {
