@@ -4,6 +4,7 @@
 //! knows a stage by name.
 
 mod launch;
+mod lines;
 mod metadata;
 mod owner;
 mod place;
