@@ -38,6 +38,7 @@ pub(super) fn scenario(args: &Args, addr: SocketAddr, target: &Target, workers: 
         .replace("@RATE@", &arrivals_per_second(args.clients).to_string())
         .replace("@MILLISECONDS@", &(u64::from(args.duration) * 1000).to_string())
         .replace("@VERSION@", if args.close { "1.0" } else { "1.1" })
+        .replace("@AUTHORITY@", &xml(&target.host))
         // Last: what it holds is the user's.
         .replace("@PATH@", &xml(&target.path))
 }
@@ -99,11 +100,14 @@ mod tests {
             scenario.contains(r#"url="/a?b=&quot;&lt;&amp;@HOST@" method="GET" version="1.0""#),
             "{scenario}"
         );
+        assert!(scenario.contains(r#"<http_header name="Host" value="127.0.0.1:81"/>"#), "{scenario}");
         assert!(
             scenario.contains(r#"<client host="load1" cpu="4""#) && scenario.contains(r#"maxnumber="7""#)
         );
         let filled = scenario.replace("&amp;@HOST@", "");
-        for name in ["WORKERS", "HOST", "PORT", "CLIENTS", "RATE", "MILLISECONDS", "VERSION", "PATH"] {
+        for name in
+            ["WORKERS", "HOST", "PORT", "CLIENTS", "RATE", "MILLISECONDS", "VERSION", "PATH", "AUTHORITY"]
+        {
             assert!(
                 SCENARIO.contains(&format!("@{name}@")) && !filled.contains(&format!("@{name}@")),
                 "{name}"
