@@ -207,8 +207,7 @@ fn every_address_of_a_name_is_tried() {
         ];
         for command in commands {
             let place = Place::new();
-            let command =
-                format!("{}", command.replace("--out out", &format!("--out '{}'", place.out().display())));
+            let command = command.replace("--out out", &format!("--out '{}'", place.out().display()));
             let Some(finished) = with_hosts(&place, &ADDRS, &command) else { return };
             assert!(finished.status.success(), "{command} at {at}: {finished:?}");
         }

@@ -5,7 +5,7 @@ use crate::charts::{label, order};
 use crate::records::{
     Cell, LatencyPoint, Limiter, Pair, Record, cells, idle as idle_of, latencies, pairs as pairs_of,
 };
-use crate::units::{bytes, count, number, time};
+use crate::units::{bytes, count, number, ratio, time};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -72,13 +72,14 @@ pub(super) fn pairs(records: &[Record]) -> Option<String> {
     for pair in &pairs {
         let verdict = match (pair.stage == FLOOR, pair.differs_from(floor), pair.ratio > floor.ratio) {
             (true, _, _) => "",
+            _ if !pair.ratio.is_finite() => Pair::NO_TIME,
             (_, false, _) if pair.blocks < 5 => "too few rounds",
             (_, false, _) => "not distinguishable",
             (_, true, true) => "costs more",
             (_, true, false) => "costs less",
         };
         let name = label(&pair.stage, &pair.title);
-        table.add_row([name, format!("{:.2}", pair.ratio), interval(pair), verdict.to_owned()]);
+        table.add_row([name, ratio(pair.ratio), interval(pair), verdict.to_owned()]);
     }
     Some(format!("each run between two runs of the floor, {}\n{table}", count(floor.blocks, "round")))
 }

@@ -2,6 +2,7 @@
 
 use crate::files::link;
 use crate::records::{Grade, Record};
+use crate::units::xml_characters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,8 @@ impl<'a> Source<'a> {
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         let data = self.files.iter().map(|file| link(self.out, file));
         let command = format!("./lab chart --data {} --out {}", files.join(" "), self.out.display());
+        // plotters escapes markup and lets through what no XML may hold.
+        let svg = xml_characters(&svg);
         Chart { file: file.into(), title: title.into(), data: data.collect(), command, svg }
     }
 }

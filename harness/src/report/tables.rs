@@ -4,7 +4,7 @@ use super::machine;
 use crate::charts::{label, order};
 use crate::records::{Cell, IdleCost, LatencyCurve, LatencyPoint, Limiter, Pair, Phase, Record};
 use crate::stats::Estimate;
-use crate::units::{bytes, number, time};
+use crate::units::{bytes, number, ratio as times, time, xml_characters};
 use std::fmt::Write;
 
 /// What everything is compared with.
@@ -25,9 +25,10 @@ pub(super) fn ratios(pairs: &[Pair]) -> Option<String> {
 }
 
 fn ratio(pair: &Pair, floor: &Pair) -> [String; 3] {
-    let interval = pair.interval.map_or(NONE.into(), |(low, high)| format!("{low:.2} to {high:.2}"));
+    let interval =
+        pair.interval.map_or(NONE.into(), |(low, high)| format!("{} to {}", times(low), times(high)));
     let verdict = pair.verdict(floor).unwrap_or("differs");
-    [format!("{:.2}", pair.ratio), interval, verdict.to_owned()]
+    [times(pair.ratio), interval, verdict.to_owned()]
 }
 
 /// Every cell of the survey; `None` where there is none. Nothing is known of the CPU time of servers elsewhere.
@@ -172,7 +173,7 @@ pub(super) fn plain(text: &str) -> String {
         '\n' | '\r' => " ".to_owned(),
         other => other.to_string(),
     };
-    text.chars().map(escape).collect()
+    xml_characters(text).chars().map(escape).collect()
 }
 
 #[cfg(test)]

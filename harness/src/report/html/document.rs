@@ -6,7 +6,7 @@ use super::plots::Plot;
 use crate::charts::Chart;
 use crate::records::{Kind, Phase, Record, disturbance};
 use crate::report::machine;
-use crate::units::count;
+use crate::units::{count, xml_characters};
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeSet;
@@ -72,7 +72,8 @@ impl Page<'_> {
                 }
             }
         };
-        Ok(page.into_string())
+        // maud escapes markup; a control character is none, and a page should have none of them either.
+        Ok(xml_characters(&page.into_string()))
     }
 
     fn header(&self) -> Markup {
