@@ -35,8 +35,8 @@ pub fn ratio(value: f64) -> String {
     if value.is_finite() { format!("{value:.2}") } else { "–".to_owned() }
 }
 
-/// A text of which every character may stand in XML 1.0, and so in an SVG (section 2.2 of its specification): others, such
-/// as an escape that came with a name, cannot even be written as references and are replaced.
+/// A text of which every character may stand in XML 1.0, and so in an SVG (section 2.2 of its specification):
+/// others, such as an escape that came with a name, cannot even be written as references and are replaced.
 pub fn xml_characters(text: &str) -> String {
     let is_allowed =
         |c: &char| !matches!(c, '\0'..='\x08' | '\x0B' | '\x0C' | '\x0E'..='\x1F' | '\u{FFFE}' | '\u{FFFF}');

@@ -380,7 +380,8 @@ fn an_open_loop_that_nobody_answers_ends_in_its_time() {
     assert!(report.never_sent.is_some_and(|count| count > 200_000), "{report:?}");
 }
 
-/// RFC 9110 section 15.2: what comes before the final reply is no reply, in the same segment or long before it.
+/// RFC 9110 section 15.2: what comes before the final reply is no reply, in the same segment or long before
+/// it.
 #[test]
 fn interim_replies_are_not_the_reply() {
     const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
@@ -400,7 +401,8 @@ fn interim_replies_are_not_the_reply() {
     }
 }
 
-/// Without a Content-Length there is nothing to hold the server to but its own first reply, and the user is told.
+/// Without a Content-Length there is nothing to hold the server to but its own first reply, and the user is
+/// told.
 #[test]
 fn replies_without_a_length_are_compared_with_the_first() {
     let chunked = |content: &str| {

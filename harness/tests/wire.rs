@@ -1,5 +1,5 @@
-//! What goes over the wire is read and written alike by every part: the generator, the driver, the grader and the
-//! benchmark, as a user starts them.
+//! What goes over the wire is read and written alike by every part: the generator, the driver, the grader and
+//! the benchmark, as a user starts them.
 
 mod common;
 
@@ -19,8 +19,8 @@ const WEBBENCH: &str = env!("CARGO_BIN_EXE_webbench");
 /// One short point of a benchmark.
 const POINT: &str = "--concurrency 2 --duration 1 --rounds 1 --quick";
 
-/// A server for the rest of the test process. `answer` gets the head of a request and the stream; the connection stays
-/// open where the client does not want it closed and `answer` returns true.
+/// A server for the rest of the test process. `answer` gets the head of a request and the stream; the
+/// connection stays open where the client does not want it closed and `answer` returns true.
 fn serve(at: &str, answer: impl Fn(&str, &mut TcpStream) -> bool + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind((at, 0)).expect("a port");
     let addr = listener.local_addr().expect("an address");
@@ -64,7 +64,8 @@ fn the_point(place: &Place) -> Record {
     points[0].clone()
 }
 
-/// A probe and a benchmark that read replies otherwise than the generator would call a server broken that it can measure.
+/// A probe and a benchmark that read replies otherwise than the generator would call a server broken that it
+/// can measure.
 #[test]
 fn every_part_reads_the_same_replies() {
     const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
@@ -202,7 +203,8 @@ fn every_address_of_a_name_is_tried() {
             format!("{WEBBENCH} -t 1 http://manifold:{port}/"),
             format!("{HARNESS} grade --addr manifold:{port} --only connect-burst"),
             format!(
-                "{HARNESS} bench --out out --target http://manifold:{port}/ --tools builtin --keep-alive on {POINT}"
+                "{HARNESS} bench --out out --target http://manifold:{port}/ \
+                 --tools builtin --keep-alive on {POINT}"
             ),
         ];
         for command in commands {

@@ -11,8 +11,8 @@ use std::time::Duration;
 pub(crate) struct Reply {
     /// Head and body.
     pub(crate) bytes: u64,
-    /// What another client of the same server may get more or less than that: interim replies, which HTTP/1.0 does not
-    /// have, and what frames chunks.
+    /// What another client of the same server may get more or less than that: interim replies, which HTTP/1.0
+    /// does not have, and what frames chunks.
     pub(crate) variable_bytes: u64,
     /// The body alone.
     pub(crate) body_bytes: u64,
@@ -27,8 +27,8 @@ pub(crate) fn smoke(addr: SocketAddr, path: &str) -> Result<Reply> {
     check(&ask(addr, &Authority::from(addr).header(), path)?, path)
 }
 
-/// The same for a server that is not of this lab: `/` may answer what it likes, of whatever length. `host` is for the
-/// Host header.
+/// The same for a server that is not of this lab: `/` may answer what it likes, of whatever length. `host` is
+/// for the Host header.
 pub(super) fn look(addr: SocketAddr, host: &str, path: &str) -> Result<Reply> {
     sizes(&ask(addr, host, path)?, path)
 }

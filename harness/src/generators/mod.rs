@@ -68,7 +68,8 @@ pub struct Load {
     pub learns_body: bool,
     /// The length of a right reply, head included, for tools that do not look at what they read.
     pub reply_bytes: u64,
-    /// How much longer or shorter a right reply may be for another client: interim replies, and what frames chunks.
+    /// How much longer or shorter a right reply may be for another client: interim replies, and what frames
+    /// chunks.
     pub variable_bytes: u64,
     /// The CPUs that the generator is bound to; `None` leaves it free.
     pub cpus: Option<Vec<usize>>,

@@ -137,8 +137,8 @@ impl Output {
         Self { stdout, stderr, status, cpu_seconds: 0.0, files: BTreeMap::new() }
     }
 
-    /// The last line of its complaints, for an error message: of stderr, and of stdout only if that is empty. What a
-    /// tool prints last on stdout may be its banner.
+    /// The last line of its complaints, for an error message: of stderr, and of stdout only if that is empty.
+    /// What a tool prints last on stdout may be its banner.
     pub(crate) fn last_words(&self) -> String {
         let last =
             |text: &'_ str| text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned);

@@ -105,7 +105,8 @@ impl Remote {
         read(&stdout).with_context(|| format!("no whole report from {} ({})", self.host, output.last_words()))
     }
 
-    /// Has `sh` of that host run a script, and returns its stdout as bytes too. The script comes by stdin: so the login shell there, whatever it is, has nothing to quote.
+    /// Has `sh` of that host run a script, and returns its stdout as bytes too. The script comes by stdin: so
+    /// the login shell there, whatever it is, has nothing to quote.
     fn sh(
         &self,
         script: &str,
@@ -209,8 +210,8 @@ fn script(program: &str, words: &[Word], limit: Duration) -> String {
     script
 }
 
-/// Reads what the script prints: the mark, the status, two lines of `times`, the files with their lengths, `end`. The
-/// lengths are in bytes, and the files may be in any encoding.
+/// Reads what the script prints: the mark, the status, two lines of `times`, the files with their lengths,
+/// `end`. The lengths are in bytes, and the files may be in any encoding.
 fn read(stdout: &[u8]) -> Result<Output> {
     let mark = format!("{MARK}\n");
     let at = stdout.windows(mark.len()).position(|window| window == mark.as_bytes());

@@ -1,5 +1,5 @@
-//! The sanity check: a tool's report is compared with what is known without it, the clock and the length of a right
-//! reply. What cannot be true is not published.
+//! The sanity check: a tool's report is compared with what is known without it, the clock and the length of a
+//! right reply. What cannot be true is not published.
 
 use super::{Load, Measurement};
 use std::time::Duration;

@@ -46,7 +46,8 @@ fn empty(counted: &Measurement) -> &'static str {
     }
 }
 
-/// webbench sends no header that it is told to send: the name of the server must be in the URL, and is looked up again.
+/// webbench sends no header that it is told to send: the name of the server must be in the URL, and is looked
+/// up again.
 fn url(load: &Load) -> String {
     load.host.as_ref().map_or_else(|| load.url(), |host| format!("http://{host}{}", load.path))
 }

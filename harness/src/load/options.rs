@@ -17,7 +17,8 @@ pub struct Args {
     /// `http://HOST[:PORT]/PATH`
     #[arg(value_name = "URL")]
     pub url: String,
-    /// What the Host header says, instead of the URL's host: a server of several names can be asked by its address.
+    /// What the Host header says, instead of the URL's host: a server of several names can be asked by its
+    /// address.
     #[arg(long, value_name = "HOST[:PORT]")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -55,8 +56,8 @@ pub struct Args {
     /// The status of a right reply.
     #[arg(long, value_name = "CODE", default_value = "200", value_parser = clap::value_parser!(u16).range(200..=599))]
     pub status: u16,
-    /// The body of a right reply. Default: the lab's body for `/` and `/bytes/N`, else that of the first reply; also
-    /// where the replies announce no length.
+    /// The body of a right reply. Default: the lab's body for `/` and `/bytes/N`, else that of the first
+    /// reply; also where the replies announce no length.
     #[arg(long, value_name = "TEXT", conflicts_with = "learn_body")]
     pub body: Option<String>,
     /// The first reply's body is the right one, whatever the path.

@@ -44,8 +44,9 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// The body of the lab's routes; of any other path the first one. The lab's servers announce every length, so a
-    /// reply that does not is of a server that knows nothing of those routes: there too the first one is right.
+    /// The body of the lab's routes; of any other path the first one. The lab's servers announce every
+    /// length, so a reply that does not is of a server that knows nothing of those routes: there too the
+    /// first one is right.
     pub(super) fn by_path(path: &str) -> Self {
         match Reference::for_path(path) {
             Reference::Learnt(_) => Self::learnt(),

@@ -97,8 +97,8 @@ impl Reader {
         self.inside.is_some() || !self.kept.is_empty()
     }
 
-    /// Takes bytes up to the end of a reply: how many, and the verdict if the end was reached. An interim reply has no
-    /// verdict (RFC 9110 section 15.2): more may be left of the input after it.
+    /// Takes bytes up to the end of a reply: how many, and the verdict if the end was reached. An interim
+    /// reply has no verdict (RFC 9110 section 15.2): more may be left of the input after it.
     pub(super) fn feed(&mut self, input: &[u8], checker: &mut Checker) -> (usize, Option<Reply>) {
         if self.inside.is_some() {
             return self.feed_body(input, checker);
@@ -221,8 +221,8 @@ impl Reader {
         let mut reply = inside.reply;
         let is_of_right_status = matches!(reply.failure, None | Some(Failure::Body));
         if is_of_right_status && inside.expected.is_some_and(|expected| expected != inside.at) {
-            // Only now is it known of one that announced no length. Where its bytes differ too depends on how they
-            // were cut, so the length is what counts.
+            // Only now is it known of one that announced no length. Where its bytes differ too depends on how
+            // they were cut, so the length is what counts.
             reply.failure = Some(Failure::Length);
         }
         if inside.is_learning()
@@ -373,8 +373,8 @@ mod tests {
         reader.end(checker)
     }
 
-    /// Protects against calling every reply of a server wrong that does not know its length beforehand: there is no
-    /// contract to hold it to, so the first reply's content is right.
+    /// Protects against calling every reply of a server wrong that does not know its length beforehand: there
+    /// is no contract to hold it to, so the first reply's content is right.
     #[test]
     fn replies_that_announce_no_length_are_compared_with_the_first() {
         let chunked = |content: &str| {
@@ -479,7 +479,8 @@ mod tests {
             prop_assert_eq!(&verdicts(pieces, &mut told()), &whole);
             prop_assert_eq!(&verdicts(stream.chunks(1), &mut told()), &whole, "byte by byte");
             // Each alone, by a parser that has seen nothing before: the short cut plays no part.
-            let alone = replies.iter().map(|reply| verdicts([reply.as_slice()], &mut told())[0]).collect::<Vec<_>>();
+            let judge = |reply: &Vec<u8>| verdicts([reply.as_slice()], &mut told())[0];
+            let alone = replies.iter().map(judge).collect::<Vec<_>>();
             prop_assert_eq!(&whole[..], &alone[..whole.len()]);
             prop_assert!(whole.len() == alone.len() || !whole.last().is_some_and(|reply| reply.keeps));
         }

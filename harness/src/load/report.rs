@@ -60,8 +60,8 @@ pub struct Report {
     /// Clients that were never connected, from the start of the warm-up to the end.
     #[serde(default)]
     pub clients_never_connected: u64,
-    /// How replies ended that announced no length, if any: `chunked`, `ended by closing`. Each was compared with the
-    /// first one, unless `--body` says what is right.
+    /// How replies ended that announced no length, if any: `chunked`, `ended by closing`. Each was compared
+    /// with the first one, unless `--body` says what is right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_length: Vec<String>,
     /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but for the

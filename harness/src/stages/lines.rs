@@ -1,7 +1,7 @@
 //! The lines of a child's pipe, whatever bytes they are made of.
 //!
-//! A pipe is read until its writer closes it, and never closed before: a child that writes into a pipe without a reader
-//! dies of SIGPIPE, and that would be our fault, not its own.
+//! A pipe is read until its writer closes it, and never closed before: a child that writes into a pipe
+//! without a reader dies of SIGPIPE, and that would be our fault, not its own.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 

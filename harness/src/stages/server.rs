@@ -205,8 +205,8 @@ impl Lines {
         thread::spawn(move || each_line(stderr, |line| push(&kept, line)));
     }
 
-    /// Keeps the last lines of stdout as they come; the first one goes through the channel, which is closed without one
-    /// when stdout ends.
+    /// Keeps the last lines of stdout as they come; the first one goes through the channel, which is closed
+    /// without one when stdout ends.
     fn keep_stdout(&self, stdout: impl Read + Send + 'static) -> Receiver<String> {
         let (sender, receiver) = channel();
         let kept = Arc::clone(&self.stdout);

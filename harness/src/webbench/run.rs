@@ -103,8 +103,8 @@ fn doubt(client: &Client, tally: &Tally, replies: &Replies) -> Option<String> {
     match (tally.succeeded + tally.failed, tally.bytes) {
         (0, 0) => Some("nothing was counted: no reply came".into()),
         (0, _) => Some(
-            "nothing was counted: bytes came, and no reply ended; the server does not close the connection, or it needs \
-             more time"
+            "nothing was counted: bytes came, and no reply ended; the server does not close the connection, \
+             or it needs more time"
                 .into(),
         ),
         _ if !has_status || replies.has_success || tally.succeeded == 0 => None,

@@ -5,7 +5,8 @@ use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Connects to the first address that accepts; `limit` is for each of them. The error says what each one said.
+/// Connects to the first address that accepts; `limit` is for each of them. The error says what each one
+/// said.
 pub fn connect_first(addrs: &[SocketAddr], limit: Duration) -> Result<(SocketAddr, TcpStream)> {
     ensure!(!addrs.is_empty(), "there is no address to connect to");
     let mut refusals = Vec::new();
@@ -18,8 +19,8 @@ pub fn connect_first(addrs: &[SocketAddr], limit: Duration) -> Result<(SocketAdd
     Err(anyhow!("cannot connect to {}", refusals.join(", nor to ")))
 }
 
-/// The address to use of a host that has several: the first one that accepts a connection, which is closed at once. A
-/// single address is not tried: what it does is for the caller to find out.
+/// The address to use of a host that has several: the first one that accepts a connection, which is closed at
+/// once. A single address is not tried: what it does is for the caller to find out.
 pub fn first_reachable(addrs: &[SocketAddr], limit: Duration) -> Result<SocketAddr> {
     match addrs {
         [addr] => Ok(*addr),

@@ -74,8 +74,8 @@ impl From<SocketAddr> for Authority {
     }
 }
 
-/// The host as a URL and a Host header have it: an IPv6 address in brackets (RFC 3986 section 3.2.2) and without its
-/// zone, which means nothing to the peer (RFC 9844 section 6).
+/// The host as a URL and a Host header have it: an IPv6 address in brackets (RFC 3986 section 3.2.2) and
+/// without its zone, which means something on this machine alone (RFC 4007 section 6).
 pub fn bracketed(host: &str) -> Cow<'_, str> {
     if !host.contains(':') {
         return Cow::Borrowed(host);

@@ -1,8 +1,8 @@
 //! One reading of replies: bytes in, in any pieces; heads and bodies out. No socket and no clock.
 //!
-//! It accepts what a client may accept: a bare LF ends a line (RFC 9112 section 2.2), any number of interim replies
-//! comes before the final one (RFC 9110 section 15.2), and the end of a body is known by a length, by chunks or by the
-//! end of the connection (RFC 9112 section 6.3).
+//! It accepts what a client may accept: a bare LF ends a line (RFC 9112 section 2.2), any number of interim
+//! replies comes before the final one (RFC 9110 section 15.2), and the end of a body is known by a length, by
+//! chunks or by the end of the connection (RFC 9112 section 6.3).
 
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 use std::mem::MaybeUninit;
@@ -51,8 +51,8 @@ pub struct Head {
 }
 
 impl Head {
-    /// Whether the reply to the request is still to come. After a 101 the connection speaks another protocol: here
-    /// that is final.
+    /// Whether the reply to the request is still to come. After a 101 the connection speaks another protocol:
+    /// here that is final.
     pub fn is_interim(&self) -> bool {
         matches!(self.status, 100..=199) && self.status != 101
     }
@@ -179,8 +179,8 @@ impl Body {
         })
     }
 
-    /// Takes the next part off `input`; to be called again with what is left of it, until the body is whole or nothing
-    /// is left. A body without content is whole with no input.
+    /// Takes the next part off `input`; to be called again with what is left of it, until the body is whole
+    /// or nothing is left. A body without content is whole with no input.
     pub fn next(&mut self, input: &[u8]) -> Result<Piece, Malformed> {
         match &mut self.0 {
             State::Length(left) => {
@@ -292,8 +292,8 @@ impl Collector {
         self.inside.is_some()
     }
 
-    /// Takes bytes up to the end of a reply: how many, and the reply if its end was reached. After an error nothing on
-    /// the connection can be trusted.
+    /// Takes bytes up to the end of a reply: how many, and the reply if its end was reached. After an error
+    /// nothing on the connection can be trusted.
     pub fn feed(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), Malformed> {
         let mut at = 0;
         while self.inside.is_none() {
@@ -350,7 +350,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The replies on a connection whose bytes arrive in these pieces; `None` where a reply is malformed or unfinished.
+    /// The replies on a connection whose bytes arrive in these pieces; `None` where a reply is malformed or
+    /// unfinished.
     fn replies<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<Reply>> {
         let mut collector = Collector::default();
         let mut all = Vec::new();
@@ -416,7 +417,8 @@ mod tests {
                 true,
             ),
             (
-                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 H\r\n\r\nHTTP/1.1 103 H\r\n\r\nHTTP/1.1 200 OK\r\n\r\nab",
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 H\r\n\r\nHTTP/1.1 103 H\r\n\r\n\
+                 HTTP/1.1 200 OK\r\n\r\nab",
                 200,
                 "ab",
                 false,
@@ -469,7 +471,8 @@ mod tests {
                 0 => format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"),
                 1 => format!("HTTP/1.1 200 OK\nContent-Length: {length}\n\n{body}"),
                 2 if length > 0 => format!(
-                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{length:X}\r\n{body}\r\n0\r\nT: x\r\n\r\n"
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                     {length:X}\r\n{body}\r\n0\r\nT: x\r\n\r\n"
                 ),
                 _ => "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(),
             };

@@ -34,7 +34,8 @@ fn of<'a>(charts: &'a [Chart], file: &str) -> &'a Chart {
     charts.iter().find(|chart| chart.file == file).unwrap_or_else(|| panic!("{file} is not drawn"))
 }
 
-/// A name may hold anything, and a clock may stand still: neither makes a chart that is no XML or a figure that is none.
+/// A name may hold anything, and a clock may stand still: neither makes a chart that is no XML or a figure
+/// that is none.
 #[test]
 fn no_name_breaks_a_chart_and_no_ratio_is_nan() {
     let directory = tempfile::tempdir().expect("a directory");

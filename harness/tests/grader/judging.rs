@@ -72,8 +72,8 @@ fn a_panic_is_a_crash_though_the_process_lives() {
     assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash), "{}", finding.detail);
 }
 
-/// Protects a server that logs in GBK or Latin-1 from being killed by its judge: whoever writes into a pipe that nobody
-/// reads any more dies of SIGPIPE.
+/// Protects a server that logs in GBK or Latin-1 from being killed by its judge: whoever writes into a pipe
+/// that nobody reads any more dies of SIGPIPE.
 #[test]
 fn output_that_is_not_utf_8_is_no_crash() {
     let line = r"printf 'M\374ller \306\364\266\257\n'";
