@@ -55,17 +55,15 @@ grade-all *OPTIONS: build
 [group('measure')]
 [no-exit-message]
 bench-all *OPTIONS: build
-    @{{harness}} bench "$@"
+    @{{harness}} bench-all "$@"
 
 alias bench := bench-all
 
 # Measure seed 002's table again (why does a serial server drop at ten clients?): webbench, 1 to 3,000 clients.
 [group('measure')]
 [no-exit-message]
-seed-table *OPTIONS: build
+table *OPTIONS: build
     @{{harness}} table "$@"
-
-alias table := seed-table
 
 # Measure what more workers are good for: ./lab scenario spin, where requests keep a CPU busy; ./lab scenario slow, where some sleep.
 [group('measure')]
@@ -110,7 +108,7 @@ bench-queues *OPTIONS:
 # Everything that must hold: format, clippy, tests, the model check, the probes, a short bench.
 [group('check')]
 test: check loom grade-all
-    @out=$(mktemp -d) && {{harness}} bench --quick --out "$out"; status=$?; rm -rf "$out"; exit $status
+    @out=$(mktemp -d) && {{harness}} bench-all --quick --out "$out"; status=$?; rm -rf "$out"; exit $status
 
 # Format, clippy and the tests of every crate.
 [group('check')]

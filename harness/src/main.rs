@@ -1,7 +1,17 @@
-//! The command line of the harness.
+//! The command line of the harness: each command is a function of a crate below, or glue between two of them.
+//!
+//! * `bench_all`: measured by `bench`, drawn by `figures`; `grade`: judged by `grader`, kept in `records`;
+//! * `run_stage`, `distributed`, `doctor`: commands that nothing else needs.
 
+mod bench_all;
+mod distributed;
+mod doctor;
+mod grade;
+mod run_stage;
+
+use bench::{scenario, seed_table};
 use clap::{Parser, Subcommand};
-use harness::{bench, charts, distributed, doctor, grade, load, report, run_stage, scenario, seed_table};
+use figures::{charts, report};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
@@ -20,8 +30,10 @@ enum Command {
     /// Ask a server what it can do, and compare with what is expected of it.
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
-    Bench(bench::Args),
-    /// Measure a published table again (seed 002's): a serial and a preforking server, webbench with 1 to 3,000 clients.
+    #[command(visible_alias = "bench")]
+    BenchAll(bench::bench_all::Args),
+    /// Measure a published table again (seed 002's): a serial and a preforking server, webbench with 1 to
+    /// 3,000 clients.
     Table(seed_table::Args),
     /// Measure what more workers are good for: requests that keep a CPU busy, and requests that sleep.
     Scenario(scenario::Args),
@@ -45,7 +57,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Stage(args) => run_stage::run(args),
         Command::Grade(args) => grade::run(args),
-        Command::Bench(args) => bench::run(args),
+        Command::BenchAll(args) => bench_all::run(args),
         Command::Table(args) => seed_table::run(args),
         Command::Scenario(args) => scenario::run(args),
         Command::Distributed(args) => distributed::run(args),

@@ -1,7 +1,8 @@
 //! `harness stage N`: runs a stage on the terminal until Ctrl-C.
 
-use crate::stages::{self, Launch, Server, Stage, Stderr, override_options};
 use anyhow::{Context, Result};
+use lab_core::server_process::{EndedEarly, Launch, Server, Stderr, override_options};
+use lab_core::stages::{self, Stage};
 use nix::sys::signal::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -15,7 +16,7 @@ const DEFAULT_ADDR: &str = "127.0.0.1:8080";
 
 /// The options.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The stage or twin: 4, 04, 5-mio.
     stage: String,
 
@@ -29,7 +30,7 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let stages = stages::discover()?;
     let stage = stages::find(&stages, &args.stage)?;
     let launch = launch(stage, &args);
@@ -41,8 +42,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let server = match launch.start() {
         Ok(server) => server,
         // The stage said in one line on the terminal what was wrong. Its status stands for itself.
-        Err(error) => match error.downcast_ref::<stages::EndedEarly>() {
-            Some(stages::EndedEarly(status)) => return Ok(exit_code(*status)),
+        Err(error) => match error.downcast_ref::<EndedEarly>() {
+            Some(EndedEarly(status)) => return Ok(exit_code(*status)),
             None => return Err(error),
         },
     };

@@ -1,8 +1,8 @@
-//! `harness bench` as a program, on the floor alone: it needs no stage and no tool that is not built here.
+//! `harness bench-all` as a program, on the floor alone: it needs no stage and no tool that is not built here.
 
-use harness::records::{Record, read};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use records::{Record, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 fn bench(out: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
     command
-        .arg("bench")
+        .arg("bench-all")
         .arg("--out")
         .arg(out)
         .args(["--stages", "floor", "--references", "floor"])
@@ -141,7 +141,7 @@ fn bad_input_gives_one_clear_line() {
         assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "{output:?}");
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
-    let output = command.args(["bench", "--stages", "99"]).output().expect("it runs");
+    let output = command.args(["bench-all", "--stages", "99"]).output().expect("it runs");
     assert!(complaint(&output).contains("no stage `99`: there is"), "{output:?}");
     assert!(data_files(out.path()).is_empty(), "nothing was begun");
 }

@@ -1,7 +1,7 @@
 //! Servers and generators on other machines, as far as one machine can stand for two: a program in the place of ssh, and
 //! a network namespace in the place of a host.
 
-use harness::records::{Kind, Limiter, Record, read};
+use records::{Kind, Limiter, Record, read};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,6 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use test_support::program;
 
 const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
 /// One short point of our own generator.
@@ -17,7 +18,7 @@ const SHORT: [&str; 10] =
 
 fn bench(out: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(HARNESS);
-    command.arg("bench").args(args).arg("--out").arg(out).stdin(Stdio::null());
+    command.arg("bench-all").args(args).arg("--out").arg(out).stdin(Stdio::null());
     command
 }
 
@@ -40,7 +41,7 @@ struct Running(Child, String);
 
 impl Running {
     fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_floor"));
+        let mut command = Command::new(program("floor"));
         // What HTTP/1.0 clients want to be told does not disturb the others.
         let child = command.args(["--connection", "keep-alive"]).stdout(Stdio::piped()).spawn();
         let mut child = child.expect("it starts");

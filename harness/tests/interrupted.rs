@@ -2,9 +2,6 @@
 //! catch. Nothing stays
 //! behind, no record is damaged, and the same command goes on.
 
-mod common;
-
-use common::{LONG, Place, Run, lines, measured};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,6 +10,7 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use test_support::{LONG, Place, Run, lines, measured};
 
 /// On the floor alone, by the lab's own generator: four points of a second each. webbench makes a connection per
 /// request, so with keep-alive it is in the file as skipped, once per number of clients.
@@ -92,7 +90,7 @@ fn goes_on(place: &Place, args: &str) -> PathBuf {
 fn is_complete(file: &Path) {
     let counts = counts(file);
     assert!(counts.values().all(|&count| count == 1), "{counts:#?}");
-    let records = harness::records::read(file).expect("every line is a record");
+    let records = records::read(file).expect("every line is a record");
     assert_eq!(measured(&records).count(), 4, "{counts:#?}");
     let skipped: Vec<_> = records.iter().filter(|record| record.tool == "webbench").collect();
     assert_eq!(skipped.len(), 2, "{skipped:#?}");
@@ -136,7 +134,7 @@ fn a_closed_terminal_leaves_nothing_behind_and_the_rerun_goes_on() {
 fn a_run_under_nohup_outlives_its_terminal() {
     let place = Place::new();
     let mut command = place.command("nohup");
-    command.arg(env!("CARGO_BIN_EXE_harness")).arg("bench").arg("--out").arg(place.out());
+    command.arg(env!("CARGO_BIN_EXE_harness")).arg("bench-all").arg("--out").arg(place.out());
     command.args(FOUR_POINTS.split_whitespace());
     let mut run = Run::start(command);
     run.wait_until("a record", || {

@@ -1,6 +1,6 @@
 //! `harness load` as a program: what it counts against servers that behave in known ways.
 
-use harness::load::Report;
+use load::Report;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Write};
@@ -519,7 +519,17 @@ fn an_interrupt_reports_what_was_counted() {
 fn bench_measures_with_builtin_where_the_others_are_absent() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
-    command.args(["bench", "--stages", "floor", "--concurrency", "2", "--duration", "1", "--rounds", "1"]);
+    command.args([
+        "bench-all",
+        "--stages",
+        "floor",
+        "--concurrency",
+        "2",
+        "--duration",
+        "1",
+        "--rounds",
+        "1",
+    ]);
     command.args(["--keep-alive", "on", "--out"]).arg(directory.path()).env("PATH", directory.path());
     let output = command.output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
@@ -528,8 +538,7 @@ fn bench_measures_with_builtin_where_the_others_are_absent() {
         "{output:?}"
     );
     let data = std::fs::read_dir(directory.path().join("data")).expect("data").flatten();
-    let records: Vec<_> =
-        data.flat_map(|file| harness::records::read(&file.path()).expect("lines")).collect();
+    let records: Vec<_> = data.flat_map(|file| records::read(&file.path()).expect("lines")).collect();
     let measured: Vec<_> = records.iter().filter(|record| record.figures.is_some()).collect();
     assert!(!measured.is_empty() && measured.iter().all(|record| record.tool == "builtin"), "{records:?}");
     for record in measured {

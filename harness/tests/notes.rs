@@ -23,7 +23,7 @@ fn the_book_is_whole() {
 fn each_stage_has_its_chapter() {
     let contents = read_to_string(workspace().join("notes/src/SUMMARY.md")).unwrap();
     let listed: Vec<String> = links(&contents).into_iter().collect();
-    let stages = harness::stages::discover().unwrap();
+    let stages = lab_core::stages::discover().unwrap();
     assert!(!stages.is_empty());
     for stage in stages {
         assert!(
@@ -43,7 +43,7 @@ fn each_probe_that_a_chapter_names_exists() {
         let text = read_to_string(workspace().join("notes/src").join(&page)).unwrap();
         for name in text.split("probe `").skip(1).filter_map(|rest| rest.split('`').next()) {
             named += 1;
-            assert!(harness::probes::find(name).is_ok(), "{page}: there is no probe `{name}`");
+            assert!(grader::probes::find(name).is_ok(), "{page}: there is no probe `{name}`");
         }
     }
     assert!(named > 0, "no chapter names a probe: has the wording changed?");

@@ -1,15 +1,13 @@
 //! Servers with a fault go through the whole pipeline: what must not become a figure does not, and what a closed loop
 //! hides is seen.
 
-mod common;
-
-use common::server::{Answer, NOT_FOUND, RIGHT, Server, Then};
-use common::{LONG, Place, measured};
-use harness::load::Report;
-use harness::records::Kind;
+use load::Report;
+use records::Kind;
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use test_support::server::{Answer, NOT_FOUND, RIGHT, Server, Then};
+use test_support::{LONG, Place, measured};
 
 /// One point of one second.
 const ONE_POINT: &str = "--concurrency 4 --duration 1 --rounds 1 --quick";

@@ -1,14 +1,12 @@
 //! What can go wrong around a run: one clear line, a failure that a script can see, and the records so far intact.
 
-mod common;
-
-use common::server::{RIGHT, Server, Then};
-use common::{LONG, Place, Run, lines, measured, write_program};
-use harness::records::Record;
+use records::Record;
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
+use test_support::server::{RIGHT, Server, Then};
+use test_support::{LONG, Place, Run, lines, measured, program, write_program};
 
 /// A quick round of points of one second. The floor is measured in any case.
 const QUICK: &str = "--references floor --keep-alive on --duration 1 --rounds 1 --quick --phases survey";
@@ -84,7 +82,7 @@ fn a_disk_that_becomes_full_ends_the_run_and_keeps_the_records() {
     assert_eq!(data.len(), 1, "{data:?}");
     // At most the last line is cut.
     let (whole, _) = lines(&data[0]);
-    let records = harness::records::read(&data[0]).expect("every line is a record");
+    let records = records::read(&data[0]).expect("every line is a record");
     assert_eq!(records.len(), whole.len());
     assert!((1..8).contains(&measured(&records).count()), "{records:#?}");
 }
@@ -129,11 +127,10 @@ fn place_with_stage(script: &str) -> (Place, PathBuf) {
     let place = Place::new();
     let directory = place.path("built");
     fs::create_dir(&directory).expect("a directory");
-    for program in [harness(), env!("CARGO_BIN_EXE_floor")] {
-        let name = PathBuf::from(program);
-        let copy = directory.join(name.file_name().expect("a name"));
+    for program in ["harness", "floor"].map(program) {
+        let copy = directory.join(program.file_name().expect("a name"));
         // A link, where it can be one: the harness finds itself where it was started from.
-        fs::hard_link(program, &copy).or_else(|_| fs::copy(program, &copy).map(drop)).expect("a copy");
+        fs::hard_link(&program, &copy).or_else(|_| fs::copy(&program, &copy).map(drop)).expect("a copy");
     }
     write_program(&directory.join("stage-01"), script);
     (place, directory.join("harness"))
@@ -143,7 +140,7 @@ fn place_with_stage(script: &str) -> (Place, PathBuf) {
 fn stage_is_refused(script: &str) -> String {
     let (place, harness) = place_with_stage(script);
     let mut command = place.command(harness);
-    command.arg("bench").arg("--out").arg(place.out());
+    command.arg("bench-all").arg("--out").arg(place.out());
     command.args("--stages 1 --tools builtin --concurrency 1".split(' ')).args(QUICK.split(' '));
     let finished = Run::start(command).wait(LONG);
     finished.failed_clearly();
@@ -194,7 +191,7 @@ fn a_port_in_use_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = taken.local_addr().expect("an address").to_string();
     let place = Place::new();
-    let mut command = place.command(env!("CARGO_BIN_EXE_floor"));
+    let mut command = place.command(program("floor"));
     command.args(["--addr", &addr]);
     let finished = Run::start(command).wait(LONG);
     assert_eq!(finished.status.code(), Some(1), "{finished:?}");
@@ -203,7 +200,7 @@ fn a_port_in_use_is_one_line() {
 
     // The stages, where they are built: without `--workspace` cargo builds none of them for this test.
     let port = addr.rsplit(':').next().expect("a port");
-    for stage in harness::stages::discover().expect("the workspace").iter().filter(|s| s.binary.is_file()) {
+    for stage in lab_core::stages::discover().expect("the workspace").iter().filter(|s| s.binary.is_file()) {
         let finished = place.start(&["stage", &stage.name, "--port", port]).wait(LONG);
         assert_eq!(finished.status.code(), Some(1), "{}: {finished:?}", stage.name);
         assert_eq!(finished.stderr.lines().count(), 1, "{}: {finished:?}", stage.name);

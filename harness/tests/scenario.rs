@@ -1,15 +1,13 @@
 //! `harness scenario` as a program: small numbers, real stages.
 
-mod common;
-
-use common::{LONG, Place, lines, measured};
-use harness::records::{Claim, Content, Phase, newest, read, slow, spin};
-use harness::stages::discover;
+use lab_core::stages::discover;
 use nix::sys::signal::Signal;
+use records::{Claim, Content, Phase, newest, read, slow, spin};
 use std::fs;
 use std::process::Command;
+use test_support::{LONG, Place, lines, measured};
 
-fn scenario(place: &Place, args: &str) -> common::Run {
+fn scenario(place: &Place, args: &str) -> test_support::Run {
     let out = place.out().display().to_string();
     let words: Vec<&str> = ["scenario"].into_iter().chain(args.split_whitespace()).collect();
     place.start(&[&words[..], &["--out", &out]].concat())

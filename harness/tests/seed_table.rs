@@ -1,23 +1,18 @@
 //! `harness table` as a program: what it refuses, and what it says of a server that dies.
 
-mod common;
-
-use common::{LONG, Place, Run, write_program};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
+use test_support::{LONG, Place, Run, program, write_program};
 
 /// The floor stands for stage 01: programs are looked for beside the harness.
 fn table(place: &Place, args: &str) -> Run {
     let directory = place.path("built");
     fs::create_dir(&directory).expect("a directory");
-    let programs =
-        [env!("CARGO_BIN_EXE_harness"), env!("CARGO_BIN_EXE_floor"), env!("CARGO_BIN_EXE_webbench")];
-    for program in programs.map(Path::new) {
+    for program in ["harness", "floor", "webbench"].map(program) {
         let copy = directory.join(program.file_name().expect("a name"));
-        fs::hard_link(program, &copy).or_else(|_| fs::copy(program, &copy).map(drop)).expect("a copy");
+        fs::hard_link(&program, &copy).or_else(|_| fs::copy(&program, &copy).map(drop)).expect("a copy");
     }
     write_program(&directory.join("stage-01"), "exec \"$(dirname \"$0\")/floor\"");
     let mut command = place.command(directory.join("harness"));

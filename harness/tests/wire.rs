@@ -1,11 +1,7 @@
 //! What goes over the wire is read and written alike by every part: the generator, the driver, the grader and
 //! the benchmark, as a user starts them.
 
-mod common;
-
-use common::server::RIGHT;
-use common::{LONG, Place, Run, measured};
-use harness::records::Record;
+use records::Record;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,9 +9,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+use test_support::server::RIGHT;
+use test_support::{Finished, LONG, Place, Run, measured, program};
 
 const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
-const WEBBENCH: &str = env!("CARGO_BIN_EXE_webbench");
 /// One short point of a benchmark.
 const POINT: &str = "--concurrency 2 --duration 1 --rounds 1 --quick";
 
@@ -48,11 +45,11 @@ fn serve(at: &str, answer: impl Fn(&str, &mut TcpStream) -> bool + Send + Sync +
     addr
 }
 
-fn harness(place: &Place, words: &str) -> common::Finished {
+fn harness(place: &Place, words: &str) -> Finished {
     place.start(&words.split_whitespace().collect::<Vec<_>>()).wait(LONG)
 }
 
-fn succeeded(finished: &common::Finished) {
+fn succeeded(finished: &Finished) {
     assert!(finished.status.success(), "{finished:?}");
 }
 
@@ -177,7 +174,7 @@ fn every_tool_asks_a_target_by_its_name() {
 }
 
 /// Runs a command where the name `manifold` has these addresses. `None` where no namespace is allowed.
-fn with_hosts(place: &Place, addrs: &[&str], command: &str) -> Option<common::Finished> {
+fn with_hosts(place: &Place, addrs: &[&str], command: &str) -> Option<Finished> {
     let hosts = place.path("hosts");
     let lines: Vec<String> = addrs.iter().map(|addr| format!("{addr} manifold\n")).collect();
     fs::write(&hosts, lines.concat()).expect("written");
@@ -195,15 +192,16 @@ fn with_hosts(place: &Place, addrs: &[&str], command: &str) -> Option<common::Fi
 #[test]
 fn every_address_of_a_name_is_tried() {
     const ADDRS: [&str; 3] = ["::1", "127.0.0.1", "127.0.0.2"];
+    let webbench = program("webbench").display().to_string();
     // In whatever order the resolver sorts them, for one of these servers another address comes first.
     for at in ["127.0.0.1", "127.0.0.2"] {
         let port = serve(at, |_, stream| stream.write_all(RIGHT).is_ok()).port();
         let commands = [
             format!("{HARNESS} load http://manifold:{port}/ -c 2 -d 0.2"),
-            format!("{WEBBENCH} -t 1 http://manifold:{port}/"),
+            format!("{webbench} -t 1 http://manifold:{port}/"),
             format!("{HARNESS} grade --addr manifold:{port} --only connect-burst"),
             format!(
-                "{HARNESS} bench --out out --target http://manifold:{port}/ \
+                "{HARNESS} bench-all --out out --target http://manifold:{port}/ \
                  --tools builtin --keep-alive on {POINT}"
             ),
         ];
@@ -219,9 +217,9 @@ fn every_address_of_a_name_is_tried() {
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
     for command in [
         format!("{HARNESS} load http://manifold:{port}/ -d 0.2"),
-        format!("{WEBBENCH} -t 1 http://manifold:{port}/"),
+        format!("{webbench} -t 1 http://manifold:{port}/"),
         format!("{HARNESS} grade --addr manifold:{port}"),
-        format!("{HARNESS} bench --target http://manifold:{port}/ --tools builtin"),
+        format!("{HARNESS} bench-all --target http://manifold:{port}/ --tools builtin"),
     ] {
         let place = Place::new();
         let Some(finished) = with_hosts(&place, &ADDRS[1..], &command) else { return };
@@ -253,7 +251,7 @@ fn a_literal_ipv6_host_is_a_valid_host() {
     assert!(hosts.len() > 10 && hosts.iter().all(|host| *host == addr.to_string()), "{:?}", &hosts[..3]);
     drop(hosts);
     assert!(
-        Command::new(WEBBENCH)
+        Command::new(program("webbench"))
             .args(["-t", "1", &format!("http://{addr}/")])
             .status()
             .is_ok_and(|s| s.success())

@@ -10,24 +10,25 @@ mod report;
 mod scenario;
 
 use self::scenario::{Worker, arrivals_per_second, scenario, this_host, workers};
-use crate::generators::{Measurement, bounded, on_path};
-use crate::host::Host;
-use crate::interruption::Interruption;
-use crate::load::Target;
-use crate::records::{Figures, Kind, Limiter, Phase, Record, Writer};
-use crate::stages::Launch;
 use anyhow::{Context, Result, ensure};
+use bench::generators::{Measurement, bounded, on_path};
+use lab_core::clock::now;
+use lab_core::host::Host;
+use lab_core::interruption::Interruption;
+use lab_core::server_process::Launch;
+use load::Target;
+use records::{Figures, Kind, Limiter, Phase, Record, Writer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// What Tsung may take beyond the time of the load: starting nodes on other hosts takes seconds.
 const GRACE: u64 = 60;
 
 /// The options of `harness distributed`.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// Where the server listens: `http://HOST[:PORT]/PATH`.
     #[arg(value_name = "URL")]
     url: String,
@@ -56,7 +57,7 @@ pub struct Args {
 }
 
 /// Runs the scenario, records what came of it.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let target = Target::parse(&args.url)?;
     let addr = target.reachable()?;
     let workers = match &args.workers {
@@ -193,9 +194,4 @@ fn figures(counted: &Measurement) -> Figures {
 fn file_name(host: &Host) -> String {
     let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
     format!("{}-{commit}-distributed", now().replace(['-', ':'], ""))
-}
-
-/// The time, UTC, as RFC 3339 writes it.
-fn now() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

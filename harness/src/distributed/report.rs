@@ -1,7 +1,7 @@
 //! What Tsung writes: samples every ten seconds, the last ones at the end.
 
-use crate::generators::Measurement;
 use anyhow::{Context, Result, ensure};
+use bench::generators::Measurement;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

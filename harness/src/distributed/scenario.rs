@@ -1,8 +1,8 @@
 //! What Tsung is told: the template `engines/tsung.xml`, filled in.
 
 use super::Args;
-use crate::load::Target;
 use anyhow::{Context, Result, bail};
+use load::Target;
 use std::fs;
 use std::net::SocketAddr;
 

@@ -1,9 +1,9 @@
 //! What the machine says about itself. What cannot be found out is `None`.
 
-use crate::generators::Tool;
-use crate::host::Host;
-use crate::process::machine_cpu_seconds;
-use crate::references::Name;
+use bench::generators::Tool;
+use bench::references::Name;
+use lab_core::host::Host;
+use lab_core::process::machine_cpu_seconds;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread::sleep;

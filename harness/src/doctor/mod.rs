@@ -13,11 +13,11 @@ use std::process::ExitCode;
 
 /// The options of `harness doctor`.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 /// Looks, and says what it found. It never fails for what it finds: a distorted figure is better than none, as long as
 /// one knows.
-pub fn run(_args: Args) -> Result<ExitCode> {
+pub(crate) fn run(_args: Args) -> Result<ExitCode> {
     let findings = examine(&Facts::look());
     for finding in &findings {
         println!("{}", text(finding));

@@ -1,11 +1,12 @@
 //! The record of a grade: one JSON object a line, so that it can be kept and compared.
 
-use super::{Task, expected_of};
-use crate::files::sha256;
-use crate::host::Host;
-use crate::probes::{Finding, Target};
-use crate::records::{self, Grade, Probed};
 use anyhow::{Context, Result};
+use grader::probes::{Finding, Target};
+use grader::{Task, expected_of};
+use lab_core::clock::{now, rfc3339};
+use lab_core::files::sha256;
+use lab_core::host::Host;
+use records::{self, Grade, Probed};
 use std::fs::OpenOptions;
 use std::io::{Write, stdout};
 use std::path::Path;
@@ -37,7 +38,7 @@ impl Writer {
         let host = Host::look();
         let name = || {
             let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
-            format!("{}-{commit}-grades", rfc3339(SystemTime::now()).replace(['-', ':'], ""))
+            format!("{}-{commit}-grades", now().replace(['-', ':'], ""))
         };
         let record = directory.map(|directory| records::Writer::create(directory, &name())).transpose()?;
         Ok(Self { json, uses_stdout, record, planned, host })
@@ -99,9 +100,4 @@ impl Writer {
             host: self.host.clone(),
         }
     }
-}
-
-/// UTC, to the second.
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }

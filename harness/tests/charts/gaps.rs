@@ -3,7 +3,7 @@
 
 use super::invented::{SEVEN, scenarios, table};
 use super::svg::{check, labels, lines};
-use harness::records::{Record, Writer};
+use records::{Record, Writer};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,6 +1,6 @@
 //! Invented data: servers that are almost equally fast, which is where labels and markers would collide.
 
-use harness::records::{Grade, Kind, Phase, Record, Writer};
+use records::{Grade, Kind, Phase, Record, Writer};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -5,9 +5,9 @@ mod gaps;
 mod invented;
 mod svg;
 
-use harness::charts::{Chart, draw};
-use harness::records::{Phase, Record, read};
+use figures::charts::{Chart, draw};
 use invented::{SEVEN, Server, TWELVE, record, run};
+use records::{Phase, Record, read};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use svg::{check, labels};
 
 const RUN: &str = "20260102T030405Z-0123456789-standard.jsonl";
 
-/// All kinds of data, drawn as `harness bench` draws them.
+/// All kinds of data, drawn as `harness bench-all` draws them.
 fn everything(servers: &[Server], directory: &Path) -> Vec<Chart> {
     let file = invented::files(servers, directory);
     draw(&read(&file).expect("records"), &[file], directory).expect("charts")

@@ -5,6 +5,7 @@
 //! same protocol serves a blocking thread and an event loop, and it can be tested byte by byte.
 
 pub mod echo;
+pub mod file;
 pub mod http;
 pub mod work;
 

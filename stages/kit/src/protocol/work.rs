@@ -4,10 +4,10 @@
 //! place (01–05), or on a worker thread (06, 07). The [`Answer`] goes back to the session. Everything that
 //! is needed to answer the request travels with its work, so the protocol itself keeps nothing of it.
 
-use crate::protocol::http::file::Opened;
-use crate::protocol::http::ticket::Ticket;
+use super::file::Opened;
 use nix::errno::Errno;
 use nix::time::ClockId;
+use std::any::Any;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,29 @@ pub enum Job {
     /// Keep the CPU busy (`/spin/US`) until the thread has used so much CPU time. While it is preempted nothing counts,
     /// so every request costs the same, however many threads share a CPU.
     Spin(Duration),
+}
+
+/// The request that waits for a job, as its protocol left it. Only that protocol reads it.
+///
+/// It travels with the job, and the protocol does not keep it under a number, because several jobs of one
+/// connection may be under way and end in any order (stage 06 without its ONESHOT). It is a word and, where a
+/// word is not enough, something on the heap: a protocol that gets by with the word allocates nothing.
+#[derive(Debug)]
+pub struct Ticket {
+    word: u64,
+    rest: Option<Box<dyn Any + Send>>,
+}
+
+impl Ticket {
+    /// A ticket that a protocol can read later.
+    pub fn new(word: u64, rest: Option<Box<dyn Any + Send>>) -> Self {
+        Self { word, rest }
+    }
+
+    /// What [`Ticket::new`] was given.
+    pub fn into_parts(self) -> (u64, Option<Box<dyn Any + Send>>) {
+        (self.word, self.rest)
+    }
 }
 
 /// What came of a job, with the request that waits for it.

@@ -47,7 +47,7 @@ fn a_request_cut_anywhere_gets_the_same_reply_as_whole() {
 }
 
 /// Pieces from which almost-requests are made: each is a place where two parsers might disagree.
-const PIECES: [&str; 48] = [
+const PIECES: [&str; 53] = [
     "GET ",
     "HEAD ",
     "POST ",
@@ -55,6 +55,11 @@ const PIECES: [&str; 48] = [
     "/echo",
     "/bytes/9",
     "/small.txt",
+    "/docs",
+    "//",
+    "\\",
+    "%5c",
+    "%0d%0a",
     "*",
     "http://h/",
     "h:80",

@@ -40,21 +40,37 @@ fn a_symbolic_link_is_followed_inside_the_root_and_not_out_of_it() {
     }
 }
 
-/// A FIFO without a writer would block who opens it for ever; a socket cannot be opened at all.
+/// A FIFO without a writer would block the thread that opens it for ever; a socket cannot be opened at all.
 #[test]
 fn what_is_no_regular_file_is_not_there() {
     let site = Site::new();
     mkfifo(&site.path("fifo"), Mode::S_IRWXU).unwrap();
     let _listener = UnixListener::bind(site.path("socket")).unwrap();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let settings = site.settings.clone();
     thread::spawn(move || {
         for path in ["/fifo", "/socket"] {
-            tell.send(get(&settings, path).status).unwrap();
+            sender.send(get(&settings, path).status).unwrap();
         }
     });
     for _ in 0..2 {
-        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(404));
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(404));
+    }
+}
+
+/// Protects against a redirect to itself: `/empty/` is sent to no other place.
+#[test]
+fn a_directory_that_is_named_like_an_index_is_none() {
+    let site = Site::new();
+    fs::create_dir(site.path("empty/index.html")).unwrap();
+    for (path, status, location) in [
+        ("/empty/", 404, None),
+        ("/empty", 301, Some("/empty/")),
+        ("/empty/index.html", 301, Some("/empty/index.html/")),
+        ("/empty/index.html/", 404, None),
+    ] {
+        let reply = get(&site.settings, path);
+        assert_eq!((reply.status, reply.header("Location")), (status, location), "{path}");
     }
 }
 
@@ -78,7 +94,8 @@ fn a_large_file_that_shrinks_still_owes_what_its_head_announced() {
     let answer = work.run();
     fs::OpenOptions::new().write(true).open(site.path("big.bin")).unwrap().set_len(10).unwrap();
     http.finish(answer, &mut out, &now);
-    // Whoever sends it sees the end of the file too early, and must close: no other end can be told.
+    // The stage that sends it reaches the end of the file too early and must close: the client was promised
+    // a length and has no other sign that the rest will not come.
     assert!(matches!(out.parts().1, Some(Body::File { left, .. }) if *left == BIG as u64));
 }
 

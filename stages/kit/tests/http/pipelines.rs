@@ -69,6 +69,28 @@ fn a_request_that_waits_does_not_stop_the_next_one() {
     assert_eq!(bodies, [b"Hello, World!".as_slice(), b"slept 1 ms\n"]);
 }
 
+/// The same stage: each answer finds the request that it belongs to, in whatever order the work ends.
+#[test]
+fn work_that_ends_in_another_order_is_answered_in_that_order() {
+    let site = Site::new();
+    let mut http = Http::new(site.settings.clone());
+    let (mut out, now) = (Outbox::default(), now());
+    let mut answers = Vec::new();
+    for path in ["/sleep/1", "/small.txt", "/spin/2", "/nothing", "/sleep/3"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (_, Step::Work(work)) = http.receive(request.as_bytes(), &mut out, &now) else {
+            panic!("no work")
+        };
+        answers.push(work.run());
+    }
+    while let Some(answer) = answers.pop() {
+        http.finish(answer, &mut out, &now);
+    }
+    let replies = reply::parse(out.parts().0, false);
+    let bodies: Vec<_> = replies.iter().map(|reply| String::from_utf8_lossy(&reply.body)).collect();
+    assert_eq!(bodies, ["slept 3 ms\n", "", "spun 2 us\n", "0123456789", "slept 1 ms\n"]);
+}
+
 #[test]
 fn a_server_that_drains_says_close_even_if_it_was_told_during_the_work() {
     let site = Site::new();

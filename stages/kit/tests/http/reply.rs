@@ -44,6 +44,10 @@ pub(crate) fn parse(mut wire: &[u8], to_head: bool) -> Vec<Reply> {
         let mut reply = Reply { status, headers, body: Vec::new() };
         assert_eq!(reply.header("Date").map(str::as_bytes), Some(DATE.as_slice()), "{head}");
         assert_eq!(reply.header("Server"), Some("c10k-lab"), "{head}");
+        if let Some(location) = reply.header("Location") {
+            let one_slash = location.starts_with('/') && !location[1..].starts_with(['/', '\\']);
+            assert!(one_slash && location.bytes().all(|byte| byte.is_ascii_graphic()), "{head}");
+        }
         let bodiless = status < 200 || status == 204 || status == 304;
         match reply.header("Content-Length") {
             None => assert!(bodiless, "no length: {head}"),

@@ -65,8 +65,8 @@ impl Stage {
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.inbox.extend_from_slice(bytes);
         // Each call but the last must take a byte, send a byte or finish a request, so this is generous.
-        let most_calls = 8 + 4 * self.inbox.len();
-        for _ in 0..most_calls {
+        let max_calls = 8 + 4 * self.inbox.len();
+        for _ in 0..max_calls {
             let (used, step) = self.http.receive(&self.inbox, &mut self.out, &self.now);
             self.inbox.drain(..used);
             self.taken += used;
@@ -98,7 +98,7 @@ impl Stage {
                 }
             }
         }
-        panic!("{most_calls} calls and no end");
+        panic!("{max_calls} calls and no end");
     }
 
     /// The deadline has passed.
@@ -130,8 +130,8 @@ impl Stage {
             let mut sent = bytes.len();
             match body {
                 Some(Body::File { file, offset, left }) => {
-                    let most = buffer.len().min(*left as usize);
-                    let read = file.read_at(&mut buffer[..most], *offset).unwrap();
+                    let max = buffer.len().min(*left as usize);
+                    let read = file.read_at(&mut buffer[..max], *offset).unwrap();
                     assert!(read > 0, "the file shrank");
                     self.wire.extend_from_slice(&buffer[..read]);
                     sent += read;

@@ -5,13 +5,13 @@ use super::route::Route;
 use super::serve;
 use super::settings::Settings;
 use super::status::Status;
-use super::ticket::{Asked, Ticket};
+use super::ticket::{Asked, Waiting};
 use crate::clock::Now;
 use crate::outbox::Outbox;
 use crate::protocol::work::{Job, Outcome, Work};
 use std::time::Duration;
 
-/// Appends the reply, or says what must be done first.
+/// Appends the reply, or returns the work that must come first.
 pub(super) fn at_once(
     route: Route,
     manner: Manner,
@@ -25,7 +25,7 @@ pub(super) fn at_once(
         Route::Spin(us) => (Job::Spin(Duration::from_micros(us)), Asked::Spin(us)),
         Route::File(mut request) => {
             let root = settings.root.clone().expect("a file has a route only where there is a root");
-            (Job::Open { root, path: std::mem::take(&mut request.path) }, Asked::File(request))
+            (Job::Open { root, path: request.take_path() }, Asked::File(request))
         }
         Route::Hello => {
             reply::text(out, now, manner, [b"Hello, World!", b"", b""]);
@@ -58,12 +58,12 @@ pub(super) fn at_once(
             return None;
         }
     };
-    Some(Work { job, ticket: Ticket { manner, asked } })
+    Some(Work { job, ticket: Waiting { manner, asked }.into() })
 }
 
 /// Appends the reply to a request whose work is done.
-pub(super) fn after_work(ticket: Ticket, outcome: Outcome, out: &mut Outbox, now: &Now) {
-    let Ticket { manner, asked } = ticket;
+pub(super) fn after_work(waiting: Waiting, outcome: Outcome, out: &mut Outbox, now: &Now) {
+    let Waiting { manner, asked } = waiting;
     let mut digits = [0; 20];
     match (asked, outcome) {
         (Asked::Sleep(ms), _) => {

@@ -41,23 +41,29 @@ pub(super) struct Chunked {
     /// The size as far as it was read; then what is left of the data.
     size: u64,
     /// Bytes of data that all chunks together may still have.
-    room: u64,
+    data_left: u64,
     /// Bytes that extensions and trailers of the whole body may still have. Counting each line by itself
     /// would let a body of one-byte chunks carry a thousand times its length in extensions.
-    overhead: u32,
+    overhead_left: u32,
 }
 
-/// Bare LF is refused here: whoever stands between may have counted it as data (RFC 9112 §7.1).
+/// Bare LF is refused here: an intermediary may have counted it as data (RFC 9112 §7.1).
 const NO_CRLF: Reject = Reject::bad("a chunk does not end in CR LF");
 const BAD_SIZE: Reject = Reject::bad("a chunk size is not a hexadecimal number");
 const BAD_EXTENSION: Reject = Reject::bad("malformed chunk extension");
 const BAD_TRAILER: Reject = Reject::bad("malformed trailer");
 
 impl Chunked {
-    /// Before the first chunk of a body that may have `room` bytes of data and `overhead` bytes of
+    /// Before the first chunk of a body that may have `max_data` bytes of data and `max_overhead` bytes of
     /// extensions and trailers.
-    pub(super) fn new(room: u64, overhead: u32) -> Self {
-        Self { expected: Expected::Size, digits: 0, size: 0, room, overhead }
+    pub(super) fn new(max_data: u64, max_overhead: u32) -> Self {
+        Self {
+            expected: Expected::Size,
+            digits: 0,
+            size: 0,
+            data_left: max_data,
+            overhead_left: max_overhead,
+        }
     }
 
     /// Decodes the front of `input`: how many bytes were taken, and whether the body is complete.
@@ -93,11 +99,11 @@ impl Chunked {
             (Expected::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.digit(byte),
             (Expected::Size, _) if self.digits == 0 => Err(BAD_SIZE),
             (Expected::Size | Expected::ExtensionText, b'\r') => Ok(Expected::SizeEnd),
-            (Expected::Size | Expected::Extension, b';') => self.spend(Expected::ExtensionText),
-            (Expected::Size | Expected::Extension, b' ' | b'\t') => self.spend(Expected::Extension),
+            (Expected::Size | Expected::Extension, b';') => self.count_overhead(Expected::ExtensionText),
+            (Expected::Size | Expected::Extension, b' ' | b'\t') => self.count_overhead(Expected::Extension),
             (Expected::Size | Expected::ExtensionText, b'\n') => Err(NO_CRLF),
             (Expected::Size, _) => Err(BAD_SIZE),
-            (Expected::ExtensionText, _) if is_field(byte) => self.spend(Expected::ExtensionText),
+            (Expected::ExtensionText, _) if is_field(byte) => self.count_overhead(Expected::ExtensionText),
             (Expected::Extension | Expected::ExtensionText, _) => Err(BAD_EXTENSION),
             (Expected::SizeEnd, b'\n') => self.begin_chunk(),
             (Expected::SizeEnd, _) => Err(NO_CRLF),
@@ -111,11 +117,11 @@ impl Chunked {
 
             (Expected::Trailer, b'\r') => Ok(Expected::End),
             (Expected::Trailer | Expected::TrailerName, _) if is_token(byte) => {
-                self.spend(Expected::TrailerName)
+                self.count_overhead(Expected::TrailerName)
             }
-            (Expected::TrailerName, b':') => self.spend(Expected::TrailerValue),
+            (Expected::TrailerName, b':') => self.count_overhead(Expected::TrailerValue),
             (Expected::TrailerValue, b'\r') => Ok(Expected::TrailerEnd),
-            (Expected::TrailerValue, _) if is_field(byte) => self.spend(Expected::TrailerValue),
+            (Expected::TrailerValue, _) if is_field(byte) => self.count_overhead(Expected::TrailerValue),
             (Expected::TrailerEnd, b'\n') => Ok(Expected::Trailer),
             (Expected::Trailer | Expected::TrailerName, _) => Err(BAD_TRAILER),
             (Expected::TrailerValue | Expected::TrailerEnd, _) => Err(BAD_TRAILER),
@@ -134,23 +140,24 @@ impl Chunked {
         self.digits += 1;
         Ok(Expected::Size)
     }
+
     /// The size line is complete.
     fn begin_chunk(&mut self) -> Result<Expected, Reject> {
         if self.size == 0 {
             return Ok(Expected::Trailer);
         }
-        let Some(room) = self.room.checked_sub(self.size) else {
+        let Some(data_left) = self.data_left.checked_sub(self.size) else {
             return Err(Reject { status: Status::ContentTooLarge, why: "the body is over the limit" });
         };
-        self.room = room;
+        self.data_left = data_left;
         Ok(Expected::Data)
     }
 
     /// Counts a byte of an extension or a trailer.
-    fn spend(&mut self, next: Expected) -> Result<Expected, Reject> {
-        match self.overhead.checked_sub(1) {
+    fn count_overhead(&mut self, next: Expected) -> Result<Expected, Reject> {
+        match self.overhead_left.checked_sub(1) {
             Some(left) => {
-                self.overhead = left;
+                self.overhead_left = left;
                 Ok(next)
             }
             None => Err(Reject::bad("chunk extensions and trailers are too long")),

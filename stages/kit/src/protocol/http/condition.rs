@@ -18,12 +18,40 @@ pub(super) struct Validators {
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     if_match: Option<Vec<u8>>,
-    if_unmodified_since: Option<SystemTime>,
+    if_unmodified_since: Singleton<SystemTime>,
     if_none_match: Option<Vec<u8>>,
-    if_modified_since: Option<SystemTime>,
-    if_range: Option<Vec<u8>>,
-    range: Option<Range>,
-    ranges: usize,
+    if_modified_since: Singleton<SystemTime>,
+    if_range: Singleton<Vec<u8>>,
+    range: Singleton<Range>,
+}
+
+/// A field that has one value and is not a list (RFC 9110 §5.5). If there are two lines of it, nobody can
+/// tell which one counts, so neither does: recipients that chose differently would answer differently.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Singleton<T> {
+    #[default]
+    Absent,
+    Valid(T),
+    /// Malformed, or given more than once.
+    Invalid,
+}
+
+impl<T> Singleton<T> {
+    /// Takes one line of the field; `None` is a value that is malformed.
+    fn add_line(&mut self, value: Option<T>) {
+        *self = match (&*self, value) {
+            (Self::Absent, Some(value)) => Self::Valid(value),
+            _ => Self::Invalid,
+        };
+    }
+
+    /// The value, if there is exactly one and it is well-formed.
+    fn valid(&self) -> Option<&T> {
+        match self {
+            Self::Valid(value) => Some(value),
+            Self::Absent | Self::Invalid => None,
+        }
+    }
 }
 
 /// What the conditions make of a request.
@@ -38,27 +66,27 @@ pub(super) enum Verdict {
 }
 
 impl Conditions {
-    /// Reads the fields. A date that is none is ignored.
+    /// Reads the fields. A date field that is not exactly one valid date is ignored (RFC 9110
+    /// §13.1.3, §13.1.4).
     pub(super) fn read(headers: &[Header<'_>]) -> Self {
         let mut conditions = Self::default();
         for Header { name, value } in headers {
             match name.len() {
                 5 if name.eq_ignore_ascii_case("range") => {
-                    conditions.range = Range::parse(trim(value));
-                    conditions.ranges += 1;
+                    conditions.range.add_line(Range::parse(trim(value)))
                 }
                 8 if name.eq_ignore_ascii_case("if-match") => join(&mut conditions.if_match, value),
                 8 if name.eq_ignore_ascii_case("if-range") => {
-                    conditions.if_range = Some(trim(value).to_vec())
+                    conditions.if_range.add_line(Some(trim(value).to_vec()));
                 }
                 13 if name.eq_ignore_ascii_case("if-none-match") => {
                     join(&mut conditions.if_none_match, value)
                 }
                 17 if name.eq_ignore_ascii_case("if-modified-since") => {
-                    conditions.if_modified_since = date(value);
+                    conditions.if_modified_since.add_line(date(value));
                 }
                 19 if name.eq_ignore_ascii_case("if-unmodified-since") => {
-                    conditions.if_unmodified_since = date(value);
+                    conditions.if_unmodified_since.add_line(date(value));
                 }
                 _ => {}
             }
@@ -67,15 +95,15 @@ impl Conditions {
     }
 
     /// Weighs the conditions in the order of RFC 9110 §13.2.2: an entity tag beats a date.
-    pub(super) fn weigh(&self, file: &Validators) -> Verdict {
-        let unchanged_since = |date: Option<SystemTime>| date.is_some_and(|date| file.modified <= date);
+    pub(super) fn evaluate(&self, file: &Validators) -> Verdict {
+        let unchanged_since = |date: &SystemTime| file.modified <= *date;
         let wanted = match &self.if_match {
-            Some(list) => names(list, &file.etag, Comparison::Strong),
-            None => self.if_unmodified_since.is_none() || unchanged_since(self.if_unmodified_since),
+            Some(list) => lists(list, &file.etag, Comparison::Strong),
+            None => self.if_unmodified_since.valid().is_none_or(unchanged_since),
         };
         let known = match &self.if_none_match {
-            Some(list) => names(list, &file.etag, Comparison::Weak),
-            None => unchanged_since(self.if_modified_since),
+            Some(list) => lists(list, &file.etag, Comparison::Weak),
+            None => self.if_modified_since.valid().is_some_and(unchanged_since),
         };
         match (wanted, known) {
             (false, _) => Verdict::Failed,
@@ -84,14 +112,15 @@ impl Conditions {
         }
     }
 
-    /// The part of a file of `size` bytes that is asked for. An If-Range that names another version asks
-    /// for the whole of this one.
+    /// The part of a file of `size` bytes that is asked for. If an If-Range names another version, or there
+    /// are two, that is the whole file: a part is safe only if the client certainly has the rest of it.
     pub(super) fn part(&self, file: &Validators, size: u64) -> Part {
-        let Some(range) = self.range.filter(|_| self.ranges == 1) else { return Part::Whole };
-        let same_version = match self.if_range.as_deref() {
-            None => true,
-            Some(tag @ [b'"', ..]) => tag == file.etag.as_bytes(),
-            Some(value) => date(value) == Some(file.modified),
+        let Some(range) = self.range.valid() else { return Part::Whole };
+        let same_version = match &self.if_range {
+            Singleton::Absent => true,
+            Singleton::Valid(tag) if tag.starts_with(b"\"") => tag == file.etag.as_bytes(),
+            Singleton::Valid(value) => date(value) == Some(file.modified),
+            Singleton::Invalid => false,
         };
         if same_version { range.of(size) } else { Part::Whole }
     }
@@ -118,7 +147,7 @@ enum Comparison {
 }
 
 /// Whether a list of entity tags names this one, or is `*`. What is behind a malformed tag is ignored.
-fn names(list: &[u8], etag: &str, comparison: Comparison) -> bool {
+fn lists(list: &[u8], etag: &str, comparison: Comparison) -> bool {
     let mut rest = list;
     loop {
         rest = match rest {

@@ -16,7 +16,7 @@ pub(super) enum Expect {
     Other,
 }
 
-/// What the fields say that concern every request. Those of files are read when it is a file that is
+/// What the fields that concern every request say. The conditional fields are read only when a file is
 /// asked for ([`super::condition`]).
 #[derive(Debug)]
 pub(super) struct Fields {
@@ -24,14 +24,14 @@ pub(super) struct Fields {
     pub(super) framing: Framing,
     /// What the client waits for before it sends the body.
     pub(super) expect: Expect,
-    /// Whether the client wants the connection to stay.
-    pub(super) keep: bool,
+    /// Whether the client wants a persistent connection (RFC 9112 §9.3).
+    pub(super) persistent: bool,
 }
 
 impl Fields {
-    /// Reads the fields. `old`: the request is HTTP/1.0.
+    /// Reads the fields. `http_1_0`: the request is HTTP/1.0.
     #[inline]
-    pub(super) fn read(headers: &[Header<'_>], old: bool) -> Result<Self, Reject> {
+    pub(super) fn read(headers: &[Header<'_>], http_1_0: bool) -> Result<Self, Reject> {
         let mut host = false;
         let mut declared = Declared::default();
         let mut expect = Expect::Nothing;
@@ -52,7 +52,7 @@ impl Fields {
                     for expectation in members(value) {
                         if !expectation.eq_ignore_ascii_case(b"100-continue") {
                             expect = Expect::Other;
-                        } else if expect == Expect::Nothing && !old {
+                        } else if expect == Expect::Nothing && !http_1_0 {
                             // RFC 9110 §10.1.1: an HTTP/1.0 client knows no 100.
                             expect = Expect::Continue;
                         }
@@ -69,11 +69,11 @@ impl Fields {
                 _ => {}
             }
         }
-        if !host && !old {
+        if !host && !http_1_0 {
             return Err(Reject::bad("an HTTP/1.1 request needs a Host"));
         }
-        let keep = !close && (keep_alive || !old);
-        Ok(Self { framing: declared.framing(old)?, expect, keep })
+        let persistent = !close && (keep_alive || !http_1_0);
+        Ok(Self { framing: declared.framing(http_1_0)?, expect, persistent })
     }
 }
 

@@ -35,7 +35,7 @@ impl Declared {
             return Err(Reject::bad("Content-Length is not a plain decimal"));
         };
         if self.length.replace(length).is_some() {
-            // Even if they agree: whoever sent two may be read differently by whoever stands between.
+            // Even if they agree: an intermediary may have read such a request in another way.
             return Err(Reject::bad("Content-Length is given twice"));
         }
         Ok(())
@@ -67,14 +67,14 @@ impl Declared {
         }
     }
 
-    /// The verdict. `old`: the request is HTTP/1.0.
-    pub(super) fn framing(&self, old: bool) -> Result<Framing, Reject> {
+    /// The verdict. `http_1_0`: the request is HTTP/1.0.
+    pub(super) fn framing(&self, http_1_0: bool) -> Result<Framing, Reject> {
         match (self.length, self.codings) {
             (None | Some(0), None) => Ok(Framing::Empty),
             (Some(length), None) => Ok(Framing::Length(length)),
             // The two contradict each other: the classic way to smuggle a request.
             (Some(_), Some(_)) => Err(Reject::bad("both Content-Length and Transfer-Encoding")),
-            (None, Some(_)) if old => Err(Reject::bad("Transfer-Encoding in an HTTP/1.0 request")),
+            (None, Some(_)) if http_1_0 => Err(Reject::bad("Transfer-Encoding in an HTTP/1.0 request")),
             (None, Some(codings)) if !codings.last_is_chunked => {
                 Err(Reject::bad("the last transfer coding is not chunked"))
             }

@@ -1,18 +1,18 @@
 //! The head at the front of the input, parsed where it lies.
 
 use super::grammar::is_target;
-use super::limits::{Limits, MOST_LINES};
+use super::limits::{Limits, MAX_LINES};
 use httparse::{Header, ParserConfig, Request, Status};
 use std::mem::MaybeUninit;
 
 /// Room for the header lines of one head. It is not initialised: to fill a hundred entries takes twice as
 /// long as to parse a head.
-pub(super) type Lines<'b> = [MaybeUninit<Header<'b>>; MOST_LINES];
+pub(super) type Lines<'b> = [MaybeUninit<Header<'b>>; MAX_LINES];
 
 /// Room for the header lines of one head.
 #[inline]
 pub(super) fn lines<'b>() -> Lines<'b> {
-    [const { MaybeUninit::uninit() }; MOST_LINES]
+    [const { MaybeUninit::uninit() }; MAX_LINES]
 }
 
 /// The head at the front of `input` and its length, if it is complete, httparse approves of it and it is

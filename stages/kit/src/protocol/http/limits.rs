@@ -3,7 +3,7 @@
 use clap::value_parser;
 
 /// The most header lines that `--max-header-lines` can allow: the parser's table is on the stack.
-pub(super) const MOST_LINES: usize = 256;
+pub(super) const MAX_LINES: usize = 256;
 
 /// What the server accepts, at most. Each is an option of every stage.
 #[derive(clap::Args, Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Limits {
 
     /// Most header lines in one request (above: 431)
     #[arg(long, value_name = "LINES", default_value_t = Self::DEFAULT.max_header_lines)]
-    #[arg(value_parser = value_parser!(u16).range(1..=MOST_LINES as i64))]
+    #[arg(value_parser = value_parser!(u16).range(1..=MAX_LINES as i64))]
     pub max_header_lines: u16,
 
     /// Longest request body, in bytes (above: 413)

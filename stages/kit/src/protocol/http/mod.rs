@@ -16,11 +16,11 @@ mod body;
 mod chunked;
 mod condition;
 mod fields;
-pub mod file;
 mod framing;
 mod grammar;
 mod head;
 mod limits;
+mod media;
 mod range;
 mod reply;
 mod request;
@@ -30,7 +30,7 @@ mod serve;
 mod settings;
 mod status;
 mod target;
-pub mod ticket;
+mod ticket;
 
 pub use limits::Limits;
 pub use settings::Settings;
@@ -44,9 +44,10 @@ use framing::Framing;
 use reply::Manner;
 use request::Request;
 use route::Route;
-use scan::{Scan, Whole};
+use scan::{CompleteHead, Scan};
 use status::{Reject, Status};
 use std::sync::Arc;
+use ticket::Waiting;
 
 /// One HTTP conversation. Ten thousand idle ones are held at a time, so what is rare is boxed.
 #[derive(Debug)]
@@ -74,9 +75,9 @@ enum State {
 /// What to do after a piece of input.
 enum Next {
     /// Look at what is left of the input.
-    GoOn,
+    Continue,
     /// It needs more input.
-    Starve,
+    NeedInput,
 }
 
 /// What a piece of input acts upon, beside the conversation itself.
@@ -98,7 +99,7 @@ impl Http {
         let skipped = head::empty_lines(input);
         let input = &input[skipped..];
         if input.is_empty() || input == b"\r" {
-            return (skipped, Next::Starve);
+            return (skipped, Next::NeedInput);
         }
         let mut lines = head::lines();
         let (length, next) = match head::parse(input, &mut lines, &self.settings.limits) {
@@ -112,11 +113,11 @@ impl Http {
     #[cold]
     fn head_in_pieces(&mut self, mut scan: Scan, input: &[u8], to: &mut Effects<'_>) -> (usize, Next) {
         let verdict = scan.advance(input, &self.settings.limits);
-        let Whole { length, digit, minor } = match verdict {
+        let CompleteHead { length, digit, minor } = match verdict {
             Ok(Some(whole)) => whole,
             Ok(None) => {
                 self.state = State::Head(scan);
-                return (0, Next::Starve);
+                return (0, Next::NeedInput);
             }
             Err(reject) => return (0, self.reject(reject, scan.head_only, to)),
         };
@@ -143,18 +144,18 @@ impl Http {
         if let Some(journal) = to.out.journal() {
             journal.asked(head.method.unwrap_or_default(), head.path.unwrap_or_default());
         }
-        let last = self.settings.limits.max_requests.is_some_and(|most| self.served >= most);
+        let last = self.settings.limits.max_requests.is_some_and(|max| self.served >= max);
         match Request::read(head, &self.settings, last) {
             Ok(Request { manner, route, framing: Framing::Empty, .. }) => {
                 self.respond(manner, route, &[], to);
-                Next::GoOn
+                Next::Continue
             }
             Ok(request) => {
                 if request.awaits_continue {
-                    reply::proceed(to.out, to.now);
+                    reply::send_continue(to.out, to.now);
                 }
                 self.state = State::Body(Box::new(Upload::new(request, &self.settings.limits)));
-                Next::GoOn
+                Next::Continue
             }
             Err(reject) => self.reject(reject, head.method == Some("HEAD"), to),
         }
@@ -164,13 +165,13 @@ impl Http {
     fn body(&mut self, input: &[u8], to: &mut Effects<'_>) -> (usize, Next) {
         let State::Body(upload) = &mut self.state else { unreachable!("called in a body alone") };
         match upload.take(input) {
-            Ok((used, false)) => (used, Next::Starve),
+            Ok((used, false)) => (used, Next::NeedInput),
             Ok((used, true)) => {
                 let done = std::mem::replace(&mut self.state, State::Head(Scan::default()));
                 let State::Body(upload) = done else { unreachable!("it was a body above") };
                 let Upload { manner, route, kept, .. } = *upload;
                 self.respond(manner, route, &kept, to);
-                (used, Next::GoOn)
+                (used, Next::Continue)
             }
             Err(reject) => {
                 let head_only = upload.manner.head_only;
@@ -183,7 +184,7 @@ impl Http {
     fn respond(&mut self, manner: Manner, route: Route, body: &[u8], to: &mut Effects<'_>) {
         let manner = manner.when(to.now);
         to.work = answer::at_once(route, manner, body, &self.settings, to.out, to.now);
-        if !manner.keep {
+        if !manner.keep_alive {
             self.state = if to.work.is_some() { State::Last } else { State::Closed };
         }
         // Else the next head is expected, even before the work is done: the ticket has all that the reply
@@ -193,14 +194,14 @@ impl Http {
     /// Appends a last reply and ends the conversation.
     #[cold]
     fn reject(&mut self, reject: Reject, head_only: bool, to: &mut Effects<'_>) -> Next {
-        let manner = Manner { head_only, old: false, keep: false };
+        let manner = Manner { head_only, http_1_0: false, keep_alive: false };
         reply::plain(to.out, to.now, reject.status, manner, None, reject.why);
-        self.break_off();
-        Next::GoOn
+        self.abort();
+        Next::Continue
     }
 
     /// Ends the conversation though the peer may still be sending.
-    fn break_off(&mut self) {
+    fn abort(&mut self) {
         self.state = State::Closed;
         self.linger = true;
     }
@@ -224,7 +225,7 @@ impl Protocol for Http {
                 State::Body(_) => self.body(rest, &mut to),
             };
             used += taken;
-            if let Next::Starve = next {
+            if let Next::NeedInput = next {
                 return (used, Step::Read);
             }
             if let Some(work) = to.work {
@@ -234,21 +235,22 @@ impl Protocol for Http {
     }
 
     fn finish(&mut self, answer: Answer, out: &mut Outbox, now: &Now) {
-        let Answer { outcome, mut ticket } = answer;
         if matches!(self.state, State::Closed) {
             return;
         }
         if out.parts().1.is_some() {
             // A later request was answered before this one (stage 06 without its ONESHOT) and its body is
             // on the way: nothing may be put into the middle of it.
-            return self.break_off();
+            return self.abort();
         }
         // Asked anew: the server may have been told to stop while the work was done.
-        ticket.manner = ticket.manner.when(now);
-        if !ticket.manner.keep {
+        let Answer { outcome, ticket } = answer;
+        let mut waiting = Waiting::from(ticket);
+        waiting.manner = waiting.manner.when(now);
+        if !waiting.manner.keep_alive {
             self.state = State::Closed;
         }
-        answer::after_work(ticket, outcome, out, now);
+        answer::after_work(waiting, outcome, out, now);
     }
 
     fn expire(&mut self, out: &mut Outbox, now: &Now) {
@@ -262,7 +264,7 @@ impl Protocol for Http {
             }
             State::Head(scan) if is_free => scan.head_only,
             State::Body(upload) if is_free => upload.manner.head_only,
-            State::Head(_) | State::Body(_) | State::Last => return self.break_off(),
+            State::Head(_) | State::Body(_) | State::Last => return self.abort(),
         };
         let why = "the request did not come in time";
         let reject = Reject { status: Status::RequestTimeout, why };

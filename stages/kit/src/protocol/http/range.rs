@@ -6,9 +6,9 @@ use super::grammar::{decimal, trim};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Range {
     /// From the first position to the last one, both included.
-    From(u64, u64),
+    Positions(u64, u64),
     /// So many bytes at the end.
-    Last(u64),
+    Suffix(u64),
 }
 
 /// A range against a file of a certain size.
@@ -32,11 +32,11 @@ impl Range {
         }
         let dash = spec.iter().position(|&byte| byte == b'-')?;
         match (&spec[..dash], &spec[dash + 1..]) {
-            ([], suffix) => decimal(suffix).map(Self::Last),
-            (first, []) => decimal(first).map(|first| Self::From(first, u64::MAX)),
+            ([], suffix) => decimal(suffix).map(Self::Suffix),
+            (first, []) => decimal(first).map(|first| Self::Positions(first, u64::MAX)),
             (first, last) => {
                 let (first, last) = (decimal(first)?, decimal(last)?);
-                (first <= last).then_some(Self::From(first, last))
+                (first <= last).then_some(Self::Positions(first, last))
             }
         }
     }
@@ -44,15 +44,17 @@ impl Range {
     /// The part of a file of `size` bytes.
     pub(super) fn of(self, size: u64) -> Part {
         match self {
-            Self::Last(0) => Part::Unsatisfiable,
+            Self::Suffix(0) => Part::Unsatisfiable,
             // A suffix of an empty file is the whole of it, which a Content-Range cannot say.
-            Self::Last(_) if size == 0 => Part::Whole,
-            Self::Last(count) => {
+            Self::Suffix(_) if size == 0 => Part::Whole,
+            Self::Suffix(count) => {
                 let length = count.min(size);
                 Part::Bytes { start: size - length, length }
             }
-            Self::From(first, _) if first >= size => Part::Unsatisfiable,
-            Self::From(first, last) => Part::Bytes { start: first, length: last.min(size - 1) - first + 1 },
+            Self::Positions(first, _) if first >= size => Part::Unsatisfiable,
+            Self::Positions(first, last) => {
+                Part::Bytes { start: first, length: last.min(size - 1) - first + 1 }
+            }
         }
     }
 }

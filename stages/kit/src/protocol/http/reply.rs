@@ -1,8 +1,8 @@
 //! The bytes of a reply.
 //!
-//! Written by hand, piece by piece: the formatting machinery would cost more than the parsing. What is
-//! marked `inline` is so that the lengths of the pieces are known when it is compiled, and a piece is
-//! copied with a few moves instead of a call.
+//! Written by hand, piece by piece: the formatting machinery would cost more than the parsing. The functions
+//! are marked `inline` so that the compiler knows the length of each piece and copies it with a few moves
+//! instead of a call.
 
 use super::status::Status;
 use crate::clock::Now;
@@ -14,15 +14,15 @@ pub(super) struct Manner {
     /// The request is HEAD: all headers, no body.
     pub(super) head_only: bool,
     /// The request is HTTP/1.0: that the connection stays must be said.
-    pub(super) old: bool,
+    pub(super) http_1_0: bool,
     /// The connection stays.
-    pub(super) keep: bool,
+    pub(super) keep_alive: bool,
 }
 
 impl Manner {
     /// The manner at this time: a server that is draining keeps no connection.
     pub(super) fn when(self, now: &Now) -> Self {
-        Self { keep: self.keep && !now.draining, ..self }
+        Self { keep_alive: self.keep_alive && !now.draining, ..self }
     }
 }
 
@@ -65,7 +65,7 @@ impl<'a> Reply<'a> {
     /// Ends the head.
     #[inline]
     pub(super) fn end(self, manner: Manner) {
-        self.bytes.extend_from_slice(match (manner.keep, manner.old) {
+        self.bytes.extend_from_slice(match (manner.keep_alive, manner.http_1_0) {
             (false, _) => b"Connection: close\r\n\r\n".as_slice(),
             (true, true) => b"Connection: keep-alive\r\n\r\n",
             (true, false) => b"\r\n",
@@ -73,8 +73,8 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// `100 Continue`: no reply yet, but what a client waits for before it sends a body.
-pub(super) fn proceed(out: &mut Outbox, now: &Now) {
+/// `100 Continue`, an interim response: the client waits for it before it sends a body.
+pub(super) fn send_continue(out: &mut Outbox, now: &Now) {
     Reply::start(out, now, Status::Continue).bytes.extend_from_slice(b"\r\n");
 }
 
@@ -97,7 +97,7 @@ pub(super) fn content(out: &mut Outbox, now: &Now, manner: Manner, media_type: &
         .end(manner);
 }
 
-/// A status that is no success, perhaps a field with it, and one line that says why.
+/// An error or a redirect: its status, a field if it needs one, and a body of one line that says why.
 pub(super) fn plain(
     out: &mut Outbox,
     now: &Now,

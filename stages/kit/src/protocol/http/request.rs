@@ -7,7 +7,7 @@ use super::route::{Method, Route};
 use super::settings::Settings;
 use super::status::{Reject, Status};
 
-/// A request as far as its head tells.
+/// What the head of a request says.
 #[derive(Debug)]
 pub(super) struct Request {
     /// How to reply.
@@ -28,24 +28,24 @@ impl Request {
         settings: &Settings,
         last: bool,
     ) -> Result<Self, Reject> {
-        let old = head.version == Some(0);
-        let Fields { framing, expect, keep } = Fields::read(head.headers, old)?;
+        let http_1_0 = head.version == Some(0);
+        let Fields { framing, expect, persistent } = Fields::read(head.headers, http_1_0)?;
         if matches!(framing, Framing::Length(length) if length > settings.limits.max_body) {
             return Err(Reject { status: Status::ContentTooLarge, why: "the body is over the limit" });
         }
         let method = Method::named(head.method.unwrap_or_default());
-        let manner = Manner { head_only: method == Some(Method::Head), old, keep: keep && !last };
-        let route = if expect == Expect::Other {
+        let manner =
+            Manner { head_only: method == Some(Method::Head), http_1_0, keep_alive: persistent && !last };
+        let mut route = Route::find(method, head.path.unwrap_or_default(), head.headers, settings)?;
+        if expect == Expect::Other {
             let status = Status::ExpectationFailed;
             let why = "no expectation but 100-continue can be met";
             if framing != Framing::Empty {
-                // Whether the client sends the body now or not is anybody's guess.
+                // The client may send the body now or leave it out: where its next request begins is unknown.
                 return Err(Reject { status, why });
             }
-            Route::Refuse(status, why)
-        } else {
-            Route::find(method, head.path.unwrap_or_default(), head.headers, settings)
-        };
+            route = Route::Refuse(status, why);
+        }
         let awaits_continue = expect == Expect::Continue && framing != Framing::Empty;
         Ok(Self { manner, route, framing, awaits_continue })
     }

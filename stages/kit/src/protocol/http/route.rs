@@ -1,12 +1,11 @@
 //! What a request asks for.
 
-use super::condition::Conditions;
 use super::grammar::decimal;
 use super::limits::Limits;
 use super::serve::FileRequest;
 use super::settings::Settings;
-use super::status::Status;
-use super::target::{self, Target};
+use super::status::{Reject, Status};
+use super::target::{self, Fault, Target};
 use httparse::Header;
 
 /// The methods that this server knows, as far as it must tell them apart.
@@ -38,7 +37,7 @@ impl Method {
 
 /// The methods of the server as a whole, for `OPTIONS *`.
 const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
-/// The methods of whatever can be got.
+/// The methods of everything that can be fetched.
 const ALLOW_GET: &str = "GET, HEAD, OPTIONS";
 /// The methods of `/echo`.
 const ALLOW_POST: &str = "POST, OPTIONS";
@@ -60,77 +59,77 @@ pub(super) enum Route {
     File(Box<FileRequest>),
     /// The methods that the target takes.
     Options(&'static str),
-    /// The target is there and does not take the method; the methods that it takes.
+    /// The target exists and does not take the method; the methods that it takes.
     NotAllowed(&'static str),
-    /// Nothing that can be answered otherwise; the connection can stay.
+    /// An error that concerns this request alone; the connection can stay.
     Refuse(Status, &'static str),
 }
 
 impl Route {
     /// Finds out what a request asks for.
+    ///
+    /// # Errors
+    /// The target does not match the grammar, whatever the method is ([`target`]).
     pub(super) fn find(
         method: Option<Method>,
         target: &str,
         headers: &[Header<'_>],
         settings: &Settings,
-    ) -> Self {
+    ) -> Result<Self, Reject> {
         // What benchmarks ask for, ahead of what must be looked up.
         if let ("/", Some(Method::Get | Method::Head)) = (target, method) {
-            return Self::Hello;
+            return Ok(Self::Hello);
         }
-        let bad = |why| Self::Refuse(Status::BadRequest, why);
-        let Some(method) = method else {
-            return Self::Refuse(Status::NotImplemented, "unknown method");
+        let target = match target::parse(target) {
+            Ok(target) => Ok(target),
+            Err(Fault::NoSuchName(status, why)) => Err(Self::Refuse(status, why)),
+            Err(Fault::Malformed(why)) => return Err(Reject::bad(why)),
         };
-        let path = match (target::parse(target), method) {
-            (Err(why), _) => return bad(why),
-            (Ok(Target::Authority), Method::Connect) => return Self::NotAllowed(ALLOW_ALL),
+        let bad = |why| Ok(Self::Refuse(Status::BadRequest, why));
+        let Some(method) = method else {
+            return Ok(Self::Refuse(Status::NotImplemented, "unknown method"));
+        };
+        let (sent, path) = match (target, method) {
+            (Ok(Target::Authority), Method::Connect) => return Ok(Self::NotAllowed(ALLOW_ALL)),
             (Ok(_), Method::Connect) => return bad("CONNECT takes HOST:PORT"),
             (Ok(Target::Authority), _) => return bad("HOST:PORT is for CONNECT alone"),
-            (Ok(Target::Asterisk), Method::Options) => return Self::Options(ALLOW_ALL),
+            (Ok(Target::Asterisk), Method::Options) => return Ok(Self::Options(ALLOW_ALL)),
             (Ok(Target::Asterisk), _) => return bad("* is for OPTIONS alone"),
-            (Ok(Target::Path(path)), _) => path,
+            (Ok(Target::Path { sent, path }), _) => (sent, path),
+            (Err(refuse), _) => return Ok(refuse),
         };
-        let decoded = match target::decode(path) {
-            Ok(decoded) => decoded,
-            Err((status, why)) => return Self::Refuse(status, why),
-        };
-        let route = match &*decoded {
+        let route = match &*path {
             "/" => Self::Hello,
             "/echo" => Self::Echo,
             other => match Self::with_amount(other, &settings.limits) {
                 Some(route) => route,
                 None if settings.root.is_none() => {
-                    return Self::Refuse(Status::NotFound, "no such path; files need --root");
+                    return Ok(Self::Refuse(Status::NotFound, "no such path; files need --root"));
                 }
-                None => Self::File(Box::new(FileRequest {
-                    path: other[1..].to_owned(),
-                    sent: path.to_owned(),
-                    conditions: Conditions::read(headers),
-                })),
+                None => Self::File(Box::new(FileRequest::new(&other[1..], sent, headers))),
             },
         };
         let allow = if matches!(route, Self::Echo) { ALLOW_POST } else { ALLOW_GET };
-        match method {
+        Ok(match method {
             _ if matches!(route, Self::Refuse(..)) => route,
             Method::Options => Self::Options(allow),
             Method::Post if allow == ALLOW_POST => route,
             Method::Get | Method::Head if allow == ALLOW_GET => route,
             _ => Self::NotAllowed(allow),
-        }
+        })
     }
 
     /// The routes that end in a number.
     fn with_amount(path: &str, limits: &Limits) -> Option<Self> {
         let (name, amount) = path[1..].split_once('/')?;
-        let (most, route, why): (_, fn(u64) -> Self, _) = match name {
+        let (max, route, why): (_, fn(u64) -> Self, _) = match name {
             "bytes" => (limits.max_bytes, Self::Bytes, "/bytes/N: N is a decimal, at most --max-bytes"),
             "sleep" => (limits.max_sleep, Self::Sleep, "/sleep/MS: MS is a decimal, at most --max-sleep"),
             "spin" => (limits.max_spin, Self::Spin, "/spin/US: US is a decimal, at most --max-spin"),
             _ => return None,
         };
         Some(match decimal(amount.as_bytes()) {
-            Some(n) if n <= most => route(n),
+            Some(n) if n <= max => route(n),
             _ => Self::Refuse(Status::BadRequest, why),
         })
     }

@@ -32,7 +32,7 @@ pub(super) struct Scan {
 
 /// A whole head.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whole {
+pub(super) struct CompleteHead {
     /// Its length.
     pub(super) length: usize,
     /// Where the N of HTTP/1.N stands.
@@ -48,16 +48,16 @@ impl Scan {
     }
 
     /// Looks at the bytes of `head` that are new. `None`: the head is not complete.
-    pub(super) fn advance(&mut self, head: &[u8], limits: &Limits) -> Result<Option<Whole>, Reject> {
+    pub(super) fn advance(&mut self, head: &[u8], limits: &Limits) -> Result<Option<CompleteHead>, Reject> {
         if self.fields == 0 && !self.request_line(head, limits)? {
             return Ok(None);
         }
-        let most = self.fields as usize + limits.max_header_bytes as usize;
-        while let Some(line) = self.next_line(head, most) {
+        let max = self.fields as usize + limits.max_header_bytes as usize;
+        while let Some(line) = self.next_line(head, max) {
             if line.is_empty() {
                 // The request line ends in LF or CR LF, and the digit stands before that.
                 let digit = self.fields as usize - 2 - usize::from(head[self.fields as usize - 2] == b'\r');
-                return Ok(Some(Whole { length: self.seen as usize, digit, minor: self.minor }));
+                return Ok(Some(CompleteHead { length: self.seen as usize, digit, minor: self.minor }));
             }
             self.lines += 1;
             if self.lines > limits.max_header_lines {
@@ -65,7 +65,7 @@ impl Scan {
             }
             check_field(line)?;
         }
-        if head.len() >= most {
+        if head.len() >= max {
             return Err(Reject {
                 status: Status::HeaderFieldsTooLarge,
                 why: "the header section is too long",
@@ -76,11 +76,11 @@ impl Scan {
 
     /// Takes the request line; whether it is complete.
     fn request_line(&mut self, head: &[u8], limits: &Limits) -> Result<bool, Reject> {
-        let most = limits.max_request_line as usize;
+        let max = limits.max_request_line as usize;
         if !self.past_method {
             // Byte by byte: a TLS ClientHello has no line end to wait for.
             let seen = self.seen as usize;
-            if let Some(end) = head[seen..head.len().min(most)].iter().position(|&byte| !is_token(byte)) {
+            if let Some(end) = head[seen..head.len().min(max)].iter().position(|&byte| !is_token(byte)) {
                 if head[seen + end] != b' ' || seen + end == 0 {
                     return Err(Reject::bad("the request does not begin with a method and a space"));
                 }
@@ -88,22 +88,22 @@ impl Scan {
                 self.head_only = head.starts_with(b"HEAD ");
             }
         }
-        match self.next_line(head, most) {
+        match self.next_line(head, max) {
             Some(line) => {
                 self.minor = check_request_line(line)?;
                 self.fields = self.seen;
                 Ok(true)
             }
-            None if head.len() >= most => {
+            None if head.len() >= max => {
                 Err(Reject { status: Status::UriTooLong, why: "the request line is too long" })
             }
             None => Ok(false),
         }
     }
 
-    /// The next line without its line end, if that stands among the first `most` bytes of the head.
-    fn next_line<'a>(&mut self, head: &'a [u8], most: usize) -> Option<&'a [u8]> {
-        let end = head.len().min(most);
+    /// The next line without its line end, if that stands among the first `max` bytes of the head.
+    fn next_line<'a>(&mut self, head: &'a [u8], max: usize) -> Option<&'a [u8]> {
+        let end = head.len().min(max);
         let seen = self.seen as usize;
         let Some(feed) = head[seen..end].iter().position(|&byte| byte == b'\n') else {
             self.seen = end as u32;

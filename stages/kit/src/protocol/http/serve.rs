@@ -1,12 +1,14 @@
 //! The reply to a request for a file.
 
 use super::condition::{Conditions, Validators, Verdict};
-use super::file::{Content, Found, Opened};
+use super::media::media_type;
 use super::range::Part;
 use super::reply::{self, Manner, Reply};
 use super::status::Status;
 use crate::clock::Now;
 use crate::outbox::Outbox;
+use crate::protocol::file::{Content, Found, Opened};
+use httparse::Header;
 use nix::errno::Errno;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,11 +16,44 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Debug)]
 pub(super) struct FileRequest {
     /// The path below the root, decoded. Moves on with the job.
-    pub(super) path: String,
-    /// The path as it was sent, for a redirect.
-    pub(super) sent: String,
-    /// On what the reply depends.
-    pub(super) conditions: Conditions,
+    path: String,
+    /// Path and query as they were sent, for a redirect.
+    sent: String,
+    /// The preconditions, and the range.
+    conditions: Conditions,
+    /// Of the file, if there is one.
+    media_type: &'static str,
+    /// The path ended in a slash, so what is asked for is the index of a directory.
+    index: bool,
+}
+
+impl FileRequest {
+    /// A request for `path`, decoded and without its first slash, which was sent as `sent`.
+    pub(super) fn new(path: &str, sent: &str, headers: &[Header<'_>]) -> Self {
+        let index = path.is_empty() || path.ends_with('/');
+        let path = if index { format!("{path}index.html") } else { path.to_owned() };
+        let (media_type, sent) = (media_type(&path), sent.to_owned());
+        Self { path, sent, conditions: Conditions::read(headers), media_type, index }
+    }
+
+    /// The path to open. It can be taken once: it moves on with the job.
+    pub(super) fn take_path(&mut self) -> String {
+        std::mem::take(&mut self.path)
+    }
+
+    /// Where the directory is that was asked for without its slash: the same path with one, and the same
+    /// query.
+    ///
+    /// It is safe in a field because it is what the client sent, which [`target`](super::target) lets through
+    /// only as visible ASCII: no CR or LF, and what was `%0D` stays encoded. And it names this server: it
+    /// begins with exactly one slash, since a path with an empty first segment or a backslash was refused (a
+    /// browser takes `//host/` and `/\host/` for another server).
+    fn location(&self) -> String {
+        match self.sent.split_once('?') {
+            Some((path, query)) => format!("{path}/?{query}"),
+            None => format!("{}/", self.sent),
+        }
+    }
 }
 
 /// Appends the reply. `manner` is that of a GET or a HEAD.
@@ -30,18 +65,17 @@ pub(super) fn reply(
     now: &Now,
 ) {
     match opened.map(|opened| opened.found) {
-        Err(errno) => {
-            let (status, why) = status_of(errno);
-            reply::plain(out, now, status, manner, None, why);
-        }
+        Err(errno) => not_opened(errno, manner, out, now),
+        // A directory of the name `index.html` is no index.
+        Ok(Found::Directory) if request.index => not_opened(Errno::ENOENT, manner, out, now),
         Ok(Found::Directory) => {
-            let location = format!("{}/", request.sent);
+            let location = request.location();
             let field = Some(("Location: ", location.as_bytes()));
             reply::plain(out, now, Status::MovedPermanently, manner, field, "a directory ends in a slash");
         }
-        Ok(Found::File { content, size, modified, media_type }) => {
+        Ok(Found::File { content, size, modified }) => {
             let validators = validators(size, modified, now);
-            match request.conditions.weigh(&validators) {
+            match request.conditions.evaluate(&validators) {
                 Verdict::Failed => {
                     reply::plain(
                         out,
@@ -62,7 +96,7 @@ pub(super) fn reply(
                     } else {
                         request.conditions.part(&validators, size)
                     };
-                    send(&content, size, part, media_type, &validators, manner, out, now);
+                    send(&content, size, part, request.media_type, &validators, manner, out, now);
                 }
             }
         }
@@ -103,7 +137,7 @@ fn send(
     match content {
         Content::Read(bytes) => out.extend(&bytes[start as usize..(start + length) as usize]),
         Content::OnDisk(file) => out.file(file.clone(), start, length),
-        Content::Through(source) => out.source(source.clone(), start, length),
+        Content::Source(source) => out.source(source.clone(), start, length),
     }
 }
 
@@ -122,6 +156,11 @@ fn validators(size: u64, (seconds, nanoseconds): (i64, i64), now: &Now) -> Valid
         // RFC 9110 §8.8.2.1: no Last-Modified later than the Date beside it.
         modified: changed.min(date.unwrap_or(changed)),
     }
+}
+
+fn not_opened(errno: Errno, manner: Manner, out: &mut Outbox, now: &Now) {
+    let (status, why) = status_of(errno);
+    reply::plain(out, now, status, manner, None, why);
 }
 
 /// What a failure to open says to the client.

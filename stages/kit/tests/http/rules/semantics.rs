@@ -4,6 +4,11 @@ use super::{End, Row, case, fatal, get, open, post, row};
 use crate::site::{MODIFIED, SMALL};
 use nix::errno::Errno;
 
+/// A second before [`MODIFIED`].
+const EARLIER: &str = "Sun, 09 Sep 2001 01:46:39 GMT";
+/// A second after [`MODIFIED`].
+const LATER: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
+
 /// One row for each rule. `etag` is that of `/small.txt`.
 pub(super) fn rows(etag: &str) -> Vec<Row> {
     let small = |lines: String| get("/small.txt", &lines);
@@ -85,12 +90,9 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
             [
                 open("GET http://h HTTP/1.1\r\nHost: x\r\n\r\n", &[200]).body("Hello, World!"),
                 open("GET HTTP://h:80/bytes/2?q HTTP/1.1\r\nHost: x\r\n\r\n", &[200]).body("01"),
-                open("GET http://u@h/ HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
                 open("GET https://h/ HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
                 open("GET h:80 HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
-                open("GET bytes/1 HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
                 open("CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
-                open("GET /#a HTTP/1.1\r\nHost: x\r\n\r\n", &[400]),
                 fatal("GET http://h/ HTTP/1.1\r\n\r\n", 400),
             ],
         ),
@@ -150,25 +152,32 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
             ],
         ),
         row(
-            "If-Modified-Since, If-None-Match that match: 304; a bad date is ignored",
+            "If-Modified-Since, If-None-Match that match: 304; a bad date, or more than one, is ignored",
             [
                 not_modified(format!("If-Modified-Since: {MODIFIED}\r\n")),
-                not_modified("If-Modified-Since: Sun, 09 Sep 2001 01:46:41 GMT\r\n".into()),
+                not_modified(format!("If-Modified-Since: {LATER}\r\n")),
                 not_modified("If-Modified-Since: Sunday, 09-Sep-01 01:46:40 GMT\r\n".into()),
                 not_modified(format!("If-None-Match: {etag}\r\n")),
                 not_modified(format!("If-None-Match: \"a,b\", W/{etag}\r\n")),
                 not_modified(format!("If-None-Match: \"x\"\r\nIf-None-Match: {etag}\r\n")),
                 not_modified("If-None-Match: *\r\n".into()),
                 not_modified(format!("If-None-Match: {etag}\r\nRange: bytes=0-1\r\n")),
-                whole("If-Modified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n".into()),
+                whole(format!("If-Modified-Since: {EARLIER}\r\n")),
                 whole("If-Modified-Since: yesterday\r\n".into()),
                 whole(format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {MODIFIED}\r\n")),
                 whole("If-None-Match: unquoted\r\n".into()),
                 open(small("If-Match: \"x\"\r\n".into()), &[412]),
                 open(small(format!("If-Match: W/{etag}\r\n")), &[412]),
-                open(small("If-Unmodified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n".into()), &[412]),
-                whole(format!("If-Match: {etag}\r\nIf-Unmodified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n")),
+                open(small(format!("If-Unmodified-Since: {EARLIER}\r\n")), &[412]),
+                whole(format!("If-Match: {etag}\r\nIf-Unmodified-Since: {EARLIER}\r\n")),
                 whole("If-Unmodified-Since: yesterday\r\n".into()),
+                // On two lines neither counts: alone each of these would be a 304, or a 412.
+                whole(format!("If-Modified-Since: {MODIFIED}\r\nIf-Modified-Since: {MODIFIED}\r\n")),
+                whole(format!("If-Modified-Since: yesterday\r\nIf-Modified-Since: {MODIFIED}\r\n")),
+                whole(format!("If-Modified-Since: {MODIFIED}\r\nIf-Modified-Since: {LATER}\r\n")),
+                whole(format!("If-Modified-Since: {MODIFIED}, {MODIFIED}\r\n")),
+                whole(format!("If-Unmodified-Since: {EARLIER}\r\nIf-Unmodified-Since: {EARLIER}\r\n")),
+                whole(format!("If-Unmodified-Since: {MODIFIED}\r\nIf-Unmodified-Since: {EARLIER}\r\n")),
                 open(format!("HEAD /small.txt HTTP/1.1\r\nHost: x\r\nIf-None-Match: {etag}\r\n\r\n"), &[304]),
                 open(get("/nowhere", "If-None-Match: *\r\n"), &[404]),
             ],
@@ -190,7 +199,11 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
                 whole("Range: bytes=0-1\r\nRange: bytes=2-3\r\n".into()),
                 whole("Range: bytes=0-1\r\nIf-Range: \"x\"\r\n".into()),
                 whole(format!("Range: bytes=0-1\r\nIf-Range: W/{etag}\r\n")),
-                whole("Range: bytes=0-1\r\nIf-Range: Sun, 09 Sep 2001 01:46:41 GMT\r\n".into()),
+                whole(format!("Range: bytes=0-1\r\nIf-Range: {LATER}\r\n")),
+                // Two validators, even if one of them, or both, name this version.
+                whole(format!("Range: bytes=0-1\r\nIf-Range: \"x\"\r\nIf-Range: {etag}\r\n")),
+                whole(format!("Range: bytes=0-1\r\nIf-Range: {etag}\r\nIf-Range: {etag}\r\n")),
+                whole(format!("Range: bytes=0-1\r\nIf-Range: {etag}, {etag}\r\n")),
                 open(small(format!("Range: bytes=0-1\r\nIf-Range: {etag}\r\n")), &[206]).body("01"),
                 open(small(format!("Range: bytes=0-1\r\nIf-Range: {MODIFIED}\r\n")), &[206]).body("01"),
                 open(get("/big.bin", "Range: bytes=250-251\r\n"), &[206]).body("\u{fffd}\0"),
@@ -214,19 +227,33 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
                 open(get("/small.txt%00", ""), &[400]),
                 open(get("/%0a", ""), &[400]),
                 open(get("/%7f", ""), &[400]),
-                open(get("/%zz", ""), &[400]),
-                open(get("/%4", ""), &[400]),
                 open(get("/%ff", ""), &[404]),
             ],
         ),
         row(
-            "a directory: its index.html, with a 301 to the path with a slash; no listing",
+            "a directory: its index.html, with a 301 to the path with a slash, its query kept; no listing",
             [
                 open(get("/docs/", ""), &[200])
                     .body("<p>docs")
                     .has("Content-Type", "text/html; charset=utf-8"),
-                open(get("/docs?x", ""), &[301]).has("Location", "/docs/"),
+                open(get("/docs", ""), &[301]).has("Location", "/docs/"),
+                open(get("/docs?x=1", ""), &[301]).has("Location", "/docs/?x=1"),
+                open(get("/docs?", ""), &[301]).has("Location", "/docs/?"),
+                open(get("/docs?a?b=/c/", ""), &[301]).has("Location", "/docs/?a?b=/c/"),
+                open(get("/docs/?x=1", ""), &[200]).body("<p>docs"),
                 open(get("/%64ocs", ""), &[301]).has("Location", "/%64ocs/"),
+                open("HEAD /docs?x HTTP/1.1\r\nHost: x\r\n\r\n", &[301]).has("Location", "/docs/?x"),
+                open("GET http://h/docs?x HTTP/1.1\r\nHost: x\r\n\r\n", &[301]).has("Location", "/docs/?x"),
+                // What is encoded stays encoded: no field of the client's can be put into the reply.
+                open(get("/docs?%0d%0aSet-Cookie:a", ""), &[301])
+                    .has("Location", "/docs/?%0d%0aSet-Cookie:a")
+                    .lacks("Set-Cookie"),
+                // A browser would take `//docs/` and `/\\docs/` for another server.
+                open(get("//docs", ""), &[404]).lacks("Location"),
+                open(get("/%2fdocs", ""), &[404]).lacks("Location"),
+                open(get("/\\docs", ""), &[404]).lacks("Location"),
+                open(get("/%5cdocs", ""), &[404]).lacks("Location"),
+                open(get("/docs?//h/", ""), &[301]).has("Location", "/docs/?//h/"),
                 open(get("/empty/", ""), &[404]),
                 open(get("/small.txt/", ""), &[404]),
             ],

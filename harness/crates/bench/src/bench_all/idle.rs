@@ -1,0 +1,217 @@
+//! What connections cost that say nothing: the memory of a fresh server before them, with them, and after each was served
+//! once.
+//!
+//! No generator is involved. The kernel's memory, some kilobytes for each socket, is in no process and not counted.
+
+use super::measure::{Bench, Measured, Outcome};
+use super::point::Point;
+use super::servers::Servers;
+use crate::smoke::{check, smoke};
+use anyhow::{Context, Result, ensure};
+use lab_core::process::{Usage, memory_of_tree};
+use lab_core::server_process::Server;
+use lab_core::wire::{Authority, Connection, get, read_reply};
+use load::raise_descriptor_limit;
+use records::Idle;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Connections that are begun at once: fewer than any accept queue has room for.
+const CHUNK: usize = 100;
+/// How long a server may take to come to rest.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long a server may put off accepting a connection that says nothing.
+const DEFERRED: Duration = Duration::from_secs(10);
+/// How far apart the looks are that must see the same.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a connection or a reply may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+impl Bench<'_> {
+    /// Measures a point of the idle phase. The server is its own: one that has carried load keeps the memory for it.
+    pub(super) fn idle(&self, point: &Point, _: &mut Servers, stop: &dyn Fn() -> bool) -> Result<Outcome> {
+        let subject = &self.plan.subjects[point.subject];
+        let mut launch = subject.launch(point.tool, point.keep_alive, 1);
+        launch.cpus = Some(self.server_cpus.clone());
+        raise_descriptor_limit(u32::try_from(point.concurrency)?, 1)?;
+        let server = launch.start()?;
+        server.must_own_its_port()?;
+        let reply = smoke(server.addr, &self.load.path)?;
+
+        let before = at_rest(&server, stop)?;
+        let mut connections = Vec::with_capacity(point.concurrency);
+        while connections.len() < point.concurrency {
+            let count = CHUNK.min(point.concurrency - connections.len());
+            for _ in 0..count {
+                connections.push(connect(server.addr).with_context(|| {
+                    format!("{} silent connections are open, and the next was refused", connections.len())
+                })?);
+            }
+            accepted(server.addr, stop)?;
+        }
+        established(server.addr, connections.len(), stop)?;
+        let silent = at_rest(&server, stop)?;
+        for (at, chunk) in connections.chunks_mut(CHUNK).enumerate() {
+            ask(chunk, server.addr, &self.load.path).with_context(|| {
+                format!("{} silent connections, asked from number {}", point.concurrency, at * CHUNK)
+            })?;
+            ensure!(!stop(), "interrupted");
+        }
+        let served = at_rest(&server, stop)?;
+        drop(connections);
+        server.stop()?;
+
+        let each = |memory: u64| (memory as f64 - before as f64) / point.concurrency as f64;
+        let idle =
+            Idle { connections: point.concurrency, silent_bytes: each(silent), served_bytes: each(served) };
+        Ok(Outcome::Measured(Box::new(Measured {
+            body_bytes: reply.body_bytes,
+            clients_served: point.concurrency,
+            idle: Some(idle),
+            ..Measured::default()
+        })))
+    }
+}
+
+fn connect(addr: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&addr, LIMIT)?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    Ok(stream)
+}
+
+/// Waits until no connection is left in an accept queue of this port. A probe of one more connection would tell only of
+/// its own queue, and a server may have several.
+fn accepted(addr: SocketAddr, stop: &dyn Fn() -> bool) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        ensure!(!stop(), "interrupted");
+        let waiting = queued(addr.port())?;
+        if waiting == 0 {
+            return Ok(());
+        }
+        ensure!(
+            start.elapsed() < SETTLE,
+            "{waiting} connections were not accepted within {} s",
+            SETTLE.as_secs()
+        );
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until the server's ends of all connections are established. With `TCP_DEFER_ACCEPT` the kernel shows the server a
+/// connection only once it has said something, or some seconds later: until then it is in no accept queue either, and costs
+/// the server nothing.
+fn established(addr: SocketAddr, connections: usize, stop: &dyn Fn() -> bool) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        ensure!(!stop(), "interrupted");
+        let (known, waiting) = (established_on(addr.port())?, queued(addr.port())?);
+        if known >= connections && waiting == 0 {
+            return Ok(());
+        }
+        ensure!(
+            start.elapsed() < DEFERRED,
+            "{known} of {connections} silent connections were accepted within {} s: what they cost cannot be told",
+            DEFERRED.as_secs()
+        );
+        sleep(LOOK);
+    }
+}
+
+/// How many established connections have this port at their near end.
+fn established_on(port: u16) -> Result<usize> {
+    let table = BufReader::new(File::open("/proc/net/tcp").context("cannot read /proc/net/tcp")?);
+    let mut count = 0;
+    for line in table.lines().skip(1) {
+        let line = line?;
+        let mut words = line.split_whitespace().skip(1);
+        let (Some(local), Some("01")) = (words.next(), words.nth(1)) else { continue };
+        let (_, local) = local.split_once(':').context("/proc/net/tcp has no ports")?;
+        count += usize::from(u16::from_str_radix(local, 16)? == port);
+    }
+    Ok(count)
+}
+
+/// How many connections wait to be accepted on a port. For a listening socket the kernel writes that into the column of the
+/// receive queue. It lists the listening sockets first, and the reading ends with them: after a load with a connection per
+/// request tens of thousands of closed ones follow, and the kernel makes each line only when it is read.
+fn queued(port: u16) -> Result<u64> {
+    let table = BufReader::new(File::open("/proc/net/tcp").context("cannot read /proc/net/tcp")?);
+    let mut waiting = 0;
+    for line in table.lines().skip(1) {
+        let line = line?;
+        let Some((local, queue)) = listening(&line) else { break };
+        waiting += if local == port { queue } else { 0 };
+    }
+    Ok(waiting)
+}
+
+/// The port and the queue of a line, if it is of a listening socket: `0: 0100007F:1F90 00000000:0000 0A 00000000:00000003`.
+fn listening(line: &str) -> Option<(u16, u64)> {
+    let mut words = line.split_whitespace().skip(1);
+    let (_, port) = words.next()?.split_once(':')?;
+    let (state, queues) = (words.nth(1)?, words.next()?);
+    let (_, receive) = queues.split_once(':')?;
+    (state == "0A").then_some(())?;
+    Some((u16::from_str_radix(port, 16).ok()?, u64::from_str_radix(receive, 16).ok()?))
+}
+
+/// The Pss of the server's process tree once two looks have seen the same processes and the same memory. A server that does
+/// not come to rest is taken as it is then.
+fn at_rest(server: &Server, stop: &dyn Fn() -> bool) -> Result<u64> {
+    let pid = server.pid() as u32;
+    let look = || (Usage::of_tree(pid).processes, memory_of_tree(pid));
+    let start = Instant::now();
+    let mut last = look();
+    loop {
+        ensure!(!stop(), "interrupted");
+        sleep(LOOK);
+        let now = look();
+        if now == last || start.elapsed() > SETTLE {
+            return now
+                .1
+                .context("the server's memory cannot be read: it has died, or the kernel does not let us");
+        }
+        last = now;
+    }
+}
+
+/// Asks once on each connection and reads the replies.
+fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()> {
+    // One write: the floor takes every read for a request.
+    let request = get(path, &Authority::from(addr).header(), Connection::Kept);
+    for stream in connections.iter_mut() {
+        stream.write_all(&request).context("a connection was closed while it was silent")?;
+    }
+    for stream in connections {
+        check(&read_reply(stream, LIMIT)?, path)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// What `accepted` relies on: a connection counts from the handshake to its accept, and no longer.
+    #[test]
+    fn a_connection_is_queued_until_it_is_accepted() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        assert_eq!(queued(addr.port()).expect("Linux tells"), 0);
+        let clients = [connect(addr).expect("there is room"), connect(addr).expect("there is room")];
+        assert_eq!(queued(addr.port()).expect("Linux tells"), 2);
+        let _first = listener.accept().expect("it waits");
+        assert_eq!(queued(addr.port()).expect("Linux tells"), 1);
+        assert!(accepted(addr, &|| true).is_err(), "an interrupt ends the waiting");
+        let _second = listener.accept().expect("it waits");
+        assert_eq!(established_on(addr.port()).expect("Linux tells"), 2);
+        assert!(established(addr, 3, &|| true).is_err(), "there are two");
+        accepted(addr, &|| false).expect("none is left");
+        drop(clients);
+    }
+}

@@ -1,0 +1,335 @@
+//! A generator on another host, by ssh.
+//!
+//! What is sent is a script for `sh` and nothing that a bare system does not have: it keeps the program's output in files, and
+//! when the program has ended it prints them, each with its length before it, together with what `times` says of the CPU time.
+//! So a login message on stdout does no harm, and no byte of the report is touched on the way.
+//!
+//! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal when it is
+//! killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends. But stdin always ends
+//! with the connection: the script waits on it beside the program, and kills the program when it ends. Where the
+//! network goes dark and stdin does not end, `timeout` does it, if that host has it; all the tools end by themselves too.
+
+use super::Tool;
+use super::bounded::{Output, bounded_bytes};
+use super::word::Word;
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Write as _, pipe};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+/// How long the other host may take to say whether it has a program.
+const LOOK_LIMIT: Duration = Duration::from_secs(20);
+/// What stands before the report, so that it is found behind whatever the host greets with.
+const MARK: &str = "-- report of c10k-lab --";
+/// More output of the program than this is nonsense.
+const OUTPUT_LIMIT: u64 = 1 << 20;
+/// What ssh itself ends with when it cannot do its part.
+const SSH_FAILED: i32 = 255;
+
+/// A host that is reached by ssh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    host: String,
+    /// ssh and its options.
+    command: Vec<String>,
+    /// Our own generator there, if it is not on the PATH.
+    harness: Option<String>,
+}
+
+/// What the other host says of a program.
+pub(super) struct Found {
+    pub(super) program: String,
+    pub(super) version: String,
+    /// The CPUs of that host.
+    pub(super) cpus: usize,
+}
+
+impl Remote {
+    /// Reads `ssh:HOST` or `ssh:USER@HOST`. `command` is ssh with its options, split at spaces.
+    pub fn parse(text: &str, command: &str, harness: Option<String>) -> Result<Self> {
+        let host = text.strip_prefix("ssh:").filter(|host| {
+            // A host that begins with '-' would be an option of ssh.
+            !host.is_empty() && !host.starts_with('-') && host.bytes().all(|byte| byte.is_ascii_graphic())
+        });
+        let host = host.with_context(|| {
+            format!("--generator '{text}' names no host: write ssh:HOST or ssh:USER@HOST")
+        })?;
+        let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        ensure!(!command.is_empty(), "--ssh is empty: write for example 'ssh -p 2222'");
+        Ok(Self { host: host.to_owned(), command, harness })
+    }
+
+    /// `HOST` or `USER@HOST`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Looks for a tool there. The inner error is the command that installs it.
+    pub(super) fn find(&self, tool: Tool) -> Result<Result<Found, &'static str>> {
+        let (program, version) = match tool {
+            Tool::Builtin => (self.harness.as_deref().unwrap_or("harness"), "--version"),
+            Tool::Wrk => ("wrk", "-v"),
+            Tool::Ab | Tool::Webbench => (tool.name(), "-V"),
+        };
+        let program = quote(program);
+        let script = format!(
+            "echo '{MARK}'\n\
+             program=$(command -v {program}) || exit 0\n\
+             echo \"$program\"\n\
+             getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1\n\
+             \"$program\" {version} 2>&1 </dev/null | head -n 1\n"
+        );
+        let (_, output) = self.sh(&script, LOOK_LIMIT, &mut || true)?;
+        let report = output.stdout.split_once(&format!("{MARK}\n"));
+        let (_, report) = report.with_context(|| {
+            format!("{} ran no sh on {}: {}", self.command.join(" "), self.host, output.last_words())
+        })?;
+        let mut lines = report.lines();
+        let Some(program) = lines.next().map(str::to_owned) else { return Ok(Err(install(tool))) };
+        let cpus = lines.next().and_then(|cpus| cpus.trim().parse().ok()).unwrap_or(1);
+        Ok(Ok(Found { program, version: lines.next().unwrap_or_default().trim().to_owned(), cpus }))
+    }
+
+    /// Runs a program there.
+    pub(super) fn run(
+        &self,
+        program: &str,
+        words: &[Word],
+        limit: Duration,
+        meanwhile: &mut dyn FnMut() -> bool,
+    ) -> Result<Output> {
+        let (stdout, output) = self.sh(&script(program, words, limit), limit, meanwhile)?;
+        read(&stdout).with_context(|| format!("no whole report from {} ({})", self.host, output.last_words()))
+    }
+
+    /// Has `sh` of that host run a script, and returns its stdout as bytes too. The script comes by stdin: so
+    /// the login shell there, whatever it is, has nothing to quote.
+    fn sh(
+        &self,
+        script: &str,
+        limit: Duration,
+        meanwhile: &mut dyn FnMut() -> bool,
+    ) -> Result<(Vec<u8>, Output)> {
+        let (ssh, options) = self.command.split_first().context("no ssh command")?;
+        let (stdin, mut open) = pipe()?;
+        // Before there is a reader that could be gone: the harness ends by SIGPIPE. A pipe holds 64 KiB. In braces, so
+        // that the shell has read all of it when it begins, and what is left of stdin is its end.
+        open.write_all(format!("{{\n{script}exit\n}}\n").as_bytes())?;
+        let mut command = Command::new(ssh);
+        command.args(options).args([&self.host, "exec sh -s"]).stdin(stdin).process_group(0);
+        let (stdout, stderr, status) =
+            bounded_bytes(&mut command, limit, meanwhile).with_context(|| format!("{ssh} {}", self.host))?;
+        let output = Output::new(&stdout, &stderr, status);
+        drop(open);
+        if output.status.code() == Some(SSH_FAILED) {
+            bail!("{} cannot be reached: {}", self.host, output.last_words());
+        }
+        Ok((stdout, output))
+    }
+}
+
+/// How the tool comes to that host.
+fn install(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Ab => "on the generator's host: apt-get install apache2-utils",
+        Tool::Wrk => "on the generator's host: apt-get install wrk",
+        Tool::Webbench => "scp target/release/webbench HOST:/usr/local/bin/",
+        Tool::Builtin => {
+            "scp target/release/harness HOST:/usr/local/bin/, or say where it is by --remote-harness PATH"
+        }
+    }
+}
+
+/// Quotes a word for `sh`, whatever is in it.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The script that runs a program and reports.
+fn script(program: &str, words: &[Word], limit: Duration) -> String {
+    let mut script = String::from(
+        "dir=$(mktemp -d) || exit 1\n\
+         trap 'rm -rf \"$dir\"' EXIT\n\
+         trap 'exit 1' HUP INT TERM\n",
+    );
+    let mut command = quote(program);
+    let mut wanted = vec!["stdout", "stderr"];
+    for word in words {
+        command.push(' ');
+        match word {
+            Word::Text(text) => command.push_str(&quote(text)),
+            Word::Given { name, contents } => {
+                let _ = writeln!(script, "printf %s {} >\"$dir/{name}\"", quote(contents));
+                let _ = write!(command, "\"$dir/{name}\"");
+            }
+            Word::Wanted { name } => {
+                wanted.push(name);
+                let _ = write!(command, "\"$dir/{name}\"");
+            }
+        }
+    }
+    let seconds = limit.as_secs();
+    // `timeout` leads a process group of its own and passes a signal on to all of it: webbench has a process per client.
+    // A shell gives a background job /dev/null as stdin, so the real one is kept as 3. The watcher holds no output
+    // open: sshd would wait for it.
+    let _ = write!(
+        script,
+        "limit=\n\
+         command -v timeout >/dev/null && limit='timeout -k 1 {seconds}'\n\
+         exec 3<&0\n\
+         (\n\
+         $limit {command} </dev/null 3<&- >\"$dir/stdout\" 2>\"$dir/stderr\" &\n\
+         tool=$!\n\
+         trap 'kill \"$tool\"' TERM\n\
+         wait \"$tool\"\n\
+         echo \"$?\" >\"$dir/status\"\n\
+         times >\"$dir/times\"\n\
+         ) &\n\
+         run=$!\n\
+         trap '' PIPE\n\
+         (read -r line <&3; kill \"$run\") >/dev/null 2>&1 &\n\
+         watcher=$!\n\
+         wait \"$run\"\n\
+         kill \"$watcher\" 2>/dev/null\n\
+         [ -s \"$dir/times\" ] || exit 1\n\
+         printf '%s\\n' '{MARK}'\n\
+         cat \"$dir/status\" \"$dir/times\"\n\
+         for file in {files}; do\n\
+         [ -f \"$dir/$file\" ] || continue\n\
+         head -c {OUTPUT_LIMIT} \"$dir/$file\" >\"$dir/head\"\n\
+         echo \"$file\" $(wc -c <\"$dir/head\")\n\
+         cat \"$dir/head\"\n\
+         echo\n\
+         done\n\
+         echo end\n",
+        files = wanted.join(" "),
+    );
+    script
+}
+
+/// Reads what the script prints: the mark, the status, two lines of `times`, the files with their lengths,
+/// `end`. The lengths are in bytes, and the files may be in any encoding.
+fn read(stdout: &[u8]) -> Result<Output> {
+    let mark = format!("{MARK}\n");
+    let at = stdout.windows(mark.len()).position(|window| window == mark.as_bytes());
+    let mut rest = &stdout[at.context("it says nothing")? + mark.len()..];
+    let status: i32 = line(&mut rest)?.trim().parse().context("no status")?;
+    // The first line is of the shell itself, the second one of what it has waited for.
+    line(&mut rest)?;
+    let cpu_seconds = line(&mut rest)?.split_whitespace().map(minutes).sum::<Result<f64>>()?;
+    let mut files = BTreeMap::new();
+    loop {
+        let header = line(&mut rest)?;
+        if header == "end" {
+            break;
+        }
+        let (name, length) = header.split_once(' ').context("a file without a length")?;
+        let length: usize = length.trim().parse().context("a file without a length")?;
+        let contents = rest.get(..length).context("it was cut")?;
+        files.insert(name.to_owned(), String::from_utf8_lossy(contents).into_owned());
+        rest = rest.get(length..).and_then(|rest| rest.strip_prefix(b"\n")).context("it was cut")?;
+    }
+    let mut file = |name: &str| files.remove(name).with_context(|| format!("no {name}"));
+    // A shell reports a signal as 128 and its number; where there is no process there is no other status.
+    let (stdout, stderr, status) = (file("stdout")?, file("stderr")?, ExitStatus::from_raw(status << 8));
+    Ok(Output { stdout, stderr, status, cpu_seconds, files })
+}
+
+/// Takes a line off the front.
+fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str> {
+    let end = rest.iter().position(|byte| *byte == b'\n').context("it was cut")?;
+    let line = std::str::from_utf8(&rest[..end]).context("a line of the script that is not its own")?;
+    *rest = &rest[end + 1..];
+    Ok(line)
+}
+
+/// A time as `times` prints it: `1m2.500000s`.
+fn minutes(text: &str) -> Result<f64> {
+    let parsed =
+        text.strip_suffix('s').and_then(|text| text.split_once('m')).and_then(|(minutes, seconds)| {
+            Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
+        });
+    parsed.with_context(|| format!("'{text}' is no CPU time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A script as `sh` here would run it, with its end of stdin held open.
+    fn here(script: &str) -> Vec<u8> {
+        let remote = Remote {
+            host: "host".into(),
+            command: ["sh", "-c", "exec sh -s"].map(String::from).into(),
+            harness: None,
+        };
+        remote.sh(script, LOOK_LIMIT, &mut || true).expect("sh is there").0
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Nothing in a word is code for the shell on the other side.
+        #[test]
+        fn a_word_arrives_as_it_is(text in "[ -~\n]{0,20}", given in "[ -~\n]{0,20}") {
+            let given: &'static str = Box::leak(given.into_boxed_str());
+            let words = [Word::from("%s|"), Word::from(text.clone()), Word::Given { name: "given", contents: given }];
+            // printf is a program as well, and repeats its format.
+            let output = read(&here(&script("printf", &words, LOOK_LIMIT))).expect("a whole report");
+            prop_assert!(output.stdout.starts_with(&format!("{text}|")), "{:?}", output.stdout);
+            let output = read(&here(&script("cat", &words[2..], LOOK_LIMIT))).expect("a whole report");
+            prop_assert_eq!(output.stdout, given);
+        }
+    }
+
+    #[test]
+    fn what_a_program_did_is_reported() {
+        let burn = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo out; echo err >&2; echo file >\"$1\"; exit 3";
+        let words = [Word::from("-c"), burn.into(), "sh".into(), Word::Wanted { name: "percentiles" }];
+        let output = read(&here(&script("sh", &words, LOOK_LIMIT))).expect("a whole report");
+        assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("out\n", "err\n"));
+        assert_eq!((output.status.code(), output.files["percentiles"].as_str()), (Some(3), "file\n"));
+        assert!(output.cpu_seconds > 0.0, "{output:?}");
+    }
+
+    /// A report that was cut, or to which a greeting was put, is not misread.
+    #[test]
+    fn a_cut_report_is_refused_and_a_greeting_is_not_in_it() {
+        let report = here(&script("echo", &[Word::from("1")], LOOK_LIMIT));
+        for cut in 0..report.trim_ascii_end().len() {
+            assert!(read(&report[..cut]).is_err(), "cut at {cut}");
+        }
+        // In Latin-1: the host may greet as it likes.
+        let greeted = [b"Gr\xfc\xdfe!\n", report.as_slice()].concat();
+        assert_eq!(read(&greeted).expect("a whole report").stdout, "1\n");
+    }
+
+    /// The lengths count bytes; replaced bytes would be counted as three.
+    #[test]
+    fn output_in_another_encoding_is_whole() {
+        let output = read(&here(&script("printf", &[Word::from(r"M\374ller\n")], LOOK_LIMIT)));
+        assert_eq!(output.expect("a whole report").stdout, "M\u{fffd}ller\n");
+    }
+
+    #[test]
+    fn a_host_is_no_option_of_ssh() {
+        for bad in ["ssh:", "ssh:-oProxyCommand=x", "host", "ssh:a b", "ssh:a\nb", ""] {
+            let error = Remote::parse(bad, "ssh", None).expect_err(bad);
+            assert!(error.to_string().contains("ssh:HOST"), "{error}");
+        }
+        assert!(Remote::parse("ssh:host", " ", None).is_err());
+        assert_eq!(Remote::parse("ssh:me@host", "ssh -p 2222", None).expect("good").host(), "me@host");
+    }
+
+    #[test]
+    fn a_time_has_minutes_and_seconds() {
+        assert_eq!(minutes("1m2.5s").expect("good"), 62.5);
+        assert_eq!(minutes("0m0.000000s").expect("good"), 0.0);
+        for bad in ["", "1", "1m", "xm0s", "0m1.0"] {
+            assert!(minutes(bad).is_err(), "{bad}");
+        }
+    }
+}

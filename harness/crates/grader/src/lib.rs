@@ -1,0 +1,18 @@
+//! The grader: runs the probes against a server, compares with what was declared, and says what is a
+//! surprise.
+//!
+//! * `probes`: what a server can do, asked over TCP and by signals;
+//! * `task`: what is graded, and what is expected of it; `examine`: one run of the probes; `table`: what a
+//!   reader sees.
+//!
+//! It does not know how a grade is kept or drawn, and nothing of load and speed. A server in any language is
+//! graded alike.
+
+mod examine;
+pub mod probes;
+mod table;
+mod task;
+
+pub use examine::{examine, raise_descriptor_limit};
+pub use table::{Rows, print, print_list};
+pub use task::{Args, Expectations, Graded, Task, expected_of};

@@ -1,0 +1,242 @@
+//! The server under the probes: how it is started, and one that runs.
+
+use super::client::{Client, LIMIT};
+use super::verdict::Fault;
+use anyhow::Result;
+use lab_core::server_process::{Launch, Ready, Server, override_options};
+use lab_core::stages::Stage;
+use nix::sys::signal::Signal;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// What is graded.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A stage's binary with options.
+    Stage(Launch),
+    /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage.
+    Command(String),
+    /// A server that somebody else started.
+    Address(SocketAddr),
+}
+
+/// What a probe needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// Options of the contract that the server is started with, besides the user's.
+    pub options: &'static [&'static str],
+    /// The server may open few descriptors only.
+    pub few_descriptors: bool,
+    /// The probe signals the process or looks at it.
+    pub process: bool,
+    /// The probe starts the server itself.
+    pub by_hand: bool,
+}
+
+/// What a server may open that is to run out of descriptors: enough to start with a loop for each CPU, each with a listener, an epoll
+/// instance and two more, and for a dozen clients.
+pub(super) fn few_descriptors() -> u64 {
+    24 + 4 * std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64)
+}
+
+impl Target {
+    /// A stage with the user's options.
+    pub fn stage(stage: &Stage, options: &[String]) -> Self {
+        Target::Stage(stage.launch(options))
+    }
+
+    /// Starts it and ends it again, for an error that is no probe's.
+    pub fn try_start(&self) -> Result<()> {
+        self.launch(&[], None).map_or(Ok(()), |launch| launch.start().map(drop))
+    }
+
+    /// Why a probe with this setup cannot be run, where it cannot.
+    pub(crate) fn hindrance(&self, setup: &Setup) -> Option<&'static str> {
+        let needs_options = !setup.options.is_empty() || setup.by_hand;
+        match self {
+            Target::Stage(_) => None,
+            Target::Command(command) if needs_options && !command.contains("$OPTIONS") => {
+                Some("needs options of the contract, and the command has no $OPTIONS")
+            }
+            Target::Command(_) => None,
+            Target::Address(_) if needs_options => Some("needs options, and --addr starts nothing"),
+            Target::Address(_) if setup.process || setup.few_descriptors => {
+                Some("looks at the process or signals it, and --addr gives none")
+            }
+            Target::Address(_) => None,
+        }
+    }
+
+    /// How to start it with more options, listening on a free port or on `addr`.
+    pub(crate) fn launch(&self, options: &[&str], addr: Option<SocketAddr>) -> Option<Launch> {
+        let mut options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        match self {
+            Target::Stage(launch) => {
+                options.extend(addr.into_iter().flat_map(|addr| ["--addr".to_owned(), addr.to_string()]));
+                let args = override_options(&launch.args, &options);
+                Some(Launch { args, ..launch.clone() })
+            }
+            Target::Command(command) => {
+                let addr = addr.unwrap_or_else(free_address);
+                let mut launch = Launch::new("/bin/sh");
+                // With exec the shell becomes the server, so that signals and the exit status are its own.
+                launch.args = vec!["-c".to_owned(), format!("exec {command}")];
+                launch.env.push(("PORT".into(), addr.port().to_string().into()));
+                launch.env.push(("OPTIONS".into(), options.join(" ").into()));
+                launch.ready = Ready::Port(addr);
+                Some(launch)
+            }
+            Target::Address(_) => None,
+        }
+    }
+}
+
+/// A port that nobody listens on. It is below the range from which the kernel takes ports for outgoing
+/// connections, so none of the probes' clients can take it before the server does.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        // Relaxed: only the count matters, it publishes nothing.
+        let count = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 12_000 + (std::process::id() as u16).wrapping_mul(97).wrapping_add(count) % 18_000;
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(addr).is_ok() {
+            return addr;
+        }
+    }
+}
+
+/// After this time a probe makes no further connection: a server that lets each one wait a little would
+/// otherwise keep a probe of thousands for hours.
+const PROBE_LIMIT: Duration = Duration::from_secs(30);
+
+/// A server that runs, for one probe.
+pub(crate) struct Subject<'a> {
+    pub(crate) addr: SocketAddr,
+    pub(crate) target: &'a Target,
+    begun: Instant,
+    server: Option<Server>,
+    may_end: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// Starts the target as the probe wants it.
+    pub(crate) fn start(target: &'a Target, setup: &Setup) -> Result<Self, Fault> {
+        if let Some(reason) = target.hindrance(setup) {
+            return Err(Fault::not_applicable(reason));
+        }
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut subject =
+            Subject { addr: nowhere, target, begun: Instant::now(), server: None, may_end: false };
+        match target {
+            Target::Address(addr) => subject.addr = *addr,
+            _ if setup.by_hand => {}
+            _ => {
+                if let Some(mut launch) = target.launch(setup.options, None) {
+                    launch.descriptors = setup.few_descriptors.then(few_descriptors);
+                    let server = launch.start().map_err(|error| Fault::crash(format!("{error:#}")))?;
+                    subject.addr = server.addr;
+                    subject.server = Some(server);
+                }
+            }
+        }
+        Ok(subject)
+    }
+
+    pub(crate) fn connect(&self) -> Result<Client, Fault> {
+        if self.begun.elapsed() > PROBE_LIMIT {
+            return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
+        }
+        Ok(Client::connect(self.addr)?)
+    }
+
+    /// Asks on a connection of its own, as the last word of many probes: does the server still serve?
+    pub(crate) fn must_serve(&self) -> Result<(), Fault> {
+        let mut client = self.connect()?;
+        client.send(&super::client::get_and_close("/"))?;
+        client.reply()?.must_be_hello()
+    }
+
+    /// The process, which [`Setup::process`] promised.
+    pub(crate) fn pid(&self) -> Result<i32, Fault> {
+        self.server.as_ref().map(Server::pid).ok_or_else(|| Fault::not_applicable("there is no process"))
+    }
+
+    /// Signals the process; from now on it may end.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.may_end = true;
+        if let Some(server) = &self.server {
+            server.signal(signal);
+        }
+    }
+
+    /// Signals the whole process group, as a terminal does; from now on it may end.
+    pub(crate) fn signal_group(&mut self, signal: Signal) {
+        self.may_end = true;
+        if let Some(server) = &self.server {
+            server.signal_group(signal);
+        }
+    }
+
+    /// The status with which the process ends within `limit`.
+    pub(crate) fn exit_within(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
+        let server = self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))?;
+        server.wait(limit).ok_or_else(|| Fault::hang(format!("still running {limit:?} after the signal")))
+    }
+
+    /// Exit status 0 within `limit`.
+    pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Result<(), Fault> {
+        match self.exit_within(limit)? {
+            status if status.success() => Ok(()),
+            status => Err(Fault::wrong(format!("ended with {status} instead of 0"))),
+        }
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.server.as_mut().is_none_or(Server::is_alive)
+    }
+
+    /// What died, where something did. A thread or a forked child that panics leaves the process alive,
+    /// so stderr is asked too.
+    pub(crate) fn crash(&mut self) -> Option<String> {
+        let Some(server) = &mut self.server else {
+            let gone = matches!(self.target, Target::Address(_)) && Client::connect(self.addr).is_err();
+            return gone.then(|| "nothing accepts connections any more".to_owned());
+        };
+        let stderr = server.stderr();
+        if let Some(line) = stderr.lines().find(|line| line.contains("panicked at")) {
+            return Some(line.to_owned());
+        }
+        // A moment for one that dies of what the probe did last.
+        let status = server.wait(Duration::from_millis(10)).filter(|_| !self.may_end)?;
+        Some(format!("the server ended by itself ({status}) {}", stderr.lines().last().unwrap_or_default()))
+    }
+}
+
+/// What a command that should end at once left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stderr: String,
+}
+
+/// Runs a server that should refuse to start.
+pub(crate) fn run_to_end(launch: &Launch) -> Result<Ended, Fault> {
+    let setup = |error: std::io::Error| Fault::crash(format!("cannot be started: {error}"));
+    let mut command = launch.command().map_err(|error| Fault::crash(format!("{error:#}")))?;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(setup)?;
+    let start = Instant::now();
+    while child.try_wait().map_err(setup)?.is_none() {
+        if start.elapsed() > LIMIT {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(Fault::wrong(format!("started all the same: it ran for {LIMIT:?}")));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().map_err(setup)?;
+    Ok(Ended { code: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+}

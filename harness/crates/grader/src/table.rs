@@ -1,0 +1,130 @@
+//! What a reader sees of a grade.
+
+use crate::probes::{self, Finding, Outcome, PROBES};
+use crate::task::{Expectations, Task, expected_of};
+use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, presets};
+use std::io::IsTerminal;
+
+/// The width where there is no terminal to ask.
+const WIDTH: u16 = 120;
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().copied());
+    if !std::io::stdout().is_terminal() {
+        table.set_width(WIDTH);
+    }
+    table
+}
+
+/// Each probe with its sentence.
+pub fn print_list() {
+    let mut table = table(&["probe", "a server that passes"]);
+    for probe in PROBES {
+        let suffix = if probe.only_on_request { " (With --all.)" } else { "" };
+        table.add_row([probe.name.to_owned(), format!("{}{suffix}", probe.sentence)]);
+    }
+    println!("{table}");
+}
+
+/// Which probes a table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All of them.
+    All,
+    /// Those that surprise.
+    Surprises,
+}
+
+/// Prints the runs as one table and returns how many probes were surprising in any of them.
+pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) -> usize {
+    let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
+    let mut surprises = 0;
+    let mut passed = 0;
+    let mut declared = 0;
+    let count = runs.first().map_or(0, Vec::len);
+    for index in 0..count {
+        let findings: Vec<&Finding> = runs.iter().map(|run| &run[index]).collect();
+        let summary = Summary::of(&findings, &task.expect);
+        surprises += usize::from(summary.surprising > 0);
+        match (summary.surprising, summary.shown.outcome) {
+            (0, Outcome::Pass) => passed += 1,
+            (0, _) => declared += 1,
+            _ => {}
+        }
+        if rows == Rows::Surprises && summary.surprising == 0 {
+            continue;
+        }
+        let colour = match (summary.surprising, summary.shown.outcome) {
+            (0, Outcome::Pass) => Color::Green,
+            (0, _) => Color::Yellow,
+            _ => Color::Red,
+        };
+        table.add_row([
+            Cell::new(summary.shown.probe),
+            Cell::new(summary.shown.outcome).fg(colour),
+            Cell::new(expected_of(&task.expect, summary.shown.probe)),
+            Cell::new(format!("{:.1}", summary.shown.seconds)),
+            Cell::new(summary.detail(findings.len())),
+        ]);
+    }
+    let runs = if runs.len() > 1 { format!(", {} runs", runs.len()) } else { String::new() };
+    let verdict = match surprises {
+        0 => "no surprise".to_owned(),
+        1 => "1 surprise".to_owned(),
+        _ => format!("{surprises} surprises"),
+    };
+    let declared = if declared > 0 { format!(", {declared} not, as expected") } else { String::new() };
+    let probes = if count == 1 { "probe" } else { "probes" };
+    let verdict = format!("{}: {count} {probes}{runs}: {passed} pass{declared}; {verdict}", task.title);
+    let text = match (table.is_empty(), rows) {
+        (true, _) => verdict,
+        (false, Rows::Surprises) => format!("{table}\n{verdict}"),
+        (false, Rows::All) => format!("{table}\n{verdict}\nWhat each probe asks: ./lab grade --list"),
+    };
+    // stdout is the record's where it was asked for there.
+    if to_stderr {
+        eprintln!("{text}")
+    } else {
+        println!("{text}")
+    }
+    surprises
+}
+
+/// All runs of one probe as one row.
+struct Summary<'a> {
+    /// The first surprising run, or the last one.
+    shown: &'a Finding,
+    surprising: usize,
+}
+
+impl<'a> Summary<'a> {
+    fn of(findings: &[&'a Finding], expect: &Expectations) -> Self {
+        let is_surprise = |finding: &&&Finding| !expected_of(expect, finding.probe).allows(finding.outcome);
+        let surprising = findings.iter().filter(is_surprise).count();
+        let shown = findings.iter().find(is_surprise).or(findings.last()).copied();
+        Self { shown: shown.expect("every probe has a finding in every run"), surprising }
+    }
+
+    fn detail(&self, runs: usize) -> String {
+        let mut parts = Vec::new();
+        if self.surprising > 0 && runs > 1 {
+            parts.push(format!("surprising in {} of {runs} runs:", self.surprising));
+        }
+        if !self.shown.detail.is_empty() {
+            parts.push(self.shown.detail.clone());
+        }
+        if self.surprising > 0 {
+            // A flaw that is gone needs no hint but a new declaration.
+            let hint = match self.shown.outcome {
+                Outcome::Pass => "Declared as a flaw, but it is none.",
+                _ => probes::find(self.shown.probe).map_or("", |probe| probe.hint),
+            };
+            parts.push(format!("\nHint: {hint}"));
+        }
+        parts.join(" ")
+    }
+}

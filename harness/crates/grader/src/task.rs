@@ -1,0 +1,205 @@
+//! What is graded: the words of the user, made into a server and what is expected of it.
+
+use crate::probes::{self, Expected, Outcome, PROBES, Probe, Target};
+use anyhow::{Context, Result, bail};
+use lab_core::stages::{self, Stage};
+use lab_core::wire::{Authority, first_reachable};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What to grade, and what of it.
+#[derive(clap::Args, Clone, Debug)]
+// Who flattens it has a group of the default name.
+#[group(id = "graded")]
+pub struct Args {
+    /// The stage or twin: 4, 04, 5-mio; or `all`: every stage with its twins and variants.
+    #[arg(required_unless_present_any = ["cmd", "addr", "list"], conflicts_with_all = ["cmd", "addr"])]
+    stage: Option<String>,
+
+    /// Grade this command, which must listen on 127.0.0.1:$PORT. It is run by `sh -c "exec COMMAND"`; with
+    /// $OPTIONS in it, it is also asked for what needs an option of the stages.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "addr")]
+    cmd: Option<String>,
+
+    /// Grade a server that runs already. What needs its process is not applicable.
+    #[arg(long, value_name = "HOST:PORT")]
+    addr: Option<String>,
+
+    /// What is expected where it is not a pass, instead of what the stage declares.
+    #[arg(long, value_name = "PROBE=OUTCOME", value_delimiter = ',')]
+    expect: Vec<String>,
+
+    /// Run these probes only.
+    #[arg(long, value_name = "PROBE", value_delimiter = ',')]
+    pub only: Vec<String>,
+
+    /// Run the probes that are left out otherwise as well (idle-10000).
+    #[arg(long)]
+    all: bool,
+
+    /// Run everything this many times.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+
+    /// Print each probe's name and what a server that passes does.
+    #[arg(long)]
+    pub list: bool,
+
+    /// Options for the stage; from the first one on all are the stage's, so those of `grade` stand before.
+    #[arg(value_name = "STAGE OPTIONS", allow_hyphen_values = true)]
+    options: Vec<String>,
+}
+
+/// How long an address may take to accept a connection before the next one of the same name is tried.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What stands for every stage, twin and variant.
+const EVERYTHING: &str = "all";
+
+/// What was declared about the probes; a pass where nothing was.
+pub type Expectations = BTreeMap<&'static str, Expected>;
+
+/// What to grade and what to expect of it.
+#[derive(Debug)]
+pub struct Task {
+    /// `stage 05 --trigger edge`, the command, or the address.
+    pub title: String,
+    /// The stage or twin, if it is one.
+    pub stage: Option<Graded>,
+    /// The server.
+    pub target: Target,
+    /// Why it cannot run on this machine.
+    pub lacks: Option<String>,
+    /// What is expected where it is not a pass.
+    pub expect: Expectations,
+}
+
+/// A stage or twin that is graded.
+#[derive(Debug)]
+pub struct Graded {
+    /// What a user types: `05`, or `05-mio` for a twin.
+    pub name: String,
+    /// A few words.
+    pub title: String,
+    /// The options that it runs with.
+    pub options: Vec<String>,
+}
+
+impl Args {
+    /// Whether every stage, twin and variant is graded.
+    pub fn is_all(&self) -> bool {
+        self.stage.as_deref() == Some(EVERYTHING)
+    }
+
+    /// Whether it is a server of another make: most probes ask for the lab's routes, and it may not have them.
+    pub fn is_foreign(&self) -> bool {
+        self.stage.is_none()
+    }
+
+    /// The probes to run.
+    pub fn probes(&self) -> Result<Vec<&'static Probe>> {
+        let named = self.only.iter().map(|name| probes::find(name)).collect::<Result<Vec<_>>>()?;
+        let wanted = |probe: &&'static Probe| match named.is_empty() {
+            true => self.all || !probe.only_on_request,
+            false => named.iter().any(|other| other.name == probe.name),
+        };
+        Ok(PROBES.iter().filter(wanted).collect())
+    }
+
+    /// What to grade. Fails where a name is not known, and where a server does not start with these options.
+    pub fn tasks(&self) -> Result<Vec<Task>> {
+        if !self.is_all() {
+            return Ok(vec![task(self)?]);
+        }
+        let given: Vec<&String> = self.options.iter().chain(&self.expect).collect();
+        if let Some(first) = given.first() {
+            bail!(
+                "`grade all` takes each stage's own options and expectations, not `{first}`: that is for one stage"
+            );
+        }
+        let mut tasks = Vec::new();
+        for stage in stages::discover()? {
+            tasks.push(stage_task(&stage, &[], Expectations::new())?);
+            for variant in &stage.variants {
+                tasks.push(stage_task(&stage, &variant.args, Expectations::new())?);
+            }
+        }
+        Ok(tasks)
+    }
+}
+
+fn task(args: &Args) -> Result<Task> {
+    let given = args.expect.iter().map(|text| {
+        let (probe, outcome) = text.split_once('=').with_context(|| {
+            format!("--expect takes PROBE=OUTCOME, for example two-clients=starved, not `{text}`")
+        })?;
+        Ok((probe.trim().to_owned(), outcome.to_owned()))
+    });
+    let given = given.collect::<Result<BTreeMap<_, _>>>()?;
+    let given = expectations(&given).context("--expect")?;
+    if let Some(name) = &args.stage {
+        let stages = stages::discover()?;
+        return stage_task(stages::find(&stages, name)?, &args.options, given);
+    }
+    if !args.options.is_empty() {
+        bail!(
+            "`{}` is no option of grade, and options for a stage need one; write those of a command into the command",
+            args.options.join(" ")
+        );
+    }
+    let (title, target) = match (&args.cmd, &args.addr) {
+        (Some(command), _) if !command.contains("$PORT") && !command.contains("${PORT}") => {
+            bail!("the command must contain $PORT, the port that it is told to listen on")
+        }
+        (Some(command), _) => {
+            let target = Target::Command(command.clone());
+            // Once, and not as a crash in every probe.
+            target.try_start().with_context(|| format!("`{command}`"))?;
+            (command.clone(), target)
+        }
+        (None, Some(addr)) => (addr.clone(), Target::Address(resolve(addr)?)),
+        (None, None) => bail!("name a stage, or give --cmd or --addr"),
+    };
+    Ok(Task { title, stage: None, target, lacks: None, expect: given })
+}
+
+fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
+    let target = Target::stage(stage, options);
+    if let Target::Stage(launch) = &target {
+        // Once, and not as a crash in every probe.
+        launch.command()?;
+        if !options.is_empty() && stage.lacks().is_none() {
+            let options = options.join(" ");
+            target.try_start().with_context(|| {
+                format!(
+                    "stage {} does not start with `{options}` (options of grade stand before those)",
+                    stage.name
+                )
+            })?;
+        }
+    }
+    let mut expect = expectations(stage.expected_with(options))
+        .with_context(|| format!("what stage {} declares", stage.name))?;
+    expect.extend(given);
+    let title = format!("stage {} {}", stage.name, options.join(" "));
+    let graded = Graded { name: stage.name.clone(), title: stage.title.clone(), options: options.to_vec() };
+    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, lacks: stage.lacks(), expect })
+}
+
+fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {
+    declared.iter().map(|(name, outcome)| Ok((probes::find(name)?.name, Expected::parse(outcome)?))).collect()
+}
+
+/// The address to probe: of a name with several the first one that accepts a connection.
+fn resolve(addr: &str) -> Result<SocketAddr> {
+    let authority = Authority::parse(addr, None);
+    let addrs = authority.and_then(|authority| authority.resolve());
+    let addrs = addrs.with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
+    first_reachable(&addrs, PATIENCE).context("--addr")
+}
+
+/// What was declared about a probe; a pass where nothing was.
+pub fn expected_of(expect: &Expectations, probe: &str) -> Expected {
+    expect.get(probe).copied().unwrap_or(Expected::Exactly(Outcome::Pass))
+}

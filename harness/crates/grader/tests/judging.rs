@@ -1,0 +1,103 @@
+//! A server that is wrong on purpose must be judged so, and a right one must not.
+
+use grader::probes::{self, Breakage, Finding, Outcome, Target};
+use lab_core::server_process::Launch;
+use test_support::manner::{Manner, serve};
+
+fn judge(manner: Manner, probe: &str) -> Finding {
+    probes::run_one(probes::find(probe).unwrap(), &Target::Address(serve(manner)))
+}
+
+/// A shell that does what `first` says, claims to be a right server, and does what `then` says.
+fn script(first: &str, then: &str) -> Target {
+    let mut launch = Launch::new("/bin/sh");
+    let script = format!("{first}\necho 'listening on {}'\n{then}", serve(Manner::Right));
+    launch.args = vec!["-c".into(), script];
+    Target::Stage(launch)
+}
+
+/// Protects against a probe that fails everybody.
+#[test]
+fn a_right_server_passes() {
+    for probe in
+        ["keep-alive", "pipelined-100", "two-clients", "reverse-order", "fast-beside-slow", "in-order"]
+    {
+        let finding = judge(Manner::Right, probe);
+        assert_eq!(finding.outcome, Outcome::Pass, "{probe}: {}", finding.detail);
+    }
+}
+
+/// Protects the reading of lengths: a short body with an honest Content-Length is still short.
+#[test]
+fn a_wrong_length_is_wrong() {
+    for probe in ["keep-alive", "pipelined-pair", "descriptor-churn", "half-close"] {
+        let finding = judge(Manner::Short, probe);
+        assert_eq!(finding.outcome, Outcome::Wrong, "{probe}: {}", finding.detail);
+    }
+}
+
+/// Protects the difference that the staircase is built on: who waits for a cause is served when it is gone.
+#[test]
+fn a_serial_server_starves_and_recovers() {
+    for probe in ["two-clients", "reverse-order", "fast-beside-slow"] {
+        let finding = judge(Manner::Serial, probe);
+        assert_eq!(finding.outcome, Outcome::Starved, "{probe}: {}", finding.detail);
+    }
+}
+
+/// Protects `starved` from being said of a server that never answers at all.
+#[test]
+fn a_mute_server_hangs() {
+    let finding = judge(Manner::Mute, "two-clients");
+    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Hang), "{}", finding.detail);
+}
+
+/// Protects the rule that a crash beats whatever the probe saw of it.
+#[test]
+fn a_server_that_dies_has_crashed() {
+    let finding = judge(Manner::Mortal, "keep-alive");
+    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash), "{}", finding.detail);
+
+    // A probe that takes a while, so that the process is gone before its end.
+    let finding = probes::run_one(probes::find("cut-at-every-byte").unwrap(), &script("", "exit 3"));
+    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash));
+    assert!(finding.detail.contains("exit status: 3"), "{}", finding.detail);
+}
+
+/// Protects against a pass for a server of which one thread or child panicked while the rest went on.
+#[test]
+fn a_panic_is_a_crash_though_the_process_lives() {
+    let panicking = script("echo \"thread 'worker' panicked at src/server.rs:1:1\" >&2", "exec sleep 60");
+    let finding = probes::run_one(probes::find("cut-at-every-byte").unwrap(), &panicking);
+    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash), "{}", finding.detail);
+}
+
+/// Protects a server that logs in GBK or Latin-1 from being killed by its judge: whoever writes into a pipe
+/// that nobody reads any more dies of SIGPIPE.
+#[test]
+fn output_that_is_not_utf_8_is_no_crash() {
+    let line = r"printf 'M\374ller \306\364\266\257\n'";
+    let log = format!("while :; do {line}; {line} >&2; sleep 0.01; done");
+    let finding =
+        probes::run_one(probes::find("fast-beside-slow").unwrap(), &script(&format!("{line} >&2"), &log));
+    assert_eq!(finding.outcome, Outcome::Pass, "{}", finding.detail);
+}
+
+/// Protects the sigterm probes and idle-cpu from passing a process that does neither.
+#[test]
+fn a_process_that_ignores_signals_or_spins_is_found_out() {
+    let deaf = script("trap '' TERM", "while :; do sleep 1; done");
+    let finding = probes::run_one(probes::find("sigterm-idle").unwrap(), &deaf);
+    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Hang), "{}", finding.detail);
+
+    let finding = probes::run_one(probes::find("idle-cpu").unwrap(), &script("", "while :; do :; done"));
+    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Spin), "{}", finding.detail);
+}
+
+/// Protects a grade by address from claims about a process that it cannot see.
+#[test]
+fn what_an_address_cannot_show_is_not_applicable() {
+    for probe in ["sigterm-idle", "descriptor-limit", "idle-timeout", "bad-option"] {
+        assert_eq!(judge(Manner::Right, probe).outcome, Outcome::NotApplicable, "{probe}");
+    }
+}

@@ -1,0 +1,18 @@
+//! A server as a process: how it is started, waited for and ended.
+//!
+//! * `launch`: what to start, and how; `options`: its command line; `place`: its free port and its private
+//!   directory;
+//! * `start`: starting it and waiting until it is ready; `owner`: whether the port is its own;
+//! * `server`: the process that runs; `lines`: what it prints.
+
+mod launch;
+mod lines;
+pub(crate) mod options;
+mod owner;
+mod place;
+mod server;
+mod start;
+
+pub use launch::{Launch, Ready, Stderr};
+pub use options::override_options;
+pub use server::{EndedEarly, Server};

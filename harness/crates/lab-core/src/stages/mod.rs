@@ -1,0 +1,172 @@
+//! Finding the stages.
+//!
+//! A stage describes itself in its own `Cargo.toml`, so adding a stage is adding a folder: nothing here
+//! knows a stage by name.
+
+mod metadata;
+
+use crate::server_process::options::option_pairs;
+use crate::server_process::{EndedEarly, Launch, override_options};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A server of the staircase, or the twin of one.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The step, from 1.
+    pub number: u8,
+    /// What a user types: `05`, or `05-mio` for a twin. Leading zeros are optional when typed.
+    pub name: String,
+    /// The crate that the binary belongs to.
+    pub package: String,
+    /// A few words.
+    pub title: String,
+    /// The one new idea, as a sentence.
+    pub idea: String,
+    /// What the next stage answers, as a sentence.
+    pub flaw: String,
+    /// The chapter's file name in `notes/src`.
+    pub chapter: String,
+    /// Where the binary is once it is built.
+    pub binary: PathBuf,
+    /// How many keep-alive clients are served at the same time; `None` when there is no limit.
+    pub serves_at_once: Option<usize>,
+    /// Whether it has `--workers N`.
+    pub has_workers: bool,
+    /// What the kernel may lack or forbid: then the stage ends with status 3.
+    pub needs: Option<String>,
+    /// The probes that do not end in a pass, with the outcome that is expected instead.
+    pub expect: BTreeMap<String, String>,
+    /// Sets of options that behave in a way of their own.
+    pub variants: Vec<Variant>,
+    /// A second binary of the same crate, for a contrast that is no step.
+    pub is_twin: bool,
+}
+
+/// A set of options of a stage, with what is expected under them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// The options, as they are typed.
+    pub args: Vec<String>,
+    /// Complete by itself: nothing is inherited from the stage.
+    pub expect: BTreeMap<String, String>,
+}
+
+impl Stage {
+    /// The stage on a free port of 127.0.0.1, speaking HTTP, where `options` do not say otherwise.
+    pub fn launch(&self, options: &[String]) -> Launch {
+        let fixed = ["--addr", "127.0.0.1:0", "--protocol", "http"].map(String::from);
+        let mut launch = Launch::new(&self.binary);
+        launch.args = override_options(&fixed, options);
+        launch
+    }
+
+    /// Why the stage cannot run on this machine, if it is one that needs what a kernel may lack. It is tried.
+    pub fn lacks(&self) -> Option<String> {
+        /// Of the stages' contract.
+        const UNSUPPORTED: i32 = 3;
+        let needs = self.needs.as_ref()?;
+        let error = self.launch(&[]).start().err()?;
+        let EndedEarly(status) = error.downcast_ref()?;
+        (status.code() == Some(UNSUPPORTED)).then(|| format!("{needs} cannot be used on this machine"))
+    }
+
+    /// What is expected when the stage runs with `options`. Options that no variant names change nothing
+    /// that was declared.
+    pub fn expected_with(&self, options: &[String]) -> &BTreeMap<String, String> {
+        let sorted = |args: &[String]| {
+            let mut pairs = option_pairs(args);
+            pairs.sort();
+            pairs
+        };
+        let wanted = sorted(options);
+        let variant = self.variants.iter().find(|variant| sorted(&variant.args) == wanted);
+        variant.map_or(&self.expect, |variant| &variant.expect)
+    }
+}
+
+/// The stages in order, each followed by its twins.
+///
+/// The workspace is looked for upwards from the current directory, then from the executable.
+pub fn discover() -> Result<Vec<Stage>> {
+    let binaries = binary_directory()?;
+    let mut places = vec![std::env::current_dir().context("the current directory is gone")?];
+    places.push(binaries.clone());
+    for place in &places {
+        let Some(manifest) = workspace_manifest(place) else { continue };
+        let stages = metadata::read(&manifest, &binaries)?;
+        if !stages.is_empty() {
+            return Ok(stages);
+        }
+    }
+    bail!("no stage found: run this inside the lab's workspace (looked upwards from {})", places[0].display())
+}
+
+/// The nearest manifest upwards that declares a workspace.
+fn workspace_manifest(from: &Path) -> Option<PathBuf> {
+    from.ancestors().map(|directory| directory.join("Cargo.toml")).find(|manifest| {
+        std::fs::read_to_string(manifest)
+            .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
+    })
+}
+
+/// Where cargo put this executable, and so the stages' binaries. A test runs from `deps` below it.
+pub fn binary_directory() -> Result<PathBuf> {
+    let executable = std::env::current_exe().context("this executable's path is unknown")?;
+    let directory = executable.parent().context("this executable has no directory")?;
+    Ok(match directory.file_name() {
+        Some(name) if name == "deps" => directory.parent().unwrap_or(directory).to_owned(),
+        _ => directory.to_owned(),
+    })
+}
+
+/// The stage that a user means by `5`, `05`, `stage-05` or `5-mio`.
+pub fn find<'a>(stages: &'a [Stage], name: &str) -> Result<&'a Stage> {
+    fn canonical(name: &str) -> &str {
+        name.trim().trim_start_matches("stage-").trim_start_matches('0')
+    }
+    let wanted = canonical(name);
+    stages.iter().find(|stage| canonical(&stage.name) == wanted).with_context(|| {
+        let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+        format!("no stage `{name}`: there is {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(String::from).collect()
+    }
+
+    /// Protects `grade 5 --drain once --trigger edge`: the order and the form of options do not choose
+    /// another variant, a different value does.
+    #[test]
+    fn a_variant_is_the_same_options_in_any_order() {
+        let declared = BTreeMap::from([("probe".to_owned(), "starved".to_owned())]);
+        let stage = Stage {
+            number: 5,
+            name: "05".into(),
+            package: String::new(),
+            title: String::new(),
+            idea: String::new(),
+            flaw: String::new(),
+            chapter: String::new(),
+            binary: PathBuf::new(),
+            serves_at_once: None,
+            expect: BTreeMap::new(),
+            variants: vec![Variant {
+                args: words("--trigger edge --drain once --no-oneshot"),
+                expect: declared.clone(),
+            }],
+            has_workers: false,
+            needs: None,
+            is_twin: false,
+        };
+        assert_eq!(stage.expected_with(&words("--no-oneshot --drain=once --trigger edge")), &declared);
+        assert!(stage.expected_with(&words("--no-oneshot --drain=always --trigger edge")).is_empty());
+        assert!(stage.expected_with(&words("--trigger edge --drain once")).is_empty());
+    }
+}

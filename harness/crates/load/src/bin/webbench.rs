@@ -1,0 +1,5 @@
+//! `webbench`: see `load::webbench`.
+
+fn main() -> std::process::ExitCode {
+    load::webbench::main()
+}

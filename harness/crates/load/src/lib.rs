@@ -1,0 +1,72 @@
+//! Two load generators that can be used alone: the built-in one, and in [`webbench`] a clean-room driver that
+//! counts as webbench 1.5 does. Neither knows a stage, a plan or a record: they get a URL and tell what they
+//! counted.
+//!
+//! `harness load` is the built-in one.
+//!
+//! It exists because the others each hide something: what they count as a success, how long a request really
+//! waited, how many of the clients were served at all. It drives a server in one of two ways:
+//!
+//! * a **closed loop**: each client asks again when it was answered. It finds the most that a server can do.
+//!   A server that stalls is asked less during the stall, so the times hide the wait (*coordinated
+//!   omission*);
+//! * an **open loop** (`--rate`): the times of sending are fixed beforehand, as if by independent users, and
+//!   a latency counts from the time at which the request should have been sent.
+//!
+//! Modules:
+//!
+//! * `options`: the command line, validated; `target`: the URL and the request;
+//! * `reply`: bytes in, verdicts out; `reference`: the body that is expected; `template`: the short cut for
+//!   a reply that repeats the one before; `connection`: the requests of one connection. None of them makes a
+//!   system call;
+//! * `schedule`: the intended times of an open loop; `mix`: which requests ask for another path;
+//! * `worker`: a thread's sockets; `closed` and `open`: when it sends;
+//! * `bystanders`: idle and slow clients beside the load;
+//! * `tally`: what is counted; `report` and `progress`: what the user sees.
+
+mod bystanders;
+mod closed;
+mod connection;
+mod mix;
+mod open;
+mod options;
+mod progress;
+mod reference;
+mod reply;
+mod report;
+mod run;
+mod schedule;
+mod settings;
+mod tally;
+mod target;
+mod template;
+pub mod webbench;
+mod worker;
+
+pub use mix::Mix;
+pub use options::Args;
+pub use report::{Mixed, Report};
+pub use run::raise_descriptor_limit;
+pub use target::Target;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+/// Puts the load on the server and reports. Wrong replies are reported and leave the exit status alone; it
+/// is a failure when no request at all was answered right.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let json = args.json;
+    let report = run::run(&args)?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{}", report.table());
+    }
+    if report.interrupted {
+        return Ok(ExitCode::from(130));
+    }
+    if report.requests == 0 {
+        bail!("no request was answered right: {}", report.complaint());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,322 @@
+//! What a run has found: one JSON object, or a table.
+
+use super::bystanders::Bystanders;
+use super::options::Args;
+use super::tally::{LATE, Tallies, Tally};
+use comfy_table::{CellAlignment, Table, presets};
+use hdrhistogram::Histogram;
+use lab_core::stats::Percentiles;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The figures of a run. Warm-up is in none of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was asked for.
+    pub options: serde_json::Value,
+    /// Requests that were answered right.
+    pub requests: u64,
+    /// Requests that were not, by what went wrong.
+    pub errors: BTreeMap<String, u64>,
+    /// The last status that was not the right one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_status: Option<u16>,
+    /// Why the last connection could not be made: `connection refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_connected: Option<String>,
+    /// Requests that the end cut off; neither right nor wrong.
+    pub aborted: u64,
+    /// Open loop: how many of those are in the latencies with the time that they had waited: those that had waited
+    /// longer than 99 of 100 answered ones.
+    pub aborted_in_latency: Option<u64>,
+    /// Open loop: requests that left more than `late_after_us` after their time.
+    pub late: Option<u64>,
+    /// Open loop: requests that never left, because every connection was waiting. All are in the latencies with the
+    /// time that they had waited at the end.
+    #[serde(alias = "dropped")]
+    pub never_sent: Option<u64>,
+    /// What is called late.
+    pub late_after_us: u64,
+    /// The time that was measured over.
+    pub seconds: f64,
+    /// Right answers per second.
+    pub requests_per_second: f64,
+    /// Bytes received, heads included.
+    pub bytes: u64,
+    /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that the end
+    /// left without one it is a lower bound: the time that it had waited.
+    pub latency_us: Option<Percentiles>,
+    /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
+    pub service_us: Option<Percentiles>,
+    /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
+    pub first_byte_us: Option<Percentiles>,
+    /// CPU time of the threads that put the load on; starting and reporting are not in it.
+    pub cpu_seconds: f64,
+    /// Connections that were begun.
+    pub connections_opened: u64,
+    /// Clients that got at least one right reply.
+    pub clients_served: u64,
+    /// Clients that were never connected, from the start of the warm-up to the end.
+    #[serde(default)]
+    pub clients_never_connected: u64,
+    /// How replies ended that announced no length, if any: `chunked`, `ended by closing`. Each was compared
+    /// with the first one, unless `--body` says what is right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_length: Vec<String>,
+    /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but for the
+    /// bytes, the CPU time, the connections and the clients, which are of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mixed>,
+    /// The idle and slow clients.
+    pub bystanders: Bystanders,
+    /// Ended by a signal.
+    pub interrupted: bool,
+}
+
+/// The requests that asked for the path that is mixed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mixed {
+    /// Those that were answered right.
+    pub requests: u64,
+    /// Those that were not, by what went wrong.
+    pub errors: BTreeMap<String, u64>,
+    /// The last status that was not the right one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_status: Option<u16>,
+    /// Those that the end cut off.
+    pub aborted: u64,
+    /// Open loop: those that left more than `late_after_us` after their time.
+    pub late: Option<u64>,
+    /// Open loop: those that never left.
+    pub never_sent: Option<u64>,
+    /// Open loop: as for the main path.
+    pub latency_us: Option<Percentiles>,
+    /// As for the main path.
+    pub service_us: Option<Percentiles>,
+}
+
+impl Mixed {
+    fn new(tally: &Tally, is_open: bool) -> Self {
+        Self {
+            requests: tally.right,
+            errors: tally.by_kind(),
+            wrong_status: tally.wrong_status,
+            aborted: tally.aborted,
+            late: is_open.then_some(tally.late),
+            never_sent: is_open.then_some(tally.never_sent),
+            latency_us: is_open.then(|| tally.open_latency().0).as_ref().and_then(percentiles),
+            service_us: percentiles(&tally.service),
+        }
+    }
+
+    /// All that were not answered right.
+    pub fn failed(&self) -> u64 {
+        self.errors.values().sum()
+    }
+}
+
+/// `12 status (404)`, the most frequent kind first.
+fn wrong(errors: &BTreeMap<String, u64>, status: Option<u16>, connect: Option<&str>) -> Vec<String> {
+    let mut kinds: Vec<(&String, &u64)> = errors.iter().filter(|(_, count)| **count > 0).collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let why = |kind: &str| match kind {
+        "status" => status.map(|status| format!(" ({status})")),
+        "connect" => connect.map(|error| format!(" ({error})")),
+        _ => None,
+    };
+    let part = |(kind, count): (&String, &u64)| format!("{count} {kind}{}", why(kind).unwrap_or_default());
+    kinds.into_iter().map(part).collect()
+}
+
+fn percentiles(histogram: &Histogram<u64>) -> Option<Percentiles> {
+    let at = |quantile| histogram.value_at_quantile(quantile);
+    (!histogram.is_empty()).then(|| Percentiles {
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p99_9: at(0.999),
+        max: histogram.max(),
+    })
+}
+
+impl Report {
+    pub(super) fn new(
+        args: &Args,
+        tallies: &Tallies,
+        bystanders: Bystanders,
+        seconds: f64,
+        interrupted: bool,
+    ) -> Self {
+        let tally = &tallies.main;
+        let open = args.rate.is_some().then(|| tally.open_latency());
+        Self {
+            options: serde_json::to_value(args).expect("options are plain values"),
+            requests: tally.right,
+            errors: tally.by_kind(),
+            wrong_status: tally.wrong_status,
+            not_connected: tally.not_connected.map(|kind| kind.to_string()),
+            aborted: tally.aborted,
+            aborted_in_latency: open.as_ref().map(|(_, counted)| *counted),
+            late: open.is_some().then_some(tally.late),
+            never_sent: open.is_some().then_some(tally.never_sent),
+            late_after_us: LATE.as_micros() as u64,
+            seconds,
+            requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
+            bytes: tally.bytes,
+            latency_us: open.as_ref().and_then(|(latency, _)| percentiles(latency)),
+            service_us: percentiles(&tally.service),
+            first_byte_us: percentiles(&tally.first_byte),
+            cpu_seconds: tally.cpu.as_secs_f64(),
+            connections_opened: tally.opened,
+            clients_served: tally.served,
+            clients_never_connected: tally.never_connected,
+            without_length: tallies.unannounced().names(),
+            mix: tallies.mixed.as_ref().map(|mixed| Mixed::new(mixed, open.is_some())),
+            bystanders,
+            interrupted,
+        }
+    }
+
+    /// All requests that were not answered right.
+    pub fn failed(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Whether no reply came, be it right or wrong.
+    pub fn is_silence(&self) -> bool {
+        let timeouts = self.errors.get("timeout").copied().unwrap_or(0);
+        self.requests == 0 && self.failed() == timeouts
+    }
+
+    /// What went wrong, in one line; on the path that is mixed in too.
+    pub fn complaint(&self) -> String {
+        let mut parts = wrong(&self.errors, self.wrong_status, self.not_connected.as_deref());
+        if self.aborted > 0 {
+            parts.push(format!("{} unanswered at the end", self.aborted));
+        }
+        if self.clients_never_connected > 0 && self.requests == 0 {
+            parts.push(format!("{} clients never connected", self.clients_never_connected));
+        }
+        if let Some(mixed) = &self.mix {
+            let others = wrong(&mixed.errors, mixed.wrong_status, None);
+            parts.extend(others.into_iter().map(|part| format!("{part} on the path that is mixed in")));
+        }
+        let is_about_the_body = |kind: &str| self.errors.get(kind).is_some_and(|count| *count > 0);
+        let hint = match ["body", "length"].into_iter().any(is_about_the_body) {
+            true => "; --body or --learn-body changes what is right",
+            false => "",
+        };
+        if parts.is_empty() { "none was sent".into() } else { format!("{}{hint}", parts.join(", ")) }
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{:.0} requests/s   {} requests in {:.2} s   {:.1} MB\n",
+            self.requests_per_second,
+            self.requests,
+            self.seconds,
+            self.bytes as f64 / 1e6
+        );
+        let failed = self.failed() + self.mix.as_ref().map_or(0, Mixed::failed);
+        let unanswered =
+            if self.aborted > 0 { format!("; {} cut off by the end", self.aborted) } else { String::new() };
+        let errors = match (failed, self.clients_never_connected) {
+            (1.., _) => format!("{failed} errors: {}", self.complaint()),
+            (0, 0) => format!("no errors{unanswered}"),
+            (0, _) => format!("no wrong reply{unanswered}"),
+        };
+        let _ = writeln!(text, "{errors}");
+        if self.clients_never_connected > 0 {
+            let clients = &self.options["connections"];
+            let _ = writeln!(text, "{} of {clients} clients never connected", self.clients_never_connected);
+        }
+        if !self.without_length.is_empty() {
+            let first =
+                if self.options["body"].is_null() { ": each was compared with the first" } else { "" };
+            let _ =
+                writeln!(text, "replies without Content-Length ({}){first}", self.without_length.join(", "));
+        }
+        if let (Some(late), Some(never_sent)) = (self.late, self.never_sent) {
+            let _ = writeln!(
+                text,
+                "{late} sent more than {} ms late; {never_sent} never sent",
+                self.late_after_us as f64 / 1000.0
+            );
+            let cut_off = self.aborted_in_latency.unwrap_or(0);
+            if never_sent + cut_off > 0 {
+                let _ = writeln!(
+                    text,
+                    "the latency is a lower bound: {never_sent} never sent and {cut_off} cut off are in it with their wait so far"
+                );
+            }
+        }
+        let answered = self.requests + self.mix.as_ref().map_or(0, |mixed| mixed.requests);
+        let _ = writeln!(
+            text,
+            "clients served: {}; connections begun: {}; {:.2} s of CPU, {} per request",
+            self.clients_served,
+            self.connections_opened,
+            self.cpu_seconds,
+            if answered > 0 {
+                format!("{:.2} µs", self.cpu_seconds * 1e6 / answered as f64)
+            } else {
+                "none".into()
+            }
+        );
+        if let Some(mixed) = &self.mix {
+            let _ = writeln!(
+                text,
+                "beside the requests above, {}: {} requests, {} errors, {} cut off by the end{}",
+                self.options["mix"].as_str().unwrap_or("mixed in"),
+                mixed.requests,
+                mixed.failed(),
+                mixed.aborted,
+                mixed.never_sent.map_or(String::new(), |count| format!(", {count} never sent"))
+            );
+        }
+        if self.bystanders != Bystanders::default() {
+            let beside = &self.bystanders;
+            let _ = writeln!(
+                text,
+                "beside the load: {} idle and {} slow clients open; {:.1} MB read slowly; {} connections ended",
+                beside.idle_open,
+                beside.slow_open,
+                beside.slow_bytes as f64 / 1e6,
+                beside.ended
+            );
+        }
+        text + &self.times()
+    }
+
+    fn times(&self) -> String {
+        if self.latency_us.is_none() && self.service_us.is_none() && self.first_byte_us.is_none() {
+            return "no reply, so there are no times".into();
+        }
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(["ms", "p50", "p90", "p99", "p99.9", "max"]);
+        let rows = [
+            ("from the intended time (latency)", self.latency_us),
+            ("from sending", self.service_us),
+            ("from sending to the first byte", self.first_byte_us),
+            ("mixed in, from the intended time", self.mix.as_ref().and_then(|mixed| mixed.latency_us)),
+            ("mixed in, from sending", self.mix.as_ref().and_then(|mixed| mixed.service_us)),
+        ];
+        for (name, percentiles) in rows {
+            let Some(p) = percentiles else { continue };
+            let values = [p.p50, p.p90, p.p99, p.p99_9, p.max];
+            let cells = values.map(|micros| format!("{:.3}", micros as f64 / 1000.0));
+            table.add_row([name.to_owned()].into_iter().chain(cells));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let note = match self.late {
+            Some(_) => "",
+            None => "\nA closed loop: these times hide the waiting. For latencies give --rate.",
+        };
+        format!("{table}{note}")
+    }
+}

@@ -1,0 +1,58 @@
+//! How far other programs disturbed a run: one rule and one wording for the terminal and the pages.
+
+use super::{Figures, Record};
+
+/// What a reader must know of other programs' part in the figures; `None` if they had none.
+pub fn disturbance(records: &[Record]) -> Option<String> {
+    let repeated = records.iter().filter(|record| record.dropped).count();
+    let kept: Vec<&Figures> = records
+        .iter()
+        .filter(|record| !record.dropped)
+        .filter_map(|record| record.figures.as_ref())
+        .collect();
+    let disturbed = kept.iter().filter(|figures| figures.is_disturbed()).count();
+    let rule = "other programs used more than a tenth of a CPU";
+    let again = match repeated {
+        1 => "1 point was measured again".to_owned(),
+        count => format!("{count} points were measured again"),
+    };
+    let remain = match disturbed {
+        0 => "no figure that counts is disturbed".to_owned(),
+        count => format!(
+            "{count} of {} points that count remain disturbed: their speeds are too low, their latencies too high, and \
+             their CPU time per request is less exact",
+            kept.len()
+        ),
+    };
+    match (repeated, disturbed) {
+        (0, 0) => None,
+        (0, _) => Some(format!("While they were measured {rule}: {remain}.")),
+        _ => Some(format!("While they were measured {rule}: {again}; {remain}.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::record;
+
+    #[test]
+    fn what_was_repeated_and_what_remains_disturbed_are_told_apart() {
+        let calm = record("05", "wrk", 64, true, 10.0);
+        let mut busy = calm.clone();
+        busy.figures.as_mut().expect("measured").other_cpu_seconds = Some(0.5);
+        let mut again = busy.clone();
+        again.dropped = true;
+        let says = |records: &[Record]| disturbance(records).unwrap_or_default();
+        assert_eq!(disturbance(std::slice::from_ref(&calm)), None);
+        let repaired = says(&[again.clone(), calm.clone()]);
+        assert!(
+            repaired.contains("1 point was measured again") && repaired.contains("no figure"),
+            "{repaired}"
+        );
+        let remains = says(&[busy.clone(), calm.clone()]);
+        assert!(remains.contains("1 of 2 points") && !remains.contains("again"), "{remains}");
+        let both = says(&[again, busy, calm]);
+        assert!(both.contains("measured again") && both.contains("1 of 2 points"), "{both}");
+    }
+}

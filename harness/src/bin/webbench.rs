@@ -1,5 +1,0 @@
-//! `webbench`: see `harness::webbench`.
-
-fn main() -> std::process::ExitCode {
-    harness::webbench::main()
-}

@@ -1,0 +1,78 @@
+//! `harness grade` as a user meets it: exit status, errors of one line, the record.
+
+use std::process::{Command, Output};
+use test_support::manner::{Manner, serve};
+use test_support::program;
+
+fn grade(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_harness")).arg("grade").args(args).output().unwrap()
+}
+
+/// Protects the exit status in both directions, since scripts see nothing else.
+#[test]
+fn a_surprise_in_either_direction_fails() {
+    let right = serve(Manner::Right).to_string();
+    let short = serve(Manner::Short).to_string();
+    let only = ["--only", "keep-alive,pipelined-pair"];
+    let status =
+        |addr: &str, expect: &[&str]| grade(&[&["--addr", addr], &only[..], expect].concat()).status.code();
+    assert_eq!(status(&right, &[]), Some(0));
+    assert_eq!(status(&short, &[]), Some(1));
+    assert_eq!(status(&short, &["--expect", "keep-alive=wrong,pipelined-pair=wrong"]), Some(0));
+    assert_eq!(status(&right, &["--expect", "keep-alive=wrong"]), Some(1));
+    assert_eq!(status(&short, &["--expect", "keep-alive=starved,pipelined-pair=wrong"]), Some(1));
+}
+
+/// Protects the record that later tools read: a line of JSON for each run, and nothing else on stdout.
+#[test]
+fn the_record_has_a_line_for_each_run() {
+    let addr = serve(Manner::Short).to_string();
+    let output = grade(&["--addr", &addr, "--only", "keep-alive", "--repeat", "2", "--json", "-"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    for line in text.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(record["stage"], addr.as_str());
+        assert_eq!(record["surprises"], 1);
+        assert!(record["host"]["kernel"].is_string() && record["started_at"].is_string());
+        let probe = &record["probes"][0];
+        assert_eq!((&probe["probe"], &probe["outcome"]), (&"keep-alive".into(), &"wrong".into()));
+        assert_eq!((&probe["expected"], &probe["surprise"]), (&"pass".into(), &true.into()));
+        assert!(probe["seconds"].is_number() && probe["detail"].is_string());
+    }
+}
+
+/// Protects users from a page of usage text: a mistake is one line that says what is allowed.
+#[test]
+fn a_mistake_is_one_line_that_says_what_is_allowed() {
+    let addr = serve(Manner::Right).to_string();
+    for (args, allowed) in [
+        (&["--addr", addr.as_str(), "--only", "no-such-probe"][..], "keep-alive"),
+        (&["--addr", &addr, "--expect", "no-such-probe=starved"], "keep-alive"),
+        (&["--addr", &addr, "--expect", "keep-alive=sad"], "starved"),
+        (&["--addr", &addr, "--expect", "keep-alive=broken:crash"], "surprise"),
+        (&["--addr", &addr, "--expect", "keep-alive"], "PROBE=OUTCOME"),
+        (&["--cmd", "true"], "$PORT"),
+        (&["--cmd", "no-such-server $PORT"], "not found"),
+        (&["99"], "02-threads"),
+        (&["--addr", &addr, "--record", "results/data"], "grade all --record"),
+    ] {
+        let output = grade(args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(stderr.lines().count() == 1 && stderr.contains(allowed), "{args:?}: {stderr}");
+    }
+}
+
+/// Protects `--cmd`: a program of any kind that listens on $PORT is started, graded and ended.
+#[test]
+fn a_command_is_graded() {
+    let floor = program("floor");
+    let command = format!("{} --addr 127.0.0.1:$PORT", floor.display());
+    let output = grade(&["--cmd", &command, "--only", "pipelined-pair,idle-timeout,no-leaks", "--json", "-"]);
+    let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let outcomes: Vec<&str> =
+        record["probes"].as_array().unwrap().iter().map(|probe| probe["outcome"].as_str().unwrap()).collect();
+    // The floor answers every request with the same reply.
+    assert_eq!(outcomes, ["wrong", "pass", "not applicable"]);
+}
