@@ -59,6 +59,7 @@ pub(crate) struct Args {
 /// Runs the scenario, records what came of it.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let target = Target::parse(&args.url)?;
+    let addr = target.reachable()?;
     let workers = match &args.workers {
         Some(list) => workers(list)?,
         None => vec![Worker { host: this_host()?, processes: 2 }],
@@ -77,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     );
     eprintln!("no CPU figures: the server is not ours");
     let started_at = now();
-    let outcome = tsung(&program, &args, &scenario(&args, &target, &workers));
+    let outcome = tsung(&program, &args, &scenario(&args, addr, &target, &workers));
     let counted = outcome.and_then(|log| {
         let spread = clients as f64 / f64::from(arrivals_per_second(args.clients));
         report::parse(&log, clients, spread).context("Tsung's log cannot be read")
@@ -135,7 +136,7 @@ fn version(program: &Path) -> Result<String> {
 fn key(args: &Args, target: &Target) -> Key {
     Key {
         phase: Phase::Survey,
-        server: args.name.clone().unwrap_or_else(|| target.authority.clone()),
+        server: args.name.clone().unwrap_or_else(|| target.host.clone()),
         title: "already running".into(),
         workers: None,
         tool: "tsung".into(),

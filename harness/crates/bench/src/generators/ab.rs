@@ -31,7 +31,10 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
         requests.to_string().into(),
     ]);
     args.extend(["-e".into(), Word::Wanted { name: FILE }]);
-    args.push(format!("http://{}{}", load.addr, load.path).into());
+    if let Some(host) = &load.host {
+        args.extend(["-H".into(), format!("Host: {host}").into()]);
+    }
+    args.push(load.url().into());
     let output = run.output(args)?;
     if !output.status.success() {
         bail!("ab gave up: {}", output.last_words());

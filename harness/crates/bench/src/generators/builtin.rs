@@ -24,8 +24,10 @@ pub(super) fn run(run: Run) -> Result<Measurement> {
 pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     let load = run.load;
     let threads = run.threads();
-    let mut args: Vec<String> =
-        vec!["load".into(), format!("http://{}{}", load.addr, load.path), "--json".into()];
+    let mut args: Vec<String> = vec!["load".into(), load.url(), "--json".into()];
+    if let Some(host) = &load.host {
+        args.extend(["--host".into(), host.clone()]);
+    }
     args.extend(["--connections".into(), load.concurrency.to_string()]);
     args.extend(["--threads".into(), threads.to_string()]);
     args.extend(["--duration".into(), load.duration.as_secs_f64().to_string()]);

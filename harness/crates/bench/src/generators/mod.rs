@@ -48,6 +48,8 @@ pub enum Tool {
 pub struct Load {
     /// Where the server listens.
     pub addr: SocketAddr,
+    /// What the Host header says, where it is not the address: a server of several names has a site for each.
+    pub host: Option<String>,
     /// What is asked for, from the `/` on.
     pub path: String,
     /// So many of the requests ask for another path. For the built-in generator only.
@@ -70,6 +72,9 @@ pub struct Load {
     pub learns_body: bool,
     /// The length of a right reply, head included, for tools that do not look at what they read.
     pub reply_bytes: u64,
+    /// How much longer or shorter a right reply may be for another client: interim replies, and what frames
+    /// chunks.
+    pub variable_bytes: u64,
     /// The CPUs that the generator is bound to; `None` leaves it free.
     pub cpus: Option<Vec<usize>>,
 }
@@ -83,6 +88,7 @@ impl Load {
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             addr: ([127, 0, 0, 1], 0).into(),
+            host: None,
             path: path.into(),
             mix: None,
             concurrency: 1,
@@ -93,8 +99,14 @@ impl Load {
             warm_up: Duration::ZERO,
             learns_body: false,
             reply_bytes: 0,
+            variable_bytes: 0,
             cpus: None,
         }
+    }
+
+    /// The URL by the address, so that every tool measures the same one of a host's addresses.
+    fn url(&self) -> String {
+        format!("http://{}{}", self.addr, self.path)
     }
 
     /// The duration in whole seconds, rounded up.

@@ -1,7 +1,7 @@
 //! One run of a program, here or on another host: bounded in time, its output and its files kept; here bound to its CPUs too.
 
 use super::Load;
-use super::bounded::{Output, bounded, text};
+use super::bounded::{Output, bounded, bytes};
 use super::place::Place;
 use super::word::Word;
 use anyhow::Result;
@@ -65,7 +65,8 @@ impl Run<'_> {
             if let Word::Wanted { name } = word
                 && let Ok(mut file) = File::open(path(name))
             {
-                output.files.insert((*name).to_owned(), text(&mut file)?);
+                let text = String::from_utf8_lossy(&bytes(&mut file)?).into_owned();
+                output.files.insert((*name).to_owned(), text);
             }
         }
         Ok(output)

@@ -40,8 +40,10 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
     if !load.keep_alive {
         words.extend(["-H".into(), "Connection: close".into()]);
     }
-    let url = format!("http://{}{}", load.addr, load.path);
-    words.extend([url.into(), "--".into(), load.pipeline.to_string().into()]);
+    if let Some(host) = &load.host {
+        words.extend(["-H".into(), format!("Host: {host}").into()]);
+    }
+    words.extend([load.url().into(), "--".into(), load.pipeline.to_string().into()]);
     let output = run.output(words)?;
     if !output.status.success() {
         bail!("wrk gave up: {}", output.last_words());

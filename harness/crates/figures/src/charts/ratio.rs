@@ -6,6 +6,7 @@ use super::style::{Drawn, GREY, Look, Style, draw};
 use super::text::NAMES;
 use super::text::{self, DARK, MARGIN, NORMAL, SMALL};
 use anyhow::Result;
+use lab_core::units::ratio;
 use plotters::prelude::*;
 use records::{FLOOR, Pair, label, order};
 
@@ -46,7 +47,9 @@ pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
                 let ends = vec![(scale.pixel(low), y), (scale.pixel(high), y)];
                 draw(&root, PathElement::new(ends, style.colour.stroke_width(3)))?;
             }
-            style.mark(&root, (scale.pixel(pair.ratio), y), Look::Filled)?;
+            if pair.ratio.is_finite() {
+                style.mark(&root, (scale.pixel(pair.ratio), y), Look::Filled)?;
+            }
             let figures = text::fit(&figures(pair, floor), SMALL, FIGURES - MARGIN - 16);
             text::write(&root, &figures, SMALL, (WIDTH - FIGURES + 16, y), BLACK, false)?;
         }
@@ -62,7 +65,7 @@ pub(super) fn svg(pairs: &[Pair], caption: &Caption) -> Result<String> {
 
 /// `1.07 (1.03 to 1.10)`, and whether that is more than chance.
 fn figures(pair: &Pair, floor: Option<&Pair>) -> String {
-    let mut text = format!("{:.2}", pair.ratio);
+    let mut text = ratio(pair.ratio);
     if let Some((low, high)) = pair.interval {
         text.push_str(&format!(" ({low:.2} to {high:.2})"));
     }

@@ -1,6 +1,7 @@
 //! A chart, and what it was drawn from.
 
 use lab_core::files::link;
+use lab_core::units::xml_characters;
 use records::{Grade, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -68,6 +69,8 @@ impl<'a> Source<'a> {
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         let data = self.files.iter().map(|file| link(self.out, file));
         let command = format!("./lab chart --data {} --out {}", files.join(" "), self.out.display());
+        // plotters escapes markup and lets through what no XML may hold.
+        let svg = xml_characters(&svg);
         Chart { file: file.into(), title: title.into(), data: data.collect(), command, svg }
     }
 }

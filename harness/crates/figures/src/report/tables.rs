@@ -2,7 +2,7 @@
 
 use super::machine;
 use lab_core::stats::Estimate;
-use lab_core::units::{bytes, number, time};
+use lab_core::units::{bytes, number, ratio as times, time, xml_characters};
 use records::{
     Bottleneck, Cell, FLOOR, IdleCost, LatencyCurve, LatencyPoint, Pair, Phase, Record, label, order,
 };
@@ -24,9 +24,10 @@ pub(super) fn ratios(pairs: &[Pair]) -> Option<String> {
 }
 
 fn ratio(pair: &Pair, floor: &Pair) -> [String; 3] {
-    let interval = pair.interval.map_or(NONE.into(), |(low, high)| format!("{low:.2} to {high:.2}"));
+    let interval =
+        pair.interval.map_or(NONE.into(), |(low, high)| format!("{} to {}", times(low), times(high)));
     let verdict = pair.verdict(floor).unwrap_or("differs");
-    [format!("{:.2}", pair.ratio), interval, verdict.to_owned()]
+    [times(pair.ratio), interval, verdict.to_owned()]
 }
 
 /// Every cell of the survey; `None` where there is none. Nothing is known of the CPU time of servers elsewhere.
@@ -173,7 +174,7 @@ pub(super) fn plain(text: &str) -> String {
         '\n' | '\r' => " ".to_owned(),
         other => other.to_string(),
     };
-    text.chars().map(escape).collect()
+    xml_characters(text).chars().map(escape).collect()
 }
 
 #[cfg(test)]

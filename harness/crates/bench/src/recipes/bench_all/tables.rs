@@ -1,7 +1,7 @@
 //! The short tables that a run ends with: speed, CPU time against the floor, waiting, memory.
 
 use crate::recipes::grid::{grid, left};
-use lab_core::units::{bytes, count, number, time};
+use lab_core::units::{bytes, count, number, ratio, time};
 use records::{
     Bottleneck, Cell, FLOOR, LatencyPoint, Pair, Record, cells, idle as idle_of, label, latencies, order,
     pairs as pairs_of,
@@ -72,7 +72,7 @@ pub(super) fn pairs(records: &[Record]) -> Option<String> {
         let costs = if pair.ratio > floor.ratio { "costs more" } else { "costs less" };
         let verdict = pair.verdict(floor).unwrap_or(costs);
         let name = label(&pair.stage, &pair.title);
-        table.add_row([name, format!("{:.2}", pair.ratio), interval(pair), verdict.to_owned()]);
+        table.add_row([name, ratio(pair.ratio), interval(pair), verdict.to_owned()]);
     }
     Some(format!("each run between two runs of the floor, {}\n{table}", count(floor.blocks, "round")))
 }

@@ -6,7 +6,7 @@ use super::plots::Plot;
 use crate::charts::Chart;
 use crate::report::machine;
 use anyhow::Result;
-use lab_core::units::count;
+use lab_core::units::{count, xml_characters};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use records::{Kind, Phase, Record, disturbance};
 use std::collections::BTreeSet;
@@ -72,7 +72,8 @@ impl Page<'_> {
                 }
             }
         };
-        Ok(page.into_string())
+        // maud escapes markup; a control character is none, and a page should have none of them either.
+        Ok(xml_characters(&page.into_string()))
     }
 
     fn header(&self) -> Markup {

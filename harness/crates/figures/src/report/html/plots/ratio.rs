@@ -28,7 +28,11 @@ pub(super) fn plot(lab: &Lab) -> Plot {
         baseline: Some(1.0),
         logarithmic: false,
         choices: Vec::new(),
-        points: pairs.iter().filter_map(|pair| point(lab, pair, floor)).collect(),
+        points: pairs
+            .iter()
+            .filter(|pair| pair.ratio.is_finite())
+            .filter_map(|pair| point(lab, pair, floor))
+            .collect(),
         gaps: Vec::new(),
     }
 }
