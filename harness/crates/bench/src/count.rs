@@ -1,5 +1,5 @@
-//! How many of the clients a server serves at all, and whether every reply is right: counted before anything is
-//! measured, by the one generator that looks at each reply.
+//! How many of the clients a server serves at all, and whether every reply is right: counted before anything
+//! is measured, by the one generator that looks at each reply.
 //!
 //! wrk with 64 clients on a server that serves one of them shows a fine speed and no error.
 
@@ -21,8 +21,8 @@ pub(crate) struct Counted {
 /// How long a server may take to its first reply under load before it is called silent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Puts the load on the server and checks every reply. The inner error says why the server must not be measured; the outer
-/// one is the generator's.
+/// Puts the load on the server and checks every reply. The inner error says why the server must not be
+/// measured; the outer one is the generator's.
 pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<Counted>> {
     let run = |load: &Load| {
         let (report, _) = checker.report(load, &mut || !stop())?;

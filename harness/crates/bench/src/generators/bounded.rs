@@ -26,8 +26,8 @@ pub struct Output {
     pub(super) files: BTreeMap<String, String>,
 }
 
-/// Runs a command that leads a process group to its end, and kills the group if that does not come in time. The CPU time
-/// is left at zero: where it was spent, the caller knows.
+/// Runs a command that leads a process group to its end, and kills the group if that does not come in time.
+/// The CPU time is left at zero: where it was spent, the caller knows.
 pub fn bounded(
     command: &mut Command,
     limit: Duration,

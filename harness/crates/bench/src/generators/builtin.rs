@@ -2,7 +2,7 @@
 //!
 //! It is told what a right reply is, so what it counts is right by status, length and bytes.
 
-use super::Measurement;
+use super::load::Measurement;
 use super::run::Run;
 use anyhow::{Context, Result};
 use lab_core::stages::binary_directory;

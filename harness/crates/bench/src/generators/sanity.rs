@@ -1,7 +1,7 @@
 //! The sanity check: a tool's report is compared with what is known without it, the clock and the length of a
 //! right reply. What cannot be true is not published.
 
-use super::{Load, Measurement};
+use super::load::{Load, Measurement};
 use std::time::Duration;
 
 /// A tool's clock and ours differ by no more.

@@ -1,16 +1,18 @@
 //! A generator on another host, by ssh.
 //!
-//! What is sent is a script for `sh` and nothing that a bare system does not have: it keeps the program's output in files, and
-//! when the program has ended it prints them, each with its length before it, together with what `times` says of the CPU time.
-//! So a login message on stdout does no harm, and no byte of the report is touched on the way.
+//! What is sent is a script for `sh` and nothing that a bare system does not have: it keeps the program's
+//! output in files, and when the program has ended it prints them, each with its length before it, together
+//! with what `times` says of the CPU time. So a login message on stdout does no harm, and no byte of the
+//! report is touched on the way.
 //!
-//! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal when it is
-//! killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends. But stdin always ends
-//! with the connection: the script waits on it beside the program, and kills the program when it ends. Where the
-//! network goes dark and stdin does not end, `timeout` does it, if that host has it; all the tools end by themselves too.
+//! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal
+//! when it is killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends.
+//! But stdin always ends with the connection: the script waits on it beside the program, and kills the
+//! program when it ends. Where the network goes dark and stdin does not end, `timeout` does it, if that host
+//! has it; all the tools end by themselves too.
 
-use super::Tool;
 use super::bounded::{Output, bounded_bytes};
+use super::tool::Tool;
 use super::word::Word;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -115,8 +117,8 @@ impl Remote {
     ) -> Result<(Vec<u8>, Output)> {
         let (ssh, options) = self.command.split_first().context("no ssh command")?;
         let (stdin, mut open) = pipe()?;
-        // Before there is a reader that could be gone: the harness ends by SIGPIPE. A pipe holds 64 KiB. In braces, so
-        // that the shell has read all of it when it begins, and what is left of stdin is its end.
+        // Before there is a reader that could be gone: the harness ends by SIGPIPE. A pipe holds 64 KiB. In
+        // braces, so that the shell has read all of it when it begins, and what is left of stdin is its end.
         open.write_all(format!("{{\n{script}exit\n}}\n").as_bytes())?;
         let mut command = Command::new(ssh);
         command.args(options).args([&self.host, "exec sh -s"]).stdin(stdin).process_group(0);
@@ -172,9 +174,9 @@ fn script(program: &str, words: &[Word], limit: Duration) -> String {
         }
     }
     let seconds = limit.as_secs();
-    // `timeout` leads a process group of its own and passes a signal on to all of it: webbench has a process per client.
-    // A shell gives a background job /dev/null as stdin, so the real one is kept as 3. The watcher holds no output
-    // open: sshd would wait for it.
+    // `timeout` leads a process group of its own and passes a signal on to all of it: webbench has a process
+    // per client. A shell gives a background job /dev/null as stdin, so the real one is kept as 3. The
+    // watcher holds no output open: sshd would wait for it.
     let _ = write!(
         script,
         "limit=\n\

@@ -3,8 +3,8 @@
 //! Its unit is pages per minute and its speed counts failures as pages; an empty reply is a success for it.
 //! So the speed is not read at all: the successes are, and the bytes tell whether the replies were whole.
 
+use super::load::{Load, Measurement};
 use super::run::Run;
-use super::{Load, Measurement};
 use anyhow::{Context, Result, bail};
 use lab_core::stages::binary_directory;
 use std::path::PathBuf;
