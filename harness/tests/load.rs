@@ -33,16 +33,35 @@ impl Server {
 
     /// The same for an answer that depends on what is asked for.
     fn start_with_paths(answer: impl Fn(u64, &str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_serving(move |stream, answered| serve(stream, &answer, answered))
+    }
+
+    /// The same for an answer in several writes, on a connection that stays open.
+    fn start_with_streams(
+        answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_serving(move |stream, answered| {
+            let mut writer = stream.try_clone().expect("a descriptor");
+            for _ in BufReader::new(stream).lines().map_while(Result::ok).filter(String::is_empty) {
+                answered.fetch_add(1, Ordering::Relaxed);
+                if answer(&mut writer).is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    fn start_serving(serve: impl Fn(TcpStream, &AtomicU64) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address");
         let (answered, accepted) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let server = Self { addr, answered: Arc::clone(&answered), accepted: Arc::clone(&accepted) };
-        let answer = Arc::new(answer);
+        let serve = Arc::new(serve);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 accepted.fetch_add(1, Ordering::Relaxed);
-                let (answer, answered) = (Arc::clone(&answer), Arc::clone(&answered));
-                thread::spawn(move || serve(stream, &*answer, &answered));
+                let (serve, answered) = (Arc::clone(&serve), Arc::clone(&answered));
+                thread::spawn(move || serve(stream, &answered));
             }
         });
         server
@@ -359,6 +378,99 @@ fn an_open_loop_that_nobody_answers_ends_in_its_time() {
     assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
     assert_eq!(report.not_connected.as_deref(), Some("connection refused"));
     assert!(report.never_sent.is_some_and(|count| count > 200_000), "{report:?}");
+}
+
+/// RFC 9110 section 15.2: what comes before the final reply is no reply, in the same segment or long before
+/// it.
+#[test]
+fn interim_replies_are_not_the_reply() {
+    const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+    for apart in [false, true] {
+        let server = Server::start_with_streams(move |stream| {
+            if apart {
+                stream.write_all(HINTS)?;
+                thread::sleep(Duration::from_millis(20));
+                stream.write_all(RIGHT)
+            } else {
+                stream.write_all(&[HINTS, b"HTTP/1.1 100 Continue\r\n\r\n", RIGHT].concat())
+            }
+        });
+        let report = report(&server.url(), &["-c", "2", "-d", "0.5"]);
+        assert!(report.requests > 5 && report.failed() == 0, "apart: {apart}: {report:?}");
+        assert!(report.requests + report.aborted >= server.answered(), "{report:?} {}", server.answered());
+    }
+}
+
+/// Without a Content-Length there is nothing to hold the server to but its own first reply, and the user is
+/// told.
+#[test]
+fn replies_without_a_length_are_compared_with_the_first() {
+    let chunked = |content: &str| {
+        let (one, two) = content.split_at(3);
+        let frames = format!("3\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", two.len());
+        (format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{frames}").into_bytes(), true)
+    };
+    let closed = |content: &str| (format!("HTTP/1.1 200 OK\r\n\r\n{content}").into_bytes(), false);
+    for (name, answer) in
+        [("chunked", &chunked as &(dyn Fn(&str) -> Answer + Sync)), ("ended by closing", &closed)]
+    {
+        let (page, other, long) = (answer("a page"), answer("A page"), answer("a page and more"));
+        let right = page.clone();
+        let server = Server::start(move |_| right.clone());
+        let clean = report(&server.url(), &["-c", "2", "-d", "0.4"]);
+        assert!(clean.requests > 10 && clean.failed() == 0, "{name}: {clean:?}");
+        assert_eq!(
+            (clean.without_length.as_slice(), clean.clients_served),
+            ([name.to_owned()].as_slice(), 2)
+        );
+        let output = load(&[&server.url(), "-c", "1", "-d", "0.2"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = format!("replies without Content-Length ({name}): each was compared with the first");
+        assert!(text.contains(&line) && text.contains("no errors"), "{text}");
+
+        let server = Server::start(move |n| match n % 10 {
+            3 => other.clone(),
+            6 => long.clone(),
+            _ => page.clone(),
+        });
+        let wrong = report(&server.url(), &["-c", "1", "-d", "0.4"]);
+        assert!(wrong.errors["body"] > 0 && wrong.errors["length"] > 0, "{name}: {wrong:?}");
+        assert_eq!(wrong.failed(), wrong.errors["body"] + wrong.errors["length"], "{name}: {wrong:?}");
+        // Nothing is right that is not as it was told to be.
+        let told = load(&[&server.url(), "-c", "1", "-d", "0.2", "--json", "--body", "Hello, World!"]);
+        assert_eq!((told.status.code(), read(&told).requests), (Some(1), 0), "{name}: {told:?}");
+    }
+    let server = Server::start(|_| (RIGHT.to_vec(), true));
+    assert!(report(&server.url(), &["-d", "0.1"]).without_length.is_empty(), "they all have one");
+}
+
+/// Clients that wait for a connection have no wrong reply, and are no success either.
+#[test]
+fn clients_that_never_connect_are_counted() {
+    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
+    use std::os::fd::AsRawFd;
+    let listener =
+        socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
+    bind(listener.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a port");
+    listen(&listener, Backlog::new(1).expect("one is allowed")).expect("it listens");
+    let listener = TcpListener::from(listener);
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    // One client is served, few fit into the queue, and the others are not let in.
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        serve(stream, &|_, _| (RIGHT.to_vec(), true), &AtomicU64::new(0));
+        thread::sleep(Duration::from_secs(60));
+    });
+    let output = load(&[&url, "-c", "16", "-d", "0.7"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find(|line| line.ends_with("of 16 clients never connected"));
+    let count: u64 = line.and_then(|line| line.split(' ').next()?.parse().ok()).unwrap_or_default();
+    assert!((8..16).contains(&count) && !text.contains("no errors"), "{text}");
+    // Clients that had nothing to send are not missed.
+    let server = Server::start(|_| (RIGHT.to_vec(), true));
+    let idle = report(&server.url(), &["-c", "64", "-d", "0.5", "--rate", "20"]);
+    assert_eq!(idle.clients_never_connected, 0, "{idle:?}");
 }
 
 #[test]

@@ -278,6 +278,14 @@ fn a_tool_that_prints_nonsense_is_said_and_the_others_measure() {
             "ab",
         ),
         ("ab", "head -c 100000 /dev/zero".to_owned(), "ab"),
+        // What it prints on stdout as ever does not hide why it gave up.
+        (
+            "ab",
+            "echo 'it timed out' >&2; echo 'Benchmarking 127.0.0.1 (be patient)'; exit 1".to_owned(),
+            "it timed out",
+        ),
+        // Nobody can say what Müller said, and the rest of it is there.
+        ("ab", r"printf 'M\374ller gave up\n' >&2; exit 1".to_owned(), "ller gave up"),
     ];
     for (tool, script, hint) in rows {
         let reason = tool_is_refused(tool, &format!("{VERSION} {script}"));

@@ -1,8 +1,10 @@
-//! `harness distributed`: the same load from several hosts, by Tsung, for a server that outgrows one generator.
+//! `harness distributed`: the same load from several hosts, by Tsung, for a server that outgrows one
+//! generator.
 //!
-//! To spread load over hosts, to start it on all of them at once and to add up what they counted is a program of its own,
-//! and there are good ones. Tsung is driven here because it starts its own workers by ssh and needs nothing on them but
-//! itself (Locust's must be started by hand on each host), and because Debian has it (k6 it has not).
+//! To spread load over hosts, to start it on all of them at once and to add up what they counted is a program
+//! of its own, and there are good ones. Tsung is driven here because it starts its own workers by ssh and
+//! needs nothing on them but itself (Locust's must be started by hand on each host), and because Debian has
+//! it (k6 it has not).
 //!
 //! * `scenario`: what Tsung is told, `harness/engines/tsung.xml` filled in; `report`: what it counted.
 
@@ -44,8 +46,8 @@ pub(crate) struct Args {
     /// A connection for each request (HTTP/1.0), instead of one for each client.
     #[arg(long)]
     close: bool,
-    /// The hosts that make the load, each with the number of processes if it is not one: `load1=4,load2=4`. Tsung logs in
-    /// there by ssh without a password [default: two processes on this host]
+    /// The hosts that make the load, each with the number of processes if it is not one: `load1=4,load2=4`.
+    /// Tsung logs in there by ssh without a password [default: two processes on this host]
     #[arg(long, value_name = "HOST[=N],...")]
     workers: Option<String>,
     /// The program that logs in, in place of ssh. It gets the host and a command.
@@ -59,6 +61,7 @@ pub(crate) struct Args {
 /// Runs the scenario, records what came of it.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let target = Target::parse(&args.url)?;
+    let addr = target.reachable()?;
     let workers = match &args.workers {
         Some(list) => workers(list)?,
         None => vec![Worker { host: this_host()?, processes: 2 }],
@@ -77,7 +80,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     );
     eprintln!("no CPU figures: the server is not ours");
     let started_at = now();
-    let outcome = tsung(&program, &args, &scenario(&args, &target, &workers));
+    let outcome = tsung(&program, &args, &scenario(&args, addr, &target, &workers));
     let counted = outcome.and_then(|log| {
         let spread = clients as f64 / f64::from(arrivals_per_second(args.clients));
         report::parse(&log, clients, spread).context("Tsung's log cannot be read")
@@ -135,7 +138,7 @@ fn version(program: &Path) -> Result<String> {
 fn key(args: &Args, target: &Target) -> Key {
     Key {
         phase: Phase::Survey,
-        server: args.name.clone().unwrap_or_else(|| target.authority.clone()),
+        server: args.name.clone().unwrap_or_else(|| target.host.clone()),
         title: "already running".into(),
         workers: None,
         tool: "tsung".into(),

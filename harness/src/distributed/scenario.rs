@@ -4,6 +4,7 @@ use super::Args;
 use anyhow::{Context, Result, bail};
 use load::Target;
 use std::fs;
+use std::net::SocketAddr;
 
 const SCENARIO: &str = include_str!("../../engines/tsung.xml");
 /// Clients that come in a second.
@@ -22,7 +23,7 @@ pub(super) fn arrivals_per_second(clients: u32) -> u32 {
 }
 
 /// The scenario, filled in.
-pub(super) fn scenario(args: &Args, target: &Target, workers: &[Worker]) -> String {
+pub(super) fn scenario(args: &Args, addr: SocketAddr, target: &Target, workers: &[Worker]) -> String {
     let lines: Vec<String> = workers
         .iter()
         .map(|Worker { host, processes }| {
@@ -31,12 +32,13 @@ pub(super) fn scenario(args: &Args, target: &Target, workers: &[Worker]) -> Stri
         .collect();
     SCENARIO
         .replace("@WORKERS@", &lines.join("\n"))
-        .replace("@HOST@", &target.addr.ip().to_string())
-        .replace("@PORT@", &target.addr.port().to_string())
+        .replace("@HOST@", &addr.ip().to_string())
+        .replace("@PORT@", &addr.port().to_string())
         .replace("@CLIENTS@", &args.clients.to_string())
         .replace("@RATE@", &arrivals_per_second(args.clients).to_string())
         .replace("@MILLISECONDS@", &(u64::from(args.duration) * 1000).to_string())
         .replace("@VERSION@", if args.close { "1.0" } else { "1.1" })
+        .replace("@AUTHORITY@", &xml(&target.host))
         // Last: what it holds is the user's.
         .replace("@PATH@", &xml(&target.path))
 }
@@ -93,16 +95,19 @@ mod tests {
         let args = args(&["http://127.0.0.1:81/a?b=\"<&@HOST@", "--clients", "7", "--close"]);
         let target = Target::parse(&args.url).expect("a URL");
         let workers = [Worker { host: "load1".into(), processes: 4 }];
-        let scenario = scenario(&args, &target, &workers);
+        let scenario = scenario(&args, target.addrs[0], &target, &workers);
         assert!(
             scenario.contains(r#"url="/a?b=&quot;&lt;&amp;@HOST@" method="GET" version="1.0""#),
             "{scenario}"
         );
+        assert!(scenario.contains(r#"<http_header name="Host" value="127.0.0.1:81"/>"#), "{scenario}");
         assert!(
             scenario.contains(r#"<client host="load1" cpu="4""#) && scenario.contains(r#"maxnumber="7""#)
         );
         let filled = scenario.replace("&amp;@HOST@", "");
-        for name in ["WORKERS", "HOST", "PORT", "CLIENTS", "RATE", "MILLISECONDS", "VERSION", "PATH"] {
+        for name in
+            ["WORKERS", "HOST", "PORT", "CLIENTS", "RATE", "MILLISECONDS", "VERSION", "PATH", "AUTHORITY"]
+        {
             assert!(
                 SCENARIO.contains(&format!("@{name}@")) && !filled.contains(&format!("@{name}@")),
                 "{name}"

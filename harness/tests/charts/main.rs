@@ -8,6 +8,7 @@ mod svg;
 use figures::charts::{Chart, draw};
 use invented::{SEVEN, Server, TWELVE, record, run};
 use records::{Outcome, Phase, Record, read};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,32 @@ fn texts(chart: &Chart) -> Vec<String> {
 
 fn of<'a>(charts: &'a [Chart], file: &str) -> &'a Chart {
     charts.iter().find(|chart| chart.figure.id == file).unwrap_or_else(|| panic!("{file} is not drawn"))
+}
+
+/// A name may hold anything, and a clock may stand still: neither makes a chart that is no XML or a figure
+/// that is none.
+#[test]
+fn no_name_breaks_a_chart_and_no_ratio_is_nan() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut records = run(&SEVEN);
+    let mut still = BTreeSet::new();
+    for record in &mut records {
+        record.key.title += "\u{1b}[31m\u{0}\u{ffff}<&>\"";
+        if let Outcome::Paired(paired) = &mut record.outcome {
+            paired.floor_around = [0.0, 0.0];
+            paired.figures.cpu_us_per_request = Some(0.0);
+            still.insert(record.key.server.clone());
+        }
+    }
+    let charts = of_run(&records, directory.path());
+    for chart in &charts {
+        let is_forbidden = |c: char| (c < ' ' && !"\t\n\r".contains(c)) || c == '\u{ffff}';
+        assert!(!chart.svg.contains(is_forbidden), "{}", chart.figure.id);
+        assert!(!chart.svg.contains("NaN") && !chart.svg.contains("\"[31m"), "{}", chart.figure.id);
+    }
+    let ratios = texts(of(&charts, "cpu-per-request"));
+    let dashes = ratios.iter().filter(|text| text.starts_with("–")).count();
+    assert!(!still.is_empty() && dashes == still.len(), "one for each of {still:?}: {ratios:?}");
 }
 
 /// Protects the readability at the size that the lab has now, and at the size that it will have.

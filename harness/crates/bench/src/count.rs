@@ -1,5 +1,5 @@
-//! How many of the clients a server serves at all, and whether every reply is right: counted before anything is
-//! measured, by the one generator that looks at each reply.
+//! How many of the clients a server serves at all, and whether every reply is right: counted before anything
+//! is measured, by the one generator that looks at each reply.
 //!
 //! wrk with 64 clients on a server that serves one of them shows a fine speed and no error.
 
@@ -7,6 +7,7 @@ use crate::generators::{Installed, Load};
 use anyhow::{Result, ensure};
 use lab_core::units::number;
 use load::Report;
+use std::time::Duration;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,19 +18,31 @@ pub(crate) struct Counted {
     pub(crate) requests_per_second: f64,
 }
 
-/// Puts the load on the server and checks every reply. The inner error says why the server must not be measured; the outer
-/// one is the generator's.
+/// How long a server may take to its first reply under load before it is called silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Puts the load on the server and checks every reply. The inner error says why the server must not be
+/// measured; the outer one is the generator's.
 pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<Counted>> {
     let run = |load: &Load| {
         let (report, _) = checker.report(load, &mut || !stop())?;
-        anyhow::Ok(judge(&report))
+        anyhow::Ok((report.is_silence(), judge(&report)))
     };
-    let counted = match run(load)? {
+    let mut load = load.clone();
+    let counted = loop {
+        let (is_silence, counted) = run(&load)?;
+        // A server on a busy machine may not have been scheduled yet; one that never answers is refused once.
+        if !is_silence || load.duration >= PATIENCE || stop() {
+            break counted;
+        }
+        load.duration = PATIENCE.min(load.duration * 4);
+    };
+    let counted = match counted {
         Ok(counted) if counted.clients < load.concurrency => counted,
         decided => return Ok(decided),
     };
     // A client may have come too late because the machine was busy: those that are starved are so again.
-    let longer = run(&Load { duration: load.duration * 2, ..load.clone() })?;
+    let (_, longer) = run(&Load { duration: load.duration * 2, ..load.clone() })?;
     Ok(longer.map(|longer| if longer.clients > counted.clients { longer } else { counted }))
 }
 

@@ -1,4 +1,5 @@
-//! One run of the built-in generator, warm-up first, and what its report and the server's use of CPU time say together.
+//! One run of the built-in generator, warm-up first, and what its report and the server's use of CPU time say
+//! together.
 
 use crate::generators::{Installed, Load, Measurement, measurement};
 use crate::tally::figures;
@@ -13,8 +14,8 @@ const LATE_SHARE: f64 = 0.01;
 /// A generator that used more of its CPUs than this had nothing left.
 const USED_UP: f64 = 0.90;
 
-/// Runs the generator. The watch begins when the warm-up ends, as the generator's own counts do: to some milliseconds,
-/// which is what the CPU time per request is right to here.
+/// Runs the generator. The watch begins when the warm-up ends, as the generator's own counts do: to some
+/// milliseconds, which is what the CPU time per request is right to here.
 pub(crate) fn run_watched(
     tool: &Installed,
     load: &Load,
@@ -67,8 +68,9 @@ pub(crate) fn found_in_open_loop(
     Ok((Figures { limiter, ..figures }, open_loop))
 }
 
-/// An open loop that needs no time for a request spends it on waiting for the next one: a generator that is busy all the
-/// time is the limit only if it could not keep its times. `answered`: right replies per second, on every path.
+/// An open loop that needs no time for a request spends it on waiting for the next one: a generator that is
+/// busy all the time is the limit only if it could not keep its times. `answered`: right replies per second,
+/// on every path.
 fn limiter(
     open: &OpenLoop,
     figures: &Figures,

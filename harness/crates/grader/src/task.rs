@@ -3,8 +3,10 @@
 use crate::probes::{self, Expected, Outcome, PROBES, Probe, Target};
 use anyhow::{Context, Result, bail};
 use lab_core::stages::{self, Stage};
+use lab_core::wire::{Authority, first_reachable};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 /// What to grade, and what of it.
 #[derive(clap::Args, Clone, Debug)]
@@ -48,6 +50,9 @@ pub struct Args {
     #[arg(value_name = "STAGE OPTIONS", allow_hyphen_values = true)]
     options: Vec<String>,
 }
+
+/// How long an address may take to accept a connection before the next one of the same name is tried.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What stands for every stage, twin and variant.
 const EVERYTHING: &str = "all";
@@ -186,10 +191,12 @@ fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {
     declared.iter().map(|(name, outcome)| Ok((probes::find(name)?.name, Expected::parse(outcome)?))).collect()
 }
 
+/// The address to probe: of a name with several the first one that accepts a connection.
 fn resolve(addr: &str) -> Result<SocketAddr> {
-    let mut found =
-        addr.to_socket_addrs().with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
-    found.next().with_context(|| format!("`{addr}` has no address"))
+    let authority = Authority::parse(addr, None);
+    let addrs = authority.and_then(|authority| authority.resolve());
+    let addrs = addrs.with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
+    first_reachable(&addrs, PATIENCE).context("--addr")
 }
 
 /// What was declared about a probe; a pass where nothing was.

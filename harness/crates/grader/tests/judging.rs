@@ -72,6 +72,17 @@ fn a_panic_is_a_crash_though_the_process_lives() {
     assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash), "{}", finding.detail);
 }
 
+/// Protects a server that logs in GBK or Latin-1 from being killed by its judge: whoever writes into a pipe
+/// that nobody reads any more dies of SIGPIPE.
+#[test]
+fn output_that_is_not_utf_8_is_no_crash() {
+    let line = r"printf 'M\374ller \306\364\266\257\n'";
+    let log = format!("while :; do {line}; {line} >&2; sleep 0.01; done");
+    let finding =
+        probes::run_one(probes::find("fast-beside-slow").unwrap(), &script(&format!("{line} >&2"), &log));
+    assert_eq!(finding.outcome, Outcome::Pass, "{}", finding.detail);
+}
+
 /// Protects the sigterm probes and idle-cpu from passing a process that does neither.
 #[test]
 fn a_process_that_ignores_signals_or_spins_is_found_out() {

@@ -30,6 +30,19 @@ pub fn bytes(value: f64) -> String {
     if is_short { format!("{amount:.1} {name}") } else { format!("{amount:.0} {name}") }
 }
 
+/// How many times as much, by two decimals; a dash where there is no such number, as where both are nothing.
+pub fn ratio(value: f64) -> String {
+    if value.is_finite() { format!("{value:.2}") } else { "–".to_owned() }
+}
+
+/// A text of which every character may stand in XML 1.0, and so in an SVG (section 2.2 of its specification):
+/// others, such as an escape that came with a name, cannot even be written as references and are replaced.
+pub fn xml_characters(text: &str) -> String {
+    let is_allowed =
+        |c: &char| !matches!(c, '\0'..='\x08' | '\x0B' | '\x0C' | '\x0E'..='\x1F' | '\u{FFFE}' | '\u{FFFF}');
+    text.chars().map(|c| if is_allowed(&c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// `1 point`, `2 points`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -58,6 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_character_that_xml_forbids_is_replaced() {
+        assert_eq!(
+            xml_characters("a\x1b[31m\tb\n\r\u{7f}\0\u{ffff}é"),
+            "a\u{fffd}[31m\tb\n\r\u{7f}\u{fffd}\u{fffd}é"
+        );
+    }
+
+    #[test]
     fn every_number_is_short_and_has_its_unit() {
         let numbers = [0.0, 999.4, 1000.0, 129_276.0, 1_234_567.0, -2500.0].map(number);
         assert_eq!(numbers, ["0", "999", "1,000", "129,276", "1,234,567", "-2,500"]);
@@ -65,6 +86,7 @@ mod tests {
         assert_eq!(times, ["0 µs", "85 µs", "999 µs", "1.25 ms", "46.5 ms", "465 ms", "2.00 s"]);
         let sizes = [0.0, 352.4, 8_420.0, 122_969.0, 8_600_000.0].map(bytes);
         assert_eq!(sizes, ["0 B", "352 B", "8.4 kB", "123 kB", "8.6 MB"]);
+        assert_eq!([1.071, f64::NAN, f64::INFINITY].map(ratio), ["1.07", "–", "–"]);
         assert_eq!([count(1, "round"), count(5, "round")], ["1 round", "5 rounds"]);
     }
 }

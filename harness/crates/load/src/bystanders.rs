@@ -101,7 +101,7 @@ fn connect(clients: &mut [Client], poll: &Poll, settings: &Settings) -> Result<(
     let without = clients.iter_mut().enumerate().filter(|(_, client)| client.socket.is_none());
     for (at, client) in without.take(RAMP) {
         // What fails is tried again in the next turn.
-        if let Ok(mut stream) = TcpStream::connect(settings.target.addr) {
+        if let Ok(mut stream) = TcpStream::connect(settings.addr) {
             poll.registry().register(&mut stream, Token(at), Interest::READABLE | Interest::WRITABLE)?;
             client.socket = Some((stream, State::Connecting));
         }

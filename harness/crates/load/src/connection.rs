@@ -99,7 +99,13 @@ impl Connection {
         let next = loop {
             let (taken, reply) = self.reader.feed(rest, checker);
             rest = &rest[taken..];
-            let Some(mut reply) = reply else { break Next::Wait };
+            let Some(mut reply) = reply else {
+                // After an interim reply the final one may be in the same segment.
+                if rest.is_empty() {
+                    break Next::Wait;
+                }
+                continue;
+            };
             self.awaited -= 1;
             if self.awaited == 0 && !rest.is_empty() {
                 reply = Reply { failure: reply.failure.or(Some(Failure::Length)), keeps: false };
@@ -129,10 +135,17 @@ impl Connection {
     }
 
     /// The server has closed the connection.
-    pub(super) fn ended(&mut self, tally: &mut Tally) {
+    pub(super) fn ended(&mut self, now: Instant, checker: &Checker, tally: &mut Tally) {
         if self.reader.is_inside() && self.awaited > 0 {
-            // It said more than it sent.
-            tally.failed(Failure::Length, 1, self.times);
+            match self.reader.end(checker) {
+                Some(Reply { failure: None, .. }) => {
+                    self.served = true;
+                    tally.right(1, self.times, now);
+                }
+                Some(Reply { failure: Some(failure), .. }) => tally.failed(failure, 1, self.times),
+                // It said more than it sent.
+                None => tally.failed(Failure::Length, 1, self.times),
+            }
             self.awaited -= 1;
         }
         self.lost(Failure::Closed, tally);
@@ -153,7 +166,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reference::Reference;
+    use super::super::reference::Expected;
     use super::*;
 
     const RIGHT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!";
@@ -174,7 +187,7 @@ mod tests {
             connection.begin(Times { intended: now, sent: now }, depth, 10);
             Self {
                 connection,
-                checker: Checker::new(200, Reference::for_path("/")),
+                checker: Checker::new(200, Expected::by_path("/")),
                 tally: Tally::new(now),
                 now,
             }
@@ -182,6 +195,10 @@ mod tests {
 
         fn receive(&mut self, input: &[u8]) -> Next {
             self.connection.receive(input, self.now, &mut self.checker, &mut self.tally)
+        }
+
+        fn end(&mut self) {
+            self.connection.ended(self.now, &self.checker, &mut self.tally);
         }
 
         fn failed(&self, failure: Failure) -> u64 {
@@ -218,7 +235,7 @@ mod tests {
     fn every_request_is_counted_once() {
         type End = fn(&mut Trial);
         let ends: [(End, Failure); 4] = [
-            (|trial| trial.connection.ended(&mut trial.tally), Failure::Closed),
+            (Trial::end, Failure::Closed),
             (|trial| trial.connection.lost(Failure::Timeout, &mut trial.tally), Failure::Timeout),
             (|trial| assert_eq!(trial.receive(LAST), Next::Close), Failure::Closed),
             (|trial| assert_eq!(trial.receive(b"rubbish\r\n\r\n"), Next::Close), Failure::Malformed),
@@ -230,7 +247,7 @@ mod tests {
             assert_eq!(trial.tally.right + trial.tally.failed_in_all(), 4);
             assert!(trial.failed(failure) > 0, "{failure:?}");
             assert_eq!(trial.connection.waiting_since(), None);
-            trial.connection.ended(&mut trial.tally);
+            trial.end();
             assert_eq!(trial.tally.right + trial.tally.failed_in_all(), 4, "and not twice");
         }
     }
@@ -240,9 +257,36 @@ mod tests {
         for cut in 1..RIGHT.len() {
             let mut trial = Trial::new(u64::MAX, 1);
             assert_eq!(trial.receive(&RIGHT[..cut]), Next::Wait);
-            trial.connection.ended(&mut trial.tally);
+            trial.end();
             assert_eq!((trial.failed(Failure::Length), trial.tally.failed_in_all()), (1, 1), "cut at {cut}");
         }
+    }
+
+    /// A body may end with the connection; then the requests behind it will have no reply.
+    #[test]
+    fn a_reply_that_ends_with_the_connection_is_right() {
+        let mut trial = Trial::new(u64::MAX, 3);
+        assert_eq!(trial.receive(b"HTTP/1.1 200 OK\r\n\r\npage"), Next::Wait);
+        trial.end();
+        assert_eq!((trial.tally.right, trial.failed(Failure::Closed), trial.connection.served), (1, 2, true));
+        assert_eq!(trial.connection.waiting_since(), None);
+    }
+
+    /// The interim reply and the final one in one segment, and in two.
+    #[test]
+    fn an_interim_reply_answers_nothing() {
+        const INTERIM: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+        let stream = [INTERIM, INTERIM, RIGHT].concat();
+        for cut in 1..stream.len() {
+            let mut trial = Trial::new(u64::MAX, 1);
+            assert_eq!(trial.receive(&stream[..cut]), Next::Wait, "cut at {cut}");
+            assert_eq!(trial.receive(&stream[cut..]), Next::Free, "cut at {cut}");
+            assert_eq!((trial.tally.right, trial.tally.failed_in_all()), (1, 0), "cut at {cut}");
+        }
+        let mut trial = Trial::new(u64::MAX, 1);
+        assert_eq!(trial.receive(INTERIM), Next::Wait);
+        trial.end();
+        assert_eq!((trial.tally.right, trial.failed(Failure::Closed)), (0, 1), "it was not answered");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The command line of `harness load`.
 
 use super::mix::Mix;
-use super::reference::Reference;
+use super::reference::Expected;
 use super::target::Target;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use lab_core::wire::Authority;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -16,6 +17,11 @@ pub struct Args {
     /// `http://HOST[:PORT]/PATH`
     #[arg(value_name = "URL")]
     pub url: String,
+    /// What the Host header says, instead of the URL's host: a server of several names can be asked by its
+    /// address.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Clients at once.
     #[arg(short, long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=MOST_CLIENTS))]
     pub connections: u32,
@@ -50,7 +56,8 @@ pub struct Args {
     /// The status of a right reply.
     #[arg(long, value_name = "CODE", default_value = "200", value_parser = clap::value_parser!(u16).range(200..=599))]
     pub status: u16,
-    /// The body of a right reply. Default: the lab's body for `/` and `/bytes/N`, else that of the first reply.
+    /// The body of a right reply. Default: the lab's body for `/` and `/bytes/N`, else that of the first
+    /// reply; also where the replies announce no length.
     #[arg(long, value_name = "TEXT", conflicts_with = "learn_body")]
     pub body: Option<String>,
     /// The first reply's body is the right one, whatever the path.
@@ -75,7 +82,10 @@ pub struct Args {
 impl Args {
     /// Looks at what no option can see alone.
     pub(super) fn check(&self) -> Result<Target> {
-        let target = Target::parse(&self.url)?;
+        let mut target = Target::parse(&self.url)?;
+        if let Some(host) = &self.host {
+            target.host = Authority::parse(host, Some(80)).context("--host")?.header();
+        }
         ensure!(
             self.threads <= self.connections,
             "--threads {} is more than --connections {}: a thread needs a client",
@@ -89,11 +99,11 @@ impl Args {
         if self.close { 1 } else { self.requests_per_connection.unwrap_or(u64::MAX) }
     }
 
-    pub(super) fn reference(&self, path: &str) -> Reference {
+    pub(super) fn expected(&self, path: &str) -> Expected {
         match &self.body {
-            Some(body) => Reference::Text(body.clone().into_bytes()),
-            None if self.learn_body || self.status != 200 => Reference::learnt(),
-            None => Reference::for_path(path),
+            Some(body) => Expected::text(body.clone().into_bytes()),
+            None if self.learn_body || self.status != 200 => Expected::learnt(),
+            None => Expected::by_path(path),
         }
     }
 }

@@ -36,9 +36,45 @@ pub(super) struct Learnt {
     pub(super) beginning: Vec<u8>,
 }
 
+/// What the bodies of a path must be.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    announced: Reference,
+    unannounced: Reference,
+}
+
+impl Expected {
+    /// The body of the lab's routes; of any other path the first one. The lab's servers announce every
+    /// length, so a reply that does not is of a server that knows nothing of those routes: there too the
+    /// first one is right.
+    pub(super) fn by_path(path: &str) -> Self {
+        match Reference::for_path(path) {
+            Reference::Learnt(_) => Self::learnt(),
+            announced => Self { announced, unannounced: Reference::learnt() },
+        }
+    }
+
+    /// The body that the first reply has.
+    pub(super) fn learnt() -> Self {
+        let reference = Reference::learnt();
+        Self { announced: reference.clone(), unannounced: reference }
+    }
+
+    /// This body.
+    pub(super) fn text(text: Vec<u8>) -> Self {
+        let reference = Reference::Text(text);
+        Self { announced: reference.clone(), unannounced: reference }
+    }
+
+    /// What the body must be of a reply that announces its length, or of one that does not.
+    pub(super) fn of(&self, is_announced: bool) -> &Reference {
+        if is_announced { &self.announced } else { &self.unannounced }
+    }
+}
+
 impl Reference {
     /// The body of the lab's routes; of any other path it must be learnt.
-    pub(super) fn for_path(path: &str) -> Self {
+    fn for_path(path: &str) -> Self {
         let filler = path.strip_prefix("/bytes/").and_then(|length| length.parse().ok());
         match (path, filler) {
             ("/", _) => Self::Text(b"Hello, World!".to_vec()),
@@ -47,7 +83,7 @@ impl Reference {
         }
     }
 
-    pub(super) fn learnt() -> Self {
+    fn learnt() -> Self {
         Self::Learnt(Arc::new(OnceLock::new()))
     }
 

@@ -1,27 +1,51 @@
 //! Replies: bytes in, in any pieces; verdicts out. No socket and no clock.
 
-use super::reference::{LEARNT_LIMIT, Learnt, Reference};
+use super::reference::{Expected, LEARNT_LIMIT, Learnt, Reference};
 use super::tally::Failure;
 use super::template::Template;
-use httparse::{Header, Response, Status};
-
-/// A longer head is no reply of a server that works.
-const HEAD_LIMIT: usize = 16 * 1024;
-const HEADERS_LIMIT: usize = 64;
+use lab_core::wire::{Body, Framing, HEAD_LIMIT, Head, parse_head};
 
 /// What a right reply is. Shared by the connections of a thread.
 #[derive(Debug)]
 pub(super) struct Checker {
     status: u16,
-    reference: Reference,
+    expected: Expected,
     template: Template,
     /// The last status that was not the right one.
     pub(super) wrong_status: Option<u16>,
+    /// How replies of the right status ended that announced no length.
+    pub(super) unannounced: Unannounced,
+}
+
+/// The ways to end a body other than by its length, and whether they were seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unannounced {
+    pub(super) chunked: bool,
+    pub(super) close: bool,
+}
+
+impl Unannounced {
+    /// What was seen by either.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { chunked: self.chunked | other.chunked, close: self.close | other.close }
+    }
+
+    /// In words: `chunked`, `ended by closing`.
+    pub(super) fn names(self) -> Vec<String> {
+        let names = [(self.chunked, "chunked"), (self.close, "ended by closing")];
+        names.into_iter().filter(|(seen, _)| *seen).map(|(_, name)| name.to_owned()).collect()
+    }
 }
 
 impl Checker {
-    pub(super) fn new(status: u16, reference: Reference) -> Self {
-        Self { status, reference, template: Template::default(), wrong_status: None }
+    pub(super) fn new(status: u16, expected: Expected) -> Self {
+        Self {
+            status,
+            expected,
+            template: Template::default(),
+            wrong_status: None,
+            unannounced: Unannounced::default(),
+        }
     }
 }
 
@@ -34,43 +58,49 @@ pub(super) struct Reply {
     pub(super) keeps: bool,
 }
 
+impl Reply {
+    /// Nothing after it can be trusted.
+    const BROKEN: Self = Self { failure: Some(Failure::Malformed), keeps: false };
+}
+
 /// Reads the replies of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     /// `None`: in the head.
-    body: Option<Body>,
+    inside: Option<Inside>,
     /// The beginning of a head; while a body is learnt, the beginning of the body.
     kept: Vec<u8>,
 }
 
+/// A reply whose head has come.
 #[derive(Clone, Copy, Debug)]
-struct Body {
-    length: u64,
+struct Inside {
+    body: Body,
+    is_announced: bool,
+    /// The length that is right; `None` while it is to be learnt.
+    expected: Option<u64>,
+    /// Bytes of content that have come.
     at: u64,
-    learning: bool,
     reply: Reply,
 }
 
-/// What a head says.
-struct Head {
-    length: usize,
-    status: u16,
-    keeps: bool,
-    /// `None`: the end cannot be known.
-    body_length: Option<u64>,
-    /// Where the Date stands.
-    date: std::ops::Range<usize>,
+impl Inside {
+    /// Whether the content is the first that was seen, from which the others are judged.
+    fn is_learning(&self) -> bool {
+        self.reply.failure.is_none() && self.expected.is_none()
+    }
 }
 
 impl Reader {
     /// Whether a reply has begun.
     pub(super) fn is_inside(&self) -> bool {
-        self.body.is_some() || !self.kept.is_empty()
+        self.inside.is_some() || !self.kept.is_empty()
     }
 
-    /// Takes bytes up to the end of a reply: how many, and the verdict if the end was reached.
+    /// Takes bytes up to the end of a reply: how many, and the verdict if the end was reached. An interim
+    /// reply has no verdict (RFC 9110 section 15.2): more may be left of the input after it.
     pub(super) fn feed(&mut self, input: &[u8], checker: &mut Checker) -> (usize, Option<Reply>) {
-        if self.body.is_some() {
+        if self.inside.is_some() {
             return self.feed_body(input, checker);
         }
         if !self.kept.is_empty() {
@@ -79,14 +109,17 @@ impl Reader {
         if let Some(length) = checker.template.matches(input) {
             return (length, Some(Reply { failure: None, keeps: checker.template.keeps }));
         }
-        let head = match parse(input) {
+        let head = match parse_head(input) {
             Ok(Some(head)) => head,
             Ok(None) => {
                 self.kept.extend_from_slice(input);
                 return (input.len(), None);
             }
-            Err(broken) => return (input.len(), Some(broken)),
+            Err(_) => return (input.len(), Some(Reply::BROKEN)),
         };
+        if head.is_interim() {
+            return (head.length, None);
+        }
         self.begin_body(&head, checker);
         let (body, reply) = self.feed_body(&input[head.length..], checker);
         let length = head.length + body;
@@ -96,68 +129,106 @@ impl Reader {
         (length, reply)
     }
 
+    /// The connection has ended: the verdict on a reply that should end with it.
+    pub(super) fn end(&mut self, checker: &Checker) -> Option<Reply> {
+        let inside = self.inside.take_if(|inside| inside.body.ends_with_connection())?;
+        Some(self.judge(inside, checker))
+    }
+
     /// A head that came in pieces. It may be parsed again for every piece: a server under load sends its
     /// head at once, and the limit bounds the rest.
     fn continue_head(&mut self, input: &[u8], checker: &mut Checker) -> (usize, Option<Reply>) {
         let before = self.kept.len();
         let taken = input.len().min(HEAD_LIMIT - before);
         self.kept.extend_from_slice(&input[..taken]);
-        match parse(&self.kept) {
+        match parse_head(&self.kept) {
             Ok(Some(head)) => {
-                self.begin_body(&head, checker);
                 let of_head = head.length - before;
+                self.kept.clear();
+                if head.is_interim() {
+                    return (of_head, None);
+                }
+                self.begin_body(&head, checker);
                 let (body, reply) = self.feed_body(&input[of_head..], checker);
                 (of_head + body, reply)
             }
             Ok(None) => (taken, None),
-            Err(broken) => {
+            Err(_) => {
                 self.kept.clear();
-                (input.len(), Some(broken))
+                (input.len(), Some(Reply::BROKEN))
             }
         }
     }
 
     fn begin_body(&mut self, head: &Head, checker: &mut Checker) {
-        self.kept.clear();
-        if head.status != checker.status {
+        let (is_announced, length) = match head.framing {
+            Framing::Length(length) => (true, Some(length)),
+            Framing::Chunked | Framing::Close => (false, None),
+        };
+        let is_right_status = head.status == checker.status;
+        if is_right_status {
+            checker.unannounced.chunked |= head.framing == Framing::Chunked;
+            checker.unannounced.close |= head.framing == Framing::Close;
+        } else {
             checker.wrong_status = Some(head.status);
         }
-        let expected = checker.reference.length();
-        let failure = match head.body_length {
-            _ if head.status != checker.status => Some(Failure::Status),
-            None => Some(Failure::Length),
-            Some(length) if expected.is_some_and(|expected| expected != length) => Some(Failure::Length),
-            Some(_) => None,
+        let expected = checker.expected.of(is_announced).length();
+        let failure = match (expected, length) {
+            _ if !is_right_status => Some(Failure::Status),
+            (Some(expected), Some(length)) if expected != length => Some(Failure::Length),
+            _ => None,
         };
-        self.body = Some(Body {
-            // Without a known end nothing more is read: the connection is given up.
-            length: head.body_length.unwrap_or(0),
-            at: 0,
-            learning: failure.is_none() && expected.is_none(),
-            reply: Reply { failure, keeps: head.keeps && head.body_length.is_some() },
-        });
+        let reply = Reply { failure, keeps: head.keeps };
+        self.inside = Some(Inside { body: Body::new(head.framing), is_announced, expected, at: 0, reply });
     }
 
     fn feed_body(&mut self, input: &[u8], checker: &Checker) -> (usize, Option<Reply>) {
-        let Some(body) = &mut self.body else { return (0, None) };
-        let left = body.length - body.at;
-        let taken = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
-        let piece = &input[..taken];
-        if body.learning {
-            let room = LEARNT_LIMIT - self.kept.len();
-            self.kept.extend_from_slice(&piece[..taken.min(room)]);
-        } else if body.reply.failure.is_none() && !checker.reference.matches(body.at, piece) {
-            body.reply.failure = Some(Failure::Body);
+        let mut taken = 0;
+        let Some(inside) = &mut self.inside else { return (0, None) };
+        loop {
+            let rest = &input[taken..];
+            let Ok(piece) = inside.body.next(rest) else {
+                self.inside = None;
+                self.kept.clear();
+                return (input.len(), Some(Reply::BROKEN));
+            };
+            let content = &rest[piece.content];
+            let length = content.len() as u64;
+            if inside.is_learning() {
+                let room = LEARNT_LIMIT - self.kept.len();
+                self.kept.extend_from_slice(&content[..content.len().min(room)]);
+            } else if inside.reply.failure.is_none()
+                && length > 0
+                && !checker.expected.of(inside.is_announced).matches(inside.at, content)
+            {
+                inside.reply.failure = Some(Failure::Body);
+            }
+            inside.at += length;
+            taken += piece.taken;
+            if piece.is_whole {
+                let whole = *inside;
+                self.inside = None;
+                return (taken, Some(self.judge(whole, checker)));
+            }
+            if taken == input.len() {
+                return (taken, None);
+            }
         }
-        body.at += taken as u64;
-        if body.at < body.length {
-            return (taken, None);
+    }
+
+    /// The verdict on a reply whose body is whole.
+    fn judge(&mut self, inside: Inside, checker: &Checker) -> Reply {
+        let mut reply = inside.reply;
+        let is_of_right_status = matches!(reply.failure, None | Some(Failure::Body));
+        if is_of_right_status && inside.expected.is_some_and(|expected| expected != inside.at) {
+            // Only now is it known of one that announced no length. Where its bytes differ too depends on how
+            // they were cut, so the length is what counts.
+            reply.failure = Some(Failure::Length);
         }
-        let body = *body;
-        self.body = None;
-        let mut reply = body.reply;
-        if let (true, Reference::Learnt(learnt)) = (body.learning, &checker.reference) {
-            let mine = Learnt { length: body.length, beginning: std::mem::take(&mut self.kept) };
+        if inside.is_learning()
+            && let Reference::Learnt(learnt) = checker.expected.of(inside.is_announced)
+        {
+            let mine = Learnt { length: inside.at, beginning: std::mem::take(&mut self.kept) };
             // Another connection may have been first; then this reply is compared with it.
             let first = learnt.get_or_init(|| mine.clone());
             reply.failure = match () {
@@ -166,59 +237,8 @@ impl Reader {
                 () => None,
             };
         }
-        (taken, Some(reply))
+        reply
     }
-}
-
-/// Reads a head: `None` while it is unfinished.
-fn parse(input: &[u8]) -> Result<Option<Head>, Reply> {
-    const BROKEN: Reply = Reply { failure: Some(Failure::Malformed), keeps: false };
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
-    let mut response = Response::new(&mut headers);
-    // The limit holds for a head that came at once as well, or the pieces would change the verdict.
-    let length = match response.parse(&input[..input.len().min(HEAD_LIMIT)]) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) if input.len() < HEAD_LIMIT => return Ok(None),
-        Ok(Status::Partial) | Err(_) => return Err(BROKEN),
-    };
-    let status = response.code.ok_or(BROKEN)?;
-    let mut head = Head { length, status, keeps: response.version == Some(1), body_length: None, date: 0..0 };
-    let mut coded = false;
-    for Header { name, value } in response.headers.iter() {
-        if name.eq_ignore_ascii_case("content-length") {
-            let length = decimal(value).ok_or(BROKEN)?;
-            if head.body_length.replace(length).is_some_and(|other| other != length) {
-                return Err(BROKEN);
-            }
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            coded = true;
-        } else if name.eq_ignore_ascii_case("connection") {
-            let has = |option: &str| {
-                value
-                    .split(|byte| *byte == b',')
-                    .any(|item| item.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
-            };
-            head.keeps = !has("close") && (head.keeps || has("keep-alive"));
-        } else if name.eq_ignore_ascii_case("date") {
-            // The value is a part of the input.
-            let start = value.as_ptr() as usize - input.as_ptr() as usize;
-            head.date = start..start + value.len();
-        }
-    }
-    if matches!(status, 100..=199 | 204 | 304) {
-        // RFC 9112 section 6.3: these never have a body, whatever they say.
-        head.body_length = Some(0);
-    } else if coded {
-        // This generator asks for nothing that must be coded, and compares lengths.
-        head.body_length = None;
-    }
-    Ok(Some(head))
-}
-
-/// RFC 9110 section 8.6: digits and nothing else.
-fn decimal(value: &[u8]) -> Option<u64> {
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    digits.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
 }
 
 #[cfg(test)]
@@ -233,7 +253,7 @@ mod tests {
     }
 
     fn checker() -> Checker {
-        Checker::new(200, Reference::for_path("/"))
+        Checker::new(200, Expected::by_path("/"))
     }
 
     /// The verdicts on a stream that arrives in these pieces; nothing follows a reply that ends it.
@@ -280,8 +300,12 @@ mod tests {
                 None,
                 true,
             ),
-            (text("HTTP/1.1 200 OK\r\n\r\n"), Some(Failure::Length), false),
-            (text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Some(Failure::Length), false),
+            (text("HTTP/1.1 101 Switching Protocols\r\n\r\n"), Some(Failure::Status), false),
+            (
+                text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n"),
+                Some(Failure::Malformed),
+                false,
+            ),
             (text("HTTP/1.1 200 OK\r\nContent-Length: +13\r\n\r\n"), Some(Failure::Malformed), false),
             (
                 text("HTTP/1.1 200 OK\r\nContent-Length: 13\r\nContent-Length: 12\r\n\r\n"),
@@ -325,8 +349,8 @@ mod tests {
 
     #[test]
     fn the_first_right_reply_teaches_the_others() {
-        let reference = Reference::learnt();
-        let mut checkers = [Checker::new(200, reference.clone()), Checker::new(200, reference)];
+        let expected = Expected::learnt();
+        let mut checkers = [Checker::new(200, expected.clone()), Checker::new(200, expected)];
         let wrong = b"HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nbad".as_slice();
         assert_eq!(
             verdicts([wrong], &mut checkers[0])[0].failure,
@@ -339,6 +363,59 @@ mod tests {
             for checker in &mut checkers {
                 assert_eq!(verdicts([reply("", body).as_slice()], checker)[0].failure, failure, "{body}");
             }
+        }
+    }
+
+    /// What the end of the connection says, after these replies have come.
+    fn verdict_at_the_end(bytes: &[u8], checker: &mut Checker) -> Option<Reply> {
+        let mut reader = Reader::default();
+        assert_eq!(reader.feed(bytes, checker), (bytes.len(), None));
+        reader.end(checker)
+    }
+
+    /// Protects against calling every reply of a server wrong that does not know its length beforehand: there
+    /// is no contract to hold it to, so the first reply's content is right.
+    #[test]
+    fn replies_that_announce_no_length_are_compared_with_the_first() {
+        let chunked = |content: &str| {
+            let pieces: Vec<String> = content.chars().map(|c| format!("1\r\n{c}\r\n")).collect();
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", pieces.concat())
+        };
+        let open = |content: &str| format!("HTTP/1.1 200 OK\r\n\r\n{content}");
+        let rows = [("page", None), ("page", None), ("pagE", Some(Failure::Body))];
+        let rows = rows.into_iter().chain([("pages", Some(Failure::Length)), ("pag", Some(Failure::Length))]);
+        let (mut first, mut second) = (checker(), checker());
+        for (content, failure) in rows {
+            let bytes = chunked(content);
+            for size in [bytes.len(), 1, 7] {
+                let all = verdicts(bytes.as_bytes().chunks(size), &mut first);
+                assert_eq!(all, [Reply { failure, keeps: true }], "{content} in pieces of {size}");
+            }
+            let end = verdict_at_the_end(open(content).as_bytes(), &mut second);
+            assert_eq!(end, Some(Reply { failure, keeps: false }), "{content}");
+        }
+        assert_eq!(first.unannounced, Unannounced { chunked: true, close: false });
+        assert_eq!(second.unannounced, Unannounced { chunked: false, close: true });
+        // What announces its length is held to the contract all the same.
+        assert_eq!(verdicts([reply("", "page").as_slice()], &mut first)[0].failure, Some(Failure::Length));
+        // A body that the user names is right whatever frames it.
+        let mut told = Checker::new(200, Expected::text(b"page".to_vec()));
+        assert_eq!(verdicts([chunked("pagE").as_bytes()], &mut told)[0].failure, Some(Failure::Body));
+        // An announced length that the connection's end cuts is no reply.
+        assert_eq!(
+            verdict_at_the_end(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello", &mut told),
+            None
+        );
+    }
+
+    /// RFC 9110 section 15.2: an interim reply is not the reply.
+    #[test]
+    fn interim_replies_are_skipped() {
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(2) + "HTTP/1.1 100 C\r\n\r\n";
+        let stream = [interim.as_bytes(), &reply("", "Hello, World!")].concat().repeat(2);
+        for size in [stream.len(), 1, 40] {
+            let all = verdicts(stream.chunks(size), &mut checker());
+            assert_eq!(all, [Reply { failure: None, keeps: true }; 2], "in pieces of {size}");
         }
     }
 
@@ -366,7 +443,24 @@ mod tests {
             1 => Just("Connection: close\r\n".to_owned()),
             1 => Just("X: \u{1}\r\n".to_owned()),
         ];
-        (head, body).prop_map(|(head, body)| reply(&head, &body))
+        let interim = prop_oneof![3 => Just(""), 1 => Just("HTTP/1.1 103 Early Hints\r\n\r\n")];
+        let chunks = |body: &str| match body.len() {
+            0 => "0\r\n\r\n".to_owned(),
+            length => format!("{length:x}\r\n{body}\r\n0\r\n\r\n"),
+        };
+        (interim, head, body, 0..4u8).prop_map(move |(interim, head, body, framing)| {
+            let reply = match framing {
+                0 => format!("HTTP/1.1 200 OK\r\n{head}Transfer-Encoding: chunked\r\n\r\n{}", chunks(&body))
+                    .into(),
+                _ => reply(&head, &body),
+            };
+            [interim.as_bytes(), &reply].concat()
+        })
+    }
+
+    /// What is right is known beforehand for every framing: the order of the replies plays no part.
+    fn told() -> Checker {
+        Checker::new(200, Expected::text(b"Hello, World!".to_vec()))
     }
 
     proptest! {
@@ -377,15 +471,16 @@ mod tests {
             cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..12),
         ) {
             let stream = replies.concat();
-            let whole = verdicts([stream.as_slice()], &mut checker());
+            let whole = verdicts([stream.as_slice()], &mut told());
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
             at.extend([0, stream.len()]);
             at.sort_unstable();
             let pieces = at.windows(2).map(|pair| &stream[pair[0]..pair[1]]);
-            prop_assert_eq!(&verdicts(pieces, &mut checker()), &whole);
-            prop_assert_eq!(&verdicts(stream.chunks(1), &mut checker()), &whole, "byte by byte");
+            prop_assert_eq!(&verdicts(pieces, &mut told()), &whole);
+            prop_assert_eq!(&verdicts(stream.chunks(1), &mut told()), &whole, "byte by byte");
             // Each alone, by a parser that has seen nothing before: the short cut plays no part.
-            let alone = replies.iter().map(|reply| verdict(reply)).collect::<Vec<_>>();
+            let judge = |reply: &Vec<u8>| verdicts([reply.as_slice()], &mut told())[0];
+            let alone = replies.iter().map(judge).collect::<Vec<_>>();
             prop_assert_eq!(&whole[..], &alone[..whole.len()]);
             prop_assert!(whole.len() == alone.len() || !whole.last().is_some_and(|reply| reply.keeps));
         }

@@ -57,6 +57,13 @@ pub struct Report {
     pub connections_opened: u64,
     /// Clients that got at least one right reply.
     pub clients_served: u64,
+    /// Clients that were never connected, from the start of the warm-up to the end.
+    #[serde(default)]
+    pub clients_never_connected: u64,
+    /// How replies ended that announced no length, if any: `chunked`, `ended by closing`. Each was compared
+    /// with the first one, unless `--body` says what is right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_length: Vec<String>,
     /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but for the
     /// bytes, the CPU time, the connections and the clients, which are of both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,6 +170,8 @@ impl Report {
             cpu_seconds: tally.cpu.as_secs_f64(),
             connections_opened: tally.opened,
             clients_served: tally.served,
+            clients_never_connected: tally.never_connected,
+            without_length: tallies.unannounced().names(),
             mix: tallies.mixed.as_ref().map(|mixed| Mixed::new(mixed, open.is_some())),
             bystanders,
             interrupted,
@@ -174,11 +183,20 @@ impl Report {
         self.errors.values().sum()
     }
 
+    /// Whether no reply came, be it right or wrong.
+    pub fn is_silence(&self) -> bool {
+        let timeouts = self.errors.get("timeout").copied().unwrap_or(0);
+        self.requests == 0 && self.failed() == timeouts
+    }
+
     /// What went wrong, in one line; on the path that is mixed in too.
     pub fn complaint(&self) -> String {
         let mut parts = wrong(&self.errors, self.wrong_status, self.not_connected.as_deref());
         if self.aborted > 0 {
             parts.push(format!("{} unanswered at the end", self.aborted));
+        }
+        if self.clients_never_connected > 0 && self.requests == 0 {
+            parts.push(format!("{} clients never connected", self.clients_never_connected));
         }
         if let Some(mixed) = &self.mix {
             let others = wrong(&mixed.errors, mixed.wrong_status, None);
@@ -204,12 +222,22 @@ impl Report {
         let failed = self.failed() + self.mix.as_ref().map_or(0, Mixed::failed);
         let unanswered =
             if self.aborted > 0 { format!("; {} cut off by the end", self.aborted) } else { String::new() };
-        let errors = if failed > 0 {
-            format!("{failed} errors: {}", self.complaint())
-        } else {
-            format!("no errors{unanswered}")
+        let errors = match (failed, self.clients_never_connected) {
+            (1.., _) => format!("{failed} errors: {}", self.complaint()),
+            (0, 0) => format!("no errors{unanswered}"),
+            (0, _) => format!("no wrong reply{unanswered}"),
         };
         let _ = writeln!(text, "{errors}");
+        if self.clients_never_connected > 0 {
+            let clients = &self.options["connections"];
+            let _ = writeln!(text, "{} of {clients} clients never connected", self.clients_never_connected);
+        }
+        if !self.without_length.is_empty() {
+            let first =
+                if self.options["body"].is_null() { ": each was compared with the first" } else { "" };
+            let _ =
+                writeln!(text, "replies without Content-Length ({}){first}", self.without_length.join(", "));
+        }
         if let (Some(late), Some(never_sent)) = (self.late, self.never_sent) {
             let _ = writeln!(
                 text,

@@ -1,7 +1,7 @@
 //! One run: the threads, from start to end.
 
 use super::options::Args;
-use super::reference::Reference;
+use super::reference::Expected;
 use super::report::Report;
 use super::schedule::Schedule;
 use super::settings::{Question, Settings};
@@ -18,23 +18,25 @@ use std::time::Instant;
 
 pub(super) fn run(args: &Args) -> Result<Report> {
     let target = args.check()?;
+    let addr = target.reachable()?;
     raise_descriptor_limit(args.connections + args.idle + args.slow, args.threads)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
 
-    let main = question(args, &target, &target.path, args.status, args.reference(&target.path));
+    let main = question(args, &target, &target.path, args.status, args.expected(&target.path));
     let mixed = args.mix.clone().map(|mix| {
-        let reference = Reference::for_path(mix.path());
-        let question = question(args, &target, mix.path(), 200, reference);
+        let question = question(args, &target, mix.path(), 200, Expected::by_path(mix.path()));
         (mix, question)
     });
     let start = Instant::now();
     let measure_from = start + args.warm_up;
     let settings = Settings {
+        addr,
         main,
         mixed,
+        is_closed_loop: args.rate.is_none(),
         pipeline: args.pipeline,
         requests_per_connection: args.requests_per_connection(),
         timeout: args.timeout,
@@ -68,10 +70,10 @@ pub(super) fn run(args: &Args) -> Result<Report> {
 }
 
 /// What is asked for on a path, and what is right there.
-fn question(args: &Args, target: &Target, path: &str, status: u16, reference: Reference) -> Question {
+fn question(args: &Args, target: &Target, path: &str, status: u16, expected: Expected) -> Question {
     let request = target.request(path, args.close);
     let batch = request.repeat(args.pipeline as usize);
-    Question { batch, request_length: request.len(), status, reference }
+    Question { batch, request_length: request.len(), status, expected }
 }
 
 fn one_thread(

@@ -1,17 +1,22 @@
 //! What all threads of a run must know.
 
 use super::mix::Mix;
-use super::reference::Reference;
+use super::reference::Expected;
 use super::target::Target;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What the threads must know. It does not change while they run.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// Where all clients connect to.
+    pub(super) addr: SocketAddr,
     pub(super) target: Target,
     pub(super) main: Question,
     /// What some of the requests ask for instead.
     pub(super) mixed: Option<(Mix, Question)>,
+    /// Each client asks again when it was answered, so all of them are needed.
+    pub(super) is_closed_loop: bool,
     pub(super) pipeline: u64,
     pub(super) requests_per_connection: u64,
     pub(super) timeout: Duration,
@@ -28,7 +33,7 @@ pub(super) struct Question {
     pub(super) batch: Vec<u8>,
     pub(super) request_length: usize,
     pub(super) status: u16,
-    pub(super) reference: Reference,
+    pub(super) expected: Expected,
 }
 
 /// Which of the two questions.

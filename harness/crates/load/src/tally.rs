@@ -1,5 +1,6 @@
 //! What a thread counts. Every thread has its own; they are added up at the end.
 
+use super::reply::Unannounced;
 use super::settings::Side;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 pub(super) enum Failure {
     /// A reply with another status.
     Status,
-    /// A body that is too short, too long, or of unknown length.
+    /// A body that is too short or too long.
     Length,
     /// A body of the right length with other bytes.
     Body,
@@ -83,8 +84,12 @@ pub(super) struct Tally {
     pub(super) opened: u64,
     /// Clients that got at least one right reply.
     pub(super) served: u64,
+    /// Clients that were never connected, in the warm-up neither.
+    pub(super) never_connected: u64,
     /// The last status that was not the right one.
     pub(super) wrong_status: Option<u16>,
+    /// How right replies ended that announced no length.
+    pub(super) unannounced: Unannounced,
     /// Why the last connection could not be made.
     pub(super) not_connected: Option<ErrorKind>,
     /// CPU time of the thread.
@@ -116,7 +121,9 @@ impl Tally {
             bytes: 0,
             opened: 0,
             served: 0,
+            never_connected: 0,
             wrong_status: None,
+            unannounced: Unannounced::default(),
             not_connected: None,
             cpu: Duration::ZERO,
             latency: empty(),
@@ -220,6 +227,8 @@ impl Tally {
         self.bytes += other.bytes;
         self.opened += other.opened;
         self.served += other.served;
+        self.never_connected += other.never_connected;
+        self.unannounced = self.unannounced.or(other.unannounced);
         self.wrong_status = other.wrong_status.or(self.wrong_status);
         self.not_connected = other.not_connected.or(self.not_connected);
         self.cpu += other.cpu;
@@ -254,6 +263,11 @@ impl Tallies {
             (Side::Mixed, Some(mixed)) => mixed,
             _ => &mut self.main,
         }
+    }
+
+    /// How replies without a length ended, on both paths.
+    pub(super) fn unannounced(&self) -> Unannounced {
+        self.mixed.as_ref().map_or(self.main.unannounced, |mixed| self.main.unannounced.or(mixed.unannounced))
     }
 
     /// Right replies on both paths.

@@ -1,15 +1,20 @@
 //! The URL: where to connect, and what to ask.
 
-use anyhow::{Context, Result, bail, ensure};
-use std::net::{SocketAddr, ToSocketAddrs};
+use anyhow::{Result, bail, ensure};
+use lab_core::wire::{Authority, Connection, first_reachable, get};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long an address may take to accept a connection before the next one of the same name is tried.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the requests go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// The host, looked up, and the port.
-    pub addr: SocketAddr,
+    /// Every address of the host, in the order in which they should be tried.
+    pub addrs: Vec<SocketAddr>,
     /// For the Host header.
-    pub authority: String,
+    pub host: String,
     /// From the `/` on.
     pub path: String,
 }
@@ -26,25 +31,19 @@ impl Target {
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         ensure!(!authority.contains('@'), "a user name in the URL is not supported; {SHAPE}");
-        // The colons of an IPv6 address stand inside brackets.
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().with_context(|| format!("'{port}' is no port; 0 to 65535 are allowed"))?)
-            }
-            _ => (authority, 80),
-        };
-        ensure!(!host.is_empty(), "no host in '{url}'; {SHAPE}");
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let mut addrs =
-            (host, port).to_socket_addrs().with_context(|| format!("the host '{host}' is not known"))?;
-        let addr = addrs.next().with_context(|| format!("the host '{host}' has no address"))?;
-        Ok(Self { addr, authority: authority.to_owned(), path })
+        ensure!(!authority.is_empty(), "no host in '{url}'; {SHAPE}");
+        let authority = Authority::parse(authority, Some(80))?;
+        Ok(Self { addrs: authority.resolve()?, host: authority.header(), path })
+    }
+
+    /// The address that all requests go to: of several the first one that accepts a connection.
+    pub fn reachable(&self) -> Result<SocketAddr> {
+        first_reachable(&self.addrs, PATIENCE)
     }
 
     /// The bytes of a request.
     pub(super) fn request(&self, path: &str, close: bool) -> Vec<u8> {
-        let connection = if close { "Connection: close\r\n" } else { "" };
-        format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{connection}\r\n", self.authority).into_bytes()
+        get(path, &self.host, if close { Connection::Closed } else { Connection::Kept })
     }
 }
 
@@ -63,7 +62,12 @@ mod tests {
         ];
         for (url, addr, path) in rows {
             let target = Target::parse(url).expect(url);
-            assert_eq!((target.addr.to_string().as_str(), target.path.as_str()), (addr, path), "{url}");
+            let addrs: Vec<String> = target.addrs.iter().map(SocketAddr::to_string).collect();
+            assert_eq!(
+                (addrs.as_slice(), target.path.as_str()),
+                ([addr.to_owned()].as_slice(), path),
+                "{url}"
+            );
         }
     }
 
@@ -81,6 +85,8 @@ mod tests {
             "http://127.0.0.1/a b",
             "http://127.0.0.1/\r\nX: y",
             "http://u@127.0.0.1/",
+            "http://::1/",
+            "http://::1:80/",
         ];
         for url in rows {
             let error = format!("{:#}", Target::parse(url).expect_err(url));

@@ -51,6 +51,17 @@ struct Slot {
     connection: Connection,
     /// What was asked last.
     side: Side,
+    /// How far its connections have come, the best of them.
+    contact: Contact,
+}
+
+/// How far a client has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    /// It had nothing to send: in an open loop there may be more clients than are needed.
+    Untried,
+    Tried,
+    Connected,
 }
 
 struct Socket {
@@ -84,7 +95,12 @@ impl<'a> Worker<'a> {
         clients: usize,
     ) -> std::io::Result<Self> {
         let now = settings.start;
-        let slot = || Slot { socket: None, connection: Connection::new(now), side: Side::Main };
+        let slot = || Slot {
+            socket: None,
+            connection: Connection::new(now),
+            side: Side::Main,
+            contact: Contact::Untried,
+        };
         Ok(Self {
             settings,
             gauge,
@@ -165,7 +181,10 @@ impl<'a> Worker<'a> {
         self.tallies.of(slot.side).sent(times);
         if is_new {
             self.tallies.main.opened += 1;
-            let stream = TcpStream::connect(self.settings.target.addr);
+            if slot.contact == Contact::Untried {
+                slot.contact = Contact::Tried;
+            }
+            let stream = TcpStream::connect(self.settings.addr);
             // Else the end of a batch that took two writes would wait for the server's acknowledgement.
             let stream = match stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
                 Ok(stream) => stream,
@@ -197,7 +216,8 @@ impl<'a> Worker<'a> {
             match socket.stream.read(&mut self.buffer) {
                 Ok(0) => {
                     let waits = slot.connection.waiting_since().is_some();
-                    slot.connection.ended(self.tallies.of(slot.side));
+                    let (checker, tally) = (self.checkers.of(slot.side), self.tallies.of(slot.side));
+                    slot.connection.ended(Instant::now(), checker, tally);
                     slot.socket = None;
                     return if waits { After::Lost } else { After::Free };
                 }
@@ -236,7 +256,9 @@ impl<'a> Worker<'a> {
         while !refused && !slot.connection.unwritten().is_empty() {
             match socket.stream.write(&batch[slot.connection.unwritten()]) {
                 Ok(count) => {
-                    socket.established = true;
+                    if !socket.established {
+                        (socket.established, slot.contact) = (true, Contact::Connected);
+                    }
                     slot.connection.wrote(count);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => refused = true,
@@ -284,10 +306,17 @@ impl<'a> Worker<'a> {
         for slot in &mut self.slots {
             slot.connection.abort(now, self.tallies.of(slot.side));
             self.tallies.main.served += u64::from(slot.connection.served);
+            self.tallies.main.never_connected += u64::from(match slot.contact {
+                Contact::Untried => self.settings.is_closed_loop,
+                Contact::Tried => true,
+                Contact::Connected => false,
+            });
         }
         self.tallies.main.wrong_status = self.checkers.main.wrong_status;
+        self.tallies.main.unannounced = self.checkers.main.unannounced;
         if let (Some(tally), Some(checker)) = (&mut self.tallies.mixed, &self.checkers.mixed) {
             tally.wrong_status = checker.wrong_status;
+            tally.unannounced = checker.unannounced;
         }
         self.tallies.main.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
         self.tallies
@@ -302,7 +331,7 @@ struct Checkers {
 
 impl Checkers {
     fn new(settings: &Settings) -> Self {
-        let checker = |question: &Question| Checker::new(question.status, question.reference.clone());
+        let checker = |question: &Question| Checker::new(question.status, question.expected.clone());
         let mixed = settings.mixed.as_ref().map(|(_, question)| checker(question));
         Self { main: checker(&settings.main), mixed }
     }

@@ -46,6 +46,8 @@ fn whole_replies_are_counted_and_reported_per_minute() {
                     Runing info: 2 clients, running 1 sec.\n";
     assert_eq!(text.replace("\r\n", "\n").find(&preamble.replace("\r\n", "\n")), Some(0), "{text:?}");
     assert_eq!(text.matches("Request:").count(), 1, "the preamble comes once");
+    let banner = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(banner.matches("Webbench 1.5").count(), 1, "{banner:?}");
 }
 
 /// What makes its figures misleading, and must stay as it is.
@@ -59,6 +61,68 @@ fn an_empty_reply_is_a_success() {
     assert!(succeeded > 10 && failed == 0, "{output:?}");
 }
 
+/// What the driver says beside the original's report, on stderr: the lines after its banner.
+fn doubts(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    text.lines().filter(|line| line.starts_with("webbench: ")).collect::<Vec<_>>().join("\n")
+}
+
+/// The report alone would say that all is well.
+#[test]
+fn a_run_without_any_2xx_says_so() {
+    let answer = |reply: &'static [u8]| {
+        move |mut stream: TcpStream| {
+            let _ = stream.read(&mut [0; 1000]);
+            let _ = stream.write_all(reply);
+        }
+    };
+    let refusing = server(answer(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.0 400 Bad Request\r\n\r\nno"));
+    let output = webbench(&["-t", "1", "-c", "2", &format!("http://{refusing}/")]);
+    let (succeeded, failed, _) = counted(&output);
+    assert!(succeeded > 10 && failed == 0, "as the original counts: {output:?}");
+    assert_eq!(doubts(&output), "webbench: no reply was a 2xx: the last status was 400");
+    // It does not look at what it does not wait for, and HTTP/0.9 has no status.
+    for flag in ["-f", "-9"] {
+        assert_eq!(doubts(&webbench(&["-t", "1", flag, &format!("http://{refusing}/")])), "", "{flag}");
+    }
+    let right = server(answer(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.0 200 OK\r\n\r\nHello, World!"));
+    assert_eq!(doubts(&webbench(&["-t", "1", &format!("http://{right}/")])), "");
+    let nonsense = server(answer(b"Hello, World!"));
+    let output = webbench(&["-t", "1", &format!("http://{nonsense}/")]);
+    assert_eq!(doubts(&output), "webbench: no reply was a 2xx: none had a status");
+}
+
+/// webbench waits for the end of the connection. A server that keeps it gets "0 susceed, 0 failed".
+#[test]
+fn a_server_that_does_not_close_is_named_as_the_reason() {
+    let (keep, _kept) = std::sync::mpsc::channel();
+    let addr = server(move |mut stream| {
+        let _ = stream.read(&mut [0; 1000]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!");
+        keep.send(stream).expect("the test keeps the other half");
+    });
+    let output = webbench(&["-t", "1", &format!("http://{addr}/")]);
+    assert_eq!(counted(&output), (0, 0, 0));
+    assert!(doubts(&output).contains("the server does not close the connection"), "{output:?}");
+}
+
+#[test]
+fn a_literal_ipv6_host_has_its_brackets() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else { return };
+    let addr = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 1000];
+            let length = stream.read(&mut request).unwrap_or(0);
+            let is_valid = String::from_utf8_lossy(&request[..length]).contains("\r\nHost: [::1]\r\n");
+            let status = if is_valid { "200 OK" } else { "400 Bad Request" };
+            let _ = stream.write_all(format!("HTTP/1.0 {status}\r\n\r\n").as_bytes());
+        }
+    });
+    let output = webbench(&["-t", "1", &format!("http://{addr}/")]);
+    assert!(counted(&output).0 > 10 && doubts(&output).is_empty(), "{output:?}");
+}
+
 #[test]
 fn a_server_that_never_replies_gives_nothing_and_the_run_ends() {
     // The streams are kept, so nobody sees an end.
@@ -67,6 +131,7 @@ fn a_server_that_never_replies_gives_nothing_and_the_run_ends() {
     let start = Instant::now();
     let output = webbench(&["-t", "1", "-c", "3", &format!("http://{addr}/")]);
     assert_eq!(counted(&output), (0, 0, 0));
+    assert!(doubts(&output).contains("no reply came"), "{output:?}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     drop(kept);
 }

@@ -15,7 +15,7 @@ pub struct Pair {
     pub stage: String,
     /// Its title.
     pub title: String,
-    /// Median of the CPU time per request over the floor's around it.
+    /// Median of the CPU time per request over the floor's around it; NaN where no block has such a number.
     pub ratio: f64,
     /// Its interval, if there were several blocks.
     pub interval: Option<(f64, f64)>,
@@ -39,10 +39,13 @@ impl Pair {
 impl Pair {
     /// An interval that is wider than this share of the ratio says nothing about the server.
     const NOISY: f64 = 0.3;
+    /// Where the clock has seen no CPU time there is no ratio.
+    pub const NO_TIME: &str = "no CPU time was seen";
 
     /// What the comparison with the floor's own pairs says; `None` where the difference is more than chance.
     pub fn verdict(&self, floor: &Self) -> Option<&'static str> {
         match self.interval {
+            _ if !self.ratio.is_finite() => Some(Self::NO_TIME),
             _ if self.stage == floor.stage => Some("the floor against itself"),
             _ if self.blocks.min(floor.blocks) < 5 => Some("too few rounds"),
             _ if self.differs_from(floor) => None,
@@ -56,20 +59,19 @@ impl Pair {
 pub fn pairs(records: &[Record]) -> Vec<Pair> {
     let mut groups: BTreeMap<&str, (&str, Vec<f64>)> = BTreeMap::new();
     for record in records.iter().filter(|record| record.counts_in(Phase::Paired)) {
-        if let Some(ratio) = record.ratio_to_floor() {
-            groups.entry(&record.key.server).or_insert((&record.key.title, Vec::new())).1.push(ratio);
+        if record.paired_costs().is_some() {
+            let group = groups.entry(&record.key.server).or_insert((&record.key.title, Vec::new()));
+            group.1.extend(record.ratio_to_floor());
         }
     }
-    let pair = |(stage, (title, ratios)): (&str, (&str, Vec<f64>))| {
-        Some(Pair {
-            stage: stage.to_owned(),
-            title: title.to_owned(),
-            ratio: stats::median(&ratios)?,
-            interval: stats::interval(&ratios),
-            blocks: ratios.len(),
-        })
+    let pair = |(stage, (title, ratios)): (&str, (&str, Vec<f64>))| Pair {
+        stage: stage.to_owned(),
+        title: title.to_owned(),
+        ratio: stats::median(&ratios).unwrap_or(f64::NAN),
+        interval: stats::interval(&ratios),
+        blocks: ratios.len(),
     };
-    groups.into_iter().filter_map(pair).collect()
+    groups.into_iter().map(pair).collect()
 }
 
 #[cfg(test)]
@@ -90,6 +92,19 @@ mod tests {
         let pairs = pairs(&records);
         assert_eq!((pairs.len(), pairs[0].blocks), (1, 5));
         assert!((pairs[0].ratio - 1.1).abs() < 1e-9);
+    }
+
+    /// A clock that stood still makes no ratio, and the server stays in the table.
+    #[test]
+    fn no_cpu_time_is_no_ratio() {
+        let mut records: Vec<Record> = (0..5).map(|_| paired("floor", 1.0, [0.0, 0.0])).collect();
+        records.extend((0..5).map(|_| paired("05", 10.0, [10.0, 10.0])));
+        records[0].figures_mut().expect("invented").cpu_us_per_request = Some(0.0);
+        assert!(records[..5].iter().all(|record| record.ratio_to_floor().is_none()));
+        let [five, floor] = pairs(&records).try_into().expect("two servers");
+        assert!(floor.ratio.is_nan() && floor.interval.is_none() && floor.blocks == 0);
+        assert_eq!(floor.verdict(&floor), Some(Pair::NO_TIME));
+        assert!(five.ratio.is_finite() && !five.differs_from(&floor));
     }
 
     #[test]

@@ -175,11 +175,17 @@ impl Record {
         if let Outcome::IdleMemory(memory) = &self.outcome { Some(memory.idle) } else { None }
     }
 
-    /// CPU time per request over the mean of the floor's around it.
+    /// CPU time per request over the mean of the floor's around it; `None` where there is no such number.
     pub fn ratio_to_floor(&self) -> Option<f64> {
+        let (cost, [before, after]) = self.paired_costs()?;
+        // Nothing is no multiple of nothing: a clock that stood still has measured neither.
+        Some(cost / ((before + after) / 2.0)).filter(|ratio| ratio.is_finite())
+    }
+
+    /// CPU time per request, and the floor's before and after it.
+    pub(crate) fn paired_costs(&self) -> Option<(f64, [f64; 2])> {
         let Outcome::Paired(paired) = &self.outcome else { return None };
-        let [before, after] = paired.floor_around;
-        Some(paired.figures.cpu_us_per_request? / ((before + after) / 2.0))
+        Some((paired.figures.cpu_us_per_request?, paired.floor_around))
     }
 }
 

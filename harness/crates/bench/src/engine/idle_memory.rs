@@ -5,13 +5,14 @@
 //! counted.
 
 use crate::smoke::{Reply, check, smoke};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lab_core::process::{Usage, memory_of_tree};
 use lab_core::server_process::{Launch, Server};
+use lab_core::wire::{Authority, Connection, get, read_reply};
 use load::raise_descriptor_limit;
 use records::Idle;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -66,7 +67,6 @@ pub(super) fn measure(
 
 fn connect(addr: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&addr, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
     Ok(stream)
 }
@@ -173,19 +173,12 @@ fn at_rest(server: &Server, stop: &dyn Fn() -> bool) -> Result<u64> {
 /// Asks once on each connection and reads the replies.
 fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()> {
     // One write: the floor takes every read for a request.
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\n\r\n");
+    let request = get(path, &Authority::from(addr).header(), Connection::Kept);
     for stream in connections.iter_mut() {
-        stream.write_all(request.as_bytes()).context("a connection was closed while it was silent")?;
+        stream.write_all(&request).context("a connection was closed while it was silent")?;
     }
-    let mut piece = vec![0; 64 * 1024];
     for stream in connections {
-        let mut received = Vec::new();
-        while check(&received, path)?.is_none() {
-            match stream.read(&mut piece).context("no reply")? {
-                0 => bail!("a connection was closed instead of a reply"),
-                count => received.extend_from_slice(&piece[..count]),
-            }
-        }
+        check(&read_reply(stream, LIMIT)?, path)?;
     }
     Ok(())
 }

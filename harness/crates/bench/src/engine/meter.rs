@@ -79,7 +79,8 @@ impl Meter<'_> {
         } else {
             (servers.get(&launch, path)?, None)
         };
-        let load = Load { addr: running.addr, reply_bytes: running.reply.bytes, ..point.load.clone() };
+        let (reply_bytes, variable_bytes) = (running.reply.bytes, running.reply.variable_bytes);
+        let load = Load { addr: running.addr, reply_bytes, variable_bytes, ..point.load.clone() };
         Ok(Ready { running, load, counted })
     }
 

@@ -48,8 +48,10 @@ pub trait Recipe {
         false
     }
 
-    /// The tables at the end.
-    fn tables(&self, records: &[Record]) -> Vec<String>;
+    /// The tables at the end, if the caller has none.
+    fn tables(&self, _records: &[Record]) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What can be done with the file, in a line.
     fn hint(&self, _data: &Path, _out: &Path) -> Option<String> {

@@ -46,8 +46,8 @@ pub(super) struct Servers {
     /// How long it does so.
     counting: Duration,
     started: BTreeMap<Key, Result<Running, String>>,
-    /// The one server that was running before; then none is started.
-    target: Option<SocketAddr>,
+    /// The one server that was running before, and its Host; then none is started.
+    target: Option<(SocketAddr, String)>,
     /// Peaks that an interrupted run has found, by the server's name.
     peaks: BTreeMap<String, f64>,
 }
@@ -57,9 +57,9 @@ impl Servers {
         Self { checker, counting, started: BTreeMap::new(), target: None, peaks: BTreeMap::new() }
     }
 
-    /// The server is there already.
-    pub(super) fn running_at(self, target: Option<SocketAddr>) -> Self {
-        Self { target, ..self }
+    /// The server is there already, and has this name in a Host header.
+    pub(super) fn running_at(self, target: Option<(SocketAddr, &str)>) -> Self {
+        Self { target: target.map(|(addr, host)| (addr, host.to_owned())), ..self }
     }
 
     /// The peaks that need not be looked for.
@@ -74,12 +74,12 @@ impl Servers {
 
     /// The server of this launch, started and asked once if it is new.
     pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<&mut Running> {
-        let target = self.target;
+        let target = self.target.as_ref();
         let entry = self.started.entry(key(launch)).or_insert_with(|| {
             let running =
                 |addr, reply, process| Running { addr, reply, process, peak: None, counted: BTreeMap::new() };
             let started = match target {
-                Some(addr) => look(addr, path).map(|reply| running(addr, reply, None)),
+                Some((addr, host)) => look(*addr, host, path).map(|reply| running(*addr, reply, None)),
                 None => launch.start().and_then(|server| {
                     server.must_own_its_port()?;
                     let reply = smoke(server.addr, path)?;

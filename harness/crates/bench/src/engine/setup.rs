@@ -15,8 +15,8 @@ pub struct Setup {
     pub checker: Installed,
     /// The CPUs that the servers are bound to.
     pub server_cpus: Vec<usize>,
-    /// The command line, as it is recorded. A run goes on with an interrupted one of the same command: a program
-    /// that runs several recipes must give each its own.
+    /// The command line, as it is recorded. A run goes on with an interrupted one of the same command: a
+    /// program that runs several recipes must give each its own.
     pub command: String,
     /// A quick look, whose figures are for looking.
     pub quick: bool,

@@ -43,8 +43,8 @@ pub enum Program {
     /// It parses nothing, so it must be told what its clients expect. With the length of its reply, if not
     /// 13.
     Floor(PathBuf, Option<u64>),
-    /// A server that was running before.
-    Running(SocketAddr),
+    /// A server that was running before, and what it is called in a Host header.
+    Running(SocketAddr, String),
 }
 
 impl Subject {
@@ -85,8 +85,8 @@ impl Subject {
     }
 
     /// A server that was running before the harness came.
-    pub fn running(name: &str, addr: SocketAddr) -> Self {
-        Self::new(name, "already running", Kind::Target, Program::Running(addr))
+    pub fn running(name: &str, addr: SocketAddr, host: String) -> Self {
+        Self::new(name, "already running", Kind::Target, Program::Running(addr, host))
     }
 
     fn new(name: &str, title: &str, kind: Kind, program: Program) -> Self {
@@ -104,9 +104,9 @@ impl Subject {
         }
     }
 
-    /// Where it is, if it was running before.
-    pub fn running_at(&self) -> Option<SocketAddr> {
-        if let Program::Running(addr) = self.program { Some(addr) } else { None }
+    /// Where it is and what it is called in a Host header, if it was running before.
+    pub fn running_at(&self) -> Option<(SocketAddr, &str)> {
+        if let Program::Running(addr, host) = &self.program { Some((*addr, host)) } else { None }
     }
 
     /// Whether it is the floor, which all others are divided by.
@@ -118,7 +118,7 @@ impl Subject {
     pub fn launch(&self, tool: Tool, load: &Load) -> Launch {
         let mut launch = match &self.program {
             // It is never started; the name tells it from others.
-            Program::Running(_) => Launch::new(&self.name),
+            Program::Running(..) => Launch::new(&self.name),
             Program::Command(launch) => (**launch).clone(),
             Program::Floor(program, filler) => floor(program.clone(), *filler, tool, load),
         };

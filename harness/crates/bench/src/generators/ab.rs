@@ -3,9 +3,10 @@
 //! It speaks HTTP/1.0. With `-k` it waits for the end of the connection unless the reply says
 //! `Connection: keep-alive`. `-t` means `-n 50000` too and so ends early, unless `-n` comes after it.
 //!
-//! The percentiles that it prints are whole milliseconds; those that `-e` writes to a file have three more digits.
+//! The percentiles that it prints are whole milliseconds; those that `-e` writes to a file have three more
+//! digits.
 
-use super::Measurement;
+use super::load::Measurement;
 use super::run::Run;
 use super::word::Word;
 use anyhow::{Context, Result, bail, ensure};
@@ -31,7 +32,10 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
         requests.to_string().into(),
     ]);
     args.extend(["-e".into(), Word::Wanted { name: FILE }]);
-    args.push(format!("http://{}{}", load.addr, load.path).into());
+    if let Some(host) = &load.host {
+        args.extend(["-H".into(), format!("Host: {host}").into()]);
+    }
+    args.push(load.url().into());
     let output = run.output(args)?;
     if !output.status.success() {
         bail!("ab gave up: {}", output.last_words());
@@ -66,7 +70,8 @@ fn percentiles_in(csv: &str) -> Result<Option<Percentiles>> {
     if csv.trim().is_empty() { Ok(None) } else { percentiles(csv).map(Some) }
 }
 
-/// Reads lines such as `90,0.058`: a percentage, and the milliseconds within which so many requests were answered.
+/// Reads lines such as `90,0.058`: a percentage, and the milliseconds within which so many requests were
+/// answered.
 fn percentiles(csv: &str) -> Result<Percentiles> {
     let lines = csv.strip_suffix('\n').context("the last line is cut")?;
     let mut micros = Vec::with_capacity(101);

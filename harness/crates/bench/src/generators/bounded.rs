@@ -26,13 +26,23 @@ pub struct Output {
     pub(super) files: BTreeMap<String, String>,
 }
 
-/// Runs a command that leads a process group to its end, and kills the group if that does not come in time. The CPU time
-/// is left at zero: where it was spent, the caller knows.
+/// Runs a command that leads a process group to its end, and kills the group if that does not come in time.
+/// The CPU time is left at zero: where it was spent, the caller knows.
 pub fn bounded(
     command: &mut Command,
     limit: Duration,
     meanwhile: &mut dyn FnMut() -> bool,
 ) -> Result<Output> {
+    let (stdout, stderr, status) = bounded_bytes(command, limit, meanwhile)?;
+    Ok(Output::new(&stdout, &stderr, status))
+}
+
+/// The same, with stdout and stderr as they were written: in whatever encoding.
+pub(super) fn bounded_bytes(
+    command: &mut Command,
+    limit: Duration,
+    meanwhile: &mut dyn FnMut() -> bool,
+) -> Result<(Vec<u8>, Vec<u8>, ExitStatus)> {
     // Files, not pipes: a tool that prints without end fills no pipe and blocks on nothing.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
@@ -45,15 +55,23 @@ pub fn bounded(
         length(&stdout).max(length(&stderr)) > OUTPUT_LIMIT
     };
     let status = Group(child).wait(limit, &is_nonsense, meanwhile)?;
-    let (stdout, stderr) = (text(&mut stdout)?, text(&mut stderr)?);
-    Ok(Output { stdout, stderr, status, cpu_seconds: 0.0, files: BTreeMap::new() })
+    Ok((bytes(&mut stdout)?, bytes(&mut stderr)?, status))
 }
 
 impl Output {
-    /// The last line of its complaints, for an error message.
+    /// What a program left behind that wrote these bytes.
+    pub(super) fn new(stdout: &[u8], stderr: &[u8], status: ExitStatus) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        Self { stdout, stderr, status, cpu_seconds: 0.0, files: BTreeMap::new() }
+    }
+
+    /// The last line of its complaints, for an error message: of stderr, and of stdout only if that is empty.
+    /// What a tool prints last on stdout may be its banner.
     pub fn last_words(&self) -> String {
-        let lines = self.stderr.lines().chain(self.stdout.lines());
-        match lines.map(str::trim).rfind(|line| !line.is_empty()) {
+        let last =
+            |text: &'_ str| text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned);
+        match last(&self.stderr).or_else(|| last(&self.stdout)) {
             Some(line) => format!("{}: {line}", self.status),
             None => format!("{}, without a word", self.status),
         }
@@ -97,9 +115,9 @@ impl Drop for Group {
     }
 }
 
-pub(super) fn text(file: &mut File) -> Result<String> {
+pub(super) fn bytes(file: &mut File) -> Result<Vec<u8>> {
     file.rewind()?;
     let mut bytes = Vec::new();
     file.take(OUTPUT_LIMIT).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }

@@ -2,7 +2,7 @@
 //!
 //! It is told what a right reply is, so what it counts is right by status, length and bytes.
 
-use super::Measurement;
+use super::load::Measurement;
 use super::run::Run;
 use anyhow::{Context, Result};
 use lab_core::stages::binary_directory;
@@ -24,8 +24,10 @@ pub(super) fn run(run: Run) -> Result<Measurement> {
 pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     let load = run.load;
     let threads = run.threads();
-    let mut args: Vec<String> =
-        vec!["load".into(), format!("http://{}{}", load.addr, load.path), "--json".into()];
+    let mut args: Vec<String> = vec!["load".into(), load.url(), "--json".into()];
+    if let Some(host) = &load.host {
+        args.extend(["--host".into(), host.clone()]);
+    }
     args.extend(["--connections".into(), load.concurrency.to_string()]);
     args.extend(["--threads".into(), threads.to_string()]);
     args.extend(["--duration".into(), load.duration.as_secs_f64().to_string()]);

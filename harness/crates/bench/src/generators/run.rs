@@ -1,7 +1,8 @@
-//! One run of a program, here or on another host: bounded in time, its output and its files kept; here bound to its CPUs too.
+//! One run of a program, here or on another host: bounded in time, its output and its files kept; here bound
+//! to its CPUs too.
 
-use super::Load;
-use super::bounded::{Output, bounded, text};
+use super::bounded::{Output, bounded, bytes};
+use super::load::Load;
 use super::place::Place;
 use super::word::Word;
 use anyhow::Result;
@@ -26,7 +27,8 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Threads for a tool that can have several: each needs a connection, and more than CPUs only wait for each other.
+    /// Threads for a tool that can have several: each needs a connection, and more than CPUs only wait for
+    /// each other.
     pub(super) fn threads(&self) -> usize {
         self.cpus.min(self.load.concurrency)
     }
@@ -65,7 +67,8 @@ impl Run<'_> {
             if let Word::Wanted { name } = word
                 && let Ok(mut file) = File::open(path(name))
             {
-                output.files.insert((*name).to_owned(), text(&mut file)?);
+                let text = String::from_utf8_lossy(&bytes(&mut file)?).into_owned();
+                output.files.insert((*name).to_owned(), text);
             }
         }
         Ok(output)

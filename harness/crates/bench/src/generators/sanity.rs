@@ -1,7 +1,7 @@
-//! A tool's report is held against what is known without it: the clock, and how long a right reply is. What
-//! cannot be true is not published.
+//! The sanity check: a tool's report is compared with what is known without it, the clock and the length of a
+//! right reply. What cannot be true is not published.
 
-use super::{Load, Measurement};
+use super::load::{Load, Measurement};
 use std::time::Duration;
 
 /// A tool's clock and ours differ by no more.
@@ -28,8 +28,9 @@ pub(super) fn refuted(measured: &Measurement, load: &Load, wall: Duration) -> Op
     }
     let (requests, bytes, reply) = (measured.requests as f64, measured.bytes as f64, load.reply_bytes as f64);
     // The end finds each connection in the middle of its replies.
-    let open = (load.concurrency * load.pipeline) as f64 * (reply + HEAD);
-    let (least, most) = (requests * (reply - HEAD).max(1.0) - open, requests * (reply + HEAD) + open);
+    let slack = HEAD + load.variable_bytes as f64;
+    let open = (load.concurrency * load.pipeline) as f64 * (reply + slack);
+    let (least, most) = (requests * (reply - slack).max(1.0) - open, requests * (reply + slack) + open);
     if bytes < least || bytes > most {
         let each = bytes / requests.max(1.0);
         return Some(format!("{requests} replies of {each:.0} bytes each, and a right one has {reply}"));
@@ -45,6 +46,7 @@ mod tests {
     fn what_cannot_be_true_is_refuted() {
         let load = Load {
             addr: ([127, 0, 0, 1], 80).into(),
+            host: None,
             path: "/".into(),
             mix: None,
             concurrency: 64,
@@ -55,6 +57,7 @@ mod tests {
             warm_up: Duration::ZERO,
             learns_body: false,
             reply_bytes: 152,
+            variable_bytes: 0,
             cpus: None,
         };
         let report =

@@ -1,16 +1,18 @@
 //! A generator on another host, by ssh.
 //!
-//! What is sent is a script for `sh` and nothing that a bare system does not have: it keeps the program's output in files, and
-//! when the program has ended it prints them, each with its length before it, together with what `times` says of the CPU time.
-//! So a login message on stdout does no harm, and no byte of the report is touched on the way.
+//! What is sent is a script for `sh` and nothing that a bare system does not have: it keeps the program's
+//! output in files, and when the program has ended it prints them, each with its length before it, together
+//! with what `times` says of the CPU time. So a login message on stdout does no harm, and no byte of the
+//! report is touched on the way.
 //!
-//! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal when it is
-//! killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends. But stdin always ends
-//! with the connection: the script waits on it beside the program, and kills the program when it ends. Where the
-//! network goes dark and stdin does not end, `timeout` does it, if that host has it; all the tools end by themselves too.
+//! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal
+//! when it is killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends.
+//! But stdin always ends with the connection: the script waits on it beside the program, and kills the
+//! program when it ends. Where the network goes dark and stdin does not end, `timeout` does it, if that host
+//! has it; all the tools end by themselves too.
 
-use super::Tool;
-use super::bounded::{Output, bounded};
+use super::bounded::{Output, bounded_bytes};
+use super::tool::Tool;
 use super::word::Word;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -82,7 +84,7 @@ impl Remote {
              getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1\n\
              \"$program\" {version} 2>&1 </dev/null | head -n 1\n"
         );
-        let output = self.sh(&script, LOOK_LIMIT, &mut || true)?;
+        let (_, output) = self.sh(&script, LOOK_LIMIT, &mut || true)?;
         let report = output.stdout.split_once(&format!("{MARK}\n"));
         let (_, report) = report.with_context(|| {
             format!("{} ran no sh on {}: {}", self.command.join(" "), self.host, output.last_words())
@@ -101,27 +103,33 @@ impl Remote {
         limit: Duration,
         meanwhile: &mut dyn FnMut() -> bool,
     ) -> Result<Output> {
-        let output = self.sh(&script(program, words, limit), limit, meanwhile)?;
-        read(&output.stdout)
-            .with_context(|| format!("no whole report from {} ({})", self.host, output.last_words()))
+        let (stdout, output) = self.sh(&script(program, words, limit), limit, meanwhile)?;
+        read(&stdout).with_context(|| format!("no whole report from {} ({})", self.host, output.last_words()))
     }
 
-    /// Has `sh` of that host run a script. It comes by stdin: so the login shell there, whatever it is, has nothing to quote.
-    fn sh(&self, script: &str, limit: Duration, meanwhile: &mut dyn FnMut() -> bool) -> Result<Output> {
+    /// Has `sh` of that host run a script, and returns its stdout as bytes too. The script comes by stdin: so
+    /// the login shell there, whatever it is, has nothing to quote.
+    fn sh(
+        &self,
+        script: &str,
+        limit: Duration,
+        meanwhile: &mut dyn FnMut() -> bool,
+    ) -> Result<(Vec<u8>, Output)> {
         let (ssh, options) = self.command.split_first().context("no ssh command")?;
         let (stdin, mut open) = pipe()?;
-        // Before there is a reader that could be gone: the harness ends by SIGPIPE. A pipe holds 64 KiB. In braces, so
-        // that the shell has read all of it when it begins, and what is left of stdin is its end.
+        // Before there is a reader that could be gone: the harness ends by SIGPIPE. A pipe holds 64 KiB. In
+        // braces, so that the shell has read all of it when it begins, and what is left of stdin is its end.
         open.write_all(format!("{{\n{script}exit\n}}\n").as_bytes())?;
         let mut command = Command::new(ssh);
         command.args(options).args([&self.host, "exec sh -s"]).stdin(stdin).process_group(0);
-        let output =
-            bounded(&mut command, limit, meanwhile).with_context(|| format!("{ssh} {}", self.host))?;
+        let (stdout, stderr, status) =
+            bounded_bytes(&mut command, limit, meanwhile).with_context(|| format!("{ssh} {}", self.host))?;
+        let output = Output::new(&stdout, &stderr, status);
         drop(open);
         if output.status.code() == Some(SSH_FAILED) {
             bail!("{} cannot be reached: {}", self.host, output.last_words());
         }
-        Ok(output)
+        Ok((stdout, output))
     }
 }
 
@@ -166,9 +174,9 @@ fn script(program: &str, words: &[Word], limit: Duration) -> String {
         }
     }
     let seconds = limit.as_secs();
-    // `timeout` leads a process group of its own and passes a signal on to all of it: webbench has a process per client.
-    // A shell gives a background job /dev/null as stdin, so the real one is kept as 3. The watcher holds no output
-    // open: sshd would wait for it.
+    // `timeout` leads a process group of its own and passes a signal on to all of it: webbench has a process
+    // per client. A shell gives a background job /dev/null as stdin, so the real one is kept as 3. The
+    // watcher holds no output open: sshd would wait for it.
     let _ = write!(
         script,
         "limit=\n\
@@ -204,9 +212,12 @@ fn script(program: &str, words: &[Word], limit: Duration) -> String {
     script
 }
 
-/// Reads what the script prints: the mark, the status, two lines of `times`, the files with their lengths, `end`.
-fn read(stdout: &str) -> Result<Output> {
-    let (_, mut rest) = stdout.split_once(&format!("{MARK}\n")).context("it says nothing")?;
+/// Reads what the script prints: the mark, the status, two lines of `times`, the files with their lengths,
+/// `end`. The lengths are in bytes, and the files may be in any encoding.
+fn read(stdout: &[u8]) -> Result<Output> {
+    let mark = format!("{MARK}\n");
+    let at = stdout.windows(mark.len()).position(|window| window == mark.as_bytes());
+    let mut rest = &stdout[at.context("it says nothing")? + mark.len()..];
     let status: i32 = line(&mut rest)?.trim().parse().context("no status")?;
     // The first line is of the shell itself, the second one of what it has waited for.
     line(&mut rest)?;
@@ -220,8 +231,8 @@ fn read(stdout: &str) -> Result<Output> {
         let (name, length) = header.split_once(' ').context("a file without a length")?;
         let length: usize = length.trim().parse().context("a file without a length")?;
         let contents = rest.get(..length).context("it was cut")?;
-        files.insert(name.to_owned(), contents.to_owned());
-        rest = rest.get(length..).and_then(|rest| rest.strip_prefix('\n')).context("it was cut")?;
+        files.insert(name.to_owned(), String::from_utf8_lossy(contents).into_owned());
+        rest = rest.get(length..).and_then(|rest| rest.strip_prefix(b"\n")).context("it was cut")?;
     }
     let mut file = |name: &str| files.remove(name).with_context(|| format!("no {name}"));
     // A shell reports a signal as 128 and its number; where there is no process there is no other status.
@@ -230,9 +241,10 @@ fn read(stdout: &str) -> Result<Output> {
 }
 
 /// Takes a line off the front.
-fn line<'a>(rest: &mut &'a str) -> Result<&'a str> {
-    let (line, after) = rest.split_once('\n').context("it was cut")?;
-    *rest = after;
+fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str> {
+    let end = rest.iter().position(|byte| *byte == b'\n').context("it was cut")?;
+    let line = std::str::from_utf8(&rest[..end]).context("a line of the script that is not its own")?;
+    *rest = &rest[end + 1..];
     Ok(line)
 }
 
@@ -251,13 +263,13 @@ mod tests {
     use proptest::prelude::*;
 
     /// A script as `sh` here would run it, with its end of stdin held open.
-    fn here(script: &str) -> String {
+    fn here(script: &str) -> Vec<u8> {
         let remote = Remote {
             host: "host".into(),
             command: ["sh", "-c", "exec sh -s"].map(String::from).into(),
             harness: None,
         };
-        remote.sh(script, LOOK_LIMIT, &mut || true).expect("sh is there").stdout
+        remote.sh(script, LOOK_LIMIT, &mut || true).expect("sh is there").0
     }
 
     proptest! {
@@ -289,10 +301,19 @@ mod tests {
     #[test]
     fn a_cut_report_is_refused_and_a_greeting_is_not_in_it() {
         let report = here(&script("echo", &[Word::from("1")], LOOK_LIMIT));
-        for cut in 0..report.trim_end().len() {
+        for cut in 0..report.trim_ascii_end().len() {
             assert!(read(&report[..cut]).is_err(), "cut at {cut}");
         }
-        assert_eq!(read(&format!("Welcome!\n{report}")).expect("a whole report").stdout, "1\n");
+        // In Latin-1: the host may greet as it likes.
+        let greeted = [b"Gr\xfc\xdfe!\n", report.as_slice()].concat();
+        assert_eq!(read(&greeted).expect("a whole report").stdout, "1\n");
+    }
+
+    /// The lengths count bytes; replaced bytes would be counted as three.
+    #[test]
+    fn output_in_another_encoding_is_whole() {
+        let output = read(&here(&script("printf", &[Word::from(r"M\374ller\n")], LOOK_LIMIT)));
+        assert_eq!(output.expect("a whole report").stdout, "M\u{fffd}ller\n");
     }
 
     #[test]

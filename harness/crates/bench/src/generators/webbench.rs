@@ -3,9 +3,9 @@
 //! Its unit is pages per minute and its speed counts failures as pages; an empty reply is a success for it.
 //! So the speed is not read at all: the successes are, and the bytes tell whether the replies were whole.
 
+use super::load::{Load, Measurement};
 use super::run::Run;
-use super::{Load, Measurement};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use lab_core::stages::binary_directory;
 use std::path::PathBuf;
 
@@ -22,13 +22,34 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
         load.whole_seconds().to_string(),
         "-c".into(),
         load.concurrency.to_string(),
-        format!("http://{}{}", load.addr, load.path),
+        url(load),
     ];
     let output = run.output(args)?;
     // The status of the original says nothing: a completed run does not end with 0.
     let counted =
         parse(&output.stdout, load).with_context(|| format!("webbench gave up: {}", output.last_words()))?;
+    // Our own driver says so where its report, which is the original's, means nothing.
+    if let Some(doubt) = output.stderr.lines().find_map(|line| line.strip_prefix("webbench: ")) {
+        bail!("webbench: {doubt}");
+    }
+    if counted.requests == 0 && counted.errors == 0 {
+        bail!("webbench: {}", empty(&counted));
+    }
     Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, ..counted })
+}
+
+/// Why a report has neither successes nor failures.
+fn empty(counted: &Measurement) -> &'static str {
+    match counted.bytes {
+        0 => "nothing was counted: no reply came, or none ended",
+        _ => "nothing was counted: bytes came, and no reply ended; the server does not close the connection",
+    }
+}
+
+/// webbench sends no header that it is told to send: the name of the server must be in the URL, and is looked
+/// up again.
+fn url(load: &Load) -> String {
+    load.host.as_ref().map_or_else(|| load.url(), |host| format!("http://{host}{}", load.path))
 }
 
 /// Reads the two lines of the report. `susceed` is webbench's spelling.
@@ -42,7 +63,8 @@ fn parse(report: &str, load: &Load) -> Result<Measurement> {
     let bytes = bytes_per_second.saturating_mul(load.whole_seconds());
     // A client whose alarm rings between two reads counts an unfinished reply, and the bytes per second
     // are rounded down: that much may be missing without a fault of the server's.
-    let whole = bytes.div_ceil(load.reply_bytes.max(1));
+    let shortest = load.reply_bytes.saturating_sub(load.variable_bytes);
+    let whole = bytes.div_ceil(shortest.max(1));
     let short = match succeeded.saturating_sub(whole) {
         few if few <= load.concurrency as u64 => 0,
         short => short,
@@ -71,6 +93,7 @@ mod tests {
     fn load(reply_bytes: u64) -> Load {
         Load {
             addr: ([127, 0, 0, 1], 80).into(),
+            host: None,
             path: "/".into(),
             concurrency: 4,
             keep_alive: false,
@@ -81,6 +104,7 @@ mod tests {
             learns_body: false,
             mix: None,
             reply_bytes,
+            variable_bytes: 0,
             cpus: None,
         }
     }

@@ -1,7 +1,8 @@
 //! What the command line of a generator is made of.
 
-/// A word of a generator's command line. A generator that reads or writes files has them in a directory that is made for the
-/// one run, on the host where it runs, so the word for such a file stands for a path that is not known before.
+/// A word of a generator's command line. A generator that reads or writes files has them in a directory that
+/// is made for the one run, on the host where it runs, so the word for such a file stands for a path that is
+/// not known before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     /// As it is.

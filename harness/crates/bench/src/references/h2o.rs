@@ -1,6 +1,6 @@
 //! h2o: <https://h2o.examp1e.net/configure.html>.
 
-use super::{CONNECTIONS, GREETING, Reference};
+use super::reference::{CONNECTIONS, GREETING, Reference, is_root};
 use lab_core::server_process::{Launch, Ready};
 
 /// The name of the file that `/` answers. It lies in the private directory.
@@ -9,7 +9,7 @@ const GREETING_FILE: &str = "greeting.txt";
 pub(super) fn launch(reference: &Reference) -> Launch {
     let mut launch = Launch::new(&reference.program);
     launch.args = vec!["-m".into(), "worker".into(), "-c".into(), "{directory}/h2o.conf".into()];
-    let text = configuration(reference.root.as_deref(), super::is_root());
+    let text = configuration(reference.root.as_deref(), is_root());
     launch.files = vec![("h2o.conf".to_owned(), text), (GREETING_FILE.to_owned(), GREETING.to_owned())];
     launch.ready = Ready::FreePort;
     launch

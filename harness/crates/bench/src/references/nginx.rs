@@ -1,6 +1,6 @@
 //! nginx: <https://nginx.org/en/docs/>.
 
-use super::{CONNECTIONS, GREETING, Reference};
+use super::reference::{CONNECTIONS, GREETING, Reference, is_root};
 use lab_core::server_process::{Launch, Ready};
 use nix::sys::signal::Signal;
 
@@ -15,7 +15,7 @@ pub(super) fn launch(reference: &Reference) -> Launch {
         args.extend(["-e", "stderr"]);
     }
     launch.args = args.into_iter().map(String::from).collect();
-    let text = configuration(reference.root.as_deref(), &reference.about, super::is_root());
+    let text = configuration(reference.root.as_deref(), &reference.about, is_root());
     launch.files = vec![("nginx.conf".to_owned(), text)];
     launch.ready = Ready::FreePort;
     // A worker that lost its master serves on. At SIGTERM the master ends its workers first, so that none is

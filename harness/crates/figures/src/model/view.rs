@@ -1,7 +1,8 @@
 //! What is shown of values: which of them stand on which picture, and the words beside and below it.
 
-use super::points::{Gap, Interval, Measure, Point, Points, Show, Spread};
+use super::points::{Gap, Interval, Look, Measure, Point, Points, Show, Spread};
 use super::style::Style;
+use super::unit::NONE;
 use std::collections::BTreeMap;
 
 /// Measures that share a picture, told apart by their marks: those that are drawn first.
@@ -166,7 +167,12 @@ impl Points {
 
     /// Why a row has no mark.
     pub fn why_not(&self, series: usize, options: &[usize], points: &[&Point]) -> String {
-        let missed = points.iter().find_map(|point| point.note.clone());
+        let missed = points.iter().find_map(|point| match (&point.note, point.look) {
+            (Some(why), Look::Missed) => Some(why.clone()),
+            // There is a point, and its value is no number.
+            (Some(note), _) => Some(format!("{NONE}, {note}")),
+            (None, _) => None,
+        });
         let is_here = |gap: &&Gap| {
             gap.server == self.series[series].server && (gap.options.is_empty() || gap.options == options)
         };

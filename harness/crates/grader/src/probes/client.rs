@@ -1,6 +1,7 @@
 //! A TCP client that is simple enough to be trusted: blocking, and every wait has a limit.
 
 use super::verdict::Fault;
+use lab_core::wire::{self, Collector, Connection, Framing};
 use nix::sys::socket::{SetSockOpt, sockopt};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,9 +9,6 @@ use std::time::{Duration, Instant};
 
 /// How long anything that should happen at once may take. Generous: it only bounds a failure.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
-
-/// The largest head of a reply.
-const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Why a reply did not come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +78,17 @@ impl Reply {
     }
 }
 
+/// The host that every probe asks for.
+const HOST: &str = "probe";
+
 /// A request that leaves the connection open.
 pub(crate) fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: probe\r\n\r\n").into_bytes()
+    wire::get(path, HOST, Connection::Kept)
 }
 
 /// A request after whose reply the server closes.
 pub(crate) fn get_and_close(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n").into_bytes()
+    wire::get(path, HOST, Connection::Closed)
 }
 
 /// A request with a body, answered by the same body.
@@ -98,12 +99,27 @@ pub(crate) fn post_echo(body: &[u8]) -> Vec<u8> {
     request
 }
 
+/// A reply as the probes see it. What HTTP allows and the contract of the lab does not is wrong here.
+fn judged(reply: wire::Reply) -> Result<Reply, Failure> {
+    if reply.framing == Framing::Chunked {
+        let detail = "chunked, where the contract of the lab wants a Content-Length";
+        return Err(Failure::Wrong(detail.into()));
+    }
+    Ok(Reply { status: reply.status, body: reply.body })
+}
+
+fn cut(count: u64, what: &str) -> Failure {
+    Failure::Wrong(format!("closed in the middle: {count} bytes came of {what}"))
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: TcpStream,
     /// Received, and not yet part of a reply.
     unread: Vec<u8>,
+    /// Where the next reply is put together.
+    replies: Collector,
 }
 
 impl Client {
@@ -123,14 +139,14 @@ impl Client {
         stream
             .set_write_timeout(Some(LIMIT))
             .map_err(|error| Failure::Wrong(format!("SO_SNDTIMEO: {error}")))?;
-        Ok(Self { stream, unread: Vec::new() })
+        Ok(Self { stream, unread: Vec::new(), replies: Collector::default() })
     }
 
     /// Whether bytes of a reply, or its end, are there to be read.
     pub(crate) fn has_answer(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         let mut it = [PollFd::new(std::os::fd::AsFd::as_fd(&self.stream), PollFlags::POLLIN)];
-        !self.unread.is_empty() || poll(&mut it, PollTimeout::ZERO) == Ok(1)
+        !self.unread.is_empty() || self.replies.received() > 0 || poll(&mut it, PollTimeout::ZERO) == Ok(1)
     }
 
     /// Connects with a small receive buffer, so that the server's writes soon wait for this client.
@@ -178,30 +194,23 @@ impl Client {
     /// The next reply. After a timeout it may be asked for again: what came is kept.
     pub(crate) fn reply_within(&mut self, limit: Duration) -> Result<Reply, Failure> {
         let deadline = Instant::now() + limit;
-        let (status, head, length) = loop {
-            if let Some(parsed) = parse_head(&self.unread)? {
-                break parsed;
+        loop {
+            let unread = std::mem::take(&mut self.unread);
+            let (taken, reply) =
+                self.replies.feed(&unread).map_err(|error| Failure::Wrong(error.to_string()))?;
+            self.unread = unread;
+            self.unread.drain(..taken);
+            if let Some(reply) = reply {
+                return judged(reply);
             }
-            if self.unread.len() > HEAD_LIMIT {
-                return Err(Failure::Wrong(format!("no end of the head within {HEAD_LIMIT} bytes")));
-            }
-            self.receive_more(deadline, limit, "a reply")?;
-        };
-        match length {
-            Some(length) => {
-                while self.unread.len() < head + length {
-                    self.receive_more(deadline, limit, "the whole body")?;
-                }
-                let body = self.unread[head..head + length].to_vec();
-                self.unread.drain(..head + length);
-                Ok(Reply { status, body })
-            }
-            // Without a length the body ends with the connection.
-            None => {
-                while self.receive(deadline, limit, "the end of the body")? > 0 {}
-                let body = self.unread.split_off(head);
-                self.unread.clear();
-                Ok(Reply { status, body })
+            let what = if self.replies.is_in_body() { "the whole body" } else { "a reply" };
+            if self.receive(deadline, limit, what)? == 0 {
+                // A body of unknown length ends with the connection.
+                return match (self.replies.end(), self.replies.received()) {
+                    (Some(reply), _) => judged(reply),
+                    (None, 0) => Err(Failure::Wrong(format!("closed instead of {what}"))),
+                    (None, count) => Err(cut(count, what)),
+                };
             }
         }
     }
@@ -218,6 +227,9 @@ impl Client {
     /// The orderly end of the connection, with nothing before it.
     pub(crate) fn end_within(&mut self, limit: Duration) -> Result<(), Failure> {
         let deadline = Instant::now() + limit;
+        if self.replies.received() > 0 {
+            return Err(Failure::Wrong("the connection should end, but a reply had begun".into()));
+        }
         let received = if self.unread.is_empty() { self.receive(deadline, limit, "the end")? } else { 1 };
         if received == 0 {
             return Ok(());
@@ -263,47 +275,10 @@ impl Client {
     fn receive_more(&mut self, deadline: Instant, limit: Duration, what: &str) -> Result<(), Failure> {
         match self.receive(deadline, limit, what)? {
             0 if self.unread.is_empty() => Err(Failure::Wrong(format!("closed instead of {what}"))),
-            0 => Err(Failure::Wrong(format!(
-                "closed in the middle: {} bytes came of {what}",
-                self.unread.len()
-            ))),
+            0 => Err(cut(self.unread.len() as u64, what)),
             _ => Ok(()),
         }
     }
-}
-
-/// Status, length of the head, length of the body; `None` while the head is not whole.
-fn parse_head(bytes: &[u8]) -> Result<Option<(u16, usize, Option<usize>)>, Failure> {
-    let malformed = |what: &str| Failure::Wrong(format!("not an HTTP/1 reply: {what}"));
-    if !b"HTTP/1.".starts_with(&bytes[..bytes.len().min(7)]) {
-        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]);
-        return Err(malformed(&format!("{shown:?}")));
-    }
-    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let head = std::str::from_utf8(&bytes[..end]).map_err(|_| malformed("the head is not ASCII"))?;
-    let mut lines = head.split("\r\n");
-    let status_line = lines.next().unwrap_or_default();
-    let status: u16 = status_line
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .ok_or_else(|| malformed(&format!("status line {status_line:?}")))?;
-    let mut length = None;
-    for line in lines {
-        let (name, value) = line.split_once(':').ok_or_else(|| malformed(&format!("header {line:?}")))?;
-        if name.eq_ignore_ascii_case("content-length") {
-            let value = value.trim().parse().map_err(|_| malformed(&format!("header {line:?}")))?;
-            length = Some(value);
-        }
-        if name.eq_ignore_ascii_case("transfer-encoding") {
-            return Err(malformed("chunked, where the contract of the lab wants a Content-Length"));
-        }
-    }
-    // These have no body, whatever the headers say (RFC 9112 section 6.3).
-    if status < 200 || status == 204 || status == 304 {
-        length = Some(0);
-    }
-    Ok(Some((status, end + 4, length)))
 }
 
 #[cfg(test)]
@@ -332,6 +307,24 @@ mod tests {
         assert_eq!(client.reply().unwrap(), Reply { status: 404, body: b"c".to_vec() });
         drop(server);
         client.end_within(LIMIT).unwrap();
+    }
+
+    /// Protects the agreement with the load generator: both read replies in the same way.
+    #[test]
+    fn interim_replies_bare_line_feeds_and_open_ends_are_read() {
+        let (mut client, mut server) = pair();
+        server.write_all(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\nContent-Le").unwrap();
+        assert!(matches!(client.reply_within(Duration::from_millis(20)), Err(Failure::Timeout(_))));
+        assert!(client.has_answer(), "a reply has begun");
+        server.write_all(b"ngth: 2\n\nabHTTP/1.1 200 OK\r\n\r\nto the end").unwrap();
+        assert_eq!(client.reply().unwrap(), Reply { status: 200, body: b"ab".to_vec() });
+        drop(server);
+        assert_eq!(client.reply().unwrap(), Reply { status: 200, body: b"to the end".to_vec() });
+
+        let (mut client, mut server) = pair();
+        server.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").unwrap();
+        let Err(Failure::Wrong(detail)) = client.reply() else { panic!("the contract wants a length") };
+        assert!(detail.contains("chunked"), "{detail}");
     }
 
     /// Protects the verdicts: a short reply and a reset are wrong, silence is a hang.

@@ -3,9 +3,10 @@
 //! * `launch`: what to start, and how; `options`: its command line; `place`: its free port and its private
 //!   directory;
 //! * `start`: starting it and waiting until it is ready; `owner`: whether the port is its own;
-//! * `server`: the process that runs.
+//! * `server`: the process that runs; `lines`: what it prints.
 
 mod launch;
+mod lines;
 pub(crate) mod options;
 mod owner;
 mod place;

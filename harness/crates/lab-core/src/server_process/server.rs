@@ -1,11 +1,12 @@
 //! A server that runs: spoken to by signals, waited for, killed with its whole group at the latest when it is
 //! dropped.
 
+use super::lines::each_line;
 use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -20,7 +21,7 @@ const START_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(6);
 /// How often a process or a port is looked at while waiting for it.
 const POLL: Duration = Duration::from_millis(5);
-/// How many lines of stderr are kept for error messages.
+/// How many lines of each of its outputs are kept for error messages.
 const KEPT_LINES: usize = 20;
 
 /// A running server. Dropping it kills its whole process group.
@@ -41,9 +42,13 @@ impl Server {
     pub(super) fn of(mut child: Child, directory: Option<TempDir>) -> (Self, Receiver<String>) {
         let lines = Lines::default();
         if let Some(stderr) = child.stderr.take() {
-            lines.keep(stderr);
+            lines.keep_stderr(stderr);
         }
-        let first_line = first_line(child.stdout.take());
+        // Without a pipe the channel is closed at once.
+        let first_line = match child.stdout.take() {
+            Some(stdout) => lines.keep_stdout(stdout),
+            None => channel().1,
+        };
         let addr = ([127, 0, 0, 1], 0).into();
         (Self { addr, child, lines, status: None, _directory: directory }, first_line)
     }
@@ -96,7 +101,7 @@ impl Server {
         let status = self.wait(Duration::ZERO)?;
         // Its last line may still be on its way through the pipe.
         thread::sleep(POLL * 4);
-        Some(match self.stderr().lines().last() {
+        Some(match self.lines.last() {
             Some(line) => format!("the server has died ({status}); its last words: {line}"),
             None => format!("the server has died ({status}), without a word"),
         })
@@ -105,18 +110,17 @@ impl Server {
     /// Stops the server with SIGTERM and waits; one that does not stop is an error (and is killed).
     pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGTERM);
-        self.wait(STOP_LIMIT).ok_or_else(|| {
-            anyhow!("the server did not stop within {STOP_LIMIT:?} of SIGTERM{}", self.stderr_note())
-        })
+        self.wait(STOP_LIMIT)
+            .ok_or_else(|| anyhow!("the server did not stop within {STOP_LIMIT:?} of SIGTERM{}", self.note()))
     }
 
     /// The last lines of its stderr, where they were kept.
     pub fn stderr(&self) -> String {
-        self.lines.joined()
+        self.lines.stderr()
     }
 
-    fn stderr_note(&self) -> String {
-        match self.stderr().lines().last() {
+    fn note(&self) -> String {
+        match self.lines.last() {
             Some(line) => format!("; its last words: {line}"),
             None => String::new(),
         }
@@ -133,7 +137,7 @@ impl Server {
                 Ok(())
             }
             Err(RecvTimeoutError::Timeout) => {
-                bail!("no line `listening on …` within {START_LIMIT:?}{}", self.stderr_note())
+                bail!("no line `listening on …` within {START_LIMIT:?}{}", self.note())
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.early_end()),
         }
@@ -152,7 +156,7 @@ impl Server {
             }
             thread::sleep(POLL);
         }
-        bail!("nothing listens on {addr} within {START_LIMIT:?}{}", self.stderr_note())
+        bail!("nothing listens on {addr} within {START_LIMIT:?}{}", self.note())
     }
 
     fn early_end(&mut self) -> anyhow::Error {
@@ -161,8 +165,8 @@ impl Server {
         thread::sleep(POLL * 4);
         match ended {
             Some(status) => anyhow!(EndedEarly(status))
-                .context(format!("the server ended before it listened{}", self.stderr_note())),
-            None => anyhow!("the server closed stdout before it said where it listens{}", self.stderr_note()),
+                .context(format!("the server ended before it listened{}", self.note())),
+            None => anyhow!("the server closed stdout before it said where it listens{}", self.note()),
         }
     }
 }
@@ -187,43 +191,58 @@ impl Drop for Server {
     }
 }
 
-/// The last lines of a server's stderr.
+/// The last lines of a server's stdout and stderr.
 #[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<VecDeque<String>>>);
+struct Lines {
+    stdout: Arc<Mutex<VecDeque<String>>>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+}
 
 impl Lines {
-    fn keep(&self, stderr: impl Read + Send + 'static) {
-        let lines = self.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(std::io::Result::ok) {
-                let mut kept = lines.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                if kept.len() == KEPT_LINES {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
-            }
-        });
+    /// Keeps the last lines of stderr as they come.
+    fn keep_stderr(&self, stderr: impl Read + Send + 'static) {
+        let kept = Arc::clone(&self.stderr);
+        thread::spawn(move || each_line(stderr, |line| push(&kept, line)));
     }
 
-    fn joined(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        kept.iter().cloned().collect::<Vec<_>>().join("\n")
+    /// Keeps the last lines of stdout as they come; the first one goes through the channel, which is closed
+    /// without one when stdout ends.
+    fn keep_stdout(&self, stdout: impl Read + Send + 'static) -> Receiver<String> {
+        let (sender, receiver) = channel();
+        let kept = Arc::clone(&self.stdout);
+        thread::spawn(move || {
+            let mut sender = Some(sender);
+            each_line(stdout, |line| {
+                if let Some(sender) = sender.take() {
+                    // Nobody may be waiting for it.
+                    let _ = sender.send(line.clone());
+                }
+                push(&kept, line);
+            });
+        });
+        receiver
+    }
+
+    fn stderr(&self) -> String {
+        joined(&self.stderr)
+    }
+
+    /// The last line that is not empty, of stderr if there is one.
+    fn last(&self) -> Option<String> {
+        let last = |lines: String| lines.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned);
+        last(self.stderr()).or_else(|| last(joined(&self.stdout)))
     }
 }
 
-/// The first line of a pipe. What comes after it is read and dropped, so that the server never blocks.
-fn first_line(stdout: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    let Some(stdout) = stdout else { return receiver };
-    thread::spawn(move || {
-        let mut stdout = BufReader::new(stdout);
-        let mut line = String::new();
-        if stdout.read_line(&mut line).is_ok_and(|length| length > 0) {
-            // Nobody may be waiting for the line, and an error only ends the draining.
-            let _ = sender.send(line);
-            drop(sender);
-            let _ = std::io::copy(&mut stdout, &mut std::io::sink());
-        }
-    });
-    receiver
+fn push(kept: &Mutex<VecDeque<String>>, line: String) {
+    let mut kept = kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if kept.len() == KEPT_LINES {
+        kept.pop_front();
+    }
+    kept.push_back(line);
+}
+
+fn joined(kept: &Mutex<VecDeque<String>>) -> String {
+    let kept = kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    kept.iter().cloned().collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,6 @@
 //! One client: a process that fetches until its alarm fires, and what it counted.
 
+use lab_core::wire::parse_head;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage};
@@ -21,6 +22,45 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+/// What the replies of clients were. The counting does not look at it; the user is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Replies {
+    /// A reply had a status of 2xx. From then on no other is looked at.
+    pub(super) has_success: bool,
+    /// The last status before that; 0 if none was seen.
+    pub(super) last_status: u16,
+    /// The beginning of the reply that is being read, until its status is known.
+    start: Option<Vec<u8>>,
+}
+
+impl Replies {
+    /// A reply begins.
+    fn begin(&mut self) {
+        if !self.has_success {
+            self.start.get_or_insert_default().clear();
+        }
+    }
+
+    fn look(&mut self, piece: &[u8]) {
+        let Some(start) = &mut self.start else { return };
+        start.extend_from_slice(piece);
+        loop {
+            match parse_head(start) {
+                Ok(None) => return,
+                // RFC 9110 section 15.2: the reply is still to come.
+                Ok(Some(head)) if head.is_interim() => drop(start.drain(..head.length)),
+                Ok(Some(head)) => {
+                    self.last_status = head.status;
+                    self.has_success = (200..300).contains(&head.status);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        self.start = None;
+    }
+}
+
 /// How one client fetches.
 #[derive(Clone, Debug)]
 pub(super) struct Client<'a> {
@@ -33,23 +73,23 @@ pub(super) struct Client<'a> {
 
 impl Client<'_> {
     /// Fetches for so many seconds.
-    pub(super) fn run(&self, seconds: u32) -> nix::Result<Tally> {
+    pub(super) fn run(&self, seconds: u32) -> nix::Result<(Tally, Replies)> {
         arm_alarm(seconds)?;
-        let mut tally = Tally::default();
+        let (mut tally, mut replies) = (Tally::default(), Replies::default());
         // Relaxed: the handler runs on this thread.
         while !EXPIRED.load(Ordering::Relaxed) {
-            match self.fetch(&mut tally.bytes) {
+            match self.fetch(&mut tally.bytes, &mut replies) {
                 Ok(()) => tally.succeeded += 1,
                 Err(_) => tally.failed += 1,
             }
         }
         // The request that the alarm interrupted is not the server's failure.
         tally.failed = tally.failed.saturating_sub(1);
-        Ok(tally)
+        Ok((tally, replies))
     }
 
     /// One request on its own connection.
-    pub(super) fn fetch(&self, bytes: &mut u64) -> nix::Result<()> {
+    fn fetch(&self, bytes: &mut u64, replies: &mut Replies) -> nix::Result<()> {
         let stream = self.connect()?;
         if unistd::write(&stream, self.request)? != self.request.len() {
             return Err(Errno::EIO);
@@ -59,11 +99,15 @@ impl Client<'_> {
         }
         if self.wait_for_reply {
             let mut piece = [0; 1500];
+            replies.begin();
             // A reply that the alarm cuts between two reads counts as whole; one cut inside a read failed.
             while !EXPIRED.load(Ordering::Relaxed) {
                 match unistd::read(&stream, &mut piece)? {
                     0 => break,
-                    count => *bytes += count as u64,
+                    count => {
+                        *bytes += count as u64;
+                        replies.look(&piece[..count]);
+                    }
                 }
             }
         }
@@ -71,7 +115,7 @@ impl Client<'_> {
     }
 
     /// Connects. Not by std, which would connect again after the alarm.
-    pub(super) fn connect(&self) -> nix::Result<OwnedFd> {
+    fn connect(&self) -> nix::Result<OwnedFd> {
         let family = if self.addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let stream = socket::socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
         socket::connect(stream.as_raw_fd(), &SockaddrStorage::from(self.addr))?;
@@ -92,4 +136,30 @@ fn arm_alarm(seconds: u32) -> nix::Result<()> {
     unsafe { sigaction(Signal::SIGALRM, &action) }?;
     nix::unistd::alarm::set(seconds);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_found_wherever_the_pieces_end() {
+        let refused = b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+        for size in 1..refused.len() {
+            let mut replies = Replies::default();
+            for _ in 0..2 {
+                replies.begin();
+                refused.chunks(size).for_each(|piece| replies.look(piece));
+            }
+            // What follows the head is its body, whatever it looks like.
+            assert_eq!((replies.has_success, replies.last_status), (false, 400), "in pieces of {size}");
+            replies.begin();
+            b"HTTP/1.0 204 No Content\r\n\r\n".chunks(size).for_each(|piece| replies.look(piece));
+            assert_eq!((replies.has_success, replies.last_status), (true, 204), "in pieces of {size}");
+        }
+        let mut replies = Replies::default();
+        replies.begin();
+        replies.look(b"Hello, World!");
+        assert_eq!((replies.has_success, replies.last_status), (false, 0));
+    }
 }

@@ -1,6 +1,7 @@
 //! The URL, and the bytes that are sent for it.
 
 use super::{Options, Version};
+use lab_core::wire::bracketed;
 
 /// Where to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +80,8 @@ fn text(path: &str, host: &str, options: &Options) -> String {
         Version::Http10 => "1.0",
         Version::Http11 => "1.1",
     };
+    // As the original, without the port; an IPv6 address in brackets, which the original does not know.
+    let host = bracketed(host);
     let mut text = format!("{method} {path} HTTP/{number}\r\nUser-Agent: WebBench 1.5\r\nHost: {host}\r\n");
     if options.reload && options.proxy.is_some() {
         text.push_str("Pragma: no-cache\r\n");
@@ -119,6 +122,16 @@ mod tests {
             let request = request(args, "HTTP://h:81/a").expect("a good URL");
             assert_eq!(request.text, *expected, "{args:?}");
             assert_eq!(request.target, Target { host: "h".into(), port: 81 });
+        }
+    }
+
+    /// A strict server answers 400 to an address without its brackets.
+    #[test]
+    fn an_ipv6_address_has_its_brackets() {
+        for url in ["http://[::1]/", "http://[::1]:8080/", "http://::1:8080/"] {
+            let request = request(&[], url).expect("a good URL");
+            assert_eq!(request.target.host, "::1", "{url}");
+            assert!(request.text.contains("\r\nHost: [::1]\r\n"), "{url}: {}", request.text);
         }
     }
 

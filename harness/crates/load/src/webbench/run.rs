@@ -1,22 +1,24 @@
 //! The parent: forks the clients, adds up what they counted, reports.
 
-use super::client::{Client, Tally};
+use super::client::{Client, Replies, Tally};
 use super::{Options, Request, Version};
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
+use lab_core::wire::{Authority, connect_first};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::Duration;
 
 const BAD_ARGUMENTS: u8 = 2;
 const UNREACHABLE: u8 = 1;
 const RUN_FAILED: u8 = 3;
+/// How long an address may take to accept a connection before the next one of the same name is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The program `webbench`.
 pub fn main() -> ExitCode {
@@ -37,11 +39,11 @@ pub fn main() -> ExitCode {
 
 fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
     let target = &request.target;
-    let found = (target.host.as_str(), target.port).to_socket_addrs().map(|mut found| found.next());
-    let addr = match found {
-        Ok(Some(addr)) => addr,
-        Ok(None) => return fail(UNREACHABLE, &format!("'{}' has no address", target.host)),
-        Err(error) => return fail(UNREACHABLE, &format!("cannot look up '{}': {error}", target.host)),
+    eprintln!("Webbench 1.5, clean-room driver: {} {url}", options.method());
+    let server = Authority { host: target.host.clone(), port: target.port };
+    let addr = match server.resolve().and_then(|addrs| connect_first(&addrs, PATIENCE)) {
+        Ok((addr, _)) => addr,
+        Err(error) => return fail(UNREACHABLE, &format!("{error:#}")),
     };
     let client = Client {
         addr,
@@ -49,15 +51,14 @@ fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
         shut_after_request: options.version() == Version::Http09,
         wait_for_reply: !options.force,
     };
-    eprintln!("Webbench 1.5, clean-room driver: {} {url}", options.method());
-    if let Err(error) = client.connect() {
-        return fail(UNREACHABLE, &format!("cannot connect to {addr}: {error}"));
-    }
     let clients = options.clients.max(1);
     print!("\nRequest:\n{}\n{}\n", request.text, running(options, request, clients));
     match run(&client, clients, options.time) {
-        Ok(tally) => {
+        Ok((tally, replies)) => {
             print!("{}", report(&tally, options.time));
+            if let Some(doubt) = doubt(&client, &tally, &replies) {
+                eprintln!("webbench: {doubt}");
+            }
             ExitCode::SUCCESS
         }
         Err(error) => fail(RUN_FAILED, &format!("{error:#}")),
@@ -95,8 +96,24 @@ pub fn report(tally: &Tally, seconds: u32) -> String {
     )
 }
 
+/// Why the report, which is the original's, is not what it seems.
+fn doubt(client: &Client, tally: &Tally, replies: &Replies) -> Option<String> {
+    let has_status = client.wait_for_reply && !client.shut_after_request;
+    match (tally.succeeded + tally.failed, tally.bytes) {
+        (0, 0) => Some("nothing was counted: no reply came".into()),
+        (0, _) => Some(
+            "nothing was counted: bytes came, and no reply ended; the server does not close the connection, \
+             or it needs more time"
+                .into(),
+        ),
+        _ if !has_status || replies.has_success || tally.succeeded == 0 => None,
+        _ if replies.last_status == 0 => Some("no reply was a 2xx: none had a status".into()),
+        _ => Some(format!("no reply was a 2xx: the last status was {}", replies.last_status)),
+    }
+}
+
 /// Forks the clients and waits for all of them.
-fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
+fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> {
     // A child must not write again what its parent has buffered.
     std::io::stdout().flush().context("cannot write to stdout")?;
     let (results, result) = pipe().context("cannot make a pipe")?;
@@ -122,22 +139,25 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
         }
     }
     drop(result);
-    let mut total = Tally::default();
+    let (mut total, mut replies) = (Tally::default(), Replies::default());
     let mut reports = 0;
     for line in BufReader::new(File::from(results)).lines() {
         let line = line.context("cannot read the clients' results")?;
         let numbers: Vec<u64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
-        let [succeeded, failed, bytes] = numbers[..] else { continue };
+        let [succeeded, failed, bytes, has_success, last_status] = numbers[..] else { continue };
         total.succeeded += succeeded;
         total.failed += failed;
         total.bytes += bytes;
+        replies.has_success |= has_success == 1;
+        // Of a client that had no reply it is 0.
+        replies.last_status = u16::try_from(last_status).unwrap_or(0).max(replies.last_status);
         reports += 1;
     }
     for child in children {
         waitpid(child, None).context("cannot wait for a client")?;
     }
     anyhow::ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
-    Ok(total)
+    Ok((total, replies))
 }
 
 /// Without a parent nobody would read what a client counts, and it would go on asking a server that others may measure by then.
@@ -152,8 +172,9 @@ fn die_with(parent: Pid) -> Result<()> {
 fn work(client: &Client, seconds: u32, mut result: File) -> Result<()> {
     // All children are there before the first one begins.
     std::thread::sleep(Duration::from_secs(1));
-    let tally = client.run(seconds)?;
-    let line = format!("{} {} {}\n", tally.succeeded, tally.failed, tally.bytes);
+    let (Tally { succeeded, failed, bytes }, replies) = client.run(seconds)?;
+    let (has_success, last_status) = (u8::from(replies.has_success), replies.last_status);
+    let line = format!("{succeeded} {failed} {bytes} {has_success} {last_status}\n");
     Ok(result.write_all(line.as_bytes())?)
 }
 

@@ -21,6 +21,7 @@ use crate::engine::{self, Outcome, Plan, Recipe, Setup, Subject};
 use crate::generators::{Load, Place};
 use anyhow::{Result, ensure};
 use lab_core::stages::{Stage, discover};
+use lab_core::wire::Authority;
 use points::Axes;
 use profile::{Profile, Workload};
 use records::{Content, Record};
@@ -52,7 +53,11 @@ pub fn run(mut args: Args) -> Result<Outcome> {
             Err(install) => absent.push((tool, install)),
         }
     }
+    // Every tool writes the address into the Host header by itself.
+    let host = subjects.iter().find_map(Subject::running_at);
+    let host = host.filter(|(addr, host)| *host != Authority::from(*addr).header());
     let load = Load {
+        host: host.map(|(_, host)| host.to_owned()),
         pipeline: args.pipeline.into(),
         learns_body: subjects.iter().any(|subject| subject.running_at().is_some()),
         // On another host it is not bound.

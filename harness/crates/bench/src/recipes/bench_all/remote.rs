@@ -60,9 +60,11 @@ impl Elsewhere {
     pub(super) fn target(&self) -> Result<Option<(Subject, String)>> {
         let Some(url) = &self.target else { return Ok(None) };
         let target = Target::parse(url).context("--target")?;
-        look(target.addr, &target.path).with_context(|| format!("--target {url}"))?;
-        let name = self.name.clone().unwrap_or(target.authority);
-        Ok(Some((Subject::running(&name, target.addr), target.path)))
+        let failed = || format!("--target {url}");
+        let addr = target.reachable().with_context(failed)?;
+        look(addr, &target.host, &target.path).with_context(failed)?;
+        let name = self.name.clone().unwrap_or_else(|| target.host.clone());
+        Ok(Some((Subject::running(&name, addr, target.host), target.path)))
     }
 
     /// The address for servers that the harness starts.

@@ -13,8 +13,8 @@ mod slow;
 mod spin;
 mod tables;
 
+use crate::engine::Outcome;
 use anyhow::Result;
-use std::process::ExitCode;
 
 /// The options of `harness scenario`.
 #[derive(clap::Args, Clone, Debug)]
@@ -32,7 +32,7 @@ enum Scenario {
 }
 
 /// Measures, records, prints.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub fn run(args: Args) -> Result<Outcome> {
     match args.scenario {
         Scenario::Spin(args) => spin::run(args),
         Scenario::Slow(args) => slow::run(args),

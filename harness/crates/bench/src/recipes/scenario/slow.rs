@@ -6,7 +6,7 @@
 use super::servers::{CLIENTS, Measured, Servers};
 use super::tables;
 use crate::cpus::cpus;
-use crate::engine::{self, Method, Rate, Setup};
+use crate::engine::{self, Method, Outcome, Rate, Setup};
 use crate::generators::{Load, WARM_UP};
 use crate::recipes::options::{InRounds, Options};
 use crate::recipes::select::stages;
@@ -14,7 +14,6 @@ use crate::recipes::whole_number::whole;
 use anyhow::Result;
 use lab_core::stages::discover;
 use records::{Content, Phase, Record, slow};
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// The options of `harness scenario slow`.
@@ -57,7 +56,7 @@ impl Args {
 }
 
 /// Measures, records, prints.
-pub(super) fn run(args: Args) -> Result<ExitCode> {
+pub(super) fn run(args: Args) -> Result<Outcome> {
     let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
     let all = discover()?;
     let is_whole = args.is_whole();
@@ -80,5 +79,5 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let table = |records: &[Record]| tables::slow(&slow(records));
     let rounds = args.rounds.rounds;
     let recipe = InRounds { content: Content::Slow, subjects, points, rounds, table: &table };
-    Ok(engine::run(&args.rounds.of_run(is_whole), &setup, &recipe)?.status)
+    engine::run(&args.rounds.of_run(is_whole), &setup, &recipe)
 }

@@ -6,7 +6,7 @@
 use super::servers::{CLIENTS, Measured, Servers};
 use super::tables;
 use crate::cpus::shared_cpus;
-use crate::engine::{self, Clients, Method, Setup};
+use crate::engine::{self, Clients, Method, Outcome, Setup};
 use crate::generators::{Load, WARM_UP};
 use crate::recipes::options::{InRounds, Options};
 use crate::recipes::select::{numbers_up_to, stages};
@@ -14,7 +14,6 @@ use crate::recipes::whole_number::whole;
 use anyhow::{Result, ensure};
 use lab_core::stages::discover;
 use records::{Content, Phase, Record, spin};
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// The options of `harness scenario spin`.
@@ -67,7 +66,7 @@ impl Args {
 }
 
 /// Measures, records, prints.
-pub(super) fn run(args: Args) -> Result<ExitCode> {
+pub(super) fn run(args: Args) -> Result<Outcome> {
     let workers = numbers_up_to(&args.workers, "--workers", 1024)?;
     args.must_reach_all()?;
     let (server_cpus, generator_cpus) = shared_cpus(args.cpus.as_deref())?;
@@ -90,5 +89,5 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let rounds = args.rounds.rounds;
     let recipe = InRounds { content: Content::Spin, subjects, points, rounds, table: &table };
     let setup = Setup::new(Vec::new(), server_cpus)?;
-    Ok(engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)?.status)
+    engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)
 }

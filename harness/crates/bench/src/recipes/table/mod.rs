@@ -13,13 +13,12 @@ use super::options::{InRounds, Options};
 use super::select::clients;
 use super::whole_number::whole;
 use crate::cpus::cpus;
-use crate::engine::{self, Clients, Method, Point, Setup};
+use crate::engine::{self, Clients, Method, Outcome, Point, Setup};
 use crate::generators::{Load, Tool};
 use anyhow::{Result, bail};
 use lab_core::stages::discover;
 use records::{Content, Phase, Record, table as published};
 use rows::rows;
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// The options of `harness table`.
@@ -60,7 +59,7 @@ impl Args {
 }
 
 /// Measures, records, prints.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub fn run(args: Args) -> Result<Outcome> {
     let clients = clients(&args.clients, "--clients")?;
     let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
     let webbench = match Tool::Webbench.find() {
@@ -78,7 +77,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let table = |records: &[Record]| text::text(&published(records));
     let recipe = InRounds { content: Content::Table, subjects: rows, points, rounds, table: &table };
     let setup = Setup::new(vec![webbench], server_cpus)?;
-    Ok(engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)?.status)
+    engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)
 }
 
 /// Every row with every number of clients.

@@ -1,0 +1,127 @@
+//! A generator that is installed, here or on another host, and its runs.
+
+use super::bounded::bounded;
+use super::load::{Load, Measurement};
+use super::place::Place;
+use super::run::{self, Run};
+use super::tool::Tool;
+use super::{ab, builtin, sanity, webbench, wrk};
+use anyhow::{Result, bail, ensure};
+use lab_core::server_process::Launch;
+use lab_core::stages::binary_directory;
+use load::Report;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A tool that was found.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// Which one.
+    pub tool: Tool,
+    /// Where it is.
+    pub program: PathBuf,
+    /// What it says about itself.
+    pub version: String,
+    /// The host that it runs on.
+    pub place: Place,
+    /// The CPUs of that host, where it is another one; a [`Load`] says which ones it has here.
+    remote_cpus: Option<usize>,
+}
+
+impl Tool {
+    /// Looks for the tool. The error is the command that installs it.
+    pub fn find(self) -> Result<Installed, &'static str> {
+        /// Builds what this lab brings along.
+        const BUILD: &str = "cargo build --release --workspace --bins";
+        let (program, version) = match (on_path(self.name()), self) {
+            (_, Tool::Builtin) => (builtin::ours().ok_or(BUILD)?, "--version"),
+            (Some(program), Tool::Ab) => (program, "-V"),
+            (Some(program), Tool::Wrk) => (program, "-v"),
+            (Some(program), Tool::Webbench) => (program, "-V"),
+            (None, Tool::Ab) => return Err("apt-get install apache2-utils"),
+            (None, Tool::Wrk) => return Err("apt-get install wrk"),
+            (None, Tool::Webbench) => (webbench::ours().ok_or(BUILD)?, "-V"),
+        };
+        let mut version = first_line(&program, version);
+        if self == Tool::Webbench && binary_directory().is_ok_and(|directory| program.starts_with(directory))
+        {
+            version.push_str(" (this lab's clean-room driver)");
+        }
+        Ok(Installed { tool: self, program, version, place: Place::Here, remote_cpus: None })
+    }
+
+    /// Looks for the tool where it is to run. The inner error is the command that installs it there.
+    pub fn find_on(self, place: &Place) -> Result<Result<Installed, &'static str>> {
+        let Place::Ssh(remote) = place else { return Ok(self.find()) };
+        Ok(remote.find(self)?.map(|found| Installed {
+            tool: self,
+            program: found.program.into(),
+            version: format!("{} (on {})", found.version, remote.host()),
+            place: place.clone(),
+            remote_cpus: Some(found.cpus),
+        }))
+    }
+}
+
+impl Installed {
+    /// Runs the tool. `meanwhile` is called about every 5 ms and ends the run early by returning `false`.
+    pub fn run(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<Measurement> {
+        let start = Instant::now();
+        let run = self.about_to_run(load, meanwhile);
+        let measured = match self.tool {
+            Tool::Ab => ab::run(run),
+            Tool::Wrk => wrk::run(run),
+            Tool::Webbench => webbench::run(run),
+            Tool::Builtin => builtin::run(run),
+        }?;
+        // Every figure is divided by it.
+        let longest = run::limit(load).as_secs_f64();
+        ensure!(
+            measured.seconds > 0.0 && measured.seconds <= longest,
+            "{} says that it measured for {} s, and was told {} s",
+            self.tool.name(),
+            measured.seconds,
+            load.whole_seconds()
+        );
+        if let Some(why) = sanity::refuted(&measured, load, start.elapsed()) {
+            bail!("{}'s report cannot be true: {why}", self.tool.name());
+        }
+        Ok(measured)
+    }
+
+    /// Runs the built-in generator and gives its whole report, with the CPU time of its process. No other
+    /// tool has one.
+    pub fn report(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<(Report, f64)> {
+        builtin::report(self.about_to_run(load, meanwhile))
+    }
+
+    /// How many CPUs the tool can keep busy under this load.
+    pub fn cpus(&self, load: &Load) -> usize {
+        match (self.tool, self.remote_cpus) {
+            // It has one thread, however many there are.
+            (Tool::Ab, _) => 1,
+            (_, Some(cpus)) => cpus.min(load.concurrency),
+            (_, None) => load.cpus.as_ref().map_or(1, Vec::len),
+        }
+    }
+
+    fn about_to_run<'a>(&'a self, load: &'a Load, meanwhile: &'a mut dyn FnMut() -> bool) -> Run<'a> {
+        Run { program: &self.program, place: &self.place, cpus: self.cpus(load), load, meanwhile }
+    }
+}
+
+/// Where a program is, if it is installed.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file())
+}
+
+fn first_line(program: &Path, option: &str) -> String {
+    /// A program that cannot say its version in this time says nothing.
+    const LIMIT: Duration = Duration::from_secs(5);
+    let mut launch = Launch::new(program);
+    launch.args.push(option.to_owned());
+    let output = launch.command().and_then(|mut command| bounded(&mut command, LIMIT, &mut || true));
+    let text = output.map(|output| output.stdout + &output.stderr).unwrap_or_default();
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,93 @@
+//! One reply from a blocking socket.
+
+use super::reply::{Collector, Reply};
+use anyhow::{Context, Result, bail, ensure};
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// A larger reply is not kept.
+const LARGEST: usize = 64 << 20;
+
+/// Reads one reply. It must be whole within `limit`; what follows it on the connection is dropped.
+///
+/// # Errors
+/// In words, and never an errno's: the peer is silent, closes too early, or sends what is no reply.
+pub fn read_reply(stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
+    let deadline = Instant::now() + limit;
+    let mut collector = Collector::default();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        // A timeout of zero would mean none.
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        stream.set_read_timeout(Some(left))?;
+        let came = collector.received();
+        let count = match stream.read(&mut piece) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => match (error.kind(), came) {
+                (ErrorKind::WouldBlock | ErrorKind::TimedOut, 0) => {
+                    bail!("it did not answer within {limit:?}")
+                }
+                (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => {
+                    bail!("no whole reply within {limit:?}: {came} bytes came")
+                }
+                _ => return Err(error).context(format!("receiving failed after {came} bytes")),
+            },
+        };
+        if count == 0 {
+            return collector
+                .end()
+                .with_context(|| format!("it closed the connection after {came} bytes of a reply"));
+        }
+        if let (_, Some(reply)) = collector.feed(&piece[..count])? {
+            return Ok(reply);
+        }
+        ensure!(collector.received() <= LARGEST as u64, "the reply has more than {LARGEST} bytes");
+        ensure!(
+            Instant::now() < deadline,
+            "no whole reply within {limit:?}: {} bytes came",
+            collector.received()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// What a server that sends these bytes, and then closes or does not, is said to have answered.
+    fn reply_to(bytes: &[u8], closes: bool, limit: Duration) -> Result<Reply> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+        let (mut server, _) = listener.accept().expect("a client");
+        server.write_all(bytes).expect("there is room");
+        let _open = (!closes).then_some(server);
+        read_reply(&mut client, limit)
+    }
+
+    #[test]
+    fn a_reply_ends_by_its_length_or_with_the_connection() {
+        let reply = reply_to(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", false, LIMIT).expect("whole");
+        assert_eq!((reply.status, reply.body.as_slice()), (200, b"ab".as_slice()));
+        let reply = reply_to(b"HTTP/1.0 200 OK\r\n\r\nab", true, LIMIT).expect("whole");
+        assert_eq!((reply.status, reply.body.as_slice()), (200, b"ab".as_slice()));
+    }
+
+    /// Nobody can act on "Resource temporarily unavailable (os error 11)".
+    #[test]
+    fn what_went_wrong_is_said_in_words() {
+        let said = |bytes: &[u8], closes, limit| {
+            format!("{:#}", reply_to(bytes, closes, limit).expect_err("no reply"))
+        };
+        let soon = Duration::from_millis(50);
+        assert_eq!(said(b"", false, soon), "it did not answer within 50ms");
+        assert_eq!(said(b"HTTP/1.1 2", false, soon), "no whole reply within 50ms: 10 bytes came");
+        assert_eq!(said(b"HTTP/1.1 2", true, LIMIT), "it closed the connection after 10 bytes of a reply");
+        assert!(said(b"SSH-2.0-x\r\n", false, LIMIT).contains("no HTTP/1 reply"));
+    }
+}
