@@ -9,12 +9,13 @@ use crate::smoke::{Reply, look, smoke};
 use anyhow::{Result, bail};
 use lab_core::server_process::{Launch, Server};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A program with its arguments.
-type Key = (PathBuf, Vec<String>);
+/// A program with its arguments and variables. Two subjects that agree in them are one process.
+type Key = (PathBuf, Vec<String>, Vec<(OsString, OsString)>);
 
 /// A server that runs and has passed the look at one reply.
 pub(super) struct Running {
@@ -154,7 +155,7 @@ impl Servers {
             std::mem::take(&mut self.started).into_iter().partition(|(_, server)| server.is_ok());
         self.started = refused;
         let running: BTreeMap<Key, Result<Running, String>> = running;
-        for ((program, _), running) in running {
+        for ((program, ..), running) in running {
             let Ok(Running { process: Some(server), .. }) = running else { continue };
             let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match server.stop() {
@@ -168,7 +169,7 @@ impl Servers {
 }
 
 fn key(launch: &Launch) -> Key {
-    (launch.program.clone(), launch.args.clone())
+    (launch.program.clone(), launch.args.clone(), launch.env.clone())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
     if let Some((_, path)) = &target {
         args.path.clone_from(path);
     }
-    args.path()?;
+    args.ensure_path()?;
     let wanted = select::tools(args.tools.as_deref())?;
     let (workloads, budget) = args.workloads()?;
     let phases = args.phases()?;

@@ -105,12 +105,12 @@ impl Args {
         if self.quick { Profile::Quick } else { self.profile }
     }
 
-    /// What a request asks for.
-    pub(super) fn path(&self) -> Result<&str> {
+    /// Refuses a path that cannot stand in a request.
+    pub(super) fn ensure_path(&self) -> Result<()> {
         ensure!(self.path.starts_with('/'), "--path must begin with '/', not be '{}'", self.path);
         let is_plain = self.path.bytes().all(|byte| byte.is_ascii_graphic());
         ensure!(is_plain, "--path '{}' has characters that a request must encode: a space is %20", self.path);
-        Ok(&self.path)
+        Ok(())
     }
 
     /// What is measured.
