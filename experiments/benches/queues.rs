@@ -25,7 +25,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::utils::Backoff;
-use lockless_queues::doorbell::{Ringer, Sleeper, Wakeup, doorbell};
+use lockless_queues::parker::{Parker, Unparker, Wakeup, parker};
 use lockless_queues::ring::{Consumer, Producer, ring};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -210,13 +210,13 @@ fn two_threads(criterion: &mut Criterion) {
 }
 
 /// One direction of the hand-off.
-struct Tell(Producer<u64>, Ringer);
-struct Hear(Consumer<u64>, Sleeper);
+struct Tell(Producer<u64>, Unparker);
+struct Hear(Consumer<u64>, Parker);
 
 impl Tell {
     fn tell(&mut self, item: u64) {
         self.0.push(item).expect("one item is on its way at a time");
-        self.1.notify();
+        self.1.unpark();
     }
 }
 
@@ -225,7 +225,7 @@ impl Hear {
         loop {
             match self.0.pop() {
                 Some(item) => return item,
-                None => self.1.sleep_unless(|| !self.0.is_empty()),
+                None => self.1.park_unless(|| !self.0.is_empty()),
             }
         }
     }
@@ -233,8 +233,8 @@ impl Hear {
 
 fn direction(wakeup: Wakeup) -> (Tell, Hear) {
     let (producer, consumer) = ring(1);
-    let (ringer, sleeper) = doorbell(wakeup).expect("descriptors are free");
-    (Tell(producer, ringer), Hear(consumer, sleeper))
+    let (unparker, parker) = parker(wakeup).expect("descriptors are free");
+    (Tell(producer, unparker), Hear(consumer, parker))
 }
 
 fn name(wakeup: Wakeup) -> String {
@@ -297,8 +297,8 @@ fn hand_off(criterion: &mut Criterion) {
 }
 
 fn notify_awake(criterion: &mut Criterion) {
-    let (ringer, _sleeper) = doorbell(Wakeup::Eventfd).expect("descriptors are free");
-    criterion.bench_function("notify_awake", |bencher| bencher.iter(|| ringer.notify()));
+    let (unparker, _parker) = parker(Wakeup::Eventfd).expect("descriptors are free");
+    criterion.bench_function("notify_awake", |bencher| bencher.iter(|| unparker.unpark()));
 }
 
 criterion_group!(benches, same_thread, two_threads, hand_off, notify_awake);

@@ -1,40 +1,60 @@
 //! The loop of stage 01.
 
-use crate::serve::{BUFFER, serve};
-use clap::Parser;
+use kit::blocking::{SocketTimeouts, end_of_input};
 use kit::clock::Clock;
-use kit::listener::wait_for_connection;
-use kit::options::Speak;
-use kit::shutdown::Sleeper;
-use kit::start::listen;
-use nix::sys::socket::SockFlag;
+use kit::listener::accept_blocking;
+use kit::options::{Options, ProtocolKind};
+use kit::session::{Next, Session};
+use kit::shutdown::{ShutdownGuard, wake_accept};
+use kit::start::{announce, listen};
+use nix::errno::Errno;
+use nix::sys::socket::{Shutdown, SockFlag, shutdown};
+use nix::unistd::read;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Stage 01: accept, read, write, repeat.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
+/// How many bytes one read takes at most.
+pub const READ_BUFFER: usize = 64 * 1024;
 
-/// Serves one connection after the other until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen or accept.
+// ANCHOR: server
+/// Serves one connection after the other until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
-    // ANCHOR: loop
-    let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Echo)?;
-    let _sleeper = Sleeper::new(listener.as_fd());
-    let mut clock = Clock::new();
-    let mut buffer = vec![0; BUFFER];
-    while let Some(socket) = wait_for_connection(listener.as_fd())? {
-        let session = sessions.open(clock.read());
+    let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Echo)?;
+    wake_accept(listener.as_fd());
+    announce(&listener)?;
+    let (mut clock, mut buffer) = (Clock::new(), vec![0; READ_BUFFER]);
+    while let Some(socket) = accept_blocking(listener.as_fd())? {
         // An error concerns this connection only.
-        let _ = serve(socket, session, &mut buffer);
+        let _ = serve(socket.as_fd(), sessions.open(clock.read()), &mut buffer);
+        drop(socket); // close(2)
     }
     Ok(())
-    // ANCHOR_END: loop
 }
+
+/// Serves one connection until either side ends it; every call may block. Errors: why the connection was
+/// lost.
+pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) -> nix::Result<()> {
+    let mut clock = Clock::new();
+    let _guard = ShutdownGuard::new(socket);
+    let mut timeouts = SocketTimeouts::new(socket, &session, clock.last())?;
+    loop {
+        timeouts.update(&session, clock.last())?;
+        match session.next(clock.last()) {
+            Next::Read => match read(socket, buffer) {
+                Ok(0) => end_of_input(&mut session, clock.read()),
+                Ok(count) => session.received(&buffer[..count], clock.read()),
+                Err(Errno::EAGAIN | Errno::EINTR) => drop(session.would_block(clock.read())),
+                Err(error) => return Err(error),
+            },
+            Next::Write(output) => {
+                let count = output.write_to(socket)?;
+                session.sent(count, clock.read());
+                timeouts.check_progress(count, clock.last())?;
+            }
+            Next::Work(work) => session.finished(work.run(), clock.read()),
+            Next::ShutdownWrite => shutdown(socket.as_raw_fd(), Shutdown::Write)?,
+            Next::Close => return Ok(()),
+        }
+    }
+}
+// ANCHOR_END: server

@@ -1,7 +1,17 @@
 //! The binary `stage-02`.
 
+use clap::Parser;
+use fork_per_connection::server::run;
 use std::process::ExitCode;
 
+/// Stage 02: accept, then fork.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    common: kit::options::Options,
+}
+
 fn main() -> ExitCode {
-    kit::start::main(fork_per_connection::server::run)
+    kit::start::main(|options: Options| run(options.common))
 }

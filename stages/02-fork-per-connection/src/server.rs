@@ -1,49 +1,36 @@
 //! The loop of stage 02.
 
 use crate::children;
-use blocking_echo::serve::{BUFFER, serve};
-use clap::Parser;
+use blocking_echo::{READ_BUFFER, serve};
 use kit::clock::Clock;
-use kit::listener::wait_for_connection;
-use kit::options::Speak;
-use kit::shutdown::Sleeper;
-use kit::start::listen;
+use kit::listener::accept_blocking;
+use kit::options::{Options, ProtocolKind};
+use kit::shutdown::wake_accept;
+use kit::start::{announce, listen};
 use nix::sys::socket::SockFlag;
 use std::io;
 use std::os::fd::AsFd;
 
-/// Stage 02: accept, then fork.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
-
-/// Forks a child for each connection until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen or accept.
+// ANCHOR: loop
+/// Forks a child for each connection until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Http)?;
-    let sleeper = Sleeper::new(listener.as_fd());
+    let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Http)?;
+    children::reap_on_sigchld(options.max_connections)?; // New in 02
+    wake_accept(listener.as_fd());
+    announce(&listener)?;
     let mut clock = Clock::new();
-    // ANCHOR: loop
-    children::reap_on_sigchld(options.common.max_connections)?;
-    children::wait_for_room();
-    while let Some(socket) = wait_for_connection(listener.as_fd())? {
+    children::wait_for_room(); // New in 02
+    while let Some(socket) = accept_blocking(listener.as_fd())? {
         let session = sessions.open(clock.read());
-        // In the parent the closure is dropped, and its copy of the socket with it. If no child could be started,
-        // that closes the connection.
-        let _ = children::spawn(|| {
-            let _ = serve(socket, session, &mut vec![0; BUFFER]);
+        // New in 02: the child runs the closure. The parent drops it, and its copy of the socket with it: if
+        // no child could be started, that closes the connection.
+        let _ = children::spawn(move || {
+            let _ = serve(socket.as_fd(), session, &mut vec![0; READ_BUFFER]);
         });
-        children::wait_for_room();
+        children::wait_for_room(); // New in 02
     }
-    drop(sleeper);
     drop(listener);
-    children::stop_all();
-    // ANCHOR_END: loop
+    children::stop_all(); // New in 02
     Ok(())
 }
+// ANCHOR_END: loop

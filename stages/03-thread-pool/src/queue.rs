@@ -3,35 +3,43 @@
 //! The textbook's producer and consumer: a mutex for the items, a condition variable to sleep on while there is
 //! nothing to take, another while there is no room. It closes when the last half of either side is dropped, so
 //! the threads of a pool end when the loop that feeds them ends, without a flag of their own.
+//!
+//! ```
+//! let (sender, receiver) = thread_pool::queue::queue(2);
+//! let worker = std::thread::spawn(move || std::iter::from_fn(|| receiver.recv()).sum::<i32>());
+//! (1..=10).for_each(|item| sender.send(item).expect("the worker takes them"));
+//! drop(sender); // The queue is closed: the worker takes what is left, and ends.
+//! assert_eq!(worker.join().unwrap(), 55);
+//! ```
 
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-struct Shared<T> {
-    state: Mutex<State<T>>,
+struct Queue<T> {
+    state: Mutex<QueueState<T>>,
     not_empty: Condvar,
     not_full: Condvar,
 }
 
-struct State<T> {
+struct QueueState<T> {
     items: VecDeque<T>,
-    most: usize,
+    max: usize,
     senders: usize,
     receivers: usize,
 }
 
 /// The half that puts items in.
-pub struct Sender<T>(Arc<Shared<T>>);
+pub struct Sender<T>(Arc<Queue<T>>);
 
 /// The half that takes items out.
-pub struct Receiver<T>(Arc<Shared<T>>);
+pub struct Receiver<T>(Arc<Queue<T>>);
 
-/// A queue of at most `most` items.
-pub fn queue<T>(most: usize) -> (Sender<T>, Receiver<T>) {
-    let state = State { items: VecDeque::new(), most, senders: 1, receivers: 1 };
+/// A queue of at most `max` items.
+pub fn queue<T>(max: usize) -> (Sender<T>, Receiver<T>) {
+    let state = QueueState { items: VecDeque::new(), max, senders: 1, receivers: 1 };
     let (not_empty, not_full) = (Condvar::new(), Condvar::new());
-    let shared = Arc::new(Shared { state: Mutex::new(state), not_empty, not_full });
+    let shared = Arc::new(Queue { state: Mutex::new(state), not_empty, not_full });
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
 
@@ -39,18 +47,18 @@ impl<T> Sender<T> {
     /// Puts an item in, waiting for room.
     ///
     /// # Errors
-    /// Gives the item back when no receiver is left.
+    /// Returns the item when no receiver is left.
     pub fn send(&self, item: T) -> Result<(), T> {
         let mut state = self.0.state.lock();
         // A loop, since a woken thread may find that another was quicker.
-        while state.items.len() >= state.most && state.receivers > 0 {
+        while state.items.len() >= state.max && state.receivers > 0 {
             self.0.not_full.wait(&mut state);
         }
         if state.receivers == 0 {
             return Err(item);
         }
         state.items.push_back(item);
-        // Unlocked first: the woken thread does not run straight into the lock.
+        // Unlocked first, so that the woken thread does not block on the lock at once.
         drop(state);
         self.0.not_empty.notify_one();
         Ok(())

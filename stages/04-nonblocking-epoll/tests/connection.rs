@@ -20,9 +20,9 @@ fn exchange(input: &[u8]) -> String {
     theirs.write_all(input).expect("it fits the socket's buffer");
     let (mut buffer, mut received) = (vec![0; 64 * 1024], Vec::new());
     for _ in 0..10_000 {
-        let mut turn = connection.ready(&mut buffer, clock.read());
+        let mut turn = connection.handle_event(&mut buffer, clock.read());
         while let Turn::Work(work) = turn {
-            turn = connection.finish(work.run(), clock.read());
+            turn = connection.finish_work(work.run(), &mut buffer, clock.read());
         }
         let before = received.len();
         match theirs.read_to_end(&mut received) {

@@ -1,76 +1,67 @@
 //! The loop of stage 05's twin: the same server on mio.
 //!
-//! mio hides which system it runs on (epoll here, kqueue on BSD, IOCP on Windows), and what all of them can do is
-//! report a change: so it is edge-triggered, without a choice. Stages 06 and 07 need `EPOLLONESHOT`, which it
-//! does not offer: portability has a price.
+//! mio hides which system it runs on (epoll here, kqueue on BSD, IOCP on Windows). What all of these can do
+//! is report a change, so mio is edge-triggered and offers no choice. Stages 06 and 07 need `EPOLLONESHOT`,
+//! which mio does not offer: portability has a price.
 
 use crate::trigger::Drain;
-use clap::Parser;
 use kit::clock::Clock;
+use kit::connection_table::ConnectionTable;
 use kit::listener::{Accepted, Acceptor};
-use kit::options::Speak;
-use kit::registry::Registry;
+use kit::options::{Options, ProtocolKind};
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
+use kit::start::{Sessions, announce, listen};
+use kit::timeout_scan::TimeoutScan;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::socket::SockFlag;
-use nonblocking_epoll::connection::{BUFFER, Connection, Turn};
+use nonblocking_epoll::connection::{Connection, READ_BUFFER, Turn};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-/// Tokens that are no connection's: generations do not reach this far.
-const LISTENER: Token = Token(usize::MAX);
-const SHUTDOWN: Token = Token(usize::MAX - 1);
+/// mio has a token type of its own.
+const LISTENER: Token = Token(kit::connection_table::LISTENER as usize);
+const SHUTDOWN: Token = Token(kit::connection_table::SHUTDOWN as usize);
 
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
-/// Edge-triggered, a turn must read until it would block.
+/// Under edge triggering a turn must read until it would block.
 const DRAIN: Drain = Drain::UntilWouldBlock;
 
-/// Stage 05's twin: the same server on mio.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
-
-/// The server: everything that its one thread looks after.
+/// The server: everything that its one thread owns.
 struct Server {
     poll: Poll,
     acceptor: Acceptor,
     sessions: Sessions,
-    connections: Registry<Connection>,
+    connections: ConnectionTable<Connection>,
     clock: Clock,
     buffer: Vec<u8>,
 }
 
-/// Serves all connections from one loop until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen, accept or wait.
+/// Serves all connections from one loop until the server must stop. Errors: why it cannot listen, accept or
+/// wait.
 pub fn run(options: Options) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
-    let poll = Poll::new()?;
+    let (listener, sessions) = listen(&options, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
+    let poll =
+        Poll::new().map_err(|error| io::Error::new(error.kind(), format!("mio::Poll::new: {error}")))?;
+    announce(&listener)?;
     poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), LISTENER, Interest::READABLE)?;
     poll.registry().register(&mut SourceFd(&shutdown::event().as_raw_fd()), SHUTDOWN, Interest::READABLE)?;
-    let acceptor = Acceptor::new(listener, options.common.max_connections);
-    let (connections, clock, buffer) = (Registry::new(), Clock::new(), vec![0; BUFFER]);
+    let acceptor = Acceptor::new(listener, options.max_connections);
+    let (connections, clock, buffer) = (ConnectionTable::new(), Clock::new(), vec![0; READ_BUFFER]);
     Server { poll, acceptor, sessions, connections, clock, buffer }.serve()
 }
 
 impl Server {
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(BATCH);
-        let mut sweep = Sweep::default();
-        while !self.clock.last().draining || !self.connections.is_empty() {
-            let timeout = Sweep::timeout(self.connections.len(), self.acceptor.is_paused());
+        let mut events = Events::with_capacity(MAX_EVENTS);
+        let mut scan = TimeoutScan::default();
+        while self.acceptor.is_open() || !self.connections.is_empty() {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
             let timeout = u64::try_from(i32::from(timeout)).ok().map(Duration::from_millis);
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -80,16 +71,17 @@ impl Server {
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept()?,
-                    SHUTDOWN => self.stop(),
-                    token => self.ready(token),
+                    SHUTDOWN => self.stop()?,
+                    token => self.handle_event(token),
                 }
             }
-            // Edge-triggered, nobody reports the peers that wait since before the pause: look.
-            if self.acceptor.resumes(self.connections.len(), self.clock.last()) {
+            // No edge is reported again for the peers that have waited since before the pause, so this
+            // accepts without an event.
+            if self.acceptor.ends_pause(self.connections.len(), self.clock.last()) {
                 self.accept()?;
             }
-            if sweep.is_due(self.clock.last()) {
-                self.expire();
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines();
             }
         }
         Ok(())
@@ -98,7 +90,7 @@ impl Server {
     /// Takes the connections that wait: all of them, since an edge is reported once.
     fn accept(&mut self) -> io::Result<()> {
         while let Accepted::Socket(socket) =
-            self.acceptor.accept(self.connections.len(), self.clock.last())?
+            self.acceptor.try_accept(self.connections.len(), self.clock.last())?
         {
             let token = self.connections.token(socket.as_fd());
             let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
@@ -111,25 +103,26 @@ impl Server {
         Ok(())
     }
 
-    /// Gives a connection its turn.
-    fn ready(&mut self, token: Token) {
+    /// Serves a connection for one turn.
+    fn handle_event(&mut self, token: Token) {
         let Some(connection) = self.connections.get_mut(token.0 as u64) else { return };
         let mut turn = Turn::Served;
         for reads in 0.. {
-            turn = connection.ready(&mut self.buffer, self.clock.last());
+            turn = connection.handle_event(&mut self.buffer, self.clock.last());
             while let Turn::Work(work) = turn {
                 let answer = work.run();
-                turn = connection.finish(answer, self.clock.read());
+                turn = connection.finish_work(answer, &mut self.buffer, self.clock.read());
             }
-            if !DRAIN.goes_on(&turn, reads) {
+            if !DRAIN.continues(&turn, reads) {
                 break;
             }
         }
-        self.settle(token, turn);
+        self.update_interest(token, turn);
     }
 
-    /// After a turn: asks the kernel to look anew if the turn was ended early.
-    fn settle(&mut self, token: Token, turn: Turn) {
+    /// After a turn: registers the socket again if the turn was ended early, so that the kernel reports it
+    /// anew.
+    fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(connection) = self.connections.get_mut(token.0 as u64) else { return };
         let lost = DRAIN.stopped_early(&turn) && {
             let both = Interest::READABLE | Interest::WRITABLE;
@@ -141,19 +134,18 @@ impl Server {
         }
     }
 
-    /// Gives each connection whose time is over a turn, in which it ends.
-    fn expire(&mut self) {
+    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {
-            self.ready(Token(token as usize));
+            self.handle_event(Token(token as usize));
         }
     }
 
-    /// Stops accepting, and gives each connection a last turn: a request may be in its socket already.
-    fn stop(&mut self) {
-        self.acceptor.close();
-        for token in self.connections.tokens() {
-            self.ready(Token(token as usize));
-        }
+    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
+    /// closed. From then on an idle connection counts as late.
+    fn stop(&mut self) -> io::Result<()> {
+        self.acceptor.drain();
+        self.accept()
     }
 }

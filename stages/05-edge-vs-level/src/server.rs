@@ -3,12 +3,12 @@
 use crate::trigger::{Drain, Trigger};
 use clap::Parser;
 use kit::clock::Clock;
-use kit::listener::{Accepted, Acceptor};
-use kit::options::Speak;
-use kit::registry::{Registry, Token};
+use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::listener::Acceptor;
+use kit::options::ProtocolKind;
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
+use kit::start::{Sessions, announce, failed, listen};
+use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::SockFlag;
@@ -16,12 +16,8 @@ use nonblocking_epoll::connection::{Connection, Turn};
 use std::io;
 use std::os::fd::AsFd;
 
-/// Tokens that are no connection's: generations do not reach this far.
-const LISTENER: Token = Token::MAX;
-const SHUTDOWN: Token = Token::MAX - 1;
-
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Stage 05: edge-triggered or level-triggered, reading once or until it would block.
 #[derive(Debug, Parser)]
@@ -44,47 +40,48 @@ pub struct Options {
     pub common: kit::options::Options,
 }
 
-/// The server: everything that its one thread looks after.
+/// The server: everything that its one thread owns.
 struct Server {
     epoll: Epoll,
     acceptor: Acceptor,
     sessions: Sessions,
-    connections: Registry<Armed>,
+    connections: ConnectionTable<Registration>,
     clock: Clock,
     buffer: Vec<u8>,
-    trigger: Trigger,
-    drain: Drain,
+    trigger: Trigger, // New in 05
+    drain: Drain,     // New in 05
 }
 
-/// A connection, and the events that epoll was last told to watch it for.
-struct Armed {
+/// A connection, and the events for which it is registered with epoll.
+struct Registration {
     connection: Connection,
-    mask: EpollFlags,
+    interest: EpollFlags,
 }
 
-/// Serves all connections from one loop until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen, accept or wait.
+/// Serves all connections from one loop until the server must stop. Errors: why it cannot listen, accept or
+/// wait.
 pub fn run(options: Options) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
+    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+    announce(&listener)?;
     let acceptor = Acceptor::new(listener, options.common.max_connections);
-    let (connections, clock) = (Registry::new(), Clock::new());
+    acceptor.watch(&epoll)?;
+    shutdown::watch(&epoll)?;
+    let (connections, clock) = (ConnectionTable::new(), Clock::new());
     let buffer = vec![0; options.read_buffer as usize];
     let (trigger, drain) = (options.trigger, options.drain);
     Server { epoll, acceptor, sessions, connections, clock, buffer, trigger, drain }.serve()
 }
 
 impl Server {
+    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); BATCH];
-        let mut sweep = Sweep::default();
-        while !self.clock.last().draining || !self.connections.is_empty() {
-            let timeout = Sweep::timeout(self.connections.len(), self.acceptor.is_paused());
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        let mut scan = TimeoutScan::default();
+        while self.acceptor.is_open() || !self.connections.is_empty() {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -95,98 +92,86 @@ impl Server {
                 match event.data() {
                     LISTENER => self.accept()?,
                     SHUTDOWN => self.stop()?,
-                    token => self.ready(token),
+                    token => self.handle_event(token),
                 }
             }
-            if self.acceptor.resumes(self.connections.len(), self.clock.last()) {
-                self.watch_listener(EpollFlags::EPOLLIN)?;
+            if self.acceptor.resume(&self.epoll, self.connections.len(), self.clock.last())? {
+                self.accept()?;
             }
-            if sweep.is_due(self.clock.last()) {
-                self.expire();
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines();
+            }
+        }
+        Ok(())
+    }
+    // ANCHOR_END: loop
+
+    /// Takes the connections that wait.
+    fn accept(&mut self) -> io::Result<()> {
+        while let Some(socket) =
+            self.acceptor.accept(&self.epoll, self.connections.len(), self.clock.last())?
+        {
+            let token = self.connections.token(socket.as_fd());
+            let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
+            let interest = self.trigger.interest(connection.interest()); // New in 05
+            if self.epoll.add(&connection, EpollEvent::new(interest, token)).is_ok() {
+                self.connections.insert(token, Registration { connection, interest });
             }
         }
         Ok(())
     }
 
-    /// Takes the connections that wait.
-    fn accept(&mut self) -> io::Result<()> {
-        loop {
-            match self.acceptor.accept(self.connections.len(), self.clock.last())? {
-                Accepted::Socket(socket) => {
-                    let token = self.connections.token(socket.as_fd());
-                    let session = self.sessions.open(self.clock.last());
-                    let connection = Connection::new(socket, session);
-                    let mask = self.trigger.mask(connection.interest());
-                    if self.epoll.add(&connection, EpollEvent::new(mask, token)).is_ok() {
-                        self.connections.insert(token, Armed { connection, mask });
-                    }
-                }
-                Accepted::None => return Ok(()),
-                Accepted::NoRoom => return self.watch_listener(EpollFlags::empty()),
-            }
-        }
-    }
-
-    /// Gives a connection its turn.
-    fn ready(&mut self, token: Token) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
+    /// Serves a connection for one turn.
+    fn handle_event(&mut self, token: Token) {
+        let Some(Registration { connection, .. }) = self.connections.get_mut(token) else { return };
         let mut turn = Turn::Served;
+        // New in 05: one read, or as many as it takes.
         for reads in 0.. {
-            turn = armed.connection.ready(&mut self.buffer, self.clock.last());
+            turn = connection.handle_event(&mut self.buffer, self.clock.last());
             while let Turn::Work(work) = turn {
                 let answer = work.run();
-                turn = armed.connection.finish(answer, self.clock.read());
+                turn = connection.finish_work(answer, &mut self.buffer, self.clock.read());
             }
-            if !self.drain.goes_on(&turn, reads) {
+            if !self.drain.continues(&turn, reads) {
                 break;
             }
         }
-        self.settle(token, turn);
+        self.update_interest(token, turn);
     }
 
-    /// After a turn: tells epoll what the connection waits for now, if it is something else, or to look anew.
-    fn settle(&mut self, token: Token, turn: Turn) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
-        let mask = self.trigger.mask(armed.connection.interest());
-        // EPOLL_CTL_MOD reports a socket that is ready at that moment, edge-triggered too: the kernel polls it.
+    /// After a turn: updates epoll if the connection now waits for other events, or must be reported anew.
+    fn update_interest(&mut self, token: Token, turn: Turn) {
+        let Some(registration) = self.connections.get_mut(token) else { return };
+        let interest = self.trigger.interest(registration.connection.interest()); // New in 05
+        // New in 05: EPOLL_CTL_MOD reports a socket that is ready at that moment, edge-triggered too.
         let again = self.trigger == Trigger::Edge && self.drain.stopped_early(&turn);
         let lost = match turn {
             Turn::Close => true,
-            _ if mask == armed.mask && !again => false,
+            _ if interest == registration.interest && !again => false,
             _ => {
-                armed.mask = mask;
-                self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)).is_err()
+                registration.interest = interest;
+                self.epoll.modify(&registration.connection, &mut EpollEvent::new(interest, token)).is_err()
             }
         };
         if lost {
-            // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
+            // Closing the descriptor also takes it out of epoll, since it has no duplicate.
             self.connections.remove(token);
         }
     }
 
-    /// Gives each connection whose time is over a turn, in which it ends.
-    fn expire(&mut self) {
+    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    fn check_deadlines(&mut self) {
         let now = self.clock.last();
-        for token in self.connections.select(|armed| armed.connection.is_late(now)) {
-            self.ready(token);
+        for token in self.connections.select(|registration| registration.connection.is_late(now)) {
+            self.handle_event(token);
         }
     }
 
-    /// Stops accepting, and gives each connection a last turn: a request may be in its socket already.
+    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
+    /// closed. From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
-        // Nobody reads the eventfd: left in, it would wake the loop for ever.
-        self.epoll.delete(shutdown::event())?;
-        self.acceptor.close();
-        for token in self.connections.tokens() {
-            self.ready(token);
-        }
-        Ok(())
-    }
-
-    fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
-        match self.acceptor.listener() {
-            Some(listener) => Ok(self.epoll.modify(listener, &mut EpollEvent::new(mask, LISTENER))?),
-            None => Ok(()),
-        }
+        shutdown::unwatch(&self.epoll)?;
+        self.acceptor.drain();
+        self.accept()
     }
 }

@@ -1,6 +1,6 @@
 //! The two flags: how the kernel reports readiness, and how far a turn reads.
 //!
-//! 2 KiB have arrived, and a turn reads 1 KiB (seeds 001 and 004):
+//! 2 KiB have arrived, and a turn reads 1 KiB (sources 001 and 004):
 //!
 //! | | `--drain once` | `--drain until-would-block` |
 //! |---|---|---|
@@ -30,35 +30,35 @@ pub enum Drain {
 }
 
 /// A turn reads at most this often, or one peer that never stops sending would have the loop to itself.
-const READS: usize = 16;
+const MAX_READS: usize = 16;
 
 impl Trigger {
-    // ANCHOR: mask
-    /// What to tell epoll about a connection that waits for `interest`.
-    pub fn mask(self, interest: EpollFlags) -> EpollFlags {
+    // ANCHOR: interest
+    /// The events to register for a connection that waits for `interest`.
+    pub fn interest(self, interest: EpollFlags) -> EpollFlags {
         match self {
             // Only what it waits for: a socket that has room would be reported writable all the time.
             Trigger::Level => interest,
-            // Everything, once and for all: a change is reported once, wanted or not, so the mask never has
-            // to follow what the connection waits for, and epoll_ctl is not called again.
+            // Everything, once and for all: each change is reported once, wanted or not. So the registration
+            // never has to follow what the connection waits for, and epoll_ctl(2) is not called again.
             Trigger::Edge => {
                 EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
             }
         }
     }
-    // ANCHOR_END: mask
+    // ANCHOR_END: interest
 }
 
 impl Drain {
     // ANCHOR: drain
-    /// Whether a turn that ended like this goes on, after `reads` reads.
-    pub fn goes_on(self, turn: &Turn, reads: usize) -> bool {
-        self == Drain::UntilWouldBlock && matches!(turn, Turn::Served) && reads < READS
+    /// Whether to read again at once after a turn that ended like this; `reads` turns came before it.
+    pub fn continues(self, turn: &Turn, reads: usize) -> bool {
+        self == Drain::UntilWouldBlock && matches!(turn, Turn::Served) && reads < MAX_READS
     }
     // ANCHOR_END: drain
 
-    /// Whether *we* ended the turn, though the kernel may have more for us. It does not know that, and an edge that
-    /// has been reported is not reported again: epoll must be asked to look anew.
+    /// Whether *we* ended the turn although the kernel may have more for us. An edge that has been reported
+    /// is not reported again, so epoll must be asked to look anew (`EPOLL_CTL_MOD`).
     pub fn stopped_early(self, turn: &Turn) -> bool {
         match turn {
             Turn::Paused => true,

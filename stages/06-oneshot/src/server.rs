@@ -1,31 +1,28 @@
 //! The loop of stage 06, and its workers.
 
-use crate::crew::Crew;
-use crate::shared::Shared;
+use crate::reactor_shared::ReactorShared;
+use crate::shared_connection::SharedConnection;
 use clap::Parser;
 use kit::clock::Clock;
-use kit::listener::{Accepted, Acceptor};
-use kit::options::{Speak, workers};
-use kit::registry::{Registry, Token};
+use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::listener::Acceptor;
+use kit::options::{ProtocolKind, workers};
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
+use kit::start::{Sessions, announce, failed, listen};
+use kit::threads::spawn;
+use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent};
 use nix::sys::socket::SockFlag;
-use nonblocking_epoll::connection::{BUFFER, Connection};
+use nonblocking_epoll::connection::{Connection, READ_BUFFER};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::scope;
 use thread_pool::queue::{Receiver, Sender, queue};
 
-/// Tokens that are no connection's: generations do not reach this far.
-const LISTENER: Token = Token::MAX;
-const SHUTDOWN: Token = Token::MAX - 1;
-
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Stage 06: a reactor and workers share descriptors.
 #[derive(Debug, Parser)]
@@ -46,46 +43,46 @@ pub struct Options {
 
 /// The thread that waits.
 struct Reactor<'scope> {
-    crew: &'scope Crew,
+    shared: &'scope ReactorShared, // New in 06
     acceptor: Acceptor,
     sessions: Sessions,
-    connections: Registry<Arc<Shared>>,
+    connections: ConnectionTable<Arc<SharedConnection>>,
     clock: Clock,
-    jobs: Sender<Arc<Shared>>,
+    jobs: Sender<Arc<SharedConnection>>, // New in 06
 }
 
-/// Waits in one thread and serves in others until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen, accept or wait.
+/// Waits in one thread and serves in others until the server must stop. Errors: why it cannot listen, accept
+/// or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
-    let acceptor = Acceptor::new(listener, options.common.max_connections);
-    let crew = Crew::new(epoll, !options.no_oneshot);
-    let (connections, clock) = (Registry::new(), Clock::new());
+    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+    shutdown::watch(&epoll)?;
+    let shared = ReactorShared::new(epoll, !options.no_oneshot);
+    let (connections, clock) = (ConnectionTable::new(), Clock::new());
     // A connection is queued at most once, so the queue never fills.
     let (jobs, receiver) = queue(options.common.max_connections);
-    scope(|threads| {
+    scope(|scope| {
+        // New in 06: this thread waits, and the workers serve.
         for _ in 0..options.workers {
             let receiver = receiver.clone();
-            threads.spawn(|| work(&crew, receiver));
+            spawn(scope, "worker", || work(&shared, receiver))?;
         }
-        Reactor { crew: &crew, acceptor, sessions, connections, clock, jobs }.serve()
+        announce(&listener)?;
+        let acceptor = Acceptor::new(listener, options.common.max_connections);
+        acceptor.watch(&shared.epoll)?;
+        Reactor { shared: &shared, acceptor, sessions, connections, clock, jobs }.serve()
     })
 }
 
 impl Reactor<'_> {
     /// The event loop: wait, then hand out what is ready.
     fn serve(mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); BATCH];
-        let mut sweep = Sweep::default();
-        while !self.clock.last().draining || self.crew.open() > 0 {
-            let impatient = self.acceptor.is_paused() || self.clock.last().draining;
-            let timeout = Sweep::timeout(self.crew.open(), impatient);
-            let count = match self.crew.epoll.wait(&mut events, timeout) {
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        let mut scan = TimeoutScan::default();
+        while self.acceptor.is_open() || self.shared.open() > 0 {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.shared.open(), soon);
+            let count = match self.shared.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
@@ -95,17 +92,14 @@ impl Reactor<'_> {
                 match event.data() {
                     LISTENER => self.accept()?,
                     SHUTDOWN => self.stop()?,
-                    token => self.ready(token),
+                    token => self.handle_event(token),
                 }
             }
-            if self.acceptor.resumes(self.crew.open(), self.clock.last()) {
-                self.watch_listener(EpollFlags::EPOLLIN)?;
+            if self.acceptor.resume(&self.shared.epoll, self.shared.open(), self.clock.last())? {
+                self.accept()?;
             }
-            if self.clock.last().draining && count == 0 {
-                self.drain();
-            }
-            if sweep.is_due(self.clock.last()) {
-                self.expire();
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines();
             }
         }
         Ok(())
@@ -113,69 +107,51 @@ impl Reactor<'_> {
 
     /// Takes the connections that wait.
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            match self.acceptor.accept(self.crew.open(), self.clock.last())? {
-                Accepted::Socket(socket) => {
-                    let token = self.connections.token(socket.as_fd());
-                    let session = self.sessions.open(self.clock.last());
-                    let shared = Arc::new(Shared::new(Connection::new(socket, session), token));
-                    // Before it is armed: a worker may close it, and its number be used again, at once.
-                    self.connections.insert(token, Arc::clone(&shared));
-                    self.crew.adopt(&shared);
-                }
-                Accepted::None => return Ok(()),
-                Accepted::NoRoom => return self.watch_listener(EpollFlags::empty()),
-            }
-        }
-    }
-
-    /// Hands a connection to whichever worker is free.
-    fn ready(&mut self, token: Token) {
-        if let Some(shared) = self.connections.get_mut(token)
-            && shared.enqueue()
+        while let Some(socket) =
+            self.acceptor.accept(&self.shared.epoll, self.shared.open(), self.clock.last())?
         {
-            let _ = self.jobs.send(Arc::clone(shared));
+            let token = self.connections.token(socket.as_fd());
+            let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
+            let connection = Arc::new(SharedConnection::new(connection, token));
+            // Inserted before it is registered: from then on a worker may close it at once, and its
+            // descriptor number may be used again.
+            self.connections.insert(token, Arc::clone(&connection));
+            self.shared.register(&connection);
         }
-    }
-
-    /// Gives each connection whose time is over a turn, in which it ends.
-    fn expire(&mut self) {
-        let now = self.clock.last();
-        for token in self.connections.select(|shared| shared.is_late(now)) {
-            self.ready(token);
-        }
-    }
-
-    /// Stops accepting.
-    fn stop(&mut self) -> io::Result<()> {
-        // Nobody reads the eventfd: left in, it would wake the loop for ever.
-        self.crew.epoll.delete(shutdown::event())?;
-        self.acceptor.close();
-        self.drain();
         Ok(())
     }
 
-    /// Gives each connection that is still open a last turn: a request may be in its socket already. Again and again, since
-    /// a worker that had it in hand a moment ago may have looked for the shutdown too early.
-    fn drain(&mut self) {
-        for token in self.connections.select(|shared| shared.is_open()) {
-            self.ready(token);
+    /// New in 06: queues a connection for whichever worker is free.
+    fn handle_event(&mut self, token: Token) {
+        if let Some(connection) = self.connections.get_mut(token)
+            && connection.enqueue()
+        {
+            let _ = self.jobs.send(Arc::clone(connection));
         }
     }
 
-    fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
-        match self.acceptor.listener() {
-            Some(listener) => Ok(self.crew.epoll.modify(listener, &mut EpollEvent::new(mask, LISTENER))?),
-            None => Ok(()),
+    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    fn check_deadlines(&mut self) {
+        let now = self.clock.last();
+        for token in self.connections.select(|connection| connection.is_late(now)) {
+            self.handle_event(token);
         }
+    }
+
+    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
+    /// closed. From then on an idle connection counts as late.
+    fn stop(&mut self) -> io::Result<()> {
+        shutdown::unwatch(&self.shared.epoll)?;
+        self.acceptor.drain();
+        self.accept()
     }
 }
 
-/// A worker: serves one job after the other.
-fn work(crew: &Crew, jobs: Receiver<Arc<Shared>>) {
-    let (mut clock, mut buffer) = (Clock::new(), vec![0; BUFFER]);
-    while let Some(shared) = jobs.recv() {
-        shared.dequeue();
-        crew.serve(&shared, &mut clock, &mut buffer);
+/// New in 06: a worker, which serves one connection's turn after the other.
+fn work(shared: &ReactorShared, jobs: Receiver<Arc<SharedConnection>>) {
+    let (mut clock, mut buffer) = (Clock::new(), vec![0; READ_BUFFER]);
+    while let Some(connection) = jobs.recv() {
+        connection.dequeue();
+        shared.serve(&connection, &mut clock, &mut buffer);
     }
 }

@@ -1,32 +1,33 @@
-//! Who gets which connection, and what happens when a lane is full.
+//! Which worker gets which connection, and what happens when its channel is full.
 //!
-//! Round-robin, each event goes to the next worker, and `EPOLLONESHOT` keeps two workers from one connection. By
-//! descriptor, a connection always goes to the same worker: nobody else can have it, so it needs no ONESHOT
-//! and is never armed again.
+//! Round-robin, each event goes to the next worker, and `EPOLLONESHOT` keeps two workers from one connection.
+//! By descriptor, a connection always goes to the same worker: no other worker can have it, so it needs no
+//! ONESHOT and is never re-armed.
 //!
-//! **A full lane loses nothing and blocks nobody.** Round-robin, the other lanes are tried first. What fits nowhere waits
-//! in a list of the dispatcher's own and is tried again after a millisecond at most ([`Dispatcher::retry`]), so the
-//! dispatcher neither blocks (its workers may be the ones that wait for it) nor spins. The list is bounded, since a
-//! connection is queued at most once ([`Shared::enqueue`]).
+//! **A full channel loses nothing and blocks no thread.** Round-robin, the other channels are tried first. A
+//! job that fits nowhere waits in a list of the dispatcher's own and is tried again after a millisecond at
+//! most ([`Dispatcher::retry`]), so the dispatcher neither blocks (its workers may be the ones that wait for
+//! it) nor spins. The list is bounded, since a connection is queued at most once
+//! ([`SharedConnection::enqueue`]).
 
-use crate::doorbell::Wakeup;
-use crate::lane::{Kind, Lane, Post, lane};
+use crate::channel::{self, Kind, channel};
+use crate::parker::Wakeup;
 use clap::{Args, ValueEnum};
 use kit::options::workers;
-use oneshot::shared::Shared;
+use oneshot::shared_connection::SharedConnection;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use thread_pool::queue::{Receiver, Sender, queue};
+use thread_pool::queue;
 
 /// How connections get from the reactor to the workers.
 #[derive(Args, Clone, Debug)]
-pub struct Handover {
+pub struct DispatchOptions {
     /// How many threads serve connections
     #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
     pub workers: usize,
 
-    /// What the dispatcher hands connections over with
+    /// What the dispatcher queues connections in
     #[arg(long, value_enum, default_value = "ring")]
     pub queue: Queue,
 
@@ -43,7 +44,7 @@ pub struct Handover {
     pub wakeup: Wakeup,
 }
 
-/// What the dispatcher hands connections over with.
+/// What the dispatcher queues connections in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Queue {
     /// Stage 06's one locked queue for all workers
@@ -65,7 +66,7 @@ pub enum Dispatch {
     ByDescriptor,
 }
 
-impl Handover {
+impl DispatchOptions {
     /// Whether the options agree with each other.
     ///
     /// # Errors
@@ -83,94 +84,96 @@ impl Handover {
 /// Hands jobs to the workers.
 pub enum Dispatcher {
     /// Stage 06's one queue for all.
-    Shared(Sender<Arc<Shared>>),
-    /// A lane for each.
-    Lanes {
-        /// The lanes, in the order of the workers.
-        lanes: Vec<Lane<Arc<Shared>>>,
-        /// Who gets what.
+    Shared(queue::Sender<Arc<SharedConnection>>),
+    /// A channel for each.
+    PerWorker {
+        /// The channels, in the order of the workers.
+        senders: Vec<channel::Sender<Arc<SharedConnection>>>,
+        /// Which worker gets which connection.
         dispatch: Dispatch,
-        /// Round-robin: whose turn it is.
+        /// Round-robin: the worker whose turn it is.
         next: usize,
-        /// What fitted nowhere, with the lane it was meant for.
-        waiting: VecDeque<(usize, Arc<Shared>)>,
+        /// Jobs that no channel had room for, each with the worker that it was meant for.
+        waiting: VecDeque<(usize, Arc<SharedConnection>)>,
     },
 }
 
 /// Where a worker gets its jobs.
-pub enum Desk {
+pub enum JobReceiver {
     /// Stage 06's one queue for all.
-    Shared(Receiver<Arc<Shared>>),
-    /// Its own lane.
-    Own(Post<Arc<Shared>>),
+    Shared(queue::Receiver<Arc<SharedConnection>>),
+    /// Its own channel.
+    Own(channel::Receiver<Arc<SharedConnection>>),
 }
 
-/// A dispatcher, and a desk for each worker. There are never more than `most` connections.
+/// A dispatcher, and a receiver for each worker. There are never more than `max` connections.
 ///
 /// # Errors
-/// When a doorbell cannot be made.
-pub fn dispatcher(options: &Handover, most: usize) -> io::Result<(Dispatcher, Vec<Desk>)> {
+/// When a descriptor that a worker waits on cannot be made.
+pub fn dispatcher(options: &DispatchOptions, max: usize) -> io::Result<(Dispatcher, Vec<JobReceiver>)> {
     let kind = match options.queue {
         Queue::Shared => {
-            let (sender, receiver) = queue(most);
-            let desks = (0..options.workers).map(|_| Desk::Shared(receiver.clone())).collect();
-            return Ok((Dispatcher::Shared(sender), desks));
+            let (sender, receiver) = queue::queue(max);
+            let receivers = (0..options.workers).map(|_| JobReceiver::Shared(receiver.clone())).collect();
+            return Ok((Dispatcher::Shared(sender), receivers));
         }
         Queue::Mutex => Kind::Mutex,
         Queue::Crossbeam => Kind::Crossbeam,
         Queue::Ring => Kind::Ring,
     };
-    let make = |_| lane(kind, options.queue_capacity as usize, options.wakeup);
+    let make = |_| channel(kind, options.queue_capacity as usize, options.wakeup);
     let both = (0..options.workers).map(make).collect::<io::Result<Vec<_>>>()?;
-    let (lanes, posts): (Vec<_>, Vec<_>) = both.into_iter().unzip();
-    let desks = posts.into_iter().map(Desk::Own).collect();
-    Ok((Dispatcher::Lanes { lanes, dispatch: options.dispatch, next: 0, waiting: VecDeque::new() }, desks))
+    let (senders, receivers): (Vec<_>, Vec<_>) = both.into_iter().unzip();
+    let dispatcher =
+        Dispatcher::PerWorker { senders, dispatch: options.dispatch, next: 0, waiting: VecDeque::new() };
+    Ok((dispatcher, receivers.into_iter().map(JobReceiver::Own).collect()))
 }
 
 impl Dispatcher {
-    /// Hands out a connection.
-    pub fn send(&mut self, job: Arc<Shared>) {
+    /// Sends a connection to a worker.
+    pub fn send(&mut self, job: Arc<SharedConnection>) {
         match self {
             Dispatcher::Shared(sender) => drop(sender.send(job)),
-            Dispatcher::Lanes { lanes, dispatch, next, waiting } => {
-                let lane = match dispatch {
+            Dispatcher::PerWorker { senders, dispatch, next, waiting } => {
+                let worker = match dispatch {
                     // The low half of a token is the descriptor.
-                    Dispatch::ByDescriptor => job.token() as u32 as usize % lanes.len(),
+                    Dispatch::ByDescriptor => job.token() as u32 as usize % senders.len(),
                     Dispatch::RoundRobin => {
-                        *next = (*next + 1) % lanes.len();
+                        *next = (*next + 1) % senders.len();
                         *next
                     }
                 };
-                if let Err(job) = offer(lanes, *dispatch, lane, job) {
-                    waiting.push_back((lane, job));
+                if let Err(job) = offer(senders, *dispatch, worker, job) {
+                    waiting.push_back((worker, job));
                 }
             }
         }
     }
 
-    /// Tries once more what fitted nowhere. True if something still waits: come back within a millisecond.
+    /// Tries once more the jobs that fitted nowhere. Returns whether some still wait: then call it again
+    /// within a millisecond.
     pub fn retry(&mut self) -> bool {
-        let Dispatcher::Lanes { lanes, dispatch, waiting, .. } = self else { return false };
+        let Dispatcher::PerWorker { senders, dispatch, waiting, .. } = self else { return false };
         for _ in 0..waiting.len() {
-            let Some((lane, job)) = waiting.pop_front() else { break };
-            if let Err(job) = offer(lanes, *dispatch, lane, job) {
-                waiting.push_back((lane, job));
+            let Some((worker, job)) = waiting.pop_front() else { break };
+            if let Err(job) = offer(senders, *dispatch, worker, job) {
+                waiting.push_back((worker, job));
             }
         }
         !waiting.is_empty()
     }
 }
 
-/// Offers a job to its lane, and round-robin to the others too.
+/// Offers a job to its worker's channel and, round-robin, to the others too.
 fn offer(
-    lanes: &mut [Lane<Arc<Shared>>],
+    senders: &mut [channel::Sender<Arc<SharedConnection>>],
     dispatch: Dispatch,
-    lane: usize,
-    mut job: Arc<Shared>,
-) -> Result<(), Arc<Shared>> {
-    let tries = if dispatch == Dispatch::RoundRobin { lanes.len() } else { 1 };
+    worker: usize,
+    mut job: Arc<SharedConnection>,
+) -> Result<(), Arc<SharedConnection>> {
+    let tries = if dispatch == Dispatch::RoundRobin { senders.len() } else { 1 };
     for step in 0..tries {
-        match lanes[(lane + step) % lanes.len()].send(job) {
+        match senders[(worker + step) % senders.len()].send(job) {
             Ok(()) => return Ok(()),
             Err(back) => job = back,
         }
@@ -178,12 +181,12 @@ fn offer(
     Err(job)
 }
 
-impl Desk {
+impl JobReceiver {
     /// The next job; `None` when the server has stopped.
-    pub fn recv(&mut self) -> Option<Arc<Shared>> {
+    pub fn recv(&mut self) -> Option<Arc<SharedConnection>> {
         match self {
-            Desk::Shared(receiver) => receiver.recv(),
-            Desk::Own(post) => post.recv(),
+            JobReceiver::Shared(receiver) => receiver.recv(),
+            JobReceiver::Own(receiver) => receiver.recv(),
         }
     }
 }

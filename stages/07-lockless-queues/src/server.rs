@@ -1,31 +1,28 @@
 //! The loop of stage 07, and its workers.
 
-use crate::dispatch::{Desk, Dispatch, Dispatcher, Handover, dispatcher};
+use crate::dispatch::{Dispatch, DispatchOptions, Dispatcher, JobReceiver, dispatcher};
 use clap::Parser;
 use kit::clock::Clock;
-use kit::listener::{Accepted, Acceptor};
-use kit::options::Speak;
-use kit::registry::{Registry, Token};
+use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::listener::Acceptor;
+use kit::options::ProtocolKind;
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
+use kit::start::{Sessions, announce, failed, listen};
+use kit::threads::spawn;
+use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
 use nix::sys::socket::SockFlag;
-use nonblocking_epoll::connection::{BUFFER, Connection};
-use oneshot::crew::Crew;
-use oneshot::shared::Shared;
+use nonblocking_epoll::connection::{Connection, READ_BUFFER};
+use oneshot::reactor_shared::ReactorShared;
+use oneshot::shared_connection::SharedConnection;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::scope;
 
-/// Tokens that are no connection's: generations do not reach this far.
-const LISTENER: Token = Token::MAX;
-const SHUTDOWN: Token = Token::MAX - 1;
-
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Stage 07: a queue per worker instead of one for all.
 #[derive(Debug, Parser)]
@@ -33,7 +30,7 @@ const BATCH: usize = 256;
 pub struct Options {
     /// How connections get from the reactor to the workers.
     #[command(flatten)]
-    pub handover: Handover,
+    pub dispatching: DispatchOptions,
 
     /// What every stage understands.
     #[command(flatten)]
@@ -42,48 +39,49 @@ pub struct Options {
 
 /// The thread that waits.
 struct Reactor<'scope> {
-    crew: &'scope Crew,
+    shared: &'scope ReactorShared,
     acceptor: Acceptor,
     sessions: Sessions,
-    connections: Registry<Arc<Shared>>,
+    connections: ConnectionTable<Arc<SharedConnection>>,
     clock: Clock,
-    jobs: Dispatcher,
+    jobs: Dispatcher, // New in 07
 }
 
-/// Waits in one thread and serves in others until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen, accept or wait.
+/// Waits in one thread and serves in others until the server must stop. Errors: why it cannot listen, accept
+/// or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    options.handover.check()?;
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
-    let (jobs, desks) = dispatcher(&options.handover, options.common.max_connections)?;
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
-    let acceptor = Acceptor::new(listener, options.common.max_connections);
-    let crew = Crew::new(epoll, options.handover.dispatch == Dispatch::RoundRobin);
-    let (connections, clock) = (Registry::new(), Clock::new());
-    scope(|threads| {
-        for desk in desks {
-            threads.spawn(|| work(&crew, desk));
+    options.dispatching.check()?;
+    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
+    let (jobs, receivers) = dispatcher(&options.dispatching, options.common.max_connections)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+    shutdown::watch(&epoll)?;
+    let shared = ReactorShared::new(epoll, options.dispatching.dispatch == Dispatch::RoundRobin);
+    let (connections, clock) = (ConnectionTable::new(), Clock::new());
+    scope(|scope| {
+        // New in 07: a receiver for each worker.
+        for receiver in receivers {
+            spawn(scope, "worker", || work(&shared, receiver))?;
         }
-        Reactor { crew: &crew, acceptor, sessions, connections, clock, jobs }.serve()
+        announce(&listener)?;
+        let acceptor = Acceptor::new(listener, options.common.max_connections);
+        acceptor.watch(&shared.epoll)?;
+        Reactor { shared: &shared, acceptor, sessions, connections, clock, jobs }.serve()
     })
 }
 
 impl Reactor<'_> {
     /// The event loop: wait, then hand out what is ready.
     fn serve(mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); BATCH];
-        let mut sweep = Sweep::default();
-        while !self.clock.last().draining || self.crew.open() > 0 {
-            let impatient = self.acceptor.is_paused() || self.clock.last().draining;
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        let mut scan = TimeoutScan::default();
+        while self.acceptor.is_open() || self.shared.open() > 0 {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            // New in 07: a job that fitted into no queue is tried again soon.
             let timeout = match self.jobs.retry() {
                 true => EpollTimeout::from(1u8),
-                false => Sweep::timeout(self.crew.open(), impatient),
+                false => TimeoutScan::timeout(self.shared.open(), soon),
             };
-            let count = match self.crew.epoll.wait(&mut events, timeout) {
+            let count = match self.shared.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
@@ -93,17 +91,14 @@ impl Reactor<'_> {
                 match event.data() {
                     LISTENER => self.accept()?,
                     SHUTDOWN => self.stop()?,
-                    token => self.ready(token),
+                    token => self.handle_event(token),
                 }
             }
-            if self.acceptor.resumes(self.crew.open(), self.clock.last()) {
-                self.watch_listener(EpollFlags::EPOLLIN)?;
+            if self.acceptor.resume(&self.shared.epoll, self.shared.open(), self.clock.last())? {
+                self.accept()?;
             }
-            if self.clock.last().draining && count == 0 {
-                self.drain();
-            }
-            if sweep.is_due(self.clock.last()) {
-                self.expire();
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines();
             }
         }
         Ok(())
@@ -111,69 +106,51 @@ impl Reactor<'_> {
 
     /// Takes the connections that wait.
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            match self.acceptor.accept(self.crew.open(), self.clock.last())? {
-                Accepted::Socket(socket) => {
-                    let token = self.connections.token(socket.as_fd());
-                    let session = self.sessions.open(self.clock.last());
-                    let shared = Arc::new(Shared::new(Connection::new(socket, session), token));
-                    // Before it is armed: a worker may close it, and its number be used again, at once.
-                    self.connections.insert(token, Arc::clone(&shared));
-                    self.crew.adopt(&shared);
-                }
-                Accepted::None => return Ok(()),
-                Accepted::NoRoom => return self.watch_listener(EpollFlags::empty()),
-            }
-        }
-    }
-
-    /// Hands a connection to a worker.
-    fn ready(&mut self, token: Token) {
-        if let Some(shared) = self.connections.get_mut(token)
-            && shared.enqueue()
+        while let Some(socket) =
+            self.acceptor.accept(&self.shared.epoll, self.shared.open(), self.clock.last())?
         {
-            self.jobs.send(Arc::clone(shared));
+            let token = self.connections.token(socket.as_fd());
+            let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
+            let connection = Arc::new(SharedConnection::new(connection, token));
+            // Inserted before it is registered: from then on a worker may close it at once, and its
+            // descriptor number may be used again.
+            self.connections.insert(token, Arc::clone(&connection));
+            self.shared.register(&connection);
         }
-    }
-
-    /// Gives each connection whose time is over a turn, in which it ends.
-    fn expire(&mut self) {
-        let now = self.clock.last();
-        for token in self.connections.select(|shared| shared.is_late(now)) {
-            self.ready(token);
-        }
-    }
-
-    /// Stops accepting.
-    fn stop(&mut self) -> io::Result<()> {
-        // Nobody reads the eventfd: left in, it would wake the loop for ever.
-        self.crew.epoll.delete(shutdown::event())?;
-        self.acceptor.close();
-        self.drain();
         Ok(())
     }
 
-    /// Gives each connection that is still open a last turn: a request may be in its socket already. Again and again, since
-    /// a worker that had it in hand a moment ago may have looked for the shutdown too early.
-    fn drain(&mut self) {
-        for token in self.connections.select(|shared| shared.is_open()) {
-            self.ready(token);
+    /// Hands a connection to the worker that the dispatcher chooses.
+    fn handle_event(&mut self, token: Token) {
+        if let Some(connection) = self.connections.get_mut(token)
+            && connection.enqueue()
+        {
+            self.jobs.send(Arc::clone(connection));
         }
     }
 
-    fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
-        match self.acceptor.listener() {
-            Some(listener) => Ok(self.crew.epoll.modify(listener, &mut EpollEvent::new(mask, LISTENER))?),
-            None => Ok(()),
+    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    fn check_deadlines(&mut self) {
+        let now = self.clock.last();
+        for token in self.connections.select(|connection| connection.is_late(now)) {
+            self.handle_event(token);
         }
+    }
+
+    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
+    /// closed. From then on an idle connection counts as late.
+    fn stop(&mut self) -> io::Result<()> {
+        shutdown::unwatch(&self.shared.epoll)?;
+        self.acceptor.drain();
+        self.accept()
     }
 }
 
-/// A worker: serves one job after the other.
-fn work(crew: &Crew, mut desk: Desk) {
-    let (mut clock, mut buffer) = (Clock::new(), vec![0; BUFFER]);
-    while let Some(shared) = desk.recv() {
-        shared.dequeue();
-        crew.serve(&shared, &mut clock, &mut buffer);
+/// A worker, which serves one connection's turn after the other.
+fn work(shared: &ReactorShared, mut jobs: JobReceiver) {
+    let (mut clock, mut buffer) = (Clock::new(), vec![0; READ_BUFFER]);
+    while let Some(connection) = jobs.recv() {
+        connection.dequeue();
+        shared.serve(&connection, &mut clock, &mut buffer);
     }
 }

@@ -1,4 +1,4 @@
-//! The primitives that [`ring`](crate::ring) and [`doorbell`](crate::doorbell) stand on: std's, or those of
+//! The primitives that [`ring`](crate::ring) and [`parker`](crate::parker) stand on: std's, or those of
 //! [loom](https://docs.rs/loom) when the crate is built with `--cfg loom`.
 //!
 //! Loom runs a test once for every order in which its threads could have run and for every value that a
@@ -137,7 +137,8 @@ mod fault {
     }
 
     thread_local! {
-        /// Loom runs all threads of a model on the thread that started it, so tests do not disturb each other.
+        /// Loom runs all threads of a model on the thread that started it, so tests do not disturb each
+        /// other.
         static CURRENT: Cell<Fault> = const { Cell::new(Fault::None) };
     }
 

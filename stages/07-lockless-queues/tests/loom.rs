@@ -1,4 +1,4 @@
-//! The ring and the doorbell under loom: every order in which two threads can run (up to three preemptions,
+//! The ring and the parker under loom: every order in which two threads can run (up to three preemptions,
 //! which finds nearly every fault that more would), and every value that the memory model lets a load
 //! return. Loom also fails a run in which all threads wait: that is how a lost wake-up shows.
 //!
@@ -9,8 +9,8 @@
 //! the last tests break the code on purpose, below it (see `sync::Fault`), and demand that loom finds it.
 #![cfg(loom)]
 
-use lockless_queues::bell::Bell;
-use lockless_queues::doorbell::{Sleeper, with_bell};
+use lockless_queues::notifier::Notifier;
+use lockless_queues::parker::{Parker, with_notifier};
 use lockless_queues::ring::{Consumer, ring};
 use lockless_queues::sync::{Fault, UnsafeCell};
 use loom::sync::{Condvar, Mutex};
@@ -84,7 +84,11 @@ fn in_order(capacity: usize, items: usize, reached: &Reached) {
             }
         };
         assert_eq!(item.0, number, "first in, first out");
-        assert_eq!(dropped.load(Relaxed), number, "an item is dropped by whoever popped it, and only once");
+        assert_eq!(
+            dropped.load(Relaxed),
+            number,
+            "an item is dropped by the side that popped it, and only once"
+        );
     }
     pushing.join().expect("the producer ends");
     assert!(consumer.pop().is_none(), "nothing comes twice");
@@ -134,7 +138,7 @@ fn what_is_left_is_dropped_once() {
     assert_reached(&[("items left in the ring", &reached.left_in_ring)]);
 }
 
-/// A bell like `Eventfd` and `Pipe`: a ring is kept until somebody waits.
+/// A notifier like `Eventfd` and `Pipe`: a notification is kept until a thread waits.
 struct Counter {
     rung: Mutex<bool>,
     changed: Condvar,
@@ -142,13 +146,13 @@ struct Counter {
 }
 
 impl Counter {
-    fn boxed(reached: Arc<Reached>) -> Box<dyn Bell> {
+    fn boxed(reached: Arc<Reached>) -> Box<dyn Notifier> {
         Box::new(Self { rung: Mutex::new(false), changed: Condvar::new(), reached })
     }
 }
 
-impl Bell for Counter {
-    fn ring(&self) {
+impl Notifier for Counter {
+    fn notify(&self) {
         *self.rung.lock().expect("no thread panics") = true;
         self.changed.notify_one();
     }
@@ -163,37 +167,37 @@ impl Bell for Counter {
     }
 }
 
-/// A bell like `Park`. The handle lies in a bare cell, so loom fails any run in which a ringer could reach it
-/// before the sleeper has left it there.
+/// A notifier like `Park`. The handle lies in a bare cell, so loom fails any run in which a producer could reach it
+/// before the parker has left it there.
 struct Token {
-    sleeper: UnsafeCell<Option<Thread>>,
+    parker: UnsafeCell<Option<Thread>>,
     reached: Arc<Reached>,
 }
 
-// SAFETY: the cell is written once, by the sleeper, before it first announces that it sleeps, and read only
+// SAFETY: the cell is written once, by the parker, before it first announces that it sleeps, and read only
 // by those who saw such an announcement. Loom checks just this.
 unsafe impl Send for Token {}
 // SAFETY: as above.
 unsafe impl Sync for Token {}
 
 impl Token {
-    fn boxed(reached: Arc<Reached>) -> Box<dyn Bell> {
-        Box::new(Self { sleeper: UnsafeCell::new(None), reached })
+    fn boxed(reached: Arc<Reached>) -> Box<dyn Notifier> {
+        Box::new(Self { parker: UnsafeCell::new(None), reached })
     }
 }
 
-impl Bell for Token {
+impl Notifier for Token {
     fn prepare(&self) {
-        // SAFETY: only the sleeper writes, so it may read its own writing at any time.
-        if self.sleeper.with(|sleeper| unsafe { (*sleeper).is_none() }) {
-            // SAFETY: nobody reads the cell before the announcement that follows.
-            self.sleeper.with_mut(|sleeper| unsafe { *sleeper = Some(thread::current()) });
+        // SAFETY: only the parker writes, so it may read its own writing at any time.
+        if self.parker.with(|parker| unsafe { (*parker).is_none() }) {
+            // SAFETY: no thread reads the cell before the announcement that follows.
+            self.parker.with_mut(|parker| unsafe { *parker = Some(thread::current()) });
         }
     }
 
-    fn ring(&self) {
+    fn notify(&self) {
         // SAFETY: the announcement has been seen, so the handle was left before, and is not written again.
-        self.sleeper.with(|sleeper| unsafe { (*sleeper).as_ref().expect("a handle was left").unpark() });
+        self.parker.with(|parker| unsafe { (*parker).as_ref().expect("a handle was left").unpark() });
     }
 
     fn wait(&self) {
@@ -203,27 +207,27 @@ impl Bell for Token {
 }
 
 /// The worker's loop: work first, then sleep.
-fn pop_or_sleep(consumer: &mut Consumer<usize>, sleeper: &Sleeper) -> usize {
+fn pop_or_sleep(consumer: &mut Consumer<usize>, parker: &Parker) -> usize {
     loop {
         match consumer.pop() {
             Some(item) => return item,
-            None => sleeper.sleep_unless(|| !consumer.is_empty()),
+            None => parker.park_unless(|| !consumer.is_empty()),
         }
     }
 }
 
 /// A consumer that sleeps is woken for each item. A lost wake-up leaves both threads waiting, and loom fails.
-fn always_woken(bell: Box<dyn Bell>) {
+fn always_woken(notifier: Box<dyn Notifier>) {
     let (mut producer, mut consumer) = ring(2);
-    let (ringer, sleeper) = with_bell(bell);
+    let (unparker, parker) = with_notifier(notifier);
     let pushing = thread::spawn(move || {
         for item in 0..2 {
             producer.push(item).expect("two items fit");
-            ringer.notify();
+            unparker.unpark();
         }
     });
-    assert_eq!(pop_or_sleep(&mut consumer, &sleeper), 0);
-    assert_eq!(pop_or_sleep(&mut consumer, &sleeper), 1);
+    assert_eq!(pop_or_sleep(&mut consumer, &parker), 0);
+    assert_eq!(pop_or_sleep(&mut consumer, &parker), 1);
     pushing.join().expect("the producer ends");
 }
 
@@ -246,23 +250,23 @@ fn no_wakeup_is_lost_with_a_thread_token() {
     assert_reached(&[("a consumer that slept", &reached.slept)]);
 }
 
-/// Two threads ring the same bell, as a dispatcher and a shutdown do; neither's news is missed.
+/// Two threads unpark the same consumer, as a dispatcher and a shutdown do; neither's news is missed.
 #[test]
-fn two_ringers_do_not_hide_each_other() {
+fn two_producers_do_not_hide_each_other() {
     let reached = Arc::new(Reached::default());
     let shared = reached.clone();
     explore(move || {
         let (mut producer, mut consumer) = ring(1);
-        let (ringer, sleeper) = with_bell(Counter::boxed(shared.clone()));
+        let (unparker, parker) = with_notifier(Counter::boxed(shared.clone()));
         let stop = loom::sync::Arc::new(loom::sync::atomic::AtomicBool::new(false));
-        let (stopping, second) = (stop.clone(), ringer.clone());
+        let (stopping, second) = (stop.clone(), unparker.clone());
         let pushing = thread::spawn(move || {
             producer.push(7).expect("one item fits");
-            ringer.notify();
+            unparker.unpark();
         });
         let shutting_down = thread::spawn(move || {
             stopping.store(true, Relaxed);
-            second.notify();
+            second.unpark();
         });
         // Once the one is there, only news of the other may keep the consumer awake.
         let (mut item, mut stopped) = (None, false);
@@ -272,9 +276,8 @@ fn two_ringers_do_not_hide_each_other() {
             if item.is_some() && stopped {
                 break;
             }
-            sleeper.sleep_unless(|| {
-                (item.is_none() && !consumer.is_empty()) || (!stopped && stop.load(Relaxed))
-            });
+            parker
+                .park_unless(|| (item.is_none() && !consumer.is_empty()) || (!stopped && stop.load(Relaxed)));
         }
         pushing.join().expect("the producer ends");
         shutting_down.join().expect("the shutdown ends");
@@ -318,18 +321,18 @@ fn a_missing_fence_is_found_as_a_lost_wakeup() {
 #[test]
 fn a_handle_that_is_not_published_is_found() {
     let reached = Arc::new(Reached::default());
-    // Only the doorbell can fail here: no item is pushed, and the flag is loom's own.
+    // Only the parker can fail here: no item is pushed, and the flag is loom's own.
     must_be_found(Fault::NoRelease, "Causality violation", move || {
-        let (ringer, sleeper) = with_bell(Token::boxed(reached.clone()));
+        let (unparker, parker) = with_notifier(Token::boxed(reached.clone()));
         let flag = loom::sync::Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let raised = flag.clone();
         let raising = thread::spawn(move || {
             raised.store(true, Relaxed);
-            ringer.notify();
+            unparker.unpark();
         });
         while !flag.load(Relaxed) {
-            sleeper.sleep_unless(|| flag.load(Relaxed));
+            parker.park_unless(|| flag.load(Relaxed));
         }
-        raising.join().expect("the ringer ends");
+        raising.join().expect("the unparker ends");
     });
 }

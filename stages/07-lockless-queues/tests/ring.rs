@@ -1,9 +1,9 @@
-//! The ring and the doorbell with real threads, real memory and real system calls. What no number of runs
+//! The ring and the parker with real threads, real memory and real system calls. What no number of runs
 //! can show, all interleavings, is in `tests/loom.rs`.
 #![cfg(not(loom))]
 
 use clap::ValueEnum;
-use lockless_queues::doorbell::{Ringer, Sleeper, Wakeup, doorbell};
+use lockless_queues::parker::{Parker, Unparker, Wakeup, parker};
 use lockless_queues::ring::{Consumer, Producer, ring};
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -155,13 +155,13 @@ fn the_last_end_drops_what_is_left() {
 }
 
 /// One direction of a conversation.
-struct Sender(Producer<usize>, Ringer);
-struct Receiver(Consumer<usize>, Sleeper);
+struct Sender(Producer<usize>, Unparker);
+struct Receiver(Consumer<usize>, Parker);
 
 impl Sender {
     fn send(&mut self, item: usize) {
         self.0.push(item).expect("one item at a time");
-        self.1.notify();
+        self.1.unpark();
     }
 }
 
@@ -170,7 +170,7 @@ impl Receiver {
         loop {
             match self.0.pop() {
                 Some(item) => return item,
-                None => self.1.sleep_unless(|| !self.0.is_empty()),
+                None => self.1.park_unless(|| !self.0.is_empty()),
             }
         }
     }
@@ -178,8 +178,8 @@ impl Receiver {
 
 fn direction(wakeup: Wakeup) -> (Sender, Receiver) {
     let (producer, consumer) = ring(1);
-    let (ringer, sleeper) = doorbell(wakeup).expect("descriptors are free");
-    (Sender(producer, ringer), Receiver(consumer, sleeper))
+    let (unparker, parker) = parker(wakeup).expect("descriptors are free");
+    (Sender(producer, unparker), Receiver(consumer, parker))
 }
 
 /// Two threads hand one item to and fro; both sleep between, so each of the 20,000 steps needs its wake-up.
@@ -205,16 +205,16 @@ fn no_wakeup_is_lost() {
     }
 }
 
-/// A bell that is rung between the consumer's last look and its wait ends that wait at once. What `ready`
+/// A notification between the consumer's last look and its wait ends that wait at once. What `ready`
 /// does here, a producer on another core does.
 #[test]
 fn a_ring_before_the_wait_is_kept() {
     for &wakeup in Wakeup::value_variants() {
         within_half_a_minute(move || {
-            let (ringer, sleeper) = doorbell(wakeup).expect("descriptors are free");
+            let (unparker, parker) = parker(wakeup).expect("descriptors are free");
             for _ in 0..sized(10_000) {
-                sleeper.sleep_unless(|| {
-                    ringer.notify();
+                parker.park_unless(|| {
+                    unparker.unpark();
                     false
                 });
             }
@@ -228,36 +228,36 @@ fn a_ring_before_the_wait_is_kept() {
 fn notifying_an_awake_consumer_leaves_no_trace() {
     for &wakeup in Wakeup::value_variants() {
         within_half_a_minute(move || {
-            let (ringer, sleeper) = doorbell(wakeup).expect("descriptors are free");
-            (0..sized(1_000_000)).for_each(|_| ringer.notify());
+            let (unparker, parker) = parker(wakeup).expect("descriptors are free");
+            (0..sized(1_000_000)).for_each(|_| unparker.unpark());
             let news = AtomicBool::new(false);
             thread::scope(|scope| {
                 scope.spawn(|| {
                     // Time for a wait that had been rung for to end too early.
                     thread::sleep(Duration::from_millis(20));
                     news.store(true, Relaxed);
-                    ringer.notify();
+                    unparker.unpark();
                 });
-                sleeper.sleep_unless(|| news.load(Relaxed));
+                parker.park_unless(|| news.load(Relaxed));
                 assert!(news.load(Relaxed), "{wakeup:?}: woken by a notification from before the sleep");
             });
         });
     }
 }
 
-/// A pipe holds 65,536 bytes. A bell that is rung more often than that with no one waiting must not block
+/// A pipe holds 65,536 bytes. A producer that notifies more often than that while no thread waits must not block
 /// the producer, and still wakes the consumer.
 #[test]
 fn a_full_pipe_does_not_block_the_producer() {
     within_half_a_minute(|| {
-        let (ringer, sleeper) = doorbell(Wakeup::Pipe).expect("descriptors are free");
+        let (unparker, parker) = parker(Wakeup::Pipe).expect("descriptors are free");
         for _ in 0..sized(70_000) {
             // Announced, rung and not waited for: the consumer found its item at the last look.
-            sleeper.sleep_unless(|| {
-                ringer.notify();
+            parker.park_unless(|| {
+                unparker.unpark();
                 true
             });
         }
-        sleeper.sleep_unless(|| false);
+        parker.park_unless(|| false);
     });
 }

@@ -1,34 +1,36 @@
 //! A sub reactor: one thread's loop, and the connections that belong to it.
 //!
-//! It is stage 05's loop, edge-triggered and reading until it would block, with two differences: connections come from
-//! another thread instead of a listener, and a timer looks after the late ones instead of a sweep over all of them.
+//! It is stage 05's loop, edge-triggered and reading until it would block, with two differences: connections
+//! come from another thread instead of a listener, and a timer looks after the late ones instead of a scan of
+//! all of them.
 
-use crate::files::Files;
-use crate::log::Log;
-use crate::log::access::{AccessLog, Peer};
 use crate::remote::{Pending, Remote};
-use crate::timer_source::{TimerSource, WakeBy};
-use crate::timers::{Structure, Timer, Timers};
+use access_log::Log;
+use access_log::observer::{AccessLogBuffer, Peer};
 use edge_vs_level::trigger::{Drain, Trigger};
 use kit::clock::Clock;
-use kit::registry::{Registry, Token};
-use kit::start::Sessions;
+use kit::connection_table::{ConnectionTable, SHUTDOWN, Token};
+use kit::shutdown;
+use kit::start::{Sessions, failed};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nonblocking_epoll::connection::{BUFFER, Connection, Turn};
+use nonblocking_epoll::connection::{Connection, READ_BUFFER, Turn};
+use sending_files::Files;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use timers::source::WakeBy;
+use timers::{Deadlines, Structure, Timer};
 
-/// Tokens that are no connection's: generations do not reach this far.
-const TASKS: Token = Token::MAX;
-const TIMER: Token = Token::MAX - 1;
+/// Tokens that no connection has: descriptor numbers do not reach this far (as kit's LISTENER and SHUTDOWN).
+const TASKS: Token = SHUTDOWN - 1;
+const TIMER: Token = SHUTDOWN - 2;
 
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
-/// Stage 05's choice. Its mask never changes, so `epoll_ctl` is called once for a connection.
+/// Stage 05's choice. The interest never changes, so `epoll_ctl` is called once for a connection.
 const DRAIN: Drain = Drain::UntilWouldBlock;
 
 /// What all loops are made of.
@@ -42,32 +44,29 @@ pub struct Parts {
     pub wake_by: WakeBy,
     /// How files are sent.
     pub files: Files,
-    /// Where requests are noted.
+    /// Where requests are logged.
     pub log: Arc<Log>,
 }
 
 /// One thread's loop.
 pub struct EventLoop {
     epoll: Epoll,
-    pending: Pending<EventLoop>,
-    connections: Registry<Armed>,
-    /// How many connections this loop has, those included that are on their way to it. Written by the main reactor and by this
-    /// loop when one comes or goes, never by another loop.
-    open: Arc<AtomicUsize>,
+    pending: Pending<EventLoop>, // New in 08
+    connections: ConnectionTable<Registration>,
+    /// How many connections this loop has, those included that are on their way to it. Written by the main
+    /// reactor and by this loop when one comes or goes, never by another loop.
+    open: Arc<AtomicUsize>, // New in 08
     clock: Clock,
     buffer: Vec<u8>,
-    timers: Box<dyn Timers>,
-    timer_source: TimerSource,
-    log: AccessLog,
+    deadlines: Deadlines,
+    access_log: AccessLogBuffer,
     parts: Parts,
     /// No more connections will come: end with the last one.
-    stopping: bool,
-    /// Scratch memory, kept for its capacity.
-    expired: Vec<Token>,
+    finishing: bool, // New in 08
 }
 
 /// A connection, and the timer that is armed for it.
-struct Armed {
+struct Registration {
     connection: Connection,
     timer: Option<Timer>,
     peer: Peer,
@@ -77,28 +76,18 @@ impl EventLoop {
     /// A loop without connections.
     ///
     /// # Errors
-    /// When descriptors run out.
+    /// Which system call found no descriptor or memory.
     pub fn new(parts: Parts) -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let pending = Pending::new()?;
-        epoll.add(&pending, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TASKS))?;
-        let timer_source = TimerSource::new(parts.wake_by, &epoll, TIMER)?;
-        let clock = Clock::new();
-        let timers = parts.timers.build(clock.last().ms);
-        Ok(Self {
-            epoll,
-            pending,
-            connections: Registry::new(),
-            open: Arc::default(),
-            clock,
-            buffer: vec![0; BUFFER],
-            timers,
-            timer_source,
-            log: AccessLog::new(Arc::clone(&parts.log)),
-            parts,
-            stopping: false,
-            expired: Vec::new(),
-        })
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+        let pending = Pending::new().map_err(failed("eventfd"))?;
+        let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TASKS);
+        epoll.add(&pending, event).map_err(failed("epoll_ctl"))?;
+        shutdown::watch(&epoll).map_err(failed("epoll_ctl"))?;
+        let (connections, clock, buffer) = (ConnectionTable::new(), Clock::new(), vec![0; READ_BUFFER]);
+        let deadlines = Deadlines::new(parts.timers, parts.wake_by, &epoll, TIMER, clock.last().ms)?;
+        let (open, finishing) = (Arc::default(), false);
+        let access_log = AccessLogBuffer::new(Arc::clone(&parts.log));
+        Ok(Self { epoll, pending, connections, open, clock, buffer, deadlines, access_log, parts, finishing })
     }
 
     /// A way for other threads to this loop.
@@ -106,20 +95,20 @@ impl EventLoop {
         self.pending.remote()
     }
 
-    /// How many connections are open or on their way. Who queues one counts it.
+    /// How many connections are open or on their way. The thread that queues one counts it.
     pub fn open(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.open)
     }
 
+    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     ///
     /// # Errors
     /// What epoll_wait(2) says.
     pub fn serve(mut self) -> io::Result<()> {
-        // ANCHOR: loop
-        let mut events = [EpollEvent::empty(); BATCH];
-        while !self.stopping || !self.connections.is_empty() {
-            let timeout = self.timer_source.timeout(self.timers.next(), self.clock.last().ms)?;
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        while !self.finishing || !self.connections.is_empty() {
+            let timeout = self.deadlines.timeout(self.clock.last().ms)?;
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -128,106 +117,17 @@ impl EventLoop {
             self.clock.read();
             for event in &events[..count] {
                 match event.data() {
-                    TASKS => self.run_pending(),
-                    TIMER => self.timer_source.fired(),
-                    token => self.ready(token),
+                    TASKS => self.run_pending(), // New in 08
+                    SHUTDOWN => self.stop()?,
+                    TIMER => self.deadlines.fired(),
+                    token => self.handle_event(token),
                 }
             }
-            self.expire();
+            self.check_deadlines();
         }
         Ok(())
-        // ANCHOR_END: loop
     }
-
-    /// Runs a task at once: whoever can borrow the loop is on its thread.
-    pub fn run_in_loop(&mut self, task: impl FnOnce(&mut Self)) {
-        task(self);
-    }
-
-    /// Takes over a connection, for the rest of its life.
-    pub fn adopt(&mut self, socket: OwnedFd) {
-        let token = self.connections.token(socket.as_fd());
-        let mut session = self.parts.sessions.open(self.clock.last());
-        let peer = self.log.peer(&socket, &mut session);
-        let connection = Connection::new(socket, session);
-        let mask = Trigger::Edge.mask(connection.interest());
-        match self.epoll.add(&connection, EpollEvent::new(mask, token)) {
-            Ok(()) => {
-                let armed = Armed { connection, timer: None, peer };
-                self.log.note(&armed.peer, "opened", &self.clock.last().date);
-                self.connections.insert(token, armed);
-                self.arm(token);
-            }
-            Err(_) => drop(self.open.fetch_sub(1, Relaxed)),
-        }
-    }
-
-    /// Gives a connection its turn.
-    fn ready(&mut self, token: Token) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
-        let mut turn = Turn::Served;
-        for reads in 0.. {
-            turn = armed.connection.ready(&mut self.buffer, self.clock.last());
-            while let Turn::Work(work) = turn {
-                let answer = self.parts.files.prepare(work.run());
-                turn = armed.connection.finish(answer, self.clock.read());
-            }
-            if !DRAIN.goes_on(&turn, reads) {
-                break;
-            }
-        }
-        self.settle(token, turn);
-    }
-
-    /// After a turn: writes down what was asked, asks epoll to look anew if the turn was ended early, and sees to the timer.
-    fn settle(&mut self, token: Token, turn: Turn) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
-        self.log.requests(&armed.peer, &mut armed.connection, &self.clock.last().date);
-        let mask = Trigger::Edge.mask(armed.connection.interest());
-        let lost = match turn {
-            Turn::Close => true,
-            _ if !DRAIN.stopped_early(&turn) => false,
-            _ => self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)).is_err(),
-        };
-        if !lost {
-            return self.arm(token);
-        }
-        // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
-        if let Some(armed) = self.connections.remove(token) {
-            self.log.note(&armed.peer, "closed", &self.clock.last().date);
-            armed.timer.into_iter().for_each(|timer| self.timers.cancel(timer));
-            // Relaxed: a count for a limit, which orders no other memory.
-            self.open.fetch_sub(1, Relaxed);
-        }
-    }
-
-    // ANCHOR: arm
-    /// Arms a connection's timer, if none would fire in time. One that fires too early is left as it is: then
-    /// [`EventLoop::expire`] arms the next.
-    fn arm(&mut self, token: Token) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
-        let Some(deadline) = armed.connection.deadline() else { return };
-        if armed.timer.as_ref().is_none_or(|timer| deadline < timer.at()) {
-            let next = self.timers.arm(deadline, token);
-            armed.timer.replace(next).into_iter().for_each(|timer| self.timers.cancel(timer));
-        }
-    }
-
-    /// Looks at the connections whose timers have fired. Each whose time is really over gets a turn, in which it ends.
-    fn expire(&mut self) {
-        let mut expired = std::mem::take(&mut self.expired);
-        self.timers.expire(self.clock.last().ms, &mut expired);
-        for token in expired.drain(..) {
-            let Some(armed) = self.connections.get_mut(token) else { continue };
-            armed.timer = None;
-            match armed.connection.is_late(self.clock.last()) {
-                true => self.ready(token),
-                false => self.arm(token),
-            }
-        }
-        self.expired = expired;
-    }
-    // ANCHOR_END: arm
+    // ANCHOR_END: loop
 
     /// Runs what other threads have queued.
     fn run_pending(&mut self) {
@@ -236,12 +136,102 @@ impl EventLoop {
         }
     }
 
-    /// No connection will come after those that were queued before: gives each a last turn, since a request may be in its
-    /// socket already, and ends with the last one.
-    pub fn stop(&mut self) {
-        self.stopping = true;
-        for token in self.connections.tokens() {
-            self.ready(token);
+    /// Runs a task at once: only the loop's own thread can hold `&mut` to it.
+    pub fn run_in_loop(&mut self, task: impl FnOnce(&mut Self)) {
+        task(self);
+    }
+
+    /// Takes over a connection, for the rest of its life.
+    pub fn register(&mut self, socket: OwnedFd) {
+        let token = self.connections.token(socket.as_fd());
+        let mut session = self.parts.sessions.open(self.clock.last());
+        let peer = self.access_log.open(&socket, &mut session, self.clock.last());
+        let connection = Connection::with_send_file(socket, session, self.parts.files.send_file());
+        let interest = Trigger::Edge.interest(connection.interest());
+        if self.epoll.add(&connection, EpollEvent::new(interest, token)).is_err() {
+            self.access_log.close(&peer, self.clock.last());
+            self.open.fetch_sub(1, Relaxed);
+            return;
         }
+        self.connections.insert(token, Registration { connection, timer: None, peer });
+        match self.clock.last().draining {
+            // It came after `stop`: its last turn is due.
+            true => self.handle_event(token),
+            false => self.arm(token),
+        }
+    }
+
+    /// Gives a connection its turn.
+    fn handle_event(&mut self, token: Token) {
+        let Some(Registration { connection, .. }) = self.connections.get_mut(token) else { return };
+        let mut turn = Turn::Served;
+        for reads in 0.. {
+            turn = connection.handle_event(&mut self.buffer, self.clock.last());
+            while let Turn::Work(work) = turn {
+                let answer = work.run();
+                turn = connection.finish_work(answer, &mut self.buffer, self.clock.read());
+            }
+            if !DRAIN.continues(&turn, reads) {
+                break;
+            }
+        }
+        self.access_log.flush();
+        self.update_interest(token, turn);
+    }
+
+    /// After a turn: tells epoll to look anew if the turn was ended early, and arms the timer.
+    fn update_interest(&mut self, token: Token, turn: Turn) {
+        let Some(registration) = self.connections.get_mut(token) else { return };
+        let interest = Trigger::Edge.interest(registration.connection.interest());
+        let lost = match turn {
+            Turn::Close => true,
+            _ if !DRAIN.stopped_early(&turn) => false,
+            _ => self.epoll.modify(&registration.connection, &mut EpollEvent::new(interest, token)).is_err(),
+        };
+        if !lost {
+            return self.arm(token);
+        }
+        // Closing the descriptor also takes it out of epoll, since it has no duplicate.
+        if let Some(Registration { timer, peer, .. }) = self.connections.remove(token) {
+            self.access_log.close(&peer, self.clock.last());
+            self.deadlines.cancel(timer);
+            // Relaxed: a count for a limit, which orders no other memory.
+            self.open.fetch_sub(1, Relaxed);
+        }
+    }
+
+    // ANCHOR: deadlines
+    /// Lets a timer fire in time for a connection's deadline.
+    fn arm(&mut self, token: Token) {
+        if let Some(Registration { connection, timer, .. }) = self.connections.get_mut(token) {
+            self.deadlines.arm(timer, connection.deadline(), token);
+        }
+    }
+
+    /// Gives each connection whose time is over a turn, in which it ends. Some timers fire too early.
+    fn check_deadlines(&mut self) {
+        for token in self.deadlines.expired(self.clock.last().ms) {
+            let Some(registration) = self.connections.get_mut(token) else { continue };
+            registration.timer = None;
+            match registration.connection.is_late(self.clock.last()) {
+                true => self.handle_event(token),
+                false => self.arm(token),
+            }
+        }
+    }
+    // ANCHOR_END: deadlines
+
+    /// Gives each connection a last turn: a request may be in its socket already. Idle ones end with it.
+    fn stop(&mut self) -> io::Result<()> {
+        shutdown::unwatch(&self.epoll)?;
+        for token in self.connections.tokens() {
+            self.handle_event(token);
+        }
+        Ok(())
+    }
+
+    /// No connection will come after those that were queued before.
+    pub fn finish(&mut self) {
+        self.finishing = true; // New in 08
     }
 }

@@ -1,28 +1,35 @@
 //! The main reactor of stage 08: it accepts, and hands out what it accepts.
 
 use crate::event_loop::Parts;
-use crate::files::Files;
-use crate::log::{self, Level, Log};
 use crate::loops::Loops;
-use crate::reserve::Reserve;
-use crate::timer_source::WakeBy;
-use crate::timers::Structure;
+use access_log::{Level, Log};
 use clap::Parser;
+use descriptor_reserve::Reserve;
 use kit::clock::Clock;
-use kit::listener::{Accepted, Acceptor};
-use kit::options::{Speak, workers};
+use kit::connection_table::{LISTENER, SHUTDOWN};
+use kit::listener::{Acceptor, address_of};
+use kit::options::{ProtocolKind, workers};
 use kit::shutdown;
-use kit::start::listen;
-use kit::sweep::Sweep;
+use kit::start::{announce_address, failed, listen};
+use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent};
 use nix::sys::socket::SockFlag;
+use sending_files::Files;
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
+use timers::Structure;
+use timers::source::WakeBy;
 
-const LISTENER: u64 = 0;
-const SHUTDOWN: u64 = 1;
+/// How many events are fetched at once: there are two.
+const MAX_EVENTS: usize = 2;
+
+/// How long connections may take after the signal (ms). The rest of the time until [`shutdown`] ends the
+/// process is for the log.
+const DRAIN_MS: u64 = shutdown::DRAIN_SECONDS as u64 * 1_000 - 200;
 
 /// Stage 08: one loop per thread.
 #[derive(Debug, Parser)]
@@ -50,22 +57,26 @@ pub struct Options {
 
     /// What is logged, where, and by whom.
     #[command(flatten)]
-    pub logging: log::Options,
+    pub logging: access_log::Options,
 
     /// What every stage understands.
     #[command(flatten)]
     pub common: kit::options::Options,
 }
 
-/// The main reactor.
+/// The main reactor: it has no connections of its own.
 struct Server {
     epoll: Epoll,
     acceptor: Acceptor,
-    reserve: Reserve,
+    loops: Loops, // New in 08
+    /// How many connections are accepted at each wake-up.
     batch: usize,
-    most: usize,
-    loops: Loops,
+    /// How many may be open.
+    max: usize,
+    reserve: Reserve,
     clock: Clock,
+    /// When to wait no longer for connections to end (ms).
+    end_ms: u64,
     log: Arc<Log>,
 }
 
@@ -74,107 +85,97 @@ struct Server {
 /// # Errors
 /// Why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
+    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
+    let address = address_of(listener.as_fd())?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+    let max = options.common.max_connections;
+    let acceptor = Acceptor::new(listener, max);
+    acceptor.watch(&epoll).map_err(failed("epoll_ctl"))?;
+    shutdown::watch(&epoll).map_err(failed("epoll_ctl"))?;
     let log = Arc::new(Log::open(&options.logging)?);
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
-    let most = options.common.max_connections;
-    let (acceptor, reserve) = (Acceptor::new(listener, most), Reserve::new()?);
-    let parts = Parts {
-        sessions,
-        timers: options.timers,
-        wake_by: options.timer_source,
-        files: options.files,
-        log: Arc::clone(&log),
-    };
+    let reserve = Reserve::new()?;
+    let (timers, wake_by, files) = (options.timers, options.timer_source, options.files);
+    let parts = Parts { sessions, timers, wake_by, files, log: Arc::clone(&log) };
     let count = options.workers.map_or_else(|| thread::available_parallelism().map(usize::from), Ok)?;
-    let loops = Loops::start(count, &parts)?;
-    // More than the backlog holds did not wait when the reactor woke; and those taken first wait for the last.
+    let loops = Loops::start(count, &parts)?; // New in 08
+    announce_address(address)?;
+    // No more than the backlog holds can have waited; and the connections taken first wait for the last.
     let batch = options.accept_batch.min(usize::from(options.common.backlog));
-    let clock = Clock::new();
-    let server = Server { epoll, acceptor, reserve, batch, most, loops, clock, log: Arc::clone(&log) };
-    server.serve()?.wait();
+    let (clock, end_ms) = (Clock::new(), u64::MAX);
+    Server { epoll, acceptor, loops, batch, max, reserve, clock, end_ms, log: Arc::clone(&log) }.serve()?;
     log.close();
     Ok(())
 }
 
 impl Server {
-    /// The event loop: wait, then hand out what has come. Gives the loops, which have been told to end.
-    fn serve(mut self) -> io::Result<Loops> {
-        let mut events = [EpollEvent::empty(); 2];
-        while !self.clock.last().draining {
-            let timeout = Sweep::timeout(0, self.acceptor.is_paused());
-            let count = match self.epoll.wait(&mut events, timeout) {
+    // ANCHOR: loop
+    /// The event loop: wait, then hand out what has come. At the end it waits for the loops.
+    fn serve(&mut self) -> io::Result<()> {
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        while self.acceptor.is_open() && self.clock.last().ms < self.end_ms {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let count = match self.epoll.wait(&mut events, TimeoutScan::timeout(0, soon)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
             };
             self.clock.read();
             for event in &events[..count] {
-                if event.data() == LISTENER {
-                    self.accept()?;
+                match event.data() {
+                    LISTENER => self.accept()?,
+                    SHUTDOWN => self.stop()?,
+                    _ => {}
                 }
             }
-            if self.acceptor.resumes(self.loops.open(), self.clock.last()) {
-                self.watch_listener(EpollFlags::EPOLLIN)?;
+            if self.acceptor.resume(&self.epoll, self.loops.open(), self.clock.last())? {
+                self.accept()?;
             }
         }
-        self.stop();
-        Ok(self.loops)
+        self.loops.finish(); // New in 08
+        self.loops.wait(Duration::from_millis(self.end_ms.saturating_sub(self.clock.last().ms)));
+        Ok(())
     }
+    // ANCHOR_END: loop
 
     // ANCHOR: accept
     /// Takes connections that wait, one batch of them: what is left is reported again.
     fn accept(&mut self) -> io::Result<()> {
         for _ in 0..self.batch {
-            match self.acceptor.accept(self.loops.open(), self.clock.last())? {
-                Accepted::Socket(socket) => {
-                    self.reserve.is_not_needed();
-                    self.loops.choose(socket);
-                }
-                Accepted::None => break,
-                Accepted::NoRoom => {
-                    self.shed();
-                    self.watch_listener(EpollFlags::empty())?;
-                    break;
-                }
-            }
+            let open = self.loops.open();
+            let Some(socket) = self.acceptor.accept(&self.epoll, open, self.clock.last())? else { break };
+            self.reserve.accepted();
+            self.loops.choose(socket); // New in 08
         }
-        self.loops.hand_out();
+        self.loops.hand_out(); // New in 08
+        self.shed();
         Ok(())
     }
     // ANCHOR_END: accept
 
-    /// There is no room, and accepting pauses. If it is descriptors that are missing, and for long, those who wait are told
-    /// so: nobody can say when there will be some. Above the limit on connections the next one that ends makes room.
+    /// If accepting pauses since descriptors are missing, and for long, the peers that wait are turned away:
+    /// no one can say when there will be some. Above the limit on connections the next one that ends makes
+    /// room.
     fn shed(&mut self) {
         let now = self.clock.last();
-        let is_short = self.loops.open() < self.most;
+        let exhausted = self.acceptor.is_paused() && self.loops.open() < self.max;
         if let Some(listener) = self.acceptor.listener()
-            && is_short
-            && self.reserve.is_needed(now.ms)
+            && exhausted
+            && let Some(count) = self.reserve.shed(listener, now.ms)
         {
-            let count = self.reserve.shed(listener);
-            self.log.note(
-                Level::Warn,
-                &now.date,
-                format_args!("out of descriptors: {count} connections were shed"),
-            );
+            let text = format_args!("out of descriptors: {count} connections were shed");
+            self.log.note(Level::Warn, &now.date, text);
         }
     }
 
-    /// Stops accepting, and tells the loops so.
-    fn stop(&mut self) {
-        self.acceptor.close();
-        self.loops.stop();
-    }
-
-    fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
-        match self.acceptor.listener() {
-            Some(listener) => Ok(self.epoll.modify(listener, &mut EpollEvent::new(mask, LISTENER))?),
-            None => Ok(()),
-        }
+    /// Lets no new connection begin, takes those that wait, and closes the listener. The loops see the same
+    /// event.
+    fn stop(&mut self) -> io::Result<()> {
+        shutdown::unwatch(&self.epoll)?;
+        self.end_ms = self.clock.last().ms + DRAIN_MS;
+        self.acceptor.drain();
+        // What waits now is all that will come.
+        self.batch = usize::MAX;
+        self.accept()
     }
 }
 

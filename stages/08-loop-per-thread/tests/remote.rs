@@ -15,8 +15,8 @@ fn run_all(pending: &mut Pending<Notes>, notes: &mut Notes) {
     }
 }
 
-/// Protects connections and the shutdown behind them: what one thread queues runs in its order. And protects against the
-/// lost wake-up: the loop sleeps without a timeout, so a wake-up that is missing hangs this test.
+/// Protects connections and the shutdown behind them: what one thread queues runs in its order. And protects
+/// against the lost wake-up: the loop sleeps without a timeout, so a wake-up that is missing hangs this test.
 #[test]
 fn nothing_is_lost_or_overtaken_and_the_loop_is_always_woken() {
     const THREADS: usize = 4;
@@ -71,7 +71,8 @@ fn a_burst_is_one_wake_up() {
     assert!(is_woken(), "the queue was taken before");
 }
 
-/// Protects a loop from sleeping on a task that it has queued for itself; and the task waits until the others are done.
+/// Protects a loop from sleeping on a task that it has queued for itself; and the task waits until the others
+/// are done.
 #[test]
 fn a_task_that_queues_another_is_not_interrupted_by_it_and_the_loop_wakes_for_it() {
     let mut pending = Pending::<Notes>::new().unwrap();

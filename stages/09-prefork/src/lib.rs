@@ -2,23 +2,28 @@
 //!
 //! ```text
 //!   parent: epoll { signals, listener, answers of the children }
-//!              |  "there is a connection"        ^ "taken"
+//!              |  "a connection waits"           ^ "accepted"
 //!              v                                 |
-//!   child 1: epoll { notices, its connections }  child 2: ...
+//!   child 1: epoll { notifications, its connections }  child 2: ...
 //! ```
 //!
-//! * [`accept`]: how a connection finds a process: the herd and its cures;
-//! * [`children`]: forked, reaped, replaced; [`signals`]: what happens to them arrives in the same epoll;
-//! * [`line`]: what parent and child say to each other;
-//! * [`board`]: counts that all processes see;
-//! * [`siblings`]: several listening sockets on one port;
-//! * [`parent`]: the parent's loop; [`server`]: the children's.
+//! * [`server`]: the children's loop; [`startup`]: what comes before it;
+//! * [`options`]: how a connection finds a process: the thundering herd and its cures;
+//! * [`parent`]: the parent's loop; [`signals`]: what happens to its children arrives in the same epoll;
+//! * [`children`]: started, reaped, started again;
+//! * [`dispatcher`]: which child is notified; [`control_pipe`]: how;
+//! * [`listeners`]: what the parent keeps for a successor, and what becomes of it at shutdown;
+//! * [`scoreboard`]: counts that all processes see;
+//! * [`reuseport`]: several listening sockets on one port.
 
-pub mod accept;
-pub mod board;
 pub mod children;
-pub mod line;
+pub mod control_pipe;
+pub mod dispatcher;
+pub mod listeners;
+pub mod options;
 pub mod parent;
+pub mod reuseport;
+pub mod scoreboard;
 pub mod server;
-pub mod siblings;
 pub mod signals;
+pub mod startup;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::start::main(prefork::server::run)
+    kit::start::main(prefork::startup::run)
 }

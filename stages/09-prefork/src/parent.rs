@@ -1,175 +1,143 @@
-//! The parent's loop: it serves nobody. It watches the signals, its children and, if it has to tell them, the listener.
+//! The parent's loop: it serves no connection. It watches the signals, its children and, if it has to notify
+//! them, the listener.
 
-use crate::accept::{Accept, Notify};
-use crate::board::Board;
-use crate::children::{Children, Forked};
-use crate::line::Line;
+use crate::children::{Children, Role};
+use crate::control_pipe::Received;
+use crate::dispatcher::Dispatcher;
+use crate::listeners::Listeners;
+use crate::options::Notify;
+use crate::scoreboard::Scoreboard;
 use crate::signals::Signals;
+use kit::connection_table::LISTENER;
 use kit::shutdown::{self, DRAIN_SECONDS};
-use kit::words::say;
+use kit::start::failed;
+use kit::stderr::log_stderr;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
+use nix::unistd::dup;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-const LISTENER: u64 = u64::MAX;
-const SIGNALS: u64 = u64::MAX - 1;
-
-/// How long a child that was told may take to answer, before another one is told.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// The token of the signals. Those of the children are their slots.
+const SIGNALS: u64 = LISTENER - 2;
 
 /// What children may take beyond the time that they give themselves.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// While the server stops, how often the parent looks whether connections wait for which a child is needed.
+const STOP_PERIOD: Duration = Duration::from_millis(20);
 
 /// The parent.
 pub struct Parent {
     epoll: Epoll,
     signals: Signals,
-    /// One for all, or one for each child.
-    listeners: Vec<OwnedFd>,
+    listeners: Listeners,
     children: Children,
-    accept: Accept,
-    notify: Notify,
-    /// The place of the child whose turn it is.
-    next: usize,
-    watch: Watch,
-    /// Told to stop: when the children are killed.
+    dispatcher: Option<Dispatcher>,
+    /// Set once the server stops: when the children are killed.
     limit: Option<Instant>,
 }
 
-/// How the parent looks at the listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watch {
-    /// It is armed.
-    Armed,
-    /// Disarmed: a child was told of a connection, and has until then to answer.
-    Told(Instant),
-    /// Disarmed: nobody can be told. It ends when a child answers or a new one is there.
-    NobodyToTell,
-}
-
-/// What a process is, once the parent's loop has returned: it returns in every child too.
-pub enum Role {
-    /// All children have ended.
-    Parent,
-    /// A child: its place, its end of the line, and what it accepts from.
-    Child(usize, Line, OwnedFd),
-}
-
 impl Parent {
-    /// A parent without children yet.
+    /// A parent without children yet. It notifies them of connections if `notify` says how.
     ///
     /// # Errors
-    /// What epoll_ctl(2) and signalfd(2) say.
-    pub fn new(listeners: Vec<OwnedFd>, board: Board, accept: Accept, notify: Notify) -> nix::Result<Self> {
-        let (epoll, signals) = (Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, Signals::new()?);
-        epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
-        if accept == Accept::Notify {
-            // Level-triggered: with one edge for one connection, the one that a dying child was told of would be forgotten.
-            epoll.add(&listeners[0], EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-        }
-        let children = Children::new(board);
-        Ok(Self {
-            epoll,
-            signals,
-            listeners,
-            children,
-            accept,
-            notify,
-            next: 0,
-            watch: Watch::Armed,
-            limit: None,
-        })
+    /// Which system call failed, and why.
+    pub fn new(listeners: Vec<OwnedFd>, scoreboard: Scoreboard, notify: Option<Notify>) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+        let signals = Signals::new()?;
+        epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS)).map_err(failed("epoll_ctl"))?;
+        let dispatcher = match notify {
+            Some(how) => {
+                let listener = dup(&listeners[0]).map_err(failed("dup"))?;
+                Some(Dispatcher::new(listener, how, &epoll).map_err(failed("epoll_ctl"))?)
+            }
+            None => None,
+        };
+        let (listeners, children) = (Listeners::new(listeners), Children::new(scoreboard));
+        Ok(Self { epoll, signals, listeners, children, dispatcher, limit: None })
     }
 
-    /// Keeps the places filled until the server must stop and all children have ended; returns in every child too.
+    /// Starts all children and waits until they can serve. Returns in every child too.
     ///
     /// # Errors
-    /// What epoll_wait(2), fork(2) and socketpair(2) say.
-    pub fn serve(&mut self) -> io::Result<Role> {
-        let mut events = [EpollEvent::empty(); 64];
+    /// Why a child could not be started, or cannot serve. No child is left then.
+    pub fn start(&mut self) -> io::Result<Role> {
         if shutdown::requested() {
             // The signal came before it was blocked.
+            self.stop()?;
             return Ok(Role::Parent);
         }
-        while self.limit.is_none() || !self.children.are_gone() {
-            for index in self.children.due() {
-                if let Forked::Child(line) = self.children.fork(index)? {
-                    self.signals.release();
-                    let listener = self.listeners.swap_remove(index % self.listeners.len());
-                    return Ok(Role::Child(index, line, listener));
-                }
-                if let Some(line) = self.children.line(index) {
-                    self.epoll.add(line, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
-                    // Here is somebody to tell. Those who were told may all be dead, and will never answer.
-                    self.look_again()?;
-                }
+        let started = self.children.start_all(&self.epoll);
+        if started.is_err() {
+            self.children.kill_all();
+        }
+        started
+    }
+
+    // ANCHOR: loop
+    /// Keeps the children running until the server must stop and all of them have ended. Returns in every
+    /// child too.
+    ///
+    /// # Errors
+    /// What epoll_wait(2) and epoll_ctl(2) say.
+    pub fn serve(&mut self) -> io::Result<Role> {
+        let mut events = [EpollEvent::empty(); 64];
+        while !self.has_ended() {
+            // While the server stops, a child is needed only if connections wait for it.
+            let is_needed = |slot| self.limit.is_none() || self.listeners.has_waiting(slot);
+            if let Role::Child(child) = self.children.start_due(is_needed, &self.epoll) {
+                return Ok(Role::Child(child));
             }
             let count = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(failed("epoll_wait")(error)),
             };
             for event in &events[..count] {
                 match event.data() {
-                    LISTENER => self.tell()?,
-                    SIGNALS => self.signalled(),
-                    child => self.answered(child as usize)?,
+                    LISTENER => self.notify_child()?,
+                    SIGNALS => self.handle_signals()?,
+                    slot => self.handle_answer(slot as usize)?,
                 }
             }
-            self.look_at_the_time()?;
+            self.check_deadlines()?;
         }
         Ok(Role::Parent)
     }
+    // ANCHOR_END: loop
 
-    // ANCHOR: tell
-    /// There is a connection: tells a child, and looks away until it answers. The listener stays readable until somebody
-    /// has accepted, so a parent that went on looking would do nothing else.
-    fn tell(&mut self) -> nix::Result<()> {
-        if self.notify == Notify::Flood {
-            if let Some(told) = self.children.tell_again(self.next) {
-                self.next = told + 1;
-            }
-            return Ok(());
+    /// A connection waits.
+    fn notify_child(&mut self) -> nix::Result<()> {
+        match &mut self.dispatcher {
+            Some(dispatcher) => dispatcher.notify(&mut self.children, &self.epoll),
+            None => Ok(()),
         }
-        self.watch = match self.children.tell(self.next) {
-            Some(told) => {
-                self.next = told + 1;
-                Watch::Told(Instant::now() + PATIENCE)
-            }
-            None => Watch::NobodyToTell,
-        };
-        self.watch_listener(EpollFlags::empty())
-    }
-    // ANCHOR_END: tell
-
-    /// A child has accepted what there was, or has died.
-    fn answered(&mut self, index: usize) -> nix::Result<()> {
-        self.children.answered(index);
-        self.look_again()
     }
 
-    fn look_again(&mut self) -> nix::Result<()> {
-        match std::mem::replace(&mut self.watch, Watch::Armed) {
-            Watch::Told(_) | Watch::NobodyToTell if self.limit.is_none() => {
-                self.watch_listener(EpollFlags::EPOLLIN)
-            }
-            _ => Ok(()),
+    /// A child has answered, or has ended.
+    fn handle_answer(&mut self, slot: usize) -> nix::Result<()> {
+        if let Received::Failure(why) = self.children.drain(slot) {
+            log_stderr(format_args!("error in a child: {why}"));
+        }
+        match &mut self.dispatcher {
+            Some(dispatcher) => dispatcher.rearm_listener(&self.epoll),
+            None => Ok(()),
         }
     }
 
     /// Reads all signals that have arrived.
-    fn signalled(&mut self) {
+    fn handle_signals(&mut self) -> nix::Result<()> {
         while let Some(signal) = self.signals.next() {
             match (signal, self.limit) {
                 (Signal::SIGCHLD, _) => {}
-                (_, None) => self.stop(),
+                (_, None) => self.stop()?,
                 (signal, Some(_)) => {
                     // A second one means "now".
-                    self.children.signal_all(Signal::SIGKILL);
+                    self.children.kill_all();
                     std::process::exit(128 + signal as i32);
                 }
             }
@@ -177,43 +145,43 @@ impl Parent {
         // Whatever the signal was: several may have become one.
         for status in self.children.reap() {
             if self.limit.is_none() {
-                say(format_args!("{}: it will be replaced", obituary(status)));
+                log_stderr(format_args!("{}: it will be replaced", describe_exit(status)));
             }
-        }
-    }
-
-    /// Stops accepting, and tells the children to finish what is in flight.
-    fn stop(&mut self) {
-        if let (Accept::Notify, Some(listener)) = (self.accept, self.listeners.first()) {
-            // Children have duplicates of it, so closing alone would leave it in epoll.
-            let _ = self.epoll.delete(listener);
-        }
-        self.listeners.clear();
-        self.children.signal_all(Signal::SIGTERM);
-        self.limit = Some(Instant::now() + Duration::from_secs(DRAIN_SECONDS.into()) + GRACE);
-    }
-
-    /// What happens when nothing happens.
-    fn look_at_the_time(&mut self) -> nix::Result<()> {
-        let now = Instant::now();
-        if matches!(self.watch, Watch::Told(until) if until <= now) {
-            // It is busy, or dead. Whoever is next can take the connection as well.
-            self.look_again()?;
-        }
-        if self.limit.is_some_and(|limit| limit <= now) {
-            self.children.signal_all(Signal::SIGKILL);
         }
         Ok(())
     }
 
+    // ANCHOR: stop
+    /// Lets no new connection begin, then lets the children accept what waits and finish what is in flight.
+    fn stop(&mut self) -> nix::Result<()> {
+        if let Some(dispatcher) = self.dispatcher.take() {
+            dispatcher.stop(&self.epoll)?;
+        }
+        self.listeners.refuse_new();
+        self.children.stop();
+        self.limit = Some(Instant::now() + Duration::from_secs(DRAIN_SECONDS.into()) + GRACE);
+        Ok(())
+    }
+    // ANCHOR_END: stop
+
+    fn check_deadlines(&mut self) -> nix::Result<()> {
+        if self.is_over() {
+            self.children.signal_all(Signal::SIGKILL);
+        }
+        match &mut self.dispatcher {
+            Some(dispatcher) => dispatcher.check_deadlines(&self.epoll),
+            None => Ok(()),
+        }
+    }
+
     /// Until when to wait.
     fn timeout(&self) -> EpollTimeout {
-        let answer = match self.watch {
-            Watch::Told(until) => Some(until),
-            Watch::Armed | Watch::NobodyToTell => None,
+        let due = match self.limit {
+            Some(_) => Some(Instant::now() + STOP_PERIOD),
+            None => self.children.next_due(),
         };
-        let until = [answer, self.children.next_due(), self.limit].into_iter().flatten().min();
-        match until {
+        let answer = self.dispatcher.as_ref().and_then(Dispatcher::deadline);
+        match [answer, due].into_iter().flatten().min() {
             None => EpollTimeout::NONE,
             // Rounded up, or the loop would spin through the last part of a millisecond.
             Some(until) => {
@@ -223,15 +191,40 @@ impl Parent {
         }
     }
 
-    fn watch_listener(&self, mask: EpollFlags) -> nix::Result<()> {
-        match self.listeners.first() {
-            Some(listener) => self.epoll.modify(listener.as_fd(), &mut EpollEvent::new(mask, LISTENER)),
-            None => Ok(()),
+    /// Whether the server stops, no child is left, and no connection waits for which one is needed.
+    fn has_ended(&mut self) -> bool {
+        if self.limit.is_none() {
+            return false;
         }
+        let drained = self.listeners.close_drained();
+        if !drained && self.is_over() && self.children.are_gone() {
+            log_stderr("the time is over: connections that no child has accepted are reset");
+            return true;
+        }
+        drained && self.children.are_gone()
+    }
+
+    /// Whether the time to stop in is over.
+    fn is_over(&self) -> bool {
+        self.limit.is_some_and(|limit| limit <= Instant::now())
+    }
+
+    /// In a child: takes its listener and gives up what is the parent's: its epoll instance, its signals, the
+    /// other listeners and the control pipes of the other children.
+    ///
+    /// # Errors
+    /// What eventfd(2) and dup3(2) say.
+    pub fn into_child(mut self, slot: usize) -> io::Result<OwnedFd> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("eventfd or dup3: {error}"));
+        // First: a signal that came while all were blocked is delivered by `release`, and must find the
+        // child's handler.
+        shutdown::become_watching_child().map_err(named)?;
+        self.signals.release();
+        Ok(self.listeners.take(slot).expect("a child is started only for an open listener"))
     }
 }
 
-fn obituary(status: WaitStatus) -> String {
+fn describe_exit(status: WaitStatus) -> String {
     match status {
         WaitStatus::Exited(pid, code) => format!("child {pid} ended with status {code}"),
         WaitStatus::Signaled(pid, signal, _) => format!("child {pid} was killed by {signal}"),

@@ -1,274 +1,246 @@
 //! The loop of stage 09, once in every child.
 
-use crate::accept::{Accept, Notify};
-use crate::board::{Board, Row};
-use crate::line::Line;
-use crate::parent::{Parent, Role};
-use crate::siblings::siblings;
-use clap::Parser;
+use crate::children::NewChild;
+use crate::control_pipe::{ControlPipe, Received};
+use crate::options::{Accept, Options};
+use crate::scoreboard::{Scoreboard, Slot};
 use edge_vs_level::trigger::{Drain, Trigger};
 use kit::clock::Clock;
+use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
 use kit::listener::{Accepted, Acceptor};
-use kit::options::{Speak, workers};
-use kit::registry::{Registry, Token};
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
-use kit::words::say;
+use kit::start::{Sessions, failed};
+use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::SockFlag;
-use nonblocking_epoll::connection::{BUFFER, Connection, Turn};
+use nonblocking_epoll::connection::{Connection, READ_BUFFER, Turn};
 use std::io;
-use std::num::NonZeroUsize;
-use std::os::fd::AsFd;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread::available_parallelism;
-
-/// Tokens that are no connection's: generations do not reach this far.
-const LISTENER: Token = Token::MAX;
-const SHUTDOWN: Token = Token::MAX - 1;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
-/// How many connections a child takes when it was woken. Of 64 clients that connect at once the first child that is told
-/// would else take all, and keep them, while the others have nothing to do.
-const ACCEPTS: usize = 8;
+/// How many connections a child takes when it was woken. Of 64 clients that connect at once, the first child
+/// that is notified would else take all and keep them, while the others have nothing to do.
+const MAX_ACCEPTS: usize = 8;
 
-/// Stage 09: a fixed number of processes, each with a loop of its own.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How a connection finds a process
-    #[arg(long, value_enum, default_value = "notify")]
-    pub accept: Accept,
-
-    /// How the parent tells its children, with `--accept notify`
-    #[arg(long, value_enum, default_value = "acknowledged")]
-    pub notify: Notify,
-
-    /// How many processes serve [default: one for each CPU]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    pub workers: Option<usize>,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
-
-/// One child's server.
-struct Server {
+/// The server of one child: everything that its one thread looks after.
+pub struct Server<'child> {
     epoll: Epoll,
-    how: Accept,
     acceptor: Acceptor,
-    line: Line,
-    /// It was told of connections, and has not answered.
-    told: bool,
-    board: Board,
-    row: &'static Row,
     sessions: Sessions,
-    connections: Registry<Armed>,
+    connections: ConnectionTable<Registration>,
     clock: Clock,
     buffer: Vec<u8>,
+    how: Accept,                  // New in 09
+    control: &'child ControlPipe, // New in 09
+    /// The parent has notified this child of a connection, and has no answer yet.
+    notified: bool, // New in 09
+    scoreboard: Scoreboard,       // New in 09
+    slot: &'static Slot,          // New in 09
 }
 
-/// A connection, and the events that epoll was last told to watch it for.
-struct Armed {
+/// A connection, and the events that epoll was last told to report for it.
+struct Registration {
     connection: Connection,
-    mask: EpollFlags,
+    interest: EpollFlags,
 }
 
-/// Serves in as many processes as were asked for until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen, fork or wait.
-pub fn run(options: Options) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
-    let count = options.workers.unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get));
-    let listeners = match options.accept {
-        // Made and kept by the parent: what waits on the listener of a child that died waits for its successor.
-        Accept::Reuseport => siblings(listener, options.common.backlog, SockFlag::SOCK_NONBLOCK, count)?,
-        _ => vec![listener],
-    };
-    let board = Board::new(count)?;
-    let mut parent = Parent::new(listeners, board, options.accept, options.notify)?;
-    let role = parent.serve();
-    if let Ok(Role::Child(place, line, listener)) = role {
-        // What it inherited is the parent's: its epoll instance, its signals, the lines of its brothers.
-        drop(parent);
-        let acceptor = Acceptor::new(listener, options.common.max_connections);
-        let served = shutdown::become_watching_child()
-            .and_then(|()| Server::new(&options, place, line, acceptor, board, sessions)?.serve());
-        if let Err(error) = &served {
-            say(format_args!("error: {error}"));
-        }
-        // SAFETY: _exit(2) has no precondition. exit(3) would flush the parent's buffered stdout again.
-        unsafe { nix::libc::_exit(served.is_err().into()) }
-    }
-    let (accepted, woken) = board.accepted_and_woken();
-    say(format_args!("{accepted} connections accepted, {woken} times a process was woken for it"));
-    role.map(drop)
-}
-
-impl Server {
-    fn new(
+impl<'child> Server<'child> {
+    /// The server of a new child.
+    ///
+    /// # Errors
+    /// What epoll_create1(2) and epoll_ctl(2) say.
+    pub fn new(
+        listener: OwnedFd,
+        child: &'child NewChild,
         options: &Options,
-        place: usize,
-        line: Line,
-        acceptor: Acceptor,
-        board: Board,
+        scoreboard: Scoreboard,
         sessions: Sessions,
     ) -> io::Result<Self> {
-        let (epoll, row) = (Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, board.row(place));
-        epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
-        let (connections, clock, buffer) = (Registry::new(), Clock::new(), vec![0; BUFFER]);
-        let (how, told) = (options.accept, false);
-        let server =
-            Self { epoll, how, acceptor, line, told, board, row, sessions, connections, clock, buffer };
-        server.watch_listener(true)?;
-        Ok(server)
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+        let acceptor = Acceptor::new(listener, options.common.max_connections);
+        shutdown::watch(&epoll).map_err(failed("epoll_ctl"))?;
+        let (connections, clock, buffer) = (ConnectionTable::new(), Clock::new(), vec![0; READ_BUFFER]);
+        let (how, control, slot) = (options.accept, &child.control, scoreboard.slot(child.slot));
+        Ok(Self {
+            epoll,
+            acceptor,
+            sessions,
+            connections,
+            clock,
+            buffer,
+            how,
+            control,
+            notified: false,
+            scoreboard,
+            slot,
+        })
     }
 
+    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
-    fn serve(&mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); BATCH];
-        let mut sweep = Sweep::default();
-        while !self.clock.last().draining || !self.connections.is_empty() {
-            let timeout = Sweep::timeout(self.connections.len(), self.acceptor.is_paused());
+    ///
+    /// # Errors
+    /// Why it cannot wait or accept, or that the parent has ended.
+    pub fn serve(&mut self) -> io::Result<()> {
+        self.watch_listener(true)?;
+        self.control.notify(); // New in 09: from now on this child can serve.
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        let mut scan = TimeoutScan::default();
+        while self.acceptor.is_open() || !self.connections.is_empty() {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(failed("epoll_wait")(error)),
             };
             self.clock.read();
             for event in &events[..count] {
                 match event.data() {
-                    LISTENER => self.woken()?,
+                    LISTENER => self.handle_wakeup()?,
                     SHUTDOWN => self.stop()?,
-                    token => self.ready(token),
+                    token => self.handle_event(token),
                 }
             }
-            if self.acceptor.resumes(self.board.open(), self.clock.last()) {
-                self.watch_listener(true)?;
+            if self.acceptor.ends_pause(self.scoreboard.open(), self.clock.last()) {
+                self.watch_listener(!self.clock.last().draining)?;
                 self.accept()?;
             }
-            if sweep.is_due(self.clock.last()) {
-                self.expire();
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines();
             }
         }
         Ok(())
     }
+    // ANCHOR_END: loop
 
-    // ANCHOR: woken
-    /// There may be a connection: the parent says so, or the kernel.
-    fn woken(&mut self) -> io::Result<()> {
-        self.row.woken.fetch_add(1, Relaxed);
+    // ANCHOR: accept
+    /// New in 09: a connection may wait. The parent says so, or the kernel.
+    fn handle_wakeup(&mut self) -> io::Result<()> {
+        self.slot.woken.fetch_add(1, Relaxed);
         if self.how == Accept::Notify {
-            self.told |= self.line.hear();
+            match self.control.drain() {
+                Received::Notification => self.notified = true,
+                Received::Closed => return Err(io::Error::other("the parent has ended")),
+                _ => {}
+            }
         }
         self.accept()
     }
 
-    /// Takes the connections that wait, but not all of many; then answers the parent. Without room it does not answer, and
-    /// is not told again until there is some.
+    /// Takes the connections that wait, but not all of many; then answers the parent. Without room it does
+    /// not answer, and is not notified again until there is some.
     fn accept(&mut self) -> io::Result<()> {
-        for _ in 0..ACCEPTS {
-            match self.acceptor.accept(self.board.open(), self.clock.last())? {
-                Accepted::Socket(socket) => {
-                    let token = self.connections.token(socket.as_fd());
-                    let session = self.sessions.open(self.clock.last());
-                    let connection = Connection::new(socket, session);
-                    let mask = Trigger::Edge.mask(connection.interest());
-                    self.row.accepted.fetch_add(1, Relaxed);
-                    if self.epoll.add(&connection, EpollEvent::new(mask, token)).is_ok() {
-                        self.connections.insert(token, Armed { connection, mask });
-                        self.row.open.store(self.connections.len(), Relaxed);
-                    }
-                }
+        // While the server stops, no other process may be left for them.
+        let max = if self.clock.last().draining { usize::MAX } else { MAX_ACCEPTS };
+        for _ in 0..max {
+            match self.acceptor.try_accept(self.scoreboard.open(), self.clock.last())? {
+                Accepted::Socket(socket) => self.register(socket),
                 Accepted::None => break,
                 Accepted::NoRoom => return self.watch_listener(false),
             }
         }
-        if std::mem::take(&mut self.told) {
-            self.line.say();
+        if std::mem::take(&mut self.notified) {
+            self.control.notify();
         }
         Ok(())
     }
-    // ANCHOR_END: woken
+    // ANCHOR_END: accept
+
+    fn register(&mut self, socket: OwnedFd) {
+        self.slot.accepted.fetch_add(1, Relaxed);
+        let token = self.connections.token(socket.as_fd());
+        let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
+        let interest = Trigger::Edge.interest(connection.interest());
+        if self.epoll.add(&connection, EpollEvent::new(interest, token)).is_ok() {
+            self.connections.insert(token, Registration { connection, interest });
+            self.slot.open.store(self.connections.len(), Relaxed);
+        }
+    }
 
     /// Gives a connection its turn.
-    fn ready(&mut self, token: Token) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
+    fn handle_event(&mut self, token: Token) {
+        let Some(Registration { connection, .. }) = self.connections.get_mut(token) else { return };
         let mut turn = Turn::Served;
         for reads in 0.. {
-            turn = armed.connection.ready(&mut self.buffer, self.clock.last());
+            turn = connection.handle_event(&mut self.buffer, self.clock.last());
             while let Turn::Work(work) = turn {
                 let answer = work.run();
-                turn = armed.connection.finish(answer, self.clock.read());
+                turn = connection.finish_work(answer, &mut self.buffer, self.clock.read());
             }
-            if !Drain::UntilWouldBlock.goes_on(&turn, reads) {
+            if !Drain::UntilWouldBlock.continues(&turn, reads) {
                 break;
             }
         }
-        self.settle(token, turn);
+        self.update_interest(token, turn);
     }
 
     /// After a turn: asks epoll to look anew if we ended it early.
-    fn settle(&mut self, token: Token, turn: Turn) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
+    fn update_interest(&mut self, token: Token, turn: Turn) {
+        let Some(registration) = self.connections.get_mut(token) else { return };
         let lost = match turn {
             Turn::Close => true,
-            turn if Drain::UntilWouldBlock.stopped_early(&turn) => {
-                self.epoll.modify(&armed.connection, &mut EpollEvent::new(armed.mask, token)).is_err()
-            }
+            turn if Drain::UntilWouldBlock.stopped_early(&turn) => self
+                .epoll
+                .modify(&registration.connection, &mut EpollEvent::new(registration.interest, token))
+                .is_err(),
             _ => false,
         };
         if lost {
-            // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
+            // Closing the descriptor also takes it out of epoll, since it has no duplicate.
             self.connections.remove(token);
-            self.row.open.store(self.connections.len(), Relaxed);
+            self.slot.open.store(self.connections.len(), Relaxed);
         }
     }
 
     /// Gives each connection whose time is over a turn, in which it ends.
-    fn expire(&mut self) {
+    fn check_deadlines(&mut self) {
         let now = self.clock.last();
-        for token in self.connections.select(|armed| armed.connection.is_late(now)) {
-            self.ready(token);
+        for token in self.connections.select(|registration| registration.connection.is_late(now)) {
+            self.handle_event(token);
         }
     }
 
-    /// Stops accepting, and gives each connection a last turn: a request may be in its socket already.
+    // ANCHOR: stop
+    /// Takes the connections that wait, and closes the listener. Then idle connections are late.
     fn stop(&mut self) -> io::Result<()> {
-        // Nobody reads the eventfd: left in, it would wake the loop for ever.
-        self.epoll.delete(shutdown::event())?;
+        shutdown::unwatch(&self.epoll)?;
         self.watch_listener(false)?;
-        self.acceptor.close();
-        for token in self.connections.tokens() {
-            self.ready(token);
+        // New in 09: Acquire pairs with the parent's Release.
+        if self.slot.stopping.load(Acquire) {
+            // The parent has let all listeners refuse what is new.
+            self.acceptor.drain_shared();
+            self.accept()
+        } else {
+            // The signal was for this child alone: what waits is for the others, or for its successor.
+            self.acceptor.close();
+            Ok(())
         }
-        Ok(())
     }
+    // ANCHOR_END: stop
 
     // ANCHOR: watch
-    /// Watches for connections, or no longer. `EPOLLEXCLUSIVE` cannot be changed, only taken out and put in again.
+    /// New in 09: watches for connections, or no longer. `EPOLLEXCLUSIVE` cannot be changed, only taken out
+    /// and put in again.
     fn watch_listener(&self, watch: bool) -> io::Result<()> {
         let Some(listener) = self.acceptor.listener() else { return Ok(()) };
         let (fd, mask) = match self.how {
-            Accept::Notify => (self.line.as_fd(), EpollFlags::EPOLLIN),
+            Accept::Notify => (self.control.as_fd(), EpollFlags::EPOLLIN),
             Accept::Exclusive => (listener, EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE),
             Accept::Shared | Accept::Reuseport => (listener, EpollFlags::EPOLLIN),
         };
         match watch {
             true => match self.epoll.add(fd, EpollEvent::new(mask, LISTENER)) {
                 Ok(()) | Err(Errno::EEXIST) => Ok(()),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(failed("epoll_ctl")(error)),
             },
             // It is a shared descriptor, so closing it would not take it out.
             false => match self.epoll.delete(fd) {
                 Ok(()) | Err(Errno::ENOENT) => Ok(()),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(failed("epoll_ctl")(error)),
             },
         }
     }

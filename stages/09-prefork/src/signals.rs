@@ -1,11 +1,13 @@
 //! Signals as events (signalfd(2)): they arrive where everything else arrives, in epoll, one after the other.
 //!
-//! Stage 02 handles SIGCHLD in a signal handler, which may interrupt any line of the program and must touch nothing that
-//! the line may be in the middle of. Here the signals are blocked, so no handler runs, and reading them is a read like
-//! any other. Seed 002 does the same with a handler that writes into a pipe.
+//! Stage 02 handles SIGCHLD in a signal handler, which may interrupt any line of the program and must touch
+//! nothing that the line may be in the middle of. Here the signals are blocked, so no handler runs, and
+//! reading them is a read like any other. Source 002 does the same with a handler that writes into a pipe.
 
+use kit::start::failed;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// SIGTERM, SIGINT and SIGCHLD, to be read.
@@ -21,15 +23,16 @@ impl Signals {
     ///
     /// # Errors
     /// What sigaction(2), sigprocmask(2) and signalfd(2) say.
-    pub fn new() -> nix::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let ours = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]);
-        // Whoever started us may ignore SIGCHLD, and execve(2) hands that on: the kernel would then bury our children itself,
-        // and tell nobody (waitpid(2)).
-        // SAFETY: the default action runs no code of ours.
-        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+        // The process that started this one may ignore SIGCHLD, and execve(2) passes that on: the kernel
+        // would then reap the children itself and tell nobody (waitpid(2)). SAFETY: the default action runs
+        // no code of ours.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map_err(failed("sigaction"))?;
         let mut before = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ours), Some(&mut before))?;
-        Ok(Self { fd: SignalFd::with_flags(&ours, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?, before })
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ours), Some(&mut before)).map_err(failed("sigprocmask"))?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Ok(Self { fd: SignalFd::with_flags(&ours, flags).map_err(failed("signalfd"))?, before })
     }
 
     /// The next signal that has arrived.
@@ -38,8 +41,8 @@ impl Signals {
         Signal::try_from(info.ssi_signo as i32).ok()
     }
 
-    /// In a child: signals are delivered again as before. Ctrl-C reaches the whole process group; a child counts only what
-    /// its parent tells it, or one Ctrl-C would count as two signals.
+    /// In a child: signals are delivered again as before. Ctrl-C reaches the whole process group; a child
+    /// counts only what its parent sends it, or one Ctrl-C would count as two signals.
     pub fn release(&self) {
         // SAFETY: "ignore" runs no code of ours.
         let _ = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };

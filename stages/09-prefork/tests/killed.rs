@@ -1,67 +1,20 @@
 //! A child that is killed takes its own connections with it and nothing else.
 
+mod server;
+
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use server::{Server, VARIANTS, wait_until};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const KILLS: usize = 30;
 
-/// The server, killed with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(accept: &str, workers: usize) -> (Server, SocketAddr) {
-    let command = Command::new(env!("CARGO_BIN_EXE_stage-09"));
-    start_by(command, accept, workers, Stdio::null())
-}
-
-fn start_by(mut command: Command, accept: &str, workers: usize, stderr: Stdio) -> (Server, SocketAddr) {
-    command.args(["--addr", "127.0.0.1:0", "--workers", &workers.to_string(), "--accept", accept]);
-    let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("built by cargo");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped"))
-        .read_line(&mut line)
-        .expect("it says where it listens");
-    let addr = line.trim().strip_prefix("listening on ").expect("the contract").parse().expect("an address");
-    (Server(child), addr)
-}
-
-/// The processes whose parent it is, and how many of them are zombies.
-fn children_of(parent: u32) -> (BTreeSet<i32>, usize) {
-    let mut zombies = 0;
-    let mut living = BTreeSet::new();
-    for entry in fs::read_dir("/proc").expect("proc is mounted").flatten() {
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        // pid (name) state ppid …
-        let Some((pid, rest)) = stat.split_once(" (") else { continue };
-        let Some((_, rest)) = rest.rsplit_once(") ") else { continue };
-        let mut words = rest.split(' ');
-        let (state, ppid) = (words.next(), words.next());
-        if ppid == Some(parent.to_string().as_str()) {
-            match state {
-                Some("Z") => zombies += 1,
-                _ => drop(living.insert(pid.parse().expect("a number"))),
-            }
-        }
-    }
-    (living, zombies)
-}
-
 /// One connection, one request. A reply that is neither whole nor cut off fails the test.
-fn ask(addr: SocketAddr) -> bool {
-    let mut stream = TcpStream::connect(addr).expect("the listener is the parent's: it never closes");
+fn ask(server: &Server) -> bool {
+    let mut stream = TcpStream::connect(server.addr).expect("the listener is the parent's: it never closes");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     if stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").is_err() {
         return false;
@@ -70,95 +23,104 @@ fn ask(addr: SocketAddr) -> bool {
     match stream.read_to_string(&mut reply) {
         Ok(_) => reply.ends_with("\r\n\r\nHello, World!"),
         Err(error) => {
-            let waited =
-                matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut);
-            assert!(!waited, "a connection that nobody held was forgotten");
+            let waited = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            assert!(!waited, "a connection that no child held was forgotten");
             false
         }
     }
 }
 
-/// There is one connection at a time, so a kill costs one at most; whatever waits in the queue goes to somebody else.
-fn a_kill_costs_what_the_child_held(accept: &str) {
+/// There is one connection at a time, so a signal costs one at most; whatever waits in the queue goes to
+/// another child, or to the successor.
+fn a_signal_costs_what_the_child_held(args: &[&str], signal: Signal) {
     const CHILDREN: usize = 2;
-    let (server, addr) = start(accept, CHILDREN);
-    let parent = server.0.id();
+    let server = Server::start(args, CHILDREN);
     let mut lost = 0;
     for round in 0..KILLS {
         for _ in 0..5 {
-            lost += usize::from(!ask(addr));
+            lost += usize::from(!ask(&server));
         }
-        if let Some(&child) = children_of(parent).0.iter().nth(round % CHILDREN) {
+        if let Some(&child) = server.children().iter().nth(round % CHILDREN) {
             // The last one that was killed may have been listed as it went.
-            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+            let _ = kill(child, signal);
         }
-        lost += usize::from(!ask(addr));
+        lost += usize::from(!ask(&server));
     }
     assert!(lost <= KILLS, "{lost} connections lost in {KILLS} kills");
-    // A child that dies young again and again is replaced after a pause.
-    let start = Instant::now();
-    while children_of(parent).0.len() < CHILDREN {
-        assert!(start.elapsed() < Duration::from_secs(20), "the dead are not replaced");
-        sleep(Duration::from_millis(20));
-    }
-    assert_eq!(children_of(parent).1, 0, "zombies");
-    assert!(ask(addr));
+    // A child that fails again and again is replaced after a pause.
+    let is_whole = || server.children().len() == CHILDREN && server.zombies() == 0;
+    wait_until("the dead are reaped and replaced", is_whole);
+    assert!(ask(&server));
 }
 
 #[test]
 fn notified() {
-    a_kill_costs_what_the_child_held("notify");
+    a_signal_costs_what_the_child_held(VARIANTS[0], Signal::SIGKILL);
 }
 
 #[test]
 fn shared() {
-    a_kill_costs_what_the_child_held("shared");
+    a_signal_costs_what_the_child_held(VARIANTS[2], Signal::SIGKILL);
 }
 
 /// Here what waits on the dead child's own listener waits for its successor.
 #[test]
 fn dealt() {
-    a_kill_costs_what_the_child_held("reuseport");
+    a_signal_costs_what_the_child_held(VARIANTS[4], Signal::SIGKILL);
 }
 
-/// The only child is killed while it is busy and somebody waits: it was told, and will never answer.
-fn its_successor_serves_who_waited(server: &Server, addr: SocketAddr) {
+/// Protects the others from an administrator who ends one child: it must not close the listener for all.
+#[test]
+fn one_child_is_told_to_stop() {
+    for args in VARIANTS {
+        a_signal_costs_what_the_child_held(args, Signal::SIGTERM);
+    }
+}
+
+/// The only child is killed while it is busy and a connection waits: it was notified, and will never answer.
+fn its_successor_serves_what_waited(server: &Server) {
     for round in 0..10 {
-        let mut busy = TcpStream::connect(addr).expect("accepted");
-        busy.write_all(b"GET /sleep/3000 HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+        let _busy = server.request("/sleep/3000");
         sleep(Duration::from_millis(50));
-        let waiting: Vec<_> = (0..20).map(|_| TcpStream::connect(addr).expect("queued")).collect();
-        // Somewhere around the death of the child, so that its end and the next connection meet in one wake-up of the parent.
-        let child = *children_of(server.0.id()).0.first().expect("one child");
-        kill(Pid::from_raw(child), Signal::SIGKILL).expect("it is ours");
+        let waiting: Vec<_> = (0..20).map(|_| TcpStream::connect(server.addr).expect("queued")).collect();
+        // Somewhere around the death of the child, so that its end and the next connection meet in one
+        // wake-up of the parent.
+        let child = *server.children().first().expect("one child");
+        kill(child, Signal::SIGKILL).expect("it is not reaped yet");
         drop(waiting);
-        assert!(ask(addr), "round {round}");
+        assert!(ask(server), "round {round}");
     }
 }
 
 #[test]
-fn told_and_killed() {
-    let (server, addr) = start("notify", 1);
-    its_successor_serves_who_waited(&server, addr);
+fn notified_and_killed() {
+    its_successor_serves_what_waited(&Server::start(VARIANTS[0], 1));
 }
 
-/// A shell may ignore SIGCHLD, and nobody may read what we say.
+/// A shell may ignore SIGCHLD, and the reader of stderr may be gone.
 #[test]
-fn started_in_bad_company() {
+fn started_by_a_careless_shell() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' CHLD; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_stage-09")]);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let (mut server, addr) = start_by(shell, "notify", 1, writer.into());
-    its_successor_serves_who_waited(&server, addr);
-    kill(Pid::from_raw(server.0.id() as i32), Signal::SIGTERM).expect("it is ours");
-    let start = Instant::now();
-    loop {
-        if let Some(status) = server.0.try_wait().expect("it is ours") {
-            assert_eq!(status.code(), Some(0), "a line that nobody reads is no failure");
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
-        sleep(Duration::from_millis(20));
+    let mut server = Server::start_by(shell, VARIANTS[0], 1, Stdio::from(writer));
+    its_successor_serves_what_waited(&server);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), Some(0), "a line that cannot be written is no failure");
+}
+
+/// Protects a machine from children that serve for ever after their parent was killed.
+#[test]
+fn no_child_outlives_its_parent() {
+    for args in VARIANTS {
+        let mut server = Server::start(args, 3);
+        assert_eq!(server.group(), 4);
+        // One is busy and one is stopped: both must go all the same.
+        let _busy = server.request("/sleep/60000");
+        kill(*server.children().first().expect("three"), Signal::SIGSTOP).expect("it is not reaped yet");
+        server.signal(Signal::SIGKILL);
+        assert_eq!(server.wait(), None, "killed");
+        wait_until("no process of the group runs", || server.group() == 0);
     }
 }

@@ -12,8 +12,8 @@ pub fn allowed() -> nix::Result<Vec<usize>> {
     Ok((0..CpuSet::count()).filter(|&cpu| set.is_set(cpu) == Ok(true)).collect())
 }
 
-/// Keeps the calling thread on one CPU: its connections stay in that CPU's caches, and the scheduler does not put two
-/// loops on one CPU while another idles.
+/// Keeps the calling thread on one CPU: its connections stay in that CPU's caches, and the scheduler does not
+/// put two loops on one CPU while another idles.
 ///
 /// # Errors
 /// What sched_setaffinity(2) says.

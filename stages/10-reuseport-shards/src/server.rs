@@ -1,38 +1,36 @@
 //! The loop of stage 10, once in every thread.
 
 use crate::cpus::{allowed, pin};
-use crate::vital;
+use crate::exit_on_drop;
+use crate::short_read;
 use clap::Parser;
 use kit::clock::Clock;
-use kit::listener::{Accepted, Acceptor};
-use kit::options::{Speak, workers};
-use kit::registry::{Registry, Token};
+use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::listener::{Acceptor, address_of};
+use kit::options::{ProtocolKind, workers};
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
+use kit::start::{Sessions, announce_address, failed, listen};
+use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::SockFlag;
-use nonblocking_epoll::connection::{BUFFER, Connection, Turn};
-use prefork::siblings::siblings;
+use nonblocking_epoll::connection::{Connection, READ_BUFFER, Turn};
+use prefork::reuseport::bind_reuseport_group;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::scope;
 
-/// Tokens that are no connection's: generations do not reach this far.
-const LISTENER: Token = Token::MAX;
-const SHUTDOWN: Token = Token::MAX - 1;
-
 /// How many events are fetched at once.
-const BATCH: usize = 256;
+const MAX_EVENTS: usize = 256;
 
-/// How many connections are taken at once, so that a burst of new ones does not hold up those that are there.
-const ACCEPTS: usize = 64;
+/// How many connections are accepted at once, at most: a burst of new ones must not delay those that are
+/// open.
+const MAX_ACCEPTS: usize = 64;
 
 /// A turn reads at most this often, or one peer that never stops sending would have the loop to itself.
-const READS: usize = 16;
+const MAX_READS: usize = 16;
 
 /// Stage 10: a listener, an epoll instance and a CPU for every thread.
 #[derive(Debug, Parser)]
@@ -47,47 +45,50 @@ pub struct Options {
     pub common: kit::options::Options,
 }
 
-/// One thread's server. Nothing in it is another thread's business, but the count of open connections, which is
-/// touched when one is accepted and when it ends.
+/// One thread's server. It shares nothing with the others but the count of open connections, which changes
+/// when one is accepted and when it ends.
 struct Shard<'all> {
     epoll: Epoll,
     acceptor: Acceptor,
     sessions: Sessions,
-    connections: Registry<Armed>,
+    connections: ConnectionTable<Registration>,
     clock: Clock,
     buffer: Vec<u8>,
-    /// Connections whose turn we ended ourselves: no edge will tell of what they left behind.
+    /// Connections whose turn we ended ourselves: no edge will report what is left in their sockets.
     again: Vec<Token>,
     /// Open connections of all shards. Relaxed: a count for a limit, which orders no other memory.
     open: &'all AtomicUsize,
 }
 
-/// A connection, and the events that epoll was last told to watch it for.
-struct Armed {
+/// A connection, and the events for which it is registered with epoll.
+struct Registration {
     connection: Connection,
-    mask: EpollFlags,
+    interest: EpollFlags,
 }
 
-/// Serves in one thread per shard until the server must stop.
-///
-/// # Errors
-/// Why it cannot listen, accept or wait.
+/// Serves in one thread per shard until the server must stop. Errors: why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, Speak::Http)?;
+    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
     let cpus = allowed()?;
     let count = options.workers.unwrap_or(cpus.len());
     let open = AtomicUsize::new(0);
-    let listeners = siblings(listener, options.common.backlog, SockFlag::SOCK_NONBLOCK, count)?;
-    // Nobody accepts before all are made: connections would take the descriptors that the others still need.
+    let address = address_of(listener.as_fd())?;
+    // New in 10: a listening socket for each thread.
+    let listeners = bind_reuseport_group(listener, options.common.backlog, SockFlag::SOCK_NONBLOCK, count)
+        .map_err(failed("a listening socket for each shard"))?;
+    // No shard accepts before all are made: connections would take the descriptors that the others still
+    // need.
     let made = Barrier::new(count);
     scope(|scope| {
         for (index, listener) in listeners.into_iter().enumerate() {
             let (cpu, sessions, open, made) = (cpus[index % cpus.len()], sessions.clone(), &open, &made);
-            let most = options.common.max_connections;
-            vital::spawn(scope, move || {
-                pin(cpu)?;
-                let mut shard = Shard::new(listener, most, sessions, open)?;
-                made.wait();
+            let max = options.common.max_connections;
+            exit_on_drop::spawn(scope, move || {
+                pin(cpu)?; // New in 10
+                let mut shard = Shard::new(listener, max, sessions, open)?;
+                if made.wait().is_leader() {
+                    announce_address(address)?;
+                }
                 shard.serve()
             });
         }
@@ -96,23 +97,24 @@ pub fn run(options: Options) -> io::Result<()> {
 }
 
 impl<'all> Shard<'all> {
-    /// Made by its own thread: memory is then taken from the node of its CPU.
-    fn new(listener: OwnedFd, most: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-        epoll.add(shutdown::event(), EpollEvent::new(EpollFlags::EPOLLIN, SHUTDOWN))?;
-        let acceptor = Acceptor::new(listener, most);
-        let (connections, clock, buffer) = (Registry::new(), Clock::new(), vec![0; BUFFER]);
+    /// A shard is made by its own thread, so that its memory comes from the NUMA node of its CPU.
+    fn new(listener: OwnedFd, max: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+        let acceptor = Acceptor::new(listener, max);
+        acceptor.watch(&epoll)?;
+        shutdown::watch(&epoll)?;
+        let (connections, clock, buffer) = (ConnectionTable::new(), Clock::new(), vec![0; READ_BUFFER]);
         Ok(Self { epoll, acceptor, sessions, connections, clock, buffer, again: Vec::new(), open })
     }
 
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); BATCH];
-        let mut sweep = Sweep::default();
-        while !self.clock.last().draining || !self.connections.is_empty() {
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        let mut scan = TimeoutScan::default();
+        while self.acceptor.is_open() || !self.connections.is_empty() {
+            let soon = self.acceptor.is_paused() || self.clock.last().draining;
             let timeout = match self.again.is_empty() {
-                true => Sweep::timeout(self.connections.len(), self.acceptor.is_paused()),
+                true => TimeoutScan::timeout(self.connections.len(), soon),
                 false => EpollTimeout::ZERO,
             };
             let count = match self.epoll.wait(&mut events, timeout) {
@@ -122,126 +124,111 @@ impl<'all> Shard<'all> {
             };
             self.clock.read();
             for token in std::mem::take(&mut self.again) {
-                // The edge that the turn began with may have told of an end.
-                self.ready(token, EpollFlags::EPOLLRDHUP);
+                // The edge that the last turn began with may have reported an end.
+                self.handle_event(token, EpollFlags::EPOLLRDHUP);
             }
             for event in &events[..count] {
                 match event.data() {
                     LISTENER => self.accept()?,
                     SHUTDOWN => self.stop()?,
-                    token => self.ready(token, event.events()),
+                    token => self.handle_event(token, event.events()),
                 }
             }
-            if self.acceptor.resumes(self.open.load(Relaxed), self.clock.last()) {
-                self.watch_listener(EpollFlags::EPOLLIN)?;
+            if self.acceptor.resume(&self.epoll, self.open.load(Relaxed), self.clock.last())? {
+                self.accept()?;
             }
-            if sweep.is_due(self.clock.last()) {
-                self.expire();
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines();
             }
         }
         Ok(())
     }
 
     // ANCHOR: accept
-    /// Takes the connections that wait, and gives each its first turn at once: its request is mostly there already.
-    /// One that ends with it was never known to epoll.
+    /// Accepts the connections that wait, and serves the first turn of each at once, since most often its
+    /// request is there already. A connection that ends in this turn is never registered with epoll.
     fn accept(&mut self) -> io::Result<()> {
-        for _ in 0..ACCEPTS {
-            match self.acceptor.accept(self.open.load(Relaxed), self.clock.last())? {
-                Accepted::Socket(socket) => {
-                    let token = self.connections.token(socket.as_fd());
-                    let session = self.sessions.open(self.clock.last());
-                    let connection = Connection::new(socket, session);
-                    self.open.fetch_add(1, Relaxed);
-                    self.connections.insert(token, Armed { connection, mask: EpollFlags::empty() });
-                    self.ready(token, EpollFlags::empty());
-                }
-                Accepted::None => return Ok(()),
-                Accepted::NoRoom => return self.watch_listener(EpollFlags::empty()),
-            }
+        for _ in 0..MAX_ACCEPTS {
+            let open = self.open.load(Relaxed);
+            let Some(socket) = self.acceptor.accept(&self.epoll, open, self.clock.last())? else { break };
+            let token = self.connections.token(socket.as_fd());
+            let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
+            self.open.fetch_add(1, Relaxed);
+            self.connections.insert(token, Registration { connection, interest: EpollFlags::empty() });
+            self.handle_event(token, EpollFlags::empty());
         }
         Ok(())
     }
     // ANCHOR_END: accept
 
-    // ANCHOR: ready
-    /// Gives a connection its turn. A read that did not fill the buffer has emptied the socket: asking once more, only to
-    /// hear `EAGAIN`, would cost a system call per request. What arrives after it makes a new edge. But an end that was
-    /// reported with the bytes makes none: then the turn reads on, up to the end. So it does behind urgent data, since a
-    /// read stops at their mark, however much lies behind it (tcp(7)).
-    fn ready(&mut self, token: Token, events: EpollFlags) {
-        let ended = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
-        let reads_on = events.intersects(ended | EpollFlags::EPOLLPRI);
-        let Some(armed) = self.connections.get_mut(token) else { return };
+    // ANCHOR: handle-event
+    /// Serves a connection for one turn. New in 10: a read that did not fill the buffer has emptied the
+    /// socket, so the turn ends without one that returns `EAGAIN`; [`short_read`] has the exceptions.
+    fn handle_event(&mut self, token: Token, events: EpollFlags) {
+        let reads_on = short_read::reads_on(events);
+        let Some(Registration { connection, .. }) = self.connections.get_mut(token) else { return };
         let mut turn = Turn::Paused;
-        for _ in 0..READS {
-            // While it was writing nobody read, so what arrived meanwhile has had its edge.
-            let was_writing = armed.connection.interest() == EpollFlags::EPOLLOUT;
-            turn = armed.connection.ready(&mut self.buffer, self.clock.last());
+        for _ in 0..MAX_READS {
+            // While the connection was writing it did not read, so what arrived meanwhile has had its edge.
+            let was_writing = connection.interest() == EpollFlags::EPOLLOUT;
+            turn = connection.handle_event(&mut self.buffer, self.clock.last());
             while let Turn::Work(work) = turn {
                 let answer = work.run();
-                turn = armed.connection.finish(answer, self.clock.read());
+                turn = connection.finish_work(answer, &mut self.buffer, self.clock.read());
             }
             if !matches!(turn, Turn::Served) {
                 break;
             }
-            if !(reads_on || was_writing || armed.connection.has_filled()) {
+            if !(reads_on || was_writing || connection.has_filled()) {
                 turn = Turn::Blocked;
                 break;
             }
         }
-        self.settle(token, turn);
+        self.update_interest(token, turn);
     }
-    // ANCHOR_END: ready
+    // ANCHOR_END: handle-event
 
-    // ANCHOR: settle
-    /// After a turn: tells epoll what to watch. It is told once of most connections, since an edge need not be taken back:
-    /// a second time only of one whose peer has ever left our replies unread.
-    fn settle(&mut self, token: Token, turn: Turn) {
-        let Some(armed) = self.connections.get_mut(token) else { return };
-        let reading = EpollFlags::EPOLLIN | EpollFlags::EPOLLPRI | EpollFlags::EPOLLRDHUP;
-        let mask = armed.mask | reading | EpollFlags::EPOLLET | armed.connection.interest();
+    // ANCHOR: update-interest
+    /// After a turn: registers the connection with epoll. For most connections this happens once, since an
+    /// edge need not be taken back; a second call is made only if the peer has ever left replies unread.
+    fn update_interest(&mut self, token: Token, turn: Turn) {
+        let Some(registration) = self.connections.get_mut(token) else { return };
+        let reading = EpollFlags::EPOLLIN | EpollFlags::EPOLLET | short_read::REPORTED;
+        let interest = registration.interest | reading | registration.connection.interest();
         let told = match turn {
             Turn::Close => Err(Errno::ENOTCONN),
-            _ if mask == armed.mask => Ok(()),
-            // Both report what is ready at this moment, so nothing is lost between the turn and the call.
-            _ if armed.mask.is_empty() => self.epoll.add(&armed.connection, EpollEvent::new(mask, token)),
-            _ => self.epoll.modify(&armed.connection, &mut EpollEvent::new(mask, token)),
+            _ if interest == registration.interest => Ok(()),
+            // Both calls report what is ready at that moment, so nothing is lost between the turn and the
+            // call.
+            _ if registration.interest.is_empty() => {
+                self.epoll.add(&registration.connection, EpollEvent::new(interest, token))
+            }
+            _ => self.epoll.modify(&registration.connection, &mut EpollEvent::new(interest, token)),
         };
-        armed.mask = mask;
+        registration.interest = interest;
         if told.is_err() {
-            // Closing the descriptor also takes it out of epoll, since nobody has a duplicate of it.
+            // Closing the descriptor also takes it out of epoll, since it has no duplicate.
             self.connections.remove(token);
             self.open.fetch_sub(1, Relaxed);
         } else if matches!(turn, Turn::Served | Turn::Paused) {
             self.again.push(token);
         }
     }
-    // ANCHOR_END: settle
+    // ANCHOR_END: update-interest
 
-    /// Gives each connection whose time is over a turn, in which it ends.
-    fn expire(&mut self) {
+    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    fn check_deadlines(&mut self) {
         let now = self.clock.last();
-        for token in self.connections.select(|armed| armed.connection.is_late(now)) {
-            self.ready(token, EpollFlags::empty());
+        for token in self.connections.select(|registration| registration.connection.is_late(now)) {
+            self.handle_event(token, EpollFlags::empty());
         }
     }
 
-    /// Stops accepting, and gives each connection a last turn: a request may be in its socket already.
+    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
+    /// closed. From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
-        // Nobody reads the eventfd: left in, it would wake the loop for ever.
-        self.epoll.delete(shutdown::event())?;
-        self.acceptor.close();
-        for token in self.connections.tokens() {
-            self.ready(token, EpollFlags::empty());
-        }
-        Ok(())
-    }
-
-    fn watch_listener(&self, mask: EpollFlags) -> io::Result<()> {
-        match self.acceptor.listener() {
-            Some(listener) => Ok(self.epoll.modify(listener, &mut EpollEvent::new(mask, LISTENER))?),
-            None => Ok(()),
-        }
+        shutdown::unwatch(&self.epoll)?;
+        self.acceptor.drain();
+        self.accept()
     }
 }

@@ -1,24 +1,25 @@
-//! Memory that the kernel picks from when bytes arrive (a *provided buffer ring*, io_uring_register_buf_ring(3)).
+//! Memory that the kernel picks from when bytes arrive (a *provided buffer ring*,
+//! io_uring_register_buf_ring(3)).
 //!
-//! A receive that waits owns no buffer: ten thousand silent connections have none. When bytes come the kernel takes the
-//! next buffer of the ring and says in the completion which one it was; we give it back when we have read it.
+//! A receive that waits owns no buffer: ten thousand silent connections have none. When bytes come the kernel
+//! takes the next buffer of the ring and the completion names it; the server gives it back when it has read
+//! it.
 //!
 //! ```text
-//!   ring of entries:  [ buffer 7 | buffer 2 | ... ]   the kernel takes at its head, we put at `tail`
+//!   ring of entries:  [ buffer 7 | buffer 2 | ... ]   the kernel takes at the head, we put at `tail`
 //! ```
 
+use crate::proactor::{Proactor, explain};
 use io_uring::types::BufRingEntry;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering::Release};
 
-use crate::proactor::Proactor;
-
-/// The ring's name for receives.
+/// The buffer group that a receive names.
 pub const GROUP: u16 = 0;
 
-/// How many buffers; a power of two. When they run out a receive ends with ENOBUFS and is asked for anew.
+/// How many buffers; a power of two. When they run out a receive ends with ENOBUFS and is submitted anew.
 const COUNT: u16 = 256;
 
 /// How long each is. Uploads of 1 MB took a third more CPU time with 16 KiB, and two thirds more with 4 KiB.
@@ -44,7 +45,9 @@ impl Buffers {
         let mut buffers = Self { entries, memory, tail: 0 };
         let address = entries.as_ptr() as u64;
         // SAFETY: the ring is COUNT entries long, page-aligned, and lives until it is unregistered.
-        unsafe { proactor.uring().submitter().register_buf_ring_with_flags(address, COUNT, GROUP, 0) }?;
+        let registered =
+            unsafe { proactor.submitter().register_buf_ring_with_flags(address, COUNT, GROUP, 0) };
+        registered.map_err(|error| explain("io_uring_register", &error))?;
         (0..COUNT).for_each(|id| buffers.give_back(id));
         Ok(buffers)
     }
@@ -67,19 +70,20 @@ impl Buffers {
             entry.set_bid(id);
         }
         self.tail = self.tail.wrapping_add(1);
-        // SAFETY: the kernel shares this word with us for as long as the ring is registered; it is aligned for a u16.
+        // SAFETY: the kernel shares this word with us for as long as the ring is registered; it is aligned
+        // for a u16.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut()) };
         // Release: the kernel, which loads the tail with acquire, must find the entry written before it.
         tail.store(self.tail, Release);
     }
     // ANCHOR_END: give-back
 
-    /// Takes the ring away from the kernel. No receive may be waiting.
+    /// Takes the ring away from the kernel. No receive may be in flight.
     ///
     /// # Errors
     /// What io_uring_register(2) says.
     pub fn unregister(self, proactor: &Proactor) -> io::Result<()> {
-        proactor.uring().submitter().unregister_buf_ring(GROUP)
+        proactor.submitter().unregister_buf_ring(GROUP)
     }
 }
 
@@ -90,7 +94,7 @@ impl Drop for Buffers {
     }
 }
 
-/// The kernel wants the ring on a page of its own.
+/// The ring must begin on a page boundary.
 fn layout() -> Layout {
     const PAGE: usize = 4096;
     Layout::array::<BufRingEntry>(usize::from(COUNT))

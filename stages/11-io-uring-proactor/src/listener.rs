@@ -1,116 +1,155 @@
-//! The listening socket of a proactor: one request, and the kernel accepts from then on.
+//! The listening socket of a proactor: one submission, and the kernel accepts from then on.
 //!
-//! That request does not count. Where the limit on connections can be reached, the kernel is asked to tell when somebody
-//! waits; then a place is taken for him, and one connection asked for:
+//! A multishot accept cannot enforce a connection limit. Where `--max-connections` can be reached, the kernel
+//! is asked to report when a connection waits; then a permit is taken, and one connection is accepted:
 //!
 //! ```text
-//!   watch -- somebody waits --> take a place, accept -- a connection, or none: give the place back --> watch
+//!   poll -- a connection waits --> take a permit, accept -- none: release the permit --> poll
 //! ```
 //!
-//! A place that was taken before somebody came would be held by a thread to which the kernel may never deal anybody.
+//! The permit is taken no earlier: it could be held by a thread to which the kernel never deals a connection.
 
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
-use kit::clock::Now;
+use kit::clock::LoopContext;
+use kit::listener::{accept, refuse_new};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::SockFlag;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How long to wait before another try when descriptors or memory ran out.
 const BACK_OFF_MS: u64 = 100;
 
-/// A listening socket, and what was asked for it.
+/// A listening socket, and what was submitted for it.
 pub struct Listener<'all> {
     socket: Option<OwnedFd>,
-    most: usize,
-    /// Places that are taken, in all threads. Relaxed: a count for a limit, which orders no other memory.
-    taken: &'all AtomicUsize,
-    /// More connections than `most` would find descriptors.
+    max: usize,
+    /// Permits that are taken, in all threads. Relaxed: a count for a limit, which orders no other memory.
+    permits: &'all AtomicUsize,
+    /// More connections than `max` would find descriptors.
     limit_reachable: bool,
-    /// With a limit: somebody waits.
-    awaited: bool,
-    /// The kernel is at it.
-    asked: bool,
-    /// While paused: when to ask again (ms).
+    /// With a limit: a connection waits.
+    readable: bool,
+    in_flight: bool,
+    /// The server must stop: nothing more is submitted.
+    draining: bool,
+    /// While paused: when to try again (ms).
     paused_until: u64,
 }
 
 impl<'all> Listener<'all> {
-    /// Nothing is asked for yet; `most` connections may be open at once, and `taken` of them are.
+    /// Accepts from a blocking socket (io_uring would fail with `EAGAIN` on another) while fewer than `max`
+    /// of the `permits` are taken.
     ///
     /// # Errors
     /// What getrlimit(2) says.
-    pub fn new(socket: OwnedFd, most: usize, taken: &'all AtomicUsize) -> nix::Result<Self> {
-        let limit_reachable = (most as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
+    pub fn new(socket: OwnedFd, max: usize, permits: &'all AtomicUsize) -> nix::Result<Self> {
+        let limit_reachable = (max as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
+        let (readable, in_flight, draining) = (false, false, false);
         let socket = Some(socket);
-        Ok(Self { socket, most, taken, limit_reachable, awaited: false, asked: false, paused_until: 0 })
+        Ok(Self { socket, max, permits, limit_reachable, readable, in_flight, draining, paused_until: 0 })
     }
 
-    // ANCHOR: ask
-    /// The request to accept, if it must be made: not while one is with the kernel, nor without room for a connection.
-    pub fn ask(&mut self, now: &Now) -> Option<squeue::Entry> {
+    // ANCHOR: submission
+    /// What must be submitted now, if anything: nothing while a submission is in flight, or without room for
+    /// a connection.
+    pub fn submission(&mut self, now: &LoopContext) -> Option<squeue::Entry> {
         let fd = Fd(self.socket.as_ref()?.as_raw_fd());
-        if self.asked || now.ms < self.paused_until {
+        if self.in_flight || self.draining || now.ms < self.paused_until {
             return None;
         }
         let flags = SockFlag::SOCK_CLOEXEC.bits();
-        let request = match (self.limit_reachable, self.awaited) {
+        let submission = match (self.limit_reachable, self.readable) {
             (false, _) => opcode::AcceptMulti::new(fd).flags(flags).build(),
             (true, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
             (true, true) => {
-                let room = |taken| (taken < self.most).then_some(taken + 1);
-                self.taken.fetch_update(Relaxed, Relaxed, room).ok()?;
+                self.try_acquire()?;
                 opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build()
             }
         };
-        self.asked = true;
-        Some(request)
+        self.in_flight = true;
+        Some(submission)
     }
-    // ANCHOR_END: ask
+    // ANCHOR_END: submission
 
-    /// The request was answered: a connection, if it is one. Its place is to be [left](Self::leave) when it ends.
-    pub fn answered(&mut self, entry: &cqueue::Entry, now: &Now) -> Option<OwnedFd> {
-        self.asked = cqueue::more(entry.flags());
-        if self.limit_reachable && !self.awaited {
-            self.awaited = entry.result() > 0;
+    /// A completion has come: returns the connection that it brought, if any. Its permit must be
+    /// [released](Self::release) when it ends.
+    pub fn complete(&mut self, entry: &cqueue::Entry, now: &LoopContext) -> Option<OwnedFd> {
+        self.in_flight = cqueue::more(entry.flags());
+        if self.limit_reachable && !self.readable {
+            self.readable = entry.result() > 0;
             return None;
         }
-        self.awaited = false;
+        self.readable = false;
         if !self.limit_reachable {
-            self.taken.fetch_add(1, Relaxed);
+            self.permits.fetch_add(1, Relaxed);
         }
         if entry.result() < 0 {
-            self.leave();
-            // Nobody waits any more, one connection was lost on the way, or there is no room.
-            let shortage =
-                [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].contains(&-entry.result());
-            self.paused_until = now.ms + if shortage { BACK_OFF_MS } else { 0 };
+            self.failed(Errno::from_raw(-entry.result()), now);
             return None;
         }
         // SAFETY: the kernel has just made this descriptor for us.
         Some(unsafe { OwnedFd::from_raw_fd(entry.result()) })
     }
 
-    /// A connection has ended: its place is free.
-    pub fn leave(&self) {
-        self.taken.fetch_sub(1, Relaxed);
+    /// The server must stop: no new connection begins, and [`Listener::accept_waiting`] accepts those that
+    /// the kernel had accepted before. What is in flight must be cancelled.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        if let Some(socket) = &self.socket {
+            refuse_new(socket.as_fd());
+            // Else the last accept4(2) would wait. It fails only for a descriptor that is not open.
+            let _ = fcntl(socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
     }
 
-    /// Whether the kernel accepts for us.
-    pub fn is_asked(&self) -> bool {
-        self.asked
+    /// While the server drains: the next connection, or `None` when there is no room, or none waits: then the
+    /// socket is closed.
+    pub fn accept_waiting(&mut self, now: &LoopContext) -> Option<OwnedFd> {
+        let waits = self.draining && now.ms >= self.paused_until;
+        let socket = self.socket.as_ref().filter(|_| waits)?;
+        self.try_acquire()?;
+        match accept(socket.as_fd(), SockFlag::empty()) {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                if error == Errno::EAGAIN {
+                    self.socket = None;
+                }
+                self.failed(error, now);
+                None
+            }
+        }
     }
 
-    /// Asks for nothing more. What was asked for is to be cancelled.
-    pub fn close(&mut self) {
-        self.socket = None;
+    fn try_acquire(&self) -> Option<()> {
+        let acquire = |taken| (taken < self.max).then_some(taken + 1);
+        self.permits.fetch_update(Relaxed, Relaxed, acquire).ok().map(drop)
     }
 
-    /// Whether it was closed.
-    pub fn is_closed(&self) -> bool {
-        self.socket.is_none()
+    /// No connection waits any more, one was lost on the way, or descriptors or memory ran out.
+    fn failed(&mut self, error: Errno, now: &LoopContext) {
+        self.release();
+        let is_exhausted = matches!(error, Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM);
+        self.paused_until = now.ms + if is_exhausted { BACK_OFF_MS } else { 0 };
+    }
+
+    /// A connection has ended: releases its permit.
+    pub fn release(&self) {
+        self.permits.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether a completion will come.
+    pub fn is_in_flight(&self) -> bool {
+        self.in_flight
+    }
+
+    /// Whether connections may still come.
+    pub fn is_open(&self) -> bool {
+        self.socket.is_some()
     }
 }

@@ -1,22 +1,22 @@
-//! Which completion belongs to which request.
+//! Which completion belongs to which submission.
 //!
-//! A completion carries the 64 bits that its request was given. Here they are the connection's token, with the kind of
-//! the request in four bits that no descriptor number reaches:
+//! A completion carries the 64 bits of `user_data` that its submission had. Here they are the connection's
+//! token, with the kind of the operation in four bits that no descriptor number reaches:
 //!
 //! ```text
 //!   generation (32) | kind (4) | descriptor (28)
 //! ```
 
-use kit::registry::Token;
+use kit::connection_table::Token;
 
-/// What was asked of the kernel for a connection.
+/// What the kernel does for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Everything that arrives, one completion for each piece (multishot).
+    /// Receives everything that arrives, with one completion for each piece (multishot).
     Receive,
-    /// The beginning of what waits in the outbox.
+    /// Sends the beginning of the session's output.
     Send,
-    /// The next piece of a file, to be sent.
+    /// Reads the next piece of a file that is to be sent.
     Read,
 }
 
@@ -24,8 +24,8 @@ const SHIFT: u32 = 28;
 const MASK: u64 = 0xf << SHIFT;
 
 impl Operation {
-    /// The mark of this request for the connection of `token`.
-    pub fn mark(self, token: Token) -> u64 {
+    /// The `user_data` of this operation for the connection of `token`.
+    pub fn user_data(self, token: Token) -> u64 {
         let kind = match self {
             Operation::Receive => 1,
             Operation::Send => 2,
@@ -34,15 +34,15 @@ impl Operation {
         token | kind << SHIFT
     }
 
-    /// The connection and the request that a mark was made of.
-    pub fn of(mark: u64) -> Option<(Token, Self)> {
-        let operation = match (mark & MASK) >> SHIFT {
+    /// The connection and the operation that [`Operation::user_data`] was made of.
+    pub fn of(user_data: u64) -> Option<(Token, Self)> {
+        let operation = match (user_data & MASK) >> SHIFT {
             1 => Operation::Receive,
             2 => Operation::Send,
             3 => Operation::Read,
             _ => return None,
         };
-        Some((mark & !MASK, operation))
+        Some((user_data & !MASK, operation))
     }
 }
 
@@ -50,12 +50,13 @@ impl Operation {
 mod tests {
     use super::*;
 
+    /// Protects every connection from the completions of another.
     #[test]
-    fn a_mark_gives_back_what_it_was_made_of() {
+    fn user_data_returns_the_token_and_the_operation_that_it_was_made_of() {
         // The largest descriptor that a stage asks for, and the largest generation.
-        for token in [0, 7, kit::options::MOST_DESCRIPTORS, 1 << 32 | 5, u64::from(u32::MAX) << 32 | 9] {
+        for token in [0, 7, kit::options::MAX_DESCRIPTORS, 1 << 32 | 5, u64::from(u32::MAX) << 32 | 9] {
             for operation in [Operation::Receive, Operation::Send, Operation::Read] {
-                assert_eq!(Operation::of(operation.mark(token)), Some((token, operation)));
+                assert_eq!(Operation::of(operation.user_data(token)), Some((token, operation)));
             }
         }
     }

@@ -1,75 +1,77 @@
 //! The submission queue and the completion queue.
 //!
 //! ```text
-//!   requests -> [ submission queue ] -> kernel -> [ completion queue ] -> completions
-//!                     io_uring_enter(2): submit all of them, and wait for at least one answer
+//!   submissions -> [ submission queue ] -> kernel -> [ completion queue ] -> completions
+//!                       io_uring_enter(2): submit all of them, and wait for at least one completion
 //! ```
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{SubmitArgs, Timespec};
-use io_uring::{IoUring, cqueue, opcode};
+use io_uring::{IoUring, Submitter, cqueue, opcode};
+use kit::start::failed;
 use nix::errno::Errno;
 use nix::libc;
 use std::io;
 use std::time::Duration;
 
-/// Requests that fit between two system calls. More are no harm: then there is one call more.
-const REQUESTS: u32 = 1024;
+/// Submissions that fit between two system calls. More do no harm: then there is one call more.
+const SUBMISSIONS: u32 = 1024;
 
 /// Completions that fit. The kernel keeps what does not, but slowly.
-const COMPLETIONS: u32 = 8192;
+pub const COMPLETIONS: u32 = 8192;
 
-/// The mark of requests whose completion nobody waits for.
-pub const UNHEARD: u64 = u64::MAX - 2;
+/// The `user_data` of submissions whose completion has no handler.
+pub const NO_HANDLER: u64 = u64::MAX - 2;
 
-/// The two queues.
+/// The two queues of one thread.
 pub struct Proactor {
     uring: IoUring,
+    /// How often [`Proactor::flush_completions`] was called.
+    flushes: u64,
 }
 
 impl Proactor {
     /// Queues for the calling thread alone.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Unsupported`] where the kernel lacks io_uring or forbids it; else what io_uring_setup(2) says.
+    /// [`io::ErrorKind::Unsupported`] where the kernel lacks io_uring or forbids it; else what
+    /// io_uring_setup(2) says.
     pub fn new() -> io::Result<Self> {
         let mut builder = IoUring::builder();
         builder.setup_cqsize(COMPLETIONS);
-        // One thread submits, so the kernel needs no lock for it; and what arrives is taken care of when this thread asks
-        // for completions, not by interrupting it between two requests (both Linux 6.1).
+        // One thread submits, so the kernel needs no lock for it; and what arrives is processed when this
+        // thread asks for completions, not by interrupting it between two requests (both Linux 6.1).
         builder.setup_single_issuer().setup_defer_taskrun();
-        match builder.build(REQUESTS) {
-            Ok(uring) => Ok(Self { uring }),
-            Err(error) => Err(explain(error)),
-        }
+        let uring = builder.build(SUBMISSIONS).map_err(|error| explain("io_uring_setup", &error))?;
+        Ok(Self { uring, flushes: 0 })
     }
 
-    /// Queues a request.
+    /// Queues a submission.
     ///
     /// # Safety
-    /// The memory that it names must stay where it is until its completion has come.
+    /// The memory that it names must stay where it is until its last completion has come.
     ///
     /// # Errors
     /// What io_uring_enter(2) says.
-    pub unsafe fn push(&mut self, request: &Entry) -> io::Result<()> {
+    pub unsafe fn push(&mut self, submission: &Entry) -> io::Result<()> {
         loop {
             // SAFETY: the caller vouches for the memory.
-            if unsafe { self.uring.submission().push(request) }.is_ok() {
+            if unsafe { self.uring.submission().push(submission) }.is_ok() {
                 return Ok(());
             }
             self.submit()?;
         }
     }
 
-    /// Asks the kernel to give up the request with this mark. Its completion tells whether it did; the cancellation itself
-    /// is not heard of.
+    /// Cancels the submission with this `user_data`. Its own last completion tells whether that succeeded;
+    /// the cancellation has no completion.
     ///
     /// # Errors
     /// What io_uring_enter(2) says.
-    pub fn cancel(&mut self, mark: u64) -> io::Result<()> {
-        let request = opcode::AsyncCancel::new(mark).build().user_data(UNHEARD).flags(Flags::SKIP_SUCCESS);
+    pub fn cancel(&mut self, user_data: u64) -> io::Result<()> {
+        let cancel = opcode::AsyncCancel::new(user_data).build().user_data(NO_HANDLER);
         // SAFETY: it names no memory.
-        unsafe { self.push(&request) }
+        unsafe { self.push(&cancel.flags(Flags::SKIP_SUCCESS)) }
     }
 
     /// Submits what is queued, without waiting.
@@ -77,7 +79,7 @@ impl Proactor {
     /// # Errors
     /// What io_uring_enter(2) says.
     pub fn submit(&mut self) -> io::Result<()> {
-        passing(self.uring.submit())
+        entered(self.uring.submit())
     }
 
     // ANCHOR: wait
@@ -87,59 +89,93 @@ impl Proactor {
     /// What io_uring_enter(2) says.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         match timeout {
-            None => passing(self.uring.submit_and_wait(1)),
+            None => entered(self.uring.submit_and_wait(1)),
             Some(timeout) => self.enter(1, timeout),
         }
     }
     // ANCHOR_END: wait
 
-    /// Submits what is queued, and lets the kernel complete whatever it can by now. [`Proactor::wait`] does not: when it has
-    /// one completion it may leave the others for the next time.
+    /// Submits what is queued, and lets the kernel complete whatever it can by now. [`Proactor::wait`] does
+    /// not: when it has one completion it may leave the others for the next time.
     ///
     /// # Errors
     /// What io_uring_enter(2) says.
-    pub fn gather(&mut self) -> io::Result<()> {
-        // It gives up asking for more when the queue is full or it has nothing left to do, whichever is first.
+    pub fn flush_completions(&mut self) -> io::Result<()> {
+        self.flushes += 1;
+        // The kernel stops when so many have completed or it has nothing left to do, whichever is first.
         self.enter(COMPLETIONS as usize, Duration::ZERO)
+    }
+
+    /// How many flushes there were: what was submitted before the last one has completed by now if it could.
+    pub fn flushes(&self) -> u64 {
+        self.flushes
     }
 
     fn enter(&mut self, count: usize, timeout: Duration) -> io::Result<()> {
         let timeout = Timespec::from(timeout);
-        passing(self.uring.submitter().submit_with_args(count, &SubmitArgs::new().timespec(&timeout)))
+        entered(self.uring.submitter().submit_with_args(count, &SubmitArgs::new().timespec(&timeout)))
     }
 
-    /// Takes the completions that are there.
+    /// Moves the completions that are there to `into`.
     pub fn take(&mut self, into: &mut Vec<cqueue::Entry>) {
         into.extend(self.uring.completion());
     }
 
-    /// The queues themselves, to register memory with.
-    pub fn uring(&self) -> &IoUring {
-        &self.uring
+    /// To register memory with the kernel.
+    pub fn submitter(&self) -> Submitter<'_> {
+        self.uring.submitter()
     }
 }
 
-/// The time is over, a signal came, or completions must be taken first. They will be, in the next round of the loop.
-fn passing(entered: io::Result<usize>) -> io::Result<()> {
-    match entered {
+/// What io_uring_enter(2) returned. That the time is over, that a signal came, or that completions must be
+/// taken first is no error: the next round of the loop takes them.
+fn entered(result: io::Result<usize>) -> io::Result<()> {
+    match result {
         Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {
-            Err(error)
+            Err(failed("io_uring_enter")(Errno::from_raw(error.raw_os_error().unwrap_or(0))))
         }
         _ => Ok(()),
     }
 }
 
-fn explain(error: io::Error) -> io::Error {
-    let number = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-    let hint = match number {
-        Errno::ENOSYS | Errno::EINVAL => "it needs Linux 6.1 or newer",
-        Errno::EPERM | Errno::EACCES => {
-            "this system forbids it: see sysctl kernel.io_uring_disabled, or the container's seccomp profile"
-        }
-        _ => return error,
+/// Names the system call that failed while the server starts, and what can be done about it.
+pub fn explain(call: &str, error: &io::Error) -> io::Error {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    let (kind, hint) = match errno {
+        Errno::ENOSYS | Errno::EINVAL => (
+            io::ErrorKind::Unsupported,
+            "; io_uring cannot be used here: this stage needs Linux 6.1 or newer",
+        ),
+        Errno::EPERM | Errno::EACCES => (
+            io::ErrorKind::Unsupported,
+            "; io_uring is forbidden here: see sysctl kernel.io_uring_disabled, or the seccomp profile",
+        ),
+        Errno::ENOMEM => (error.kind(), "; the queues may count as locked memory: see ulimit -l"),
+        _ => (error.kind(), ""),
     };
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!("io_uring cannot be used here ({}): {hint}", number.desc()),
-    )
+    io::Error::new(kind, format!("{call}: {}{hint}", errno.desc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects the exit status, which tells "not on this machine" (3) from "not now" (1), and the one line
+    /// beside it.
+    #[test]
+    fn an_error_names_its_call_and_whether_this_system_can_run_the_stage() {
+        for (errno, is_unsupported, hint) in [
+            (Errno::ENOSYS, true, "Linux 6.1"),
+            (Errno::EINVAL, true, "Linux 6.1"),
+            (Errno::EPERM, true, "seccomp"),
+            (Errno::ENOMEM, false, "ulimit -l"),
+            (Errno::EMFILE, false, "io_uring_setup: Too many open files"),
+        ] {
+            let error = explain("io_uring_setup", &errno.into());
+            assert_eq!(error.kind() == io::ErrorKind::Unsupported, is_unsupported, "{error}");
+            let line = error.to_string();
+            assert!(line.starts_with("io_uring_setup: ") && line.contains(hint), "{line}");
+            assert_eq!(line.lines().count(), 1);
+        }
+    }
 }

@@ -1,40 +1,37 @@
 //! The loop of stage 11, once in every thread.
 
-use crate::buffers::{Buffers, GROUP};
-use crate::connection::{Connection, Next, Output};
+use crate::buffers::Buffers;
+use crate::connection::Connection;
 use crate::listener::Listener;
 use crate::operation::Operation;
-use crate::proactor::{Proactor, UNHEARD};
+use crate::proactor::{COMPLETIONS, NO_HANDLER, Proactor};
 use clap::Parser;
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
 use kit::clock::Clock;
-use kit::options::{Speak, workers};
-use kit::registry::{Registry, Token};
+use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::listener::address_of;
+use kit::options::{ProtocolKind, workers};
 use kit::shutdown;
-use kit::start::{Sessions, listen};
-use kit::sweep::Sweep;
-use nix::libc::{self, ECANCELED, ENOBUFS};
-use nix::sys::socket::{Shutdown, SockFlag};
-use prefork::siblings::siblings;
+use kit::start::{Sessions, announce_address, failed, listen};
+use kit::timeout_scan::TimeoutScan;
+use nix::libc;
+use nix::sys::socket::SockFlag;
+use prefork::reuseport::bind_reuseport_group;
 use reuseport_shards::cpus::{allowed, pin};
-use reuseport_shards::vital;
+use reuseport_shards::exit_on_drop;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;
 use std::thread::scope;
 use std::time::Duration;
 
-/// Marks of requests that are no connection's: generations do not reach this far.
-const LISTENER: u64 = u64::MAX;
-const SHUTDOWN: u64 = u64::MAX - 1;
-
 /// Stage 11: completion instead of readiness, with io_uring.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
-    /// How many threads, each with a listener and a CPU of its own [default: one for each CPU]
+    /// How many shards [default: one for each CPU]
     #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<usize>,
 
@@ -43,274 +40,187 @@ pub struct Options {
     pub common: kit::options::Options,
 }
 
-/// One thread's server.
-struct Server<'all> {
-    proactor: Proactor,
-    buffers: Buffers,
+/// One thread's server. It shares nothing with the others but the count of open connections, which changes
+/// when one is accepted and when it ends.
+struct Shard<'all> {
+    proactor: Proactor, // New in 11
+    buffers: Buffers,   // New in 11
     listener: Listener<'all>,
     sessions: Sessions,
-    connections: Registry<Connection>,
+    connections: ConnectionTable<Connection>,
     clock: Clock,
-    /// Completions that were taken and not yet seen to.
-    done: Vec<cqueue::Entry>,
-    phase: Phase,
+    /// New in 11: completions that were taken from the queue and not processed yet.
+    completions: Vec<cqueue::Entry>,
 }
 
-/// How far the end of the server has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Running,
-    /// Told to stop. Requests may have arrived before: it looks for them until a look brings nothing.
-    Looking,
-    /// Connections between requests were ended. The others have replies on their way.
-    Leaving,
-}
-
-/// Serves in one thread per CPU until the server must stop.
+/// Serves in one thread per shard until the server must stop.
 ///
 /// # Errors
 /// `Unsupported` where io_uring cannot be used; else why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    // Before the port is taken: whoever cannot serve should not listen.
-    drop(Proactor::new()?);
-    let (listener, sessions) = listen(&options.common, SockFlag::empty(), Speak::Http)?;
+    drop(Proactor::new()?); // New in 11: a server that cannot serve should not take the port.
+    let (listener, sessions) = listen(&options.common, SockFlag::empty(), ProtocolKind::Http)?;
     let cpus = allowed()?;
     let count = options.workers.unwrap_or(cpus.len());
-    let taken = AtomicUsize::new(0);
-    let listeners = siblings(listener, options.common.backlog, SockFlag::empty(), count)?;
-    // Nobody accepts before all are made: connections would take the descriptors that the others still need.
+    let open = AtomicUsize::new(0);
+    let address = address_of(listener.as_fd())?;
+    let listeners = bind_reuseport_group(listener, options.common.backlog, SockFlag::empty(), count)
+        .map_err(failed("a listening socket for each shard"))?;
+    // No shard accepts before all are made: connections would take the descriptors that the others still
+    // need.
     let made = Barrier::new(count);
     scope(|scope| {
         for (index, listener) in listeners.into_iter().enumerate() {
-            let (cpu, sessions, taken, made) = (cpus[index % cpus.len()], sessions.clone(), &taken, &made);
-            let most = options.common.max_connections;
-            vital::spawn(scope, move || {
+            let (cpu, sessions, open, made) = (cpus[index % cpus.len()], sessions.clone(), &open, &made);
+            let max = options.common.max_connections;
+            exit_on_drop::spawn(scope, move || {
                 pin(cpu)?;
-                let server = Server::new(Listener::new(listener, most, taken)?, sessions)?;
-                made.wait();
-                server.serve()
+                let shard = Shard::new(listener, max, sessions, open)?;
+                if made.wait().is_leader() {
+                    announce_address(address)?;
+                }
+                shard.serve()
             });
         }
     });
     Ok(())
 }
 
-impl<'all> Server<'all> {
-    /// Made by its own thread: the queues belong to the one that makes them.
-    fn new(listener: Listener<'all>, sessions: Sessions) -> io::Result<Self> {
+impl<'all> Shard<'all> {
+    /// Made by its own thread: its queues belong to the thread that makes them.
+    fn new(listener: OwnedFd, max: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
         let proactor = Proactor::new()?;
         let buffers = Buffers::register(&proactor)?;
-        let (connections, clock, done) = (Registry::new(), Clock::new(), Vec::new());
-        Ok(Self { proactor, buffers, listener, sessions, connections, clock, done, phase: Phase::Running })
+        let listener = Listener::new(listener, max, open)?;
+        let (connections, clock, completions) = (ConnectionTable::new(), Clock::new(), Vec::new());
+        Ok(Self { proactor, buffers, listener, sessions, connections, clock, completions })
     }
 
-    /// The event loop: ask, wait, then see what was done.
+    /// The event loop: submit, wait, then process what has completed.
     fn serve(mut self) -> io::Result<()> {
-        let mut sweep = Sweep::default();
+        let mut scan = TimeoutScan::default();
         let stop = opcode::PollAdd::new(Fd(shutdown::event().as_raw_fd()), libc::POLLIN as u32);
         self.push(&stop.build().user_data(SHUTDOWN))?;
-        while self.phase == Phase::Running || !self.connections.is_empty() || self.listener.is_asked() {
-            self.watch_listener()?;
-            match self.phase {
-                Phase::Looking => self.proactor.gather()?,
-                Phase::Running | Phase::Leaving => self.proactor.wait(self.timeout())?,
+        while self.listener.is_open() || self.listener.is_in_flight() || !self.connections.is_empty() {
+            if let Some(submission) = self.listener.submission(self.clock.last()) {
+                self.push(&submission.user_data(LISTENER))?;
             }
+            let soon = !self.listener.is_in_flight() || self.clock.last().draining;
+            // A timeout below zero means "for ever": it is no `u64`.
+            let timeout = u64::try_from(TimeoutScan::timeout(self.connections.len(), soon));
+            self.proactor.wait(timeout.ok().map(Duration::from_millis))?; // New in 11
             self.clock.read();
-            self.see()?;
-            if sweep.is_due(self.clock.last()) {
-                self.expire()?;
+            self.process_completions()?;
+            self.accept_waiting()?;
+            if scan.is_due(self.clock.last()) {
+                self.check_deadlines()?;
             }
         }
         self.buffers.unregister(&self.proactor)
     }
 
-    /// Sees what was done.
-    fn see(&mut self) -> io::Result<()> {
-        let mut done = std::mem::take(&mut self.done);
-        self.proactor.take(&mut done);
-        match (self.phase, done.len()) {
-            (Phase::Looking, 0) => self.leave()?,
-            // A reply has left: its connection may be between requests now, or one that nobody has looked at.
-            (Phase::Leaving, 1..) => self.phase = Phase::Looking,
-            _ => {}
-        }
-        for entry in done.drain(..) {
+    /// New in 11: processes what has completed; returns how much that was.
+    fn process_completions(&mut self) -> io::Result<usize> {
+        let mut completions = std::mem::take(&mut self.completions);
+        self.proactor.take(&mut completions);
+        let count = completions.len();
+        for entry in completions.drain(..) {
             match entry.user_data() {
                 LISTENER => self.accept(&entry)?,
                 SHUTDOWN => self.stop()?,
-                UNHEARD => {}
-                mark => self.ready(mark, &entry)?,
+                NO_HANDLER => {}
+                user_data => self.handle_completion(user_data, &entry)?,
             }
         }
-        self.done = done;
-        Ok(())
+        // The memory is used again in the next round.
+        self.completions = completions;
+        Ok(count)
     }
 
     // ANCHOR: accept
-    /// The kernel has accepted a connection: asks it to receive whatever arrives on it.
+    /// The kernel has accepted a connection: lets it receive whatever arrives on it.
     fn accept(&mut self, entry: &cqueue::Entry) -> io::Result<()> {
-        let Some(socket) = self.listener.answered(entry, self.clock.last()) else { return Ok(()) };
+        match self.listener.complete(entry, self.clock.last()) {
+            Some(socket) => self.open(socket),
+            None => Ok(()),
+        }
+    }
+
+    fn open(&mut self, socket: OwnedFd) -> io::Result<()> {
         let token = self.connections.token(socket.as_fd());
-        let session = self.sessions.open(self.clock.last());
-        self.connections.insert(token, Connection::new(socket, session));
-        self.settle(token, Next::Receive)
+        let mut connection = Connection::new(socket, token, self.sessions.open(self.clock.last()));
+        connection.drive(&mut self.proactor, &mut self.clock)?;
+        self.connections.insert(token, connection);
+        Ok(())
     }
     // ANCHOR_END: accept
 
-    // ANCHOR: ready
-    /// A request was answered: lets its connection go on.
-    fn ready(&mut self, mark: u64, entry: &cqueue::Entry) -> io::Result<()> {
-        let Some((token, operation)) = Operation::of(mark) else { return Ok(()) };
+    // ANCHOR: handle-completion
+    /// An operation has completed: lets its connection go on.
+    fn handle_completion(&mut self, user_data: u64, entry: &cqueue::Entry) -> io::Result<()> {
+        let Some((token, operation)) = Operation::of(user_data) else { return Ok(()) };
         let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
-        if !cqueue::more(entry.flags()) {
-            connection.answered(operation);
+        // New in 11: bytes arrive in a buffer that the kernel has picked.
+        let buffer = cqueue::buffer_select(entry.flags());
+        let bytes = buffer.map_or(&[][..], |id| self.buffers.get(id, entry.result().max(0) as usize));
+        connection.complete(operation, entry, bytes, &mut self.proactor, self.clock.last())?;
+        if let Some(id) = buffer {
+            self.buffers.give_back(id);
         }
-        let (now, count) = (self.clock.last(), entry.result().max(0) as usize);
-        let next = match (operation, entry.result()) {
-            (Operation::Receive, 1..) => {
-                let id = cqueue::buffer_select(entry.flags()).expect("bytes arrive in a buffer of ours");
-                let next = connection.received(self.buffers.get(id, count), now);
-                self.buffers.give_back(id);
-                next
-            }
-            (Operation::Receive, 0) => connection.end(now),
-            // The buffers ran out, or we asked it to stop.
-            (Operation::Receive, error) if [ENOBUFS, ECANCELED].contains(&-error) => Next::Receive,
-            (Operation::Send, 0..) => connection.sent(count, now),
-            (Operation::Read, 0..) => connection.read(count),
-            // The peer has reset the connection, or the file cannot be read.
-            _ => Next::Close,
-        };
-        self.settle(token, next)
+        connection.drive(&mut self.proactor, &mut self.clock)?;
+        if connection.is_over() { self.remove(token) } else { Ok(()) }
     }
-    // ANCHOR_END: ready
+    // ANCHOR_END: handle-completion
 
-    /// Does what a connection wants next: runs its work, asks the kernel.
-    fn settle(&mut self, token: Token, mut next: Next) -> io::Result<()> {
-        let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
-        while let Next::Work(work) = next {
-            if work.is_slow() {
-                // The others' replies must not wait for it in our queue.
-                self.proactor.submit()?;
-            }
-            let answer = work.run();
-            next = connection.finish(answer, self.clock.read());
-        }
-        match next {
-            Next::Wait | Next::Receive | Next::Work(_) => {}
-            Next::Send => self.send(token)?,
-            Next::StopReceive => {
-                if connection.stops_receive() {
-                    self.proactor.cancel(Operation::Receive.mark(token))?;
-                }
-            }
-            Next::HalfClose => {
-                let _ = nix::sys::socket::shutdown(connection.as_fd().as_raw_fd(), Shutdown::Write);
-            }
-            Next::Close => {
-                for operation in connection.close().into_iter().flatten() {
-                    self.proactor.cancel(operation.mark(token))?;
-                }
-            }
-        }
-        let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
-        if connection.is_over() {
-            self.remove(token)
-        } else if connection.needs_receive() {
-            let fd = Fd(connection.as_fd().as_raw_fd());
-            connection.ask(Operation::Receive);
-            self.push(&opcode::RecvMulti::new(fd, GROUP).build().user_data(Operation::Receive.mark(token)))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Asks the kernel to send what waits, or to read what is to be sent.
-    fn send(&mut self, token: Token) -> io::Result<()> {
-        let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
-        let fd = Fd(connection.as_fd().as_raw_fd());
-        let (operation, request) = match connection.output() {
-            Output::Bytes(bytes, more) => {
-                let more = if more { libc::MSG_MORE } else { 0 };
-                let send = opcode::Send::new(fd, bytes.as_ptr(), bytes.len() as u32);
-                (Operation::Send, send.flags(libc::MSG_NOSIGNAL | more).build())
-            }
-            Output::File(file, offset, length) => {
-                let room = connection.room(length).as_mut_ptr();
-                let read = opcode::Read::new(Fd(file.as_raw_fd()), room, length as u32).offset(offset);
-                (Operation::Read, read.build())
-            }
-        };
-        connection.ask(operation);
-        self.push(&request.user_data(operation.mark(token)))
-    }
-
-    /// The kernel is at nothing more for this connection: drops it.
+    /// Closes the socket of a connection for which nothing is in flight any more.
     fn remove(&mut self, token: Token) -> io::Result<()> {
         let Some(connection) = self.connections.remove(token) else { return Ok(()) };
-        self.listener.leave();
-        let fd: RawFd = connection.into_socket().into_raw_fd();
-        let close = opcode::Close::new(Fd(fd)).build().user_data(UNHEARD);
-        self.push(&close.flags(squeue::Flags::SKIP_SUCCESS))
+        self.listener.release();
+        let close = opcode::Close::new(Fd(connection.into_socket().into_raw_fd())).build();
+        self.push(&close.user_data(NO_HANDLER).flags(squeue::Flags::SKIP_SUCCESS))
     }
 
-    /// Ends each connection whose time is over. What the peer sent in time may not have been fetched yet, when a job has held
-    /// up the loop: so the time is read first, then everything is fetched that came until then.
-    fn expire(&mut self) -> io::Result<()> {
+    /// Gives up each connection whose time is over. What its peer sent in time may not have been processed
+    /// yet, when a job has held up the loop: so the time is read first, and then all completions are
+    /// processed that came until then.
+    fn check_deadlines(&mut self) -> io::Result<()> {
         let then = self.clock.read().clone();
-        self.proactor.gather()?;
-        self.see()?;
+        self.proactor.flush_completions()?;
+        // A full queue may have left some with the kernel.
+        while self.process_completions()? >= COMPLETIONS as usize {
+            self.proactor.flush_completions()?;
+        }
         for token in self.connections.tokens() {
             let Some(connection) = self.connections.get_mut(token) else { continue };
-            let next = connection.expire(&then, self.clock.last());
-            if !matches!(next, Next::Wait) {
-                self.settle(token, next)?;
+            connection.check_deadline(&then, &mut self.proactor, &mut self.clock)?;
+            if connection.is_over() {
+                self.remove(token)?;
             }
         }
         Ok(())
     }
 
-    /// Stops accepting.
+    /// Lets no new connection begin, takes those that wait, and closes the listener. Then idle connections
+    /// are late.
     fn stop(&mut self) -> io::Result<()> {
-        if self.listener.is_asked() {
+        if self.listener.is_in_flight() {
             self.proactor.cancel(LISTENER)?;
         }
-        self.listener.close();
-        self.phase = Phase::Looking;
-        Ok(())
+        self.listener.drain();
+        self.accept_waiting()
     }
 
-    /// Nothing has arrived that was not seen: ends the connections that are between requests.
-    fn leave(&mut self) -> io::Result<()> {
-        self.phase = Phase::Leaving;
-        for token in self.connections.select(Connection::is_idle) {
-            self.settle(token, Next::Close)?;
+    /// While the server drains: takes the connections that the kernel had accepted before.
+    fn accept_waiting(&mut self) -> io::Result<()> {
+        while let Some(socket) = self.listener.accept_waiting(self.clock.last()) {
+            self.open(socket)?;
         }
         Ok(())
     }
 
-    /// How long to wait: for ever with nothing to look after, so that an idle server uses no CPU.
-    fn timeout(&self) -> Option<Duration> {
-        let pausing = !self.listener.is_closed() && !self.listener.is_asked();
-        match (pausing, self.connections.is_empty()) {
-            (true, _) => Some(Duration::from_millis(20)),
-            (false, false) => Some(Duration::from_secs(1)),
-            (false, true) => None,
-        }
-    }
-
-    /// Queues a request.
-    fn push(&mut self, request: &squeue::Entry) -> io::Result<()> {
-        // SAFETY: what a request names is on the heap, or static: an outbox, the filler, a piece of a file. A connection
-        // leaves them alone while it is sending (see `Connection`), and is dropped only when the kernel has answered.
-        unsafe { self.proactor.push(request) }
-    }
-
-    /// Asks the kernel to accept, if it does not already.
-    fn watch_listener(&mut self) -> io::Result<()> {
-        match self.listener.ask(self.clock.last()) {
-            Some(request) => self.push(&request.user_data(LISTENER)),
-            None => Ok(()),
-        }
+    /// Queues a submission that names no memory.
+    fn push(&mut self, submission: &squeue::Entry) -> io::Result<()> {
+        // SAFETY: accept, poll and close name descriptors alone.
+        unsafe { self.proactor.push(submission) }
     }
 }

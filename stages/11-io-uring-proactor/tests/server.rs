@@ -4,10 +4,13 @@
 mod common;
 
 use common::{PATIENCE, Server, get, status};
+use io_uring_proactor::piece;
 use io_uring_proactor::proactor::Proactor;
 use nix::sys::signal::Signal;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -38,8 +41,8 @@ fn early_clients_do_no_harm_to_a_shard() {
     }
 }
 
-/// Everybody's bytes arrive in time, while a job holds up the loop for longer than anybody may be silent. There are more of
-/// them than the kernel completes in one call.
+/// The bytes of all clients arrive in time, while a job holds up the loop for longer than a client may be
+/// silent. There are more of them than the kernel completes in one call.
 #[test]
 fn what_arrived_in_time_is_not_late_because_the_loop_was_busy() {
     if !is_allowed() {
@@ -57,24 +60,97 @@ fn what_arrived_in_time_is_not_late_because_the_loop_was_busy() {
     assert!(statuses.iter().all(|&status| status == 200), "{statuses:?}");
 }
 
-/// There are more requests than buffers: receives that found none are asked for again, and so they must be after SIGTERM.
+/// Protects the contract of the shutdown: requests that wait in the accept queue while the loop is busy are
+/// answered. There are more of them than provided buffers, so some receives find none and are submitted anew;
+/// and more than the limit allows.
 #[test]
-fn whoever_was_accepted_before_the_end_is_answered() {
+fn what_the_kernel_had_accepted_before_the_signal_is_answered() {
+    if !is_allowed() {
+        return;
+    }
+    for limit in ["1000000", "1000", "50"] {
+        let server = Server::start(STAGE, &["--workers", "1", "--max-connections", limit]);
+        assert_eq!(status(&mut server.ask(&get("/"))), 200);
+        let mut busy = server.ask(&get("/sleep/500"));
+        sleep(Duration::from_millis(100));
+        let mut peers: Vec<_> = (0..300).map(|_| server.ask(&get("/"))).collect();
+        server.signal(Signal::SIGTERM);
+        assert_eq!(status(&mut busy), 200);
+        // Closed, as a client does that was told so: another one takes its permit.
+        let statuses: Vec<u16> = peers.drain(..).map(|mut peer| status(&mut peer)).collect();
+        assert!(statuses.iter().all(|&status| status == 200), "limit {limit}: {statuses:?}");
+        assert_eq!(server.end().0, Some(0));
+    }
+}
+
+/// Protects clients that wait for nothing from having to wait for one that downloads.
+#[test]
+fn an_idle_connection_is_closed_at_once_though_another_has_a_reply_in_flight() {
     if !is_allowed() {
         return;
     }
     let server = Server::start(STAGE, &["--workers", "1"]);
-    assert_eq!(status(&mut server.ask(&get("/"))), 200);
-    server.freeze();
-    let mut peers: Vec<_> = (0..300).map(|_| server.ask(&get("/"))).collect();
+    let _stalled = server.ask(&get("/bytes/100000000"));
+    let mut idle = server.ask(&get("/"));
+    assert_eq!(status(&mut idle), 200);
+    let start = Instant::now();
     server.signal(Signal::SIGTERM);
-    server.signal(Signal::SIGCONT);
-    let statuses: Vec<u16> = peers.iter_mut().map(status).collect();
-    assert!(statuses.iter().all(|&status| status == 200), "{statuses:?}");
+    idle.read_to_string(&mut String::new()).expect("the rest of the reply and an end");
+    let took = start.elapsed();
+    // The drain of the stalled one lasts two seconds.
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
     assert_eq!(server.end().0, Some(0));
 }
 
-/// The end of what the peer sends has come while the reply to its bad request was sent: nothing is to be waited for.
+/// Protects a slow client: the kernel has its reply, so no send completes for longer than the idle timeout,
+/// but the client takes some of it all the time. One that takes nothing is given up.
+#[test]
+fn a_peer_that_takes_its_reply_slowly_is_not_late_and_one_that_takes_nothing_is() {
+    const LENGTH: u64 = 50_000_000;
+    if !is_allowed() {
+        return;
+    }
+    let server = Server::start(STAGE, &["--workers", "1", "--idle-timeout", "2"]);
+    let mut slow = server.ask(&get(&format!("/bytes/{LENGTH}")));
+    let mut stalled = server.ask(&get(&format!("/bytes/{LENGTH}")));
+    let mut taken = 0;
+    for _ in 0..16 {
+        sleep(Duration::from_millis(500));
+        taken += slow.read(&mut vec![0; 200_000]).expect("it goes on");
+    }
+    taken += std::io::copy(&mut slow.take(LENGTH - taken as u64), &mut std::io::sink()).unwrap() as usize;
+    assert_eq!(taken as u64, LENGTH);
+    // What the kernels held of it has arrived, then an end or a reset.
+    let mut rest = Vec::new();
+    let _ = stalled.read_to_end(&mut rest);
+    assert!((rest.len() as u64) < LENGTH, "it was not given up");
+}
+
+/// Protects the bytes of a file, which is sent piece by piece, and the order of what was asked for behind it.
+#[test]
+fn files_arrive_whole_and_in_order() {
+    if !is_allowed() {
+        return;
+    }
+    let path = Path::new(STAGE);
+    let file = fs::read(path).expect("the binary can be read");
+    assert!(file.len() > 4 * piece::LENGTH, "more than some pieces");
+    let server =
+        Server::start(STAGE, &["--workers", "1", "--root", path.parent().unwrap().to_str().expect("UTF-8")]);
+    let ask = get("/stage-11");
+    let mut peer = server.ask(&format!("{ask}{}{ask}", get("/bytes/5")));
+    peer.shutdown(Shutdown::Write).unwrap();
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).expect("three replies and an end");
+    let bodies = |wanted: &[u8]| all.windows(wanted.len()).filter(|window| *window == wanted).count();
+    assert_eq!(bodies(b"\r\n\r\n01234HTTP/1.1 200"), 1);
+    let head = all.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    assert!(all[head..].starts_with(&file), "the first file");
+    assert!(all.ends_with(&file) && all.len() > 2 * file.len(), "the second file");
+}
+
+/// The end of what the peer sends has come while the reply to its bad request was sent: there is nothing to
+/// linger for.
 #[test]
 fn a_peer_that_has_ended_is_not_lingered_for() {
     if !is_allowed() {
@@ -99,11 +175,11 @@ fn a_peer_that_has_ended_is_not_lingered_for() {
     assert!(took < Duration::from_millis(1_500), "{took:?}");
 }
 
-/// Each thread that asked the kernel to accept has room for what the kernel brings; and a thread that nobody is dealt to keeps
-/// no place from the others.
+/// Each thread has a permit for the connection that it accepts; and a thread to which the kernel deals none
+/// keeps no permit from the others.
 #[test]
 fn no_more_are_served_than_the_limit_allows_and_no_fewer() {
-    const MOST: usize = 2;
+    const MAX: usize = 2;
     if !is_allowed() {
         return;
     }
@@ -117,7 +193,7 @@ fn no_more_are_served_than_the_limit_allows_and_no_fewer() {
             // Those served keep their connections until here.
             let (served, waiting): (Vec<_>, Vec<_>) =
                 peers.into_iter().partition(|peer| peer.peek(&mut [0]).is_ok());
-            assert!(served.len() <= MOST, "{workers} workers serve {} at once", served.len());
+            assert!(served.len() <= MAX, "{workers} workers serve {} at once", served.len());
             peers = waiting;
             drop(served);
             sleep(Duration::from_millis(30));

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// One reading of the clock.
 #[derive(Clone, Debug)]
-pub struct Now {
+pub struct LoopContext {
     /// Milliseconds of `CLOCK_MONOTONIC_COARSE`: for deadlines. One tick of the kernel (1–10 ms) coarse.
     pub ms: u64,
     /// The server has been told to stop: replies say `Connection: close`.
@@ -22,19 +22,19 @@ pub struct Now {
 #[derive(Debug)]
 pub struct Clock {
     second: i64,
-    now: Now,
+    now: LoopContext,
 }
 
 impl Clock {
     /// A clock that has been read once.
     pub fn new() -> Self {
-        let mut clock = Self { second: -1, now: Now { ms: 0, draining: false, date: [b' '; 29] } };
+        let mut clock = Self { second: -1, now: LoopContext { ms: 0, draining: false, date: [b' '; 29] } };
         clock.read();
         clock
     }
 
     /// Reads the time, and whether the server is draining, anew.
-    pub fn read(&mut self) -> &Now {
+    pub fn read(&mut self) -> &LoopContext {
         // The coarse clocks are read in user space without asking the hardware: about 5 ns each.
         let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).expect("the clock can be read");
         let wall = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).expect("the clock can be read");
@@ -49,7 +49,7 @@ impl Clock {
     }
 
     /// The last reading.
-    pub fn last(&self) -> &Now {
+    pub fn last(&self) -> &LoopContext {
         &self.now
     }
 }

@@ -8,24 +8,26 @@
 //! * [`listener`]: the listening socket, and accepting without spinning when descriptors run out;
 //! * [`shutdown`]: one way to stop, for blocking and for event-driven stages;
 //! * [`protocol`]: echo and HTTP as state machines that know no socket;
-//! * [`session`]: one connection's protocol, leftovers, output and deadline;
-//! * [`outbox`] and [`flush`]: what waits to be sent, and sending it;
-//! * [`registry`]: connections by descriptor number; [`room`]: how many there may be;
-//! * [`journal`]: what was asked and answered, for an access log;
-//! * [`clock`]: the time, read once per wake-up; [`sweep`]: a look at all deadlines once a second;
-//! * [`words`]: what a server says on stderr.
+//! * [`session`]: one connection's conversation: a state machine that a loop drives; [`output`]: what it wants to send;
+//! * [`read_buffer`] and [`write_buffer`]: bytes that wait to be parsed, and to be sent;
+//! * [`socket`]: sending a session's output; [`blocking`]: deadlines for threads that block;
+//! * [`connection_table`]: connections by descriptor number;
+//! * [`clock`]: the time, read once per wake-up; [`timeout_scan`]: a look at all deadlines once a second;
+//! * [`threads`]: starting threads; [`stderr`]: what a server writes there.
 
+pub mod blocking;
 pub mod clock;
-pub mod flush;
-pub mod journal;
+pub mod connection_table;
 pub mod listener;
 pub mod options;
-pub mod outbox;
+pub mod output;
 pub mod protocol;
-pub mod registry;
-pub mod room;
+pub mod read_buffer;
 pub mod session;
 pub mod shutdown;
+pub mod socket;
 pub mod start;
-pub mod sweep;
-pub mod words;
+pub mod stderr;
+pub mod threads;
+pub mod timeout_scan;
+pub mod write_buffer;

@@ -1,7 +1,10 @@
 //! The listening socket, and accepting from it without spinning when there is no room.
 
-use crate::clock::Now;
+use crate::clock::LoopContext;
+use crate::connection_table::LISTENER;
 use nix::errno::Errno;
+use nix::libc;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, accept4, bind, getsockname, listen, setsockopt,
     socket, sockopt,
@@ -18,7 +21,8 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// Makes the listening socket. Every stage uses this one: std's backlog of 128 would skew comparisons.
 ///
 /// `flags` may add `SOCK_NONBLOCK`. Accepted connections inherit `TCP_NODELAY` from it (tcp(7)), so it costs
-/// them no call; a reply leaves in one write, and Nagle's algorithm would only hold back the end of a long one.
+/// them no call; a reply leaves in one write, and Nagle's algorithm would only hold back the end of a long
+/// one.
 ///
 /// # Errors
 /// What socket(2), bind(2) and listen(2) say; `EADDRINUSE` when another server has the port.
@@ -60,44 +64,70 @@ pub fn address_of(listener: BorrowedFd<'_>) -> nix::Result<SockaddrIn> {
 /// What accept4(2) says.
 pub fn accept(listener: BorrowedFd<'_>, flags: SockFlag) -> nix::Result<OwnedFd> {
     let fd = accept4(listener.as_raw_fd(), flags | SockFlag::SOCK_CLOEXEC)?;
-    // SAFETY: accept4 has just made this descriptor and nobody else knows its number.
+    // SAFETY: accept4 has just made this descriptor and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Waits for the next connection on a blocking listener; `None` when the server must stop.
+/// Waits for the next connection on a blocking listener; `None` when the server must stop and no connection
+/// is left that the kernel had accepted before. Needs [`crate::shutdown::wake_accept`].
 ///
 /// # Errors
 /// What accept4(2) says, but the errors of a single connection and of a lack of descriptors.
-pub fn wait_for_connection(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+pub fn accept_blocking(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     loop {
+        let stopping = crate::shutdown::requested();
+        if stopping {
+            refuse_new(listener);
+        }
         match accept(listener, SockFlag::empty()) {
             Ok(socket) => return Ok(Some(socket)),
-            // The handler has shut the listening socket.
-            Err(Errno::EINVAL) if crate::shutdown::requested() => return Ok(None),
-            // Without a free descriptor accept fails at once, even when nobody waits: do not spin. The
+            // The signal handler has made the listener non-blocking.
+            Err(Errno::EAGAIN) if stopping => return Ok(None),
+            // Without a free descriptor accept fails at once, even when no connection waits: do not spin. The
             // peer waits in the backlog meanwhile.
-            Err(error) if is_shortage(error) => sleep(BACK_OFF),
-            Err(error) if is_passing(error) => {}
+            Err(error) if is_exhausted(error) => sleep(BACK_OFF),
+            // EAGAIN: the signal came after the check above. Check again.
+            Err(error) if error == Errno::EAGAIN || is_transient(error) => {}
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// The listening socket of an event loop, which also knows when to pause.
+/// Lets no new connection begin. Closing a listening socket resets the connections that the kernel has
+/// accepted and the server has not: their clients may have sent requests. So a server that stops first drops
+/// what would make new ones (a socket filter that returns 0 bytes of each packet, socket(7):
+/// SO_ATTACH_FILTER), then accepts until `EAGAIN`, then closes. A client whose SYN was dropped tries again
+/// after a second and is refused. One case remains: a client whose handshake was under way believes that it
+/// is connected, and is reset.
+pub fn refuse_new(listener: BorrowedFd<'_>) {
+    let mut drop_all = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &mut drop_all };
+    let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the kernel reads a program of one instruction, which lives until the call returns. It fails
+    // only where filters are forbidden: then connections that come between here and the close are reset.
+    unsafe {
+        let program = (&raw const program).cast();
+        libc::setsockopt(listener.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program, length);
+    }
+}
+
+/// The listening socket of an event loop: its registration with epoll as [`LISTENER`], and when to pause.
 #[derive(Debug)]
 pub struct Acceptor {
     listener: Option<OwnedFd>,
-    most: usize,
+    max: usize,
     /// While paused: when to try again (ms).
     paused_until: Option<u64>,
+    /// The server must stop: close the socket once no connection waits.
+    draining: bool,
 }
 
-/// What an event loop got when it asked for a connection.
+/// What came of one try to accept.
 #[derive(Debug)]
 pub enum Accepted {
     /// A connection, non-blocking.
     Socket(OwnedFd),
-    /// Nobody waits.
+    /// No connection waits.
     None,
     /// There is no room. A level-triggered loop must take the listener out of its interest, or it spins:
     /// the peer that cannot be accepted keeps the listener readable.
@@ -105,48 +135,93 @@ pub enum Accepted {
 }
 
 impl Acceptor {
-    /// Accepts from a non-blocking listener while fewer than `most` connections are open.
-    pub fn new(listener: OwnedFd, most: usize) -> Self {
-        Self { listener: Some(listener), most, paused_until: None }
+    /// Accepts from a non-blocking listener while fewer than `max` connections are open.
+    pub fn new(listener: OwnedFd, max: usize) -> Self {
+        Self { listener: Some(listener), max, paused_until: None, draining: false }
     }
 
-    /// The listening socket, until [`Acceptor::close`].
-    pub fn listener(&self) -> Option<BorrowedFd<'_>> {
-        self.listener.as_ref().map(AsFd::as_fd)
+    /// Lets `epoll` report, level-triggered, that connections wait.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn watch(&self, epoll: &Epoll) -> nix::Result<()> {
+        match &self.listener {
+            Some(listener) => epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER)),
+            None => Ok(()),
+        }
     }
 
-    /// One connection, if there is one and there is room. `open` is the number of connections now.
+    /// The next connection; `None` when none waits or there is no room. In the second case epoll stops
+    /// reporting the listener until [`Acceptor::resume`]. `open` is the number of connections now.
+    ///
+    /// # Errors
+    /// As [`Acceptor::try_accept`], and what epoll_ctl(2) says.
+    pub fn accept(&mut self, epoll: &Epoll, open: usize, now: &LoopContext) -> io::Result<Option<OwnedFd>> {
+        match self.try_accept(open, now)? {
+            Accepted::Socket(socket) => Ok(Some(socket)),
+            Accepted::None => Ok(None),
+            Accepted::NoRoom => {
+                self.set_interest(epoll, EpollFlags::empty())?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// To be called once per wake-up. Returns true when the loop should accept now: once when a pause is
+    /// over, and then epoll reports the listener again, and while the server drains.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn resume(&mut self, epoll: &Epoll, open: usize, now: &LoopContext) -> io::Result<bool> {
+        let over = self.ends_pause(open, now);
+        if over {
+            self.set_interest(epoll, EpollFlags::EPOLLIN)?;
+        }
+        Ok(over)
+    }
+
+    /// One connection, if one waits and there is room, for a loop that registers the listener itself.
     ///
     /// # Errors
     /// What accept4(2) says, but the errors of a single connection and of a lack of descriptors.
-    pub fn accept(&mut self, open: usize, now: &Now) -> io::Result<Accepted> {
+    pub fn try_accept(&mut self, open: usize, now: &LoopContext) -> io::Result<Accepted> {
         let Some(listener) = &self.listener else { return Ok(Accepted::None) };
         loop {
-            if open >= self.most {
+            if open >= self.max {
                 // Until one of them is closed.
                 self.paused_until = Some(now.ms);
                 return Ok(Accepted::NoRoom);
             }
             return match accept(listener.as_fd(), SockFlag::SOCK_NONBLOCK) {
                 Ok(socket) => Ok(Accepted::Socket(socket)),
-                Err(Errno::EAGAIN) => Ok(Accepted::None),
-                Err(error) if is_shortage(error) => {
+                Err(Errno::EAGAIN) => {
+                    if self.draining {
+                        self.listener = None;
+                    }
+                    Ok(Accepted::None)
+                }
+                Err(error) if is_exhausted(error) => {
                     self.paused_until = Some(now.ms + BACK_OFF.as_millis() as u64);
                     Ok(Accepted::NoRoom)
                 }
-                Err(error) if is_passing(error) => continue,
+                Err(error) if is_transient(error) => continue,
                 Err(error) => Err(error.into()),
             };
         }
     }
 
-    /// True once when a pause is over: watch the listener again.
-    pub fn resumes(&mut self, open: usize, now: &Now) -> bool {
-        let over = self.paused_until.is_some_and(|until| now.ms >= until) && open < self.most;
-        if over {
-            self.paused_until = None;
+    /// [`Acceptor::resume`] for a loop that registers the listener itself.
+    pub fn ends_pause(&mut self, open: usize, now: &LoopContext) -> bool {
+        match self.paused_until {
+            // The socket is closed at the first look that finds no connection, and epoll does not report that
+            // there is none.
+            None => self.draining && self.listener.is_some(),
+            Some(until) if now.ms >= until && open < self.max => {
+                self.paused_until = None;
+                true
+            }
+            Some(_) => false,
         }
-        over
     }
 
     /// Whether accepting is paused: the loop must then look again within 100 ms.
@@ -154,20 +229,51 @@ impl Acceptor {
         self.paused_until.is_some()
     }
 
-    /// Closes the listening socket. Peers that were not accepted yet are reset.
+    /// The server must stop: no new connection begins ([`refuse_new`]), and the socket is closed once those
+    /// are accepted that the kernel had accepted before.
+    pub fn drain(&mut self) {
+        if let Some(listener) = &self.listener {
+            refuse_new(listener.as_fd());
+        }
+        self.drain_shared();
+    }
+
+    /// [`Acceptor::drain`] for a socket that other processes accept from too: they may go on, so connections
+    /// may still begin.
+    pub fn drain_shared(&mut self) {
+        self.draining = true;
+    }
+
+    /// Closes the socket at once, for a process that stops while others go on accepting from it: what waits is theirs.
     pub fn close(&mut self) {
-        self.listener = None;
-        self.paused_until = None;
+        (self.listener, self.paused_until) = (None, None);
+    }
+
+    /// Whether connections may still come.
+    pub fn is_open(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// The listening socket, for a loop that registers it itself.
+    pub fn listener(&self) -> Option<BorrowedFd<'_>> {
+        self.listener.as_ref().map(AsFd::as_fd)
+    }
+
+    fn set_interest(&self, epoll: &Epoll, interest: EpollFlags) -> io::Result<()> {
+        match &self.listener {
+            Some(listener) => Ok(epoll.modify(listener, &mut EpollEvent::new(interest, LISTENER))?),
+            None => Ok(()),
+        }
     }
 }
 
 /// Descriptors or memory ran out: it passes when others close (accept(2)).
-fn is_shortage(error: Errno) -> bool {
+fn is_exhausted(error: Errno) -> bool {
     matches!(error, Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
 }
 
 /// Concerns one connection only: it was reset, or its network failed, before we took it (accept(2)).
-fn is_passing(error: Errno) -> bool {
+fn is_transient(error: Errno) -> bool {
     matches!(
         error,
         Errno::EINTR

@@ -1,16 +1,16 @@
 //! The command line that every stage understands.
 
 use crate::protocol::http::Limits;
-use crate::words::say;
+use crate::stderr::log_stderr;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, ValueEnum};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// More descriptors than this are never asked for: some containers allow a thousand million, and what is kept for
-/// each would not fit.
-pub const MOST_DESCRIPTORS: u64 = 1 << 20;
+/// The server never asks for more descriptors than this: some containers allow a thousand million, and the
+/// memory that is kept for each would not fit.
+pub const MAX_DESCRIPTORS: u64 = 1 << 20;
 
 /// What every stage understands.
 #[derive(Args, Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Options {
 
     /// What to speak [default: echo in stage 01, http in the others]
     #[arg(long, value_enum)]
-    pub protocol: Option<Speak>,
+    pub protocol: Option<ProtocolKind>,
 
     /// Serve the files below this directory over HTTP
     #[arg(long, value_name = "DIR")]
@@ -51,7 +51,7 @@ pub struct Options {
 
 /// A protocol of the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Speak {
+pub enum ProtocolKind {
     /// What came in goes out (RFC 862)
     Echo,
     /// HTTP/1.1 and HTTP/1.0
@@ -68,7 +68,7 @@ pub fn parse<O: Parser>() -> Result<O, u8> {
             print!("{error}");
             return 0;
         }
-        say(one_line(&error));
+        log_stderr(one_line(&error));
         2
     })
 }
@@ -99,8 +99,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// As many as a process can have descriptors for.
 fn connections(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number @ 1..=MOST_DESCRIPTORS) => Ok(number as usize),
-        _ => Err(format!("expected a whole number from 1 to {MOST_DESCRIPTORS}")),
+        Ok(number @ 1..=MAX_DESCRIPTORS) => Ok(number as usize),
+        _ => Err(format!("expected a whole number from 1 to {MAX_DESCRIPTORS}")),
     }
 }
 

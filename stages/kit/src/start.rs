@@ -1,19 +1,19 @@
 //! What every stage does before it waits for the first connection.
 
-use crate::clock::Now;
+use crate::clock::LoopContext;
 use crate::listener::{address_of, bind_to};
-use crate::options::{self, MOST_DESCRIPTORS, Options, Speak};
+use crate::options::{self, MAX_DESCRIPTORS, Options, ProtocolKind};
 use crate::protocol::Protocol;
 use crate::protocol::echo::Echo;
 use crate::protocol::http::{Http, Settings};
 use crate::session::{Session, Timeouts};
 use crate::shutdown;
-use crate::words::say;
+use crate::stderr::log_stderr;
 use clap::Parser;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::socket::SockFlag;
+use nix::sys::socket::{SockFlag, SockaddrIn};
 use nix::sys::stat::Mode;
 use std::io::{self, Write, stdout};
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,25 +24,25 @@ use std::time::Duration;
 /// Makes the sessions of a server: all speak the same protocol with the same limits.
 #[derive(Clone)]
 pub struct Sessions {
-    speak: Speak,
+    protocol: ProtocolKind,
     http: Arc<Settings>,
     timeouts: Timeouts,
 }
 
 impl Sessions {
     /// The session of a new connection.
-    pub fn open(&self, now: &Now) -> Session {
-        let protocol: Box<dyn Protocol> = match self.speak {
-            Speak::Echo => Box::new(Echo::default()),
-            Speak::Http => Box::new(Http::new(Arc::clone(&self.http))),
+    pub fn open(&self, now: &LoopContext) -> Session {
+        let protocol: Box<dyn Protocol> = match self.protocol {
+            ProtocolKind::Echo => Box::new(Echo::default()),
+            ProtocolKind::Http => Box::new(Http::new(Arc::clone(&self.http))),
         };
         Session::new(protocol, self.timeouts, now)
     }
 }
 
-/// The `main` of a stage: parses the command line, runs the server, and turns the outcome into an exit status:
-/// 0 after a shutdown, 1 with one line on stderr when the server cannot run, 2 for a bad option, 3 when the kernel lacks
-/// what the stage is about.
+/// The `main` of a stage: parses the command line, runs the server, and turns the outcome into an exit
+/// status: 0 after a shutdown, 1 with one line on stderr when the server cannot run, 2 for a bad option, 3
+/// when the kernel lacks what the stage is about.
 pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
     let options = match options::parse() {
         Ok(options) => options,
@@ -51,7 +51,7 @@ pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("error: {error}"));
+            log_stderr(format_args!("error: {error}"));
             // Options that parse, but name no directory or contradict each other, are bad options too.
             match error.kind() {
                 io::ErrorKind::InvalidInput => ExitCode::from(2),
@@ -62,28 +62,50 @@ pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
     }
 }
 
-/// Raises the descriptor limit, installs the signal handlers, listens, and says so in the first line on stdout.
-/// `flags` is `SOCK_NONBLOCK` for an event loop; `speak` is what the stage speaks unless it is told otherwise.
+/// Raises the descriptor limit, installs the signal handlers and listens. `flags` is `SOCK_NONBLOCK` for an
+/// event loop; `default` is the protocol where the options name none.
 ///
 /// # Errors
 /// What is wrong with the root directory, or why the server cannot listen.
-pub fn listen(options: &Options, flags: SockFlag, speak: Speak) -> io::Result<(OwnedFd, Sessions)> {
-    raise_descriptor_limit()?;
+pub fn listen(options: &Options, flags: SockFlag, default: ProtocolKind) -> io::Result<(OwnedFd, Sessions)> {
+    raise_descriptor_limit().map_err(failed("setrlimit"))?;
     shutdown::install()?;
-    let sessions = sessions(options, speak)?;
+    let sessions = sessions(options, default)?;
     let cannot = |error: nix::Error| {
         let hint = if error == Errno::EADDRINUSE { "; choose another port with --addr IP:PORT" } else { "" };
         let what = format!("cannot listen on {}: {}{hint}", options.addr, error.desc());
         io::Error::new(io::Error::from(error).kind(), what)
     };
     let listener = bind_to(options.addr, options.backlog, flags).map_err(cannot)?;
-    let mut out = stdout();
-    writeln!(out, "listening on {}", address_of(listener.as_fd())?)?;
-    out.flush()?;
     Ok((listener, sessions))
 }
 
-fn sessions(options: &Options, speak: Speak) -> io::Result<Sessions> {
+/// The first line on stdout: where the server listens. To be called when the server has everything that it
+/// needs, since the reader of this line relies on it from then on.
+///
+/// # Errors
+/// What getsockname(2) and write(2) say.
+pub fn announce(listener: impl AsFd) -> io::Result<()> {
+    announce_address(address_of(listener.as_fd())?)
+}
+
+/// [`announce`] for a server whose threads have the listening sockets.
+///
+/// # Errors
+/// What write(2) says.
+pub fn announce_address(address: SockaddrIn) -> io::Result<()> {
+    let mut out = stdout();
+    writeln!(out, "listening on {address}")?;
+    out.flush()
+}
+
+/// Names the system call that failed, for an error that ends the server:
+/// `Epoll::new(flags).map_err(failed("epoll_create1"))?`.
+pub fn failed(call: &'static str) -> impl Fn(Errno) -> io::Error {
+    move |errno| io::Error::new(io::Error::from(errno).kind(), format!("{call}: {}", errno.desc()))
+}
+
+fn sessions(options: &Options, default: ProtocolKind) -> io::Result<Sessions> {
     let directory = OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC;
     let root = match &options.root {
         None => None,
@@ -101,15 +123,16 @@ fn sessions(options: &Options, speak: Speak) -> io::Result<Sessions> {
     };
     let ms = |time: Duration| time.as_millis() as u32;
     Ok(Sessions {
-        speak: options.protocol.unwrap_or(speak),
+        protocol: options.protocol.unwrap_or(default),
         http: Arc::new(Settings { limits: options.limits.clone(), root }),
         timeouts: Timeouts { idle_ms: ms(options.idle_timeout), header_ms: ms(options.header_timeout) },
     })
 }
 
-/// The soft limit is 1,024 on many systems, for the sake of select(2); a server may raise it to the hard limit.
+/// The soft limit is 1,024 on many systems, for the sake of select(2); a server may raise it to the hard
+/// limit.
 fn raise_descriptor_limit() -> nix::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    let wanted = hard.min(MOST_DESCRIPTORS);
+    let wanted = hard.min(MAX_DESCRIPTORS);
     if soft == wanted { Ok(()) } else { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) }
 }

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 /// Long enough for a machine that has other things to do.
@@ -26,12 +26,17 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// With no more than this many descriptors.
-    pub(crate) fn start_with_descriptors(limit: u32, options: &[&str]) -> Self {
-        let mut command = Command::new("sh");
-        let script = format!("ulimit -n {limit} && exec \"$0\" --addr 127.0.0.1:0 \"$@\"");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_stage-08")]).args(options);
+    /// With a limit, as an argument of the shell's `ulimit`; stderr is piped.
+    pub(crate) fn start_with_limit(limit: &str, options: &[&str]) -> Self {
+        let mut command = limited(limit, options);
+        command.stderr(Stdio::piped());
         Self::spawn(command)
+    }
+
+    /// What a server that cannot start with this limit says. (One that could start would run until the test
+    /// is killed.)
+    pub(crate) fn output_with_limit(limit: &str, options: &[&str]) -> Output {
+        limited(limit, options).output().expect("the stage starts")
     }
 
     fn spawn(mut command: Command) -> Self {
@@ -67,6 +72,14 @@ impl Server {
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("it runs");
     }
+}
+
+/// The server, under a limit.
+fn limited(limit: &str, options: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit {limit} && exec \"$0\" --addr 127.0.0.1:0 \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_stage-08")]).args(options);
+    command
 }
 
 impl Drop for Server {

@@ -1,33 +1,38 @@
 //! Echo (RFC 862): what came in goes out.
 
-use super::{Phase, Protocol, Step};
-use crate::clock::Now;
-use crate::outbox::Outbox;
-use crate::protocol::work::Answer;
+use super::{Phase, Protocol};
+use crate::clock::LoopContext;
+use crate::protocol::work::{Answer, Work};
+use crate::write_buffer::WriteBuffer;
 
-/// One echo conversation. It has no state but whether it is over.
+/// An echo conversation, whose only state is whether it is over.
 #[derive(Debug, Default)]
 pub struct Echo {
     closing: bool,
 }
 
 impl Protocol for Echo {
-    fn receive(&mut self, input: &[u8], out: &mut Outbox, _now: &Now) -> (usize, Step) {
+    fn receive(
+        &mut self,
+        input: &[u8],
+        out: &mut WriteBuffer,
+        _now: &LoopContext,
+    ) -> (usize, Option<Box<Work>>) {
         if self.closing {
-            return (input.len(), Step::Close);
+            return (input.len(), None);
         }
         if out.is_full() {
-            return (0, Step::Write);
+            return (0, None);
         }
         out.extend(input);
-        (input.len(), Step::Read)
+        (input.len(), None)
     }
 
-    fn finish(&mut self, _answer: Answer, _out: &mut Outbox, _now: &Now) {
+    fn finish(&mut self, _answer: Answer, _out: &mut WriteBuffer, _now: &LoopContext) {
         unreachable!("echo hands out no work");
     }
 
-    fn expire(&mut self, _out: &mut Outbox, _now: &Now) {
+    fn expire(&mut self, _out: &mut WriteBuffer, _now: &LoopContext) {
         self.closing = true;
     }
 

@@ -1,6 +1,5 @@
 //! Opening a file below the root directory, and nothing outside it.
 
-use crate::outbox::Source;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, SFlag, fstat};
@@ -37,8 +36,6 @@ pub(super) enum Content {
     Read(Vec<u8>),
     /// They are still in the file.
     OnDisk(Arc<File>),
-    /// They are still in the file, and the stage sends them in its own way.
-    Source(Arc<dyn Source>),
 }
 
 impl Opened {
@@ -59,17 +56,6 @@ impl Opened {
             SFlag::S_IFREG => Self::regular(file, &stat),
             SFlag::S_IFDIR => Ok(Self { found: Found::Directory }),
             _ => Err(Errno::ENOENT),
-        }
-    }
-
-    /// Lets a stage send the bytes in its own way: `through` makes a source of a file and its size, or `None`
-    /// to leave it as it is. Small files are read already.
-    pub fn send_through(&mut self, through: impl FnOnce(&Arc<File>, u64) -> Option<Arc<dyn Source>>) {
-        if let Found::File { content, size, .. } = &mut self.found
-            && let Content::OnDisk(file) = content
-            && let Some(source) = through(file, *size)
-        {
-            *content = Content::Source(source);
         }
     }
 
@@ -95,8 +81,8 @@ fn read_exactly(file: &File, size: usize) -> Result<Vec<u8>, Errno> {
     }
 }
 
-/// openat2(2). It says `EAGAIN` when something was renamed while it resolved `..` in a symbolic link, since
-/// it cannot tell whether that led out; asked again it mostly can.
+/// openat2(2). It fails with `EAGAIN` when something was renamed while it resolved `..` in a symbolic link,
+/// since it cannot know whether that led out of the root; most often the next try succeeds.
 fn open_beneath(root: &OwnedFd, path: &str, how: OpenHow) -> nix::Result<OwnedFd> {
     const TRIES: usize = 16;
     for _ in 1..TRIES {

@@ -1,30 +1,18 @@
 //! The protocols, without sockets ("sans-IO"): bytes go in, bytes come out.
 //!
-//! A protocol has no socket, no thread and no clock of its own. The stage reads bytes and hands them in
-//! with the time; the replies are appended to an [`Outbox`]; what may block comes out as [`Work`]. So the
-//! same protocol serves a blocking thread and an event loop, and it can be tested byte by byte.
+//! A protocol has no socket, no thread and no clock of its own. The session hands it the bytes that arrived
+//! and the time; it appends replies to a [`WriteBuffer`]; what may block comes out as [`Work`]. So the same
+//! protocol serves a blocking thread and an event loop, and it can be tested byte by byte.
 
 pub mod echo;
 pub mod file;
 pub mod http;
+pub mod observer;
 pub mod work;
 
-use crate::clock::Now;
-use crate::outbox::Outbox;
+use crate::clock::LoopContext;
+use crate::write_buffer::WriteBuffer;
 use work::{Answer, Work};
-
-/// What must happen before the protocol can go on.
-#[derive(Debug)]
-pub enum Step {
-    /// It needs more input. Send what is in the outbox, then read.
-    Read,
-    /// It has more to say than the outbox should hold. Send everything, then call again with no input.
-    Write,
-    /// A job may block. Run it, and give its answer back with [`Protocol::finish`].
-    Work(Work),
-    /// The conversation is over. Send everything, then close. From here on each call says the same.
-    Close,
-}
 
 /// Where a protocol stands in its conversation: it decides which deadline counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +23,7 @@ pub enum Phase {
     Head,
     /// The body of a request is being read.
     Body,
-    /// The conversation is over; what still arrives is dropped.
+    /// The conversation is over, once what was appended has been sent; what still arrives is dropped.
     Closing,
 }
 
@@ -43,17 +31,23 @@ pub enum Phase {
 pub trait Protocol: Send {
     /// Takes bytes from the front of `input` and appends replies to `out`.
     ///
-    /// Returns how many bytes were taken and what must happen next. Bytes that were not taken are handed
-    /// in again, with newer ones behind them. It takes all the requests that it can: it stops early only
-    /// for [`Step::Write`], [`Step::Work`] and [`Step::Close`].
-    fn receive(&mut self, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Step);
+    /// Returns how many bytes were taken, and a job if one must be run before the next reply. Bytes that were
+    /// not taken are handed in again, with newer ones behind them. It takes all the requests that it can: it
+    /// stops early only when [`WriteBuffer::is_full`], for a job, and when the conversation is over. After a
+    /// job, call [`Protocol::finish`]; after the other two, send everything.
+    fn receive(
+        &mut self,
+        input: &[u8],
+        out: &mut WriteBuffer,
+        now: &LoopContext,
+    ) -> (usize, Option<Box<Work>>);
 
-    /// Appends the reply to a request whose work is done. Then call [`Protocol::receive`] again, with no
-    /// new input.
-    fn finish(&mut self, answer: Answer, out: &mut Outbox, now: &Now);
+    /// Appends the reply to a request whose work is done. Then call [`Protocol::receive`] again, with the
+    /// input that is left.
+    fn finish(&mut self, answer: Answer, out: &mut WriteBuffer, now: &LoopContext);
 
     /// The peer was too slow: appends what there is to say about it (408) and ends the conversation.
-    fn expire(&mut self, out: &mut Outbox, now: &Now);
+    fn expire(&mut self, out: &mut WriteBuffer, now: &LoopContext);
 
     /// Where the conversation stands.
     fn phase(&self) -> Phase;

@@ -33,8 +33,8 @@ pub enum Job {
     },
     /// Block the thread (`/sleep/MS`).
     Sleep(Duration),
-    /// Keep the CPU busy (`/spin/US`) until the thread has used so much CPU time. While it is preempted nothing counts,
-    /// so every request costs the same, however many threads share a CPU.
+    /// Keep the CPU busy (`/spin/US`) until the thread has used so much CPU time. While it is preempted
+    /// nothing counts, so every request costs the same, however many threads share a CPU.
     Spin(Duration),
 }
 
@@ -110,7 +110,7 @@ fn spin(time: Duration) {
     }
 }
 
-/// What this thread has used of the CPUs.
+/// The CPU time that this thread has used.
 fn cpu_time() -> Duration {
     ClockId::CLOCK_THREAD_CPUTIME_ID.now().expect("Linux keeps this clock for every thread").into()
 }
@@ -122,7 +122,7 @@ mod tests {
     use nix::unistd::Pid;
     use std::thread;
 
-    /// On a CPU for two each would get about half of its work done by the clock on the wall.
+    /// With two threads on one CPU, each would do about half of its work if wall-clock time counted.
     #[test]
     fn a_thread_that_is_preempted_does_all_its_work() {
         const WORK: Duration = Duration::from_millis(100);

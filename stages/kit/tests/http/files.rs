@@ -3,9 +3,9 @@
 use crate::reply::{self, Reply};
 use crate::site::{BIG, SECRET, SMALL, Site};
 use crate::stage::{converse, now};
-use kit::outbox::{Body, Outbox};
+use kit::protocol::Protocol;
 use kit::protocol::http::{Http, Settings};
-use kit::protocol::{Protocol, Step};
+use kit::write_buffer::{Body, WriteBuffer};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use std::fs;
@@ -88,9 +88,9 @@ fn a_large_file_comes_whole_and_in_parts() {
 fn a_large_file_that_shrinks_still_owes_what_its_head_announced() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) = (Outbox::default(), now());
-    let (_, step) = http.receive(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n", &mut out, &now);
-    let Step::Work(work) = step else { panic!("no work") };
+    let (mut out, now) = (WriteBuffer::default(), now());
+    let (_, work) = http.receive(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n", &mut out, &now);
+    let Some(work) = work else { panic!("no work") };
     let answer = work.run();
     fs::OpenOptions::new().write(true).open(site.path("big.bin")).unwrap().set_len(10).unwrap();
     http.finish(answer, &mut out, &now);

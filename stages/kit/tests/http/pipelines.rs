@@ -5,9 +5,9 @@ use crate::reply;
 use crate::rules::{self, End};
 use crate::site::Site;
 use crate::stage::{Stage, converse, now};
-use kit::outbox::Outbox;
 use kit::protocol::http::{Http, Limits, Settings};
-use kit::protocol::{Phase, Protocol, Step};
+use kit::protocol::{Phase, Protocol};
+use kit::write_buffer::WriteBuffer;
 use std::sync::Arc;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -34,23 +34,23 @@ fn pipelined_requests_get_the_replies_that_they_get_alone() {
 fn small_pipelined_replies_are_appended_in_one_call() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) = (Outbox::default(), now());
+    let (mut out, now) = (WriteBuffer::default(), now());
     let input = GET.repeat(100);
-    let (used, step) = http.receive(&input, &mut out, &now);
+    let (used, work) = http.receive(&input, &mut out, &now);
     assert_eq!(used, input.len());
-    assert!(matches!(step, Step::Read));
+    assert!(work.is_none() && !out.is_full());
     assert_eq!(reply::parse(out.parts().0, false).len(), 100);
 }
 
 #[test]
-fn large_pipelined_replies_wait_for_the_outbox() {
+fn large_pipelined_replies_wait_for_the_write_buffer() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) = (Outbox::default(), now());
+    let (mut out, now) = (WriteBuffer::default(), now());
     let request = b"GET /bytes/70000 HTTP/1.1\r\nHost: x\r\n\r\n";
-    let (used, step) = http.receive(&request.repeat(64), &mut out, &now);
+    let (used, work) = http.receive(&request.repeat(64), &mut out, &now);
     assert_eq!(used, request.len(), "one body at a time");
-    assert!(matches!(step, Step::Write));
+    assert!(work.is_none() && out.is_full());
 }
 
 /// Stage 06 without its ONESHOT reads on while a request waits for its work. The replies come out of
@@ -59,10 +59,10 @@ fn large_pipelined_replies_wait_for_the_outbox() {
 fn a_request_that_waits_does_not_stop_the_next_one() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) = (Outbox::default(), now());
-    let (_, step) = http.receive(b"GET /sleep/1 HTTP/1.1\r\nHost: x\r\n\r\n", &mut out, &now);
-    let Step::Work(work) = step else { panic!("no work") };
-    assert!(matches!(http.receive(GET, &mut out, &now), (_, Step::Read)));
+    let (mut out, now) = (WriteBuffer::default(), now());
+    let (_, work) = http.receive(b"GET /sleep/1 HTTP/1.1\r\nHost: x\r\n\r\n", &mut out, &now);
+    let Some(work) = work else { panic!("no work") };
+    assert!(matches!(http.receive(GET, &mut out, &now), (_, None)));
     http.finish(work.run(), &mut out, &now);
     let replies = reply::parse(out.parts().0, false);
     let bodies: Vec<&[u8]> = replies.iter().map(|reply| &reply.body[..]).collect();
@@ -74,13 +74,11 @@ fn a_request_that_waits_does_not_stop_the_next_one() {
 fn work_that_ends_in_another_order_is_answered_in_that_order() {
     let site = Site::new();
     let mut http = Http::new(site.settings.clone());
-    let (mut out, now) = (Outbox::default(), now());
+    let (mut out, now) = (WriteBuffer::default(), now());
     let mut answers = Vec::new();
     for path in ["/sleep/1", "/small.txt", "/spin/2", "/nothing", "/sleep/3"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let (_, Step::Work(work)) = http.receive(request.as_bytes(), &mut out, &now) else {
-            panic!("no work")
-        };
+        let (_, Some(work)) = http.receive(request.as_bytes(), &mut out, &now) else { panic!("no work") };
         answers.push(work.run());
     }
     while let Some(answer) = answers.pop() {

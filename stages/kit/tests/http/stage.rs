@@ -1,10 +1,10 @@
-//! A stage without sockets: it feeds bytes, runs work and drains the outbox.
+//! A stage without sockets: it hands bytes to the protocol, runs work and drains the write buffer.
 
-use kit::clock::Now;
-use kit::outbox::{Body, Outbox};
+use kit::clock::LoopContext;
 use kit::protocol::http::{Http, Settings};
 use kit::protocol::work::{Answer, Job, Outcome};
-use kit::protocol::{Phase, Protocol, Step};
+use kit::protocol::{Phase, Protocol};
+use kit::write_buffer::{Body, WriteBuffer};
 use nix::errno::Errno;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub(crate) const DATE: &[u8; 29] = b"Fri, 01 Jan 2100 00:00:00 GMT";
 
 /// That time, as a protocol is told it.
-pub(crate) fn now() -> Now {
-    Now { ms: 0, draining: false, date: *DATE }
+pub(crate) fn now() -> LoopContext {
+    LoopContext { ms: 0, draining: false, date: *DATE }
 }
 
 /// What a peer, and the server itself, have seen of a conversation.
@@ -34,9 +34,9 @@ pub(crate) struct Seen {
 pub(crate) struct Stage {
     http: Http,
     inbox: Vec<u8>,
-    out: Outbox,
+    out: WriteBuffer,
     /// The time, as the next call is told it.
-    pub(crate) now: Now,
+    pub(crate) now: LoopContext,
     /// What each opening of a file fails with, if it shall fail.
     pub(crate) open_fails: Option<Errno>,
     /// `now.draining` from the moment on at which work runs.
@@ -51,7 +51,7 @@ impl Stage {
         Self {
             http: Http::new(settings.clone()),
             inbox: Vec::new(),
-            out: Outbox::default(),
+            out: WriteBuffer::default(),
             now: now(),
             open_fails: None,
             drain_during_work: false,
@@ -67,35 +67,31 @@ impl Stage {
         // Each call but the last must take a byte, send a byte or finish a request, so this is generous.
         let max_calls = 8 + 4 * self.inbox.len();
         for _ in 0..max_calls {
-            let (used, step) = self.http.receive(&self.inbox, &mut self.out, &self.now);
+            let (used, work) = self.http.receive(&self.inbox, &mut self.out, &self.now);
             self.inbox.drain(..used);
             self.taken += used;
-            assert!(!self.closed || matches!(step, Step::Close), "a conversation that was over went on");
-            match step {
-                Step::Read => return self.drain(),
-                Step::Write => {
-                    assert!(!self.out.is_empty(), "told to write, with nothing to write");
-                    self.drain();
-                }
-                Step::Work(work) => {
-                    self.now.draining |= self.drain_during_work;
-                    let answer = match (&work.job, self.open_fails) {
-                        (Job::Open { .. }, Some(errno)) => {
-                            Answer { outcome: Outcome::Opened(Err(errno)), ticket: work.ticket }
-                        }
-                        (Job::Open { .. }, None) => work.run(),
-                        // Nobody need wait in a test.
-                        (Job::Sleep(_) | Job::Spin(_), _) => {
-                            Answer { outcome: Outcome::Waited, ticket: work.ticket }
-                        }
-                    };
-                    self.http.finish(answer, &mut self.out, &self.now);
-                }
-                Step::Close => {
-                    assert!(self.inbox.is_empty(), "Close takes all input");
-                    self.closed = true;
-                    return self.drain();
-                }
+            let closing = self.http.phase() == Phase::Closing;
+            assert!(!self.closed || closing && work.is_none(), "a conversation that was over went on");
+            if let Some(work) = work {
+                self.now.draining |= self.drain_during_work;
+                let answer = match (&work.job, self.open_fails) {
+                    (Job::Open { .. }, Some(errno)) => {
+                        Answer { outcome: Outcome::Opened(Err(errno)), ticket: work.ticket }
+                    }
+                    (Job::Open { .. }, None) => work.run(),
+                    // There is no need to wait in a test.
+                    (Job::Sleep(_) | Job::Spin(_), _) => {
+                        Answer { outcome: Outcome::Waited, ticket: work.ticket }
+                    }
+                };
+                self.http.finish(answer, &mut self.out, &self.now);
+            } else if closing && self.inbox.is_empty() {
+                self.closed = true;
+                return self.drain();
+            } else if self.out.is_full() {
+                self.drain();
+            } else if !closing {
+                return self.drain();
             }
         }
         panic!("{max_calls} calls and no end");
@@ -140,7 +136,6 @@ impl Stage {
                     self.wire.extend_from_slice(body.filler());
                     sent += body.filler().len();
                 }
-                Some(Body::Source { .. }) => unreachable!("no stage made one"),
                 None => {}
             }
             self.out.advance(sent);

@@ -177,6 +177,7 @@ mod tests {
             needs: None,
             is_twin: twin.is_some(),
             name,
+            ..Stage::default()
         }
     }
 

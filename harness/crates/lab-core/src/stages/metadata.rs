@@ -11,6 +11,7 @@ use std::path::Path;
 #[serde(deny_unknown_fields)]
 struct StageTable {
     number: u8,
+    builds_on: Option<u8>,
     title: String,
     idea: String,
     flaw: String,
@@ -58,7 +59,8 @@ pub(super) fn read(manifest: &Path, binaries: &Path) -> Result<Vec<Stage>> {
         let Some(table) = package.metadata.get("stage") else { continue };
         let table = StageTable::deserialize(table)
             .with_context(|| format!("[package.metadata.stage] in {}", package.manifest_path))?;
-        stages.extend(describe(table, package.name.as_str(), binaries));
+        let folder = package.manifest_path.parent().context("a manifest has a folder")?.as_std_path();
+        stages.extend(describe(table, package.name.as_str(), folder, binaries));
     }
     // Twins sort behind their stage: `05` is a prefix of `05-mio`.
     stages.sort_by(|a, b| (a.number, &a.name).cmp(&(b.number, &b.name)));
@@ -66,13 +68,15 @@ pub(super) fn read(manifest: &Path, binaries: &Path) -> Result<Vec<Stage>> {
 }
 
 /// The stage, then its twins.
-fn describe(table: StageTable, package: &str, binaries: &Path) -> Vec<Stage> {
+fn describe(table: StageTable, package: &str, folder: &Path, binaries: &Path) -> Vec<Stage> {
     let name = format!("{:02}", table.number);
     let stage = Stage {
         number: table.number,
         binary: binaries.join(format!("stage-{name}")),
         name,
         package: package.to_owned(),
+        folder: folder.to_owned(),
+        builds_on: table.builds_on.unwrap_or(table.number.saturating_sub(1)),
         title: table.title,
         idea: table.idea,
         flaw: table.flaw,
@@ -119,9 +123,14 @@ mod tests {
             "twins": [{ "binary": "stage-05-mio", "title": "on mio", "idea": "on mio" }],
             "variants": [{ "args": ["--drain", "once"] }],
         }));
-        let stages = describe(table.unwrap(), "edge-vs-level", Path::new("/bin"));
+        let stages = describe(table.unwrap(), "edge-vs-level", Path::new("/05"), Path::new("/bin"));
         assert_eq!(stages[0].name, "05");
         assert_eq!(stages[0].expect.len(), 1);
+        assert_eq!(
+            (stages[0].builds_on, stages[1].builds_on),
+            (4, 4),
+            "the stage before, unless it says otherwise"
+        );
         assert!(stages[0].expected_with(&["--drain=once".into()]).is_empty());
         assert_eq!(stages[1].name, "05-mio");
         assert_eq!(stages[1].binary, Path::new("/bin/stage-05-mio"));
@@ -129,7 +138,7 @@ mod tests {
         assert!(stages[1].is_twin && stages[1].expect.is_empty() && stages[1].serves_at_once.is_none());
     }
 
-    /// Protects against a misspelt key, which would otherwise be a declaration that nobody reads.
+    /// Protects against a misspelt key, which would otherwise be a declaration that is never read.
     #[test]
     fn an_unknown_key_is_refused() {
         let misspelt = serde_json::json!({

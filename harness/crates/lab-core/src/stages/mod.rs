@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A server of the staircase, or the twin of one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Stage {
     /// The step, from 1.
     pub number: u8,
@@ -20,6 +20,10 @@ pub struct Stage {
     pub name: String,
     /// The crate that the binary belongs to.
     pub package: String,
+    /// The folder of that crate.
+    pub folder: PathBuf,
+    /// The number of the stage that this one changes in one thing: mostly the one before it.
+    pub builds_on: u8,
     /// A few words.
     pub title: String,
     /// The one new idea, as a sentence.
@@ -150,6 +154,8 @@ mod tests {
             number: 5,
             name: "05".into(),
             package: String::new(),
+            folder: PathBuf::new(),
+            builds_on: 4,
             title: String::new(),
             idea: String::new(),
             flaw: String::new(),

@@ -6,9 +6,9 @@ use super::serve;
 use super::settings::Settings;
 use super::status::Status;
 use super::ticket::{Asked, Waiting};
-use crate::clock::Now;
-use crate::outbox::Outbox;
+use crate::clock::LoopContext;
 use crate::protocol::work::{Job, Outcome, Work};
+use crate::write_buffer::WriteBuffer;
 use std::time::Duration;
 
 /// Appends the reply, or returns the work that must come first.
@@ -17,9 +17,9 @@ pub(super) fn at_once(
     manner: Manner,
     body: &[u8],
     settings: &Settings,
-    out: &mut Outbox,
-    now: &Now,
-) -> Option<Work> {
+    out: &mut WriteBuffer,
+    now: &LoopContext,
+) -> Option<Box<Work>> {
     let (job, asked) = match route {
         Route::Sleep(ms) => (Job::Sleep(Duration::from_millis(ms)), Asked::Sleep(ms)),
         Route::Spin(us) => (Job::Spin(Duration::from_micros(us)), Asked::Spin(us)),
@@ -58,11 +58,11 @@ pub(super) fn at_once(
             return None;
         }
     };
-    Some(Work { job, ticket: Waiting { manner, asked }.into() })
+    Some(Box::new(Work { job, ticket: Waiting { manner, asked }.into() }))
 }
 
 /// Appends the reply to a request whose work is done.
-pub(super) fn after_work(waiting: Waiting, outcome: Outcome, out: &mut Outbox, now: &Now) {
+pub(super) fn after_work(waiting: Waiting, outcome: Outcome, out: &mut WriteBuffer, now: &LoopContext) {
     let Waiting { manner, asked } = waiting;
     let mut digits = [0; 20];
     match (asked, outcome) {

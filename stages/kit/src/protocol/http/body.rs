@@ -41,7 +41,7 @@ impl Upload {
         Self { manner, route, kept: Vec::new(), end }
     }
 
-    /// Takes bytes from the front of `input`: how many, and whether the body is complete.
+    /// Takes bytes from the front of `input`. Returns how many, and whether the body is complete.
     pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, bool), Reject> {
         let Self { route, kept, end, .. } = self;
         let wanted = matches!(route, Route::Echo);

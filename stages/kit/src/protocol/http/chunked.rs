@@ -66,7 +66,7 @@ impl Chunked {
         }
     }
 
-    /// Decodes the front of `input`: how many bytes were taken, and whether the body is complete.
+    /// Decodes the front of `input`. Returns how many bytes were taken, and whether the body is complete.
     pub(super) fn decode(
         &mut self,
         input: &[u8],

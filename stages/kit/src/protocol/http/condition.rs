@@ -1,11 +1,11 @@
-//! Conditional requests (RFC 9110 §13) and the range that hangs on one.
+//! Conditional requests (RFC 9110 §13) and the range that depends on one.
 
 use super::grammar::trim;
 use super::range::{Part, Range};
 use httparse::Header;
 use std::time::SystemTime;
 
-/// What tells one version of a file from another.
+/// What distinguishes one version of a file from another.
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
     /// The strong entity tag, with its quotes.
@@ -25,8 +25,8 @@ pub(super) struct Conditions {
     range: Singleton<Range>,
 }
 
-/// A field that has one value and is not a list (RFC 9110 §5.5). If there are two lines of it, nobody can
-/// tell which one counts, so neither does: recipients that chose differently would answer differently.
+/// A field that has one value and is not a list (RFC 9110 §5.5). If a request has two lines of it, it is
+/// unclear which one counts, so neither does: recipients that chose differently would answer differently.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Singleton<T> {
     #[default]
@@ -94,7 +94,7 @@ impl Conditions {
         conditions
     }
 
-    /// Weighs the conditions in the order of RFC 9110 §13.2.2: an entity tag beats a date.
+    /// Evaluates the conditions in the order of RFC 9110 §13.2.2: an entity tag beats a date.
     pub(super) fn evaluate(&self, file: &Validators) -> Verdict {
         let unchanged_since = |date: &SystemTime| file.modified <= *date;
         let wanted = match &self.if_match {
@@ -146,7 +146,7 @@ enum Comparison {
     Weak,
 }
 
-/// Whether a list of entity tags names this one, or is `*`. What is behind a malformed tag is ignored.
+/// Whether a list of entity tags names this one, or is `*`. What comes after a malformed tag is ignored.
 fn lists(list: &[u8], etag: &str, comparison: Comparison) -> bool {
     let mut rest = list;
     loop {

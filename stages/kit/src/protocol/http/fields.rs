@@ -37,7 +37,7 @@ impl Fields {
         let mut expect = Expect::Nothing;
         let (mut close, mut keep_alive) = (false, false);
         for Header { name, value } in headers {
-            // The length tells most names apart without a look at their letters.
+            // The length alone distinguishes most names.
             match name.len() {
                 4 if name.eq_ignore_ascii_case("host") => {
                     if host {

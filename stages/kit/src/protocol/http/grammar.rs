@@ -7,7 +7,7 @@ const FIELD: u8 = 2;
 const TARGET: u8 = 4;
 const HOST: u8 = 8;
 
-/// One look-up a byte: which alphabets it belongs to.
+/// One look-up per byte: which alphabets it belongs to.
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
     let mut i = 0;

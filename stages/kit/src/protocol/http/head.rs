@@ -16,7 +16,7 @@ pub(super) fn lines<'b>() -> Lines<'b> {
 }
 
 /// The head at the front of `input` and its length, if it is complete, httparse approves of it and it is
-/// within the limits. If not, [`super::scan`] finds out what it is.
+/// within the limits. If not, [`super::scan`] finds out why.
 #[inline]
 pub(super) fn parse<'h, 'b>(
     input: &'b [u8],

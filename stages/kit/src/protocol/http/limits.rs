@@ -2,7 +2,7 @@
 
 use clap::value_parser;
 
-/// The most header lines that `--max-header-lines` can allow: the parser's table is on the stack.
+/// The largest value of `--max-header-lines`: the parser's table is on the stack.
 pub(super) const MAX_LINES: usize = 256;
 
 /// What the server accepts, at most. Each is an option of every stage.

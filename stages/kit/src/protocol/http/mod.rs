@@ -35,10 +35,10 @@ mod ticket;
 pub use limits::Limits;
 pub use settings::Settings;
 
-use super::{Phase, Protocol, Step};
-use crate::clock::Now;
-use crate::outbox::Outbox;
+use super::{Phase, Protocol};
+use crate::clock::LoopContext;
 use crate::protocol::work::{Answer, Work};
+use crate::write_buffer::WriteBuffer;
 use body::Upload;
 use framing::Framing;
 use reply::Manner;
@@ -82,10 +82,18 @@ enum Next {
 
 /// What a piece of input acts upon, beside the conversation itself.
 struct Effects<'a> {
-    out: &'a mut Outbox,
-    now: &'a Now,
+    out: &'a mut WriteBuffer,
+    now: &'a LoopContext,
     /// A job that may block.
-    work: Option<Work>,
+    work: Option<Box<Work>>,
+}
+
+impl Effects<'_> {
+    /// Out of line, like all that only an observer needs.
+    #[cold]
+    fn tell_request(&mut self, head: &httparse::Request<'_, '_>) {
+        self.out.begin_request(head.method.unwrap_or_default(), head.path.unwrap_or_default(), self.now);
+    }
 }
 
 impl Http {
@@ -141,8 +149,8 @@ impl Http {
     /// Begins to answer a request whose head is complete.
     fn begin(&mut self, head: &httparse::Request<'_, '_>, to: &mut Effects<'_>) -> Next {
         self.served = self.served.saturating_add(1);
-        if let Some(journal) = to.out.journal() {
-            journal.asked(head.method.unwrap_or_default(), head.path.unwrap_or_default());
+        if to.out.is_observed() {
+            to.tell_request(head);
         }
         let last = self.settings.limits.max_requests.is_some_and(|max| self.served >= max);
         match Request::read(head, &self.settings, last) {
@@ -171,6 +179,8 @@ impl Http {
                 let State::Body(upload) = done else { unreachable!("it was a body above") };
                 let Upload { manner, route, kept, .. } = *upload;
                 self.respond(manner, route, &kept, to);
+                // A client that has sent a body may send on (a stray CR LF is common) while it still reads the reply.
+                self.linger |= !matches!(self.state, State::Head(_));
                 (used, Next::Continue)
             }
             Err(reject) => {
@@ -208,7 +218,12 @@ impl Http {
 }
 
 impl Protocol for Http {
-    fn receive(&mut self, input: &[u8], out: &mut Outbox, now: &Now) -> (usize, Step) {
+    fn receive(
+        &mut self,
+        input: &[u8],
+        out: &mut WriteBuffer,
+        now: &LoopContext,
+    ) -> (usize, Option<Box<Work>>) {
         let mut to = Effects { out, now, work: None };
         let mut used = 0;
         loop {
@@ -216,25 +231,24 @@ impl Protocol for Http {
             let (taken, next) = match &self.state {
                 State::Closed | State::Last => {
                     self.linger |= !rest.is_empty();
-                    let closed = matches!(self.state, State::Closed);
-                    return (input.len(), if closed { Step::Close } else { Step::Read });
+                    return (input.len(), None);
                 }
-                _ if to.out.is_full() => return (used, Step::Write),
+                _ if to.out.is_full() => return (used, None),
                 State::Head(scan) if scan.is_new() => self.head(rest, &mut to),
                 State::Head(scan) => self.head_in_pieces(*scan, rest, &mut to),
                 State::Body(_) => self.body(rest, &mut to),
             };
             used += taken;
             if let Next::NeedInput = next {
-                return (used, Step::Read);
+                return (used, None);
             }
-            if let Some(work) = to.work {
-                return (used, Step::Work(work));
+            if to.work.is_some() {
+                return (used, to.work);
             }
         }
     }
 
-    fn finish(&mut self, answer: Answer, out: &mut Outbox, now: &Now) {
+    fn finish(&mut self, answer: Answer, out: &mut WriteBuffer, now: &LoopContext) {
         if matches!(self.state, State::Closed) {
             return;
         }
@@ -253,7 +267,7 @@ impl Protocol for Http {
         answer::after_work(waiting, outcome, out, now);
     }
 
-    fn expire(&mut self, out: &mut Outbox, now: &Now) {
+    fn expire(&mut self, out: &mut WriteBuffer, now: &LoopContext) {
         // There is no place for a 408 in the middle of a body, nor before a reply that is due.
         let is_free = out.parts().1.is_none();
         let head_only = match &self.state {

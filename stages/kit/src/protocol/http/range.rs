@@ -7,14 +7,14 @@ use super::grammar::{decimal, trim};
 pub(super) enum Range {
     /// From the first position to the last one, both included.
     Positions(u64, u64),
-    /// So many bytes at the end.
+    /// The last bytes of the file, so many of them.
     Suffix(u64),
 }
 
 /// A range against a file of a certain size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// So many bytes from there.
+    /// `length` bytes from `start` on.
     Bytes { start: u64, length: u64 },
     /// None of its bytes is there: 416.
     Unsatisfiable,

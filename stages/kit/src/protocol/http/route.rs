@@ -8,7 +8,7 @@ use super::status::{Reject, Status};
 use super::target::{self, Fault, Target};
 use httparse::Header;
 
-/// The methods that this server knows, as far as it must tell them apart.
+/// The methods that this server knows, as far as it must distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Get,

@@ -1,9 +1,9 @@
 //! Where a head ends, for a head that did not come in one piece, or that httparse refuses.
 //!
-//! The verdict on a head may depend on its bytes alone, never on how the network cut them. httparse sees
-//! a whole head or says "partial"; called again for each byte of a head that dribbles in, it would start
-//! anew each time. So this scanner looks at each byte once, line by line, and gives its verdict at the
-//! earliest line end (in the method: the earliest byte) where the head is wrong or over a limit.
+//! The verdict on a head may depend on its bytes alone, never on how the network cut them. httparse sees a
+//! whole head or says "partial"; called again for each byte of a head that arrives byte by byte, it would
+//! start anew each time. So this scanner looks at each byte once, line by line, and reaches its verdict at
+//! the earliest line end (in the method: the earliest byte) where the head is wrong or over a limit.
 //!
 //! What httparse and the limits accept, the scanner accepts: tests/http/cuts.rs holds the two together.
 
@@ -42,7 +42,7 @@ pub(super) struct CompleteHead {
 }
 
 impl Scan {
-    /// No byte of a head has come yet.
+    /// Whether no byte of a head has come yet.
     pub(super) fn is_new(&self) -> bool {
         self.seen == 0
     }
@@ -74,7 +74,7 @@ impl Scan {
         Ok(None)
     }
 
-    /// Takes the request line; whether it is complete.
+    /// Takes the request line. Returns whether it is complete.
     fn request_line(&mut self, head: &[u8], limits: &Limits) -> Result<bool, Reject> {
         let max = limits.max_request_line as usize;
         if !self.past_method {
@@ -127,7 +127,7 @@ fn check_request_line(line: &[u8]) -> Result<u8, Reject> {
     if !target.is_some_and(|target| !target.is_empty() && target.iter().copied().all(is_target)) {
         return Err(Reject::bad("the request target has bytes that are not visible ASCII"));
     }
-    // httparse says `Version` alike for HTTP/1.2, HTTP/2.0 and XTTP/1.1; the answers differ.
+    // httparse returns `Version` for HTTP/1.2, HTTP/2.0 and XTTP/1.1 alike; our answers differ.
     match version {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => Ok(minor - b'0'),
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Reject {

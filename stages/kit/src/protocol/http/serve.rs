@@ -5,9 +5,9 @@ use super::media::media_type;
 use super::range::Part;
 use super::reply::{self, Manner, Reply};
 use super::status::Status;
-use crate::clock::Now;
-use crate::outbox::Outbox;
+use crate::clock::LoopContext;
 use crate::protocol::file::{Content, Found, Opened};
+use crate::write_buffer::WriteBuffer;
 use httparse::Header;
 use nix::errno::Errno;
 use std::time::{Duration, UNIX_EPOCH};
@@ -41,8 +41,8 @@ impl FileRequest {
         std::mem::take(&mut self.path)
     }
 
-    /// Where the directory is that was asked for without its slash: the same path with one, and the same
-    /// query.
+    /// The location of a directory that was requested without its final slash: the same path with one, and
+    /// the same query.
     ///
     /// It is safe in a field because it is what the client sent, which [`target`](super::target) lets through
     /// only as visible ASCII: no CR or LF, and what was `%0D` stays encoded. And it names this server: it
@@ -61,12 +61,12 @@ pub(super) fn reply(
     request: &FileRequest,
     opened: Result<Opened, Errno>,
     manner: Manner,
-    out: &mut Outbox,
-    now: &Now,
+    out: &mut WriteBuffer,
+    now: &LoopContext,
 ) {
     match opened.map(|opened| opened.found) {
         Err(errno) => not_opened(errno, manner, out, now),
-        // A directory of the name `index.html` is no index.
+        // A directory named `index.html` is no index.
         Ok(Found::Directory) if request.index => not_opened(Errno::ENOENT, manner, out, now),
         Ok(Found::Directory) => {
             let location = request.location();
@@ -111,8 +111,8 @@ fn send(
     media_type: &str,
     validators: &Validators,
     manner: Manner,
-    out: &mut Outbox,
-    now: &Now,
+    out: &mut WriteBuffer,
+    now: &LoopContext,
 ) {
     let (start, length) = match part {
         Part::Whole => (0, size),
@@ -137,7 +137,6 @@ fn send(
     match content {
         Content::Read(bytes) => out.extend(&bytes[start as usize..(start + length) as usize]),
         Content::OnDisk(file) => out.file(file.clone(), start, length),
-        Content::Source(source) => out.source(source.clone(), start, length),
     }
 }
 
@@ -147,8 +146,8 @@ fn with_validators<'a>(reply: Reply<'a>, validators: &Validators) -> Reply<'a> {
         .field("Last-Modified: ", httpdate::fmt_http_date(validators.modified).as_bytes())
 }
 
-/// The entity tag is strong: nanoseconds and size change with each write that the clock can tell apart.
-fn validators(size: u64, (seconds, nanoseconds): (i64, i64), now: &Now) -> Validators {
+/// The entity tag is strong: nanoseconds and size change with each write that the clock can distinguish.
+fn validators(size: u64, (seconds, nanoseconds): (i64, i64), now: &LoopContext) -> Validators {
     let date = std::str::from_utf8(&now.date).ok().and_then(|text| httpdate::parse_http_date(text).ok());
     let changed = UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64);
     Validators {
@@ -158,19 +157,19 @@ fn validators(size: u64, (seconds, nanoseconds): (i64, i64), now: &Now) -> Valid
     }
 }
 
-fn not_opened(errno: Errno, manner: Manner, out: &mut Outbox, now: &Now) {
+fn not_opened(errno: Errno, manner: Manner, out: &mut WriteBuffer, now: &LoopContext) {
     let (status, why) = status_of(errno);
     reply::plain(out, now, status, manner, None, why);
 }
 
-/// What a failure to open says to the client.
+/// The status for a failure to open, and the reason for the client.
 fn status_of(errno: Errno) -> (Status, &'static str) {
     match errno {
         // EXDEV: a step out of the root. ENXIO: a socket.
         Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV | Errno::ENAMETOOLONG | Errno::ENXIO => {
             (Status::NotFound, "no such file")
         }
-        Errno::EACCES | Errno::EPERM => (Status::Forbidden, "the file is not for everybody"),
+        Errno::EACCES | Errno::EPERM => (Status::Forbidden, "this server may not read the file"),
         Errno::EMFILE | Errno::ENFILE => (Status::ServiceUnavailable, "out of file descriptors"),
         Errno::EAGAIN => (Status::ServiceUnavailable, "the directory is changing"),
         _ => (Status::InternalServerError, "the file cannot be read"),

@@ -13,10 +13,9 @@
 //!
 //! The rule behind it: a server should answer a message that does not match the grammar with 400 and close
 //! (RFC 9112 §2.2). Servers that are lenient with such a target read it in different ways (nginx and hyper
-//! cut a fragment off, h2o puts a slash before `foo` and takes `%zz` literally), so whoever relayed the bytes
-//! may have understood another request than we would. A target that matches the grammar puts nothing in
-//! doubt, whatever it names: the next request begins where the body of this one ends, and only this one is
-//! refused.
+//! cut a fragment off, h2o puts a slash before `foo` and takes `%zz` literally), so a proxy on the way may
+//! have understood another request than we would. A target that matches the grammar puts nothing in doubt,
+//! whatever it names: the next request begins where the body of this one ends, and only this one is refused.
 //!
 //! Two things pass although the grammar has no place for them, because browsers send them: visible characters
 //! that ought to be encoded (`|`, `{`, a backslash), and a stray `%` in a query, which nothing here decodes.

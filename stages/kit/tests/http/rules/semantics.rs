@@ -112,6 +112,20 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
             ],
         ),
         row(
+            "after a request with a body the close is one in stages: its client may send on while it reads",
+            [
+                case(post("Connection: close\r\nContent-Length: 2\r\n", "hi"), &[200], End::Linger),
+                case(
+                    post("Connection: close\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+                    &[200],
+                    End::Linger,
+                ),
+                case("POST /echo HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi", &[200], End::Linger),
+                case(post("Connection: close\r\nContent-Length: 0\r\n", ""), &[200], End::Close),
+                open(post("Content-Length: 2\r\n", "hi"), &[200]),
+            ],
+        ),
+        row(
             "1.0 with Connection: keep-alive: kept open, and the reply says so",
             [
                 open("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", &[200])
@@ -135,7 +149,7 @@ pub(super) fn rows(etag: &str) -> Vec<Row> {
                 case(
                     "POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
                     &[200],
-                    End::Close,
+                    End::Linger,
                 ),
                 open(get("/", "Expect: tea\r\n"), &[417]),
                 open(get("/", "Expect: 100-continue, tea\r\n"), &[417]),

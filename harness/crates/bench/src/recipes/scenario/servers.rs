@@ -97,6 +97,7 @@ mod tests {
             variants: Vec::new(),
             needs: None,
             is_twin: false,
+            ..Stage::default()
         }
     }
 

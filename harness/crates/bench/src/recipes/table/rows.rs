@@ -72,6 +72,7 @@ mod tests {
             needs: None,
             has_workers: false,
             is_twin: false,
+            ..Stage::default()
         }
     }
 

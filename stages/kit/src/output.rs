@@ -1,0 +1,61 @@
+//! What a session wants to send, and what a loop learns of the peer while it sends it.
+
+use crate::write_buffer::{Body, WriteBuffer};
+
+/// Bytes to send, and a body behind them. They stay where they are until [`crate::session::Session::sent`] is called.
+#[derive(Debug)]
+pub struct Output<'session> {
+    pub(crate) buffer: &'session WriteBuffer,
+    pub(crate) peer: &'session mut Peer,
+    /// The connection closes behind it.
+    pub(crate) last: bool,
+}
+
+/// What is known of the other side.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    /// It has shut its sending side.
+    pub(crate) ended: bool,
+    /// Some of its bytes were unread in the socket when the last reply left.
+    pub(crate) has_unread: bool,
+    /// Bytes that the kernel held for it when the socket was last full.
+    unacknowledged: u32,
+    /// The kernel held fewer than the time before: the peer reads, if slowly.
+    pub(crate) reads: bool,
+}
+
+impl Output<'_> {
+    /// The bytes that come first.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.parts().0
+    }
+
+    /// The body behind them.
+    pub fn body(&self) -> Option<&Body> {
+        self.buffer.parts().1
+    }
+
+    /// Whether `count` bytes are all of it and the connection closes behind them. Then the session wants to
+    /// know whether the socket has unread bytes: see [`Output::unread`].
+    pub fn ends_with(&self, count: usize) -> bool {
+        self.last && count as u64 == self.buffer.waiting()
+    }
+
+    /// Bytes of the peer are in the socket, and will not be read.
+    pub fn unread(&mut self) {
+        self.peer.has_unread = true;
+    }
+
+    /// See [`crate::session::Session::unacknowledged`].
+    pub fn unacknowledged(&mut self, count: u32) {
+        self.peer.unacknowledged(count);
+    }
+}
+
+impl Peer {
+    /// The kernel holds `count` bytes that the peer has not acknowledged.
+    pub(crate) fn unacknowledged(&mut self, count: u32) {
+        self.reads = count < self.unacknowledged;
+        self.unacknowledged = count;
+    }
+}

@@ -1,0 +1,150 @@
+//! What the session cannot do without a socket: sending its output, and asking the kernel about the other
+//! side.
+//!
+//! The queued bytes and the beginning of a body leave in one call: `sendmsg(2)` gathers bytes and filler,
+//! and in front of a file `MSG_MORE` lets the kernel join the head with what `sendfile(2)` brings.
+
+use crate::output::Output;
+use crate::write_buffer::Body;
+use nix::errno::Errno;
+use nix::libc::off_t;
+use nix::sys::sendfile::sendfile;
+use nix::sys::socket::{MsgFlags, send, sendmsg};
+use std::fs::File;
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+/// How many bytes one call sends at most, so that one fast reader of a large body does not hold a loop.
+pub const MAX_WRITE: usize = 1024 * 1024;
+
+/// `MSG_MORE`, which nix does not name: more will follow, do not send a small packet yet (send(2)).
+const MSG_MORE: MsgFlags = MsgFlags::from_bits_retain(nix::libc::MSG_MORE);
+
+/// Sends bytes of a file: the socket, the file, where to begin, and how many bytes at most. Returns how many
+/// were sent; 0 means that the file ends there.
+pub type SendFile = fn(BorrowedFd<'_>, &File, u64, usize) -> nix::Result<usize>;
+
+impl Output<'_> {
+    /// Writes what the socket takes, at most 1 MiB, and returns how much that was: for
+    /// [`crate::session::Session::sent`].
+    ///
+    /// # Errors
+    /// What send(2) and sendfile(2) say, but not `EINTR`: `EAGAIN` when the socket has no room (a blocking
+    /// one: for as long as its SO_SNDTIMEO), `EIO` when a file has become shorter than the length that its
+    /// head promised.
+    pub fn write_to(self, socket: impl AsFd) -> nix::Result<usize> {
+        self.write_with(socket.as_fd(), send_file)
+    }
+
+    /// [`Output::write_to`] with another way to send a file.
+    ///
+    /// # Errors
+    /// As [`Output::write_to`], and what `send_file` says.
+    pub fn write_with(mut self, socket: BorrowedFd<'_>, send_file: SendFile) -> nix::Result<usize> {
+        let result = loop {
+            match send_output(socket, self.bytes(), self.body(), send_file) {
+                Err(Errno::EINTR) => {}
+                result => break result,
+            }
+        };
+        match result {
+            Ok(count) if self.ends_with(count) && has_unread(socket) => self.unread(),
+            Err(Errno::EAGAIN) => self.unacknowledged(unacknowledged(socket)),
+            _ => {}
+        }
+        result
+    }
+}
+
+/// One system call.
+fn send_output(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    body: Option<&Body>,
+    send_file: SendFile,
+) -> nix::Result<usize> {
+    let fd = socket.as_raw_fd();
+    // Without MSG_NOSIGNAL a write after the peer's reset would raise SIGPIPE, whose default action ends the
+    // process. (Rust's runtime ignores SIGPIPE; the flag says that we do not depend on it.)
+    match (bytes, body) {
+        (bytes, None) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL),
+        (bytes, Some(body @ Body::Pattern { .. })) => {
+            let both = [IoSlice::new(bytes), IoSlice::new(body.filler())];
+            sendmsg::<()>(fd, &both, &[], MsgFlags::MSG_NOSIGNAL, None)
+        }
+        (&[], Some(Body::File { file, offset, left })) => {
+            match send_file(socket, file, *offset, (*left).min(MAX_WRITE as u64) as usize)? {
+                0 => Err(Errno::EIO),
+                count => Ok(count),
+            }
+        }
+        (bytes, Some(Body::File { .. })) => send(fd, bytes, MsgFlags::MSG_NOSIGNAL | MSG_MORE),
+    }
+}
+
+/// Sends bytes of a file with sendfile(2): the kernel refers to the file's pages and copies nothing.
+///
+/// # Errors
+/// What sendfile(2) says.
+pub fn send_file(socket: BorrowedFd<'_>, file: &File, offset: u64, max: usize) -> nix::Result<usize> {
+    sendfile(socket, file, Some(&mut (offset as off_t)), max)
+}
+
+/// How many bytes the kernel holds that the peer has not acknowledged (`SIOCOUTQ`, tcp(7)). A peer that reads
+/// slowly lets this shrink long before the socket becomes writable: epoll reports that only when a third of
+/// its buffer is free.
+pub fn unacknowledged(socket: BorrowedFd<'_>) -> u32 {
+    let mut count = 0;
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes one c_int.
+    match unsafe { siocoutq(socket.as_raw_fd(), &mut count) } {
+        Ok(_) => count as u32,
+        // Not a TCP socket: the amount is unknown, and a constant shows no progress.
+        Err(_) => 0,
+    }
+}
+
+/// Whether bytes have arrived that are still unread (`SIOCINQ`, tcp(7)). close(2) with such bytes sends a
+/// reset instead of an orderly end, and the kernel throws away what it has not sent yet: the tail of a reply.
+pub fn has_unread(socket: BorrowedFd<'_>) -> bool {
+    let mut count = 0;
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes one c_int.
+    unsafe { siocinq(socket.as_raw_fd(), &mut count) }.is_ok_and(|_| count > 0)
+}
+
+nix::ioctl_read_bad!(
+    /// See tcp(7), where it is called SIOCINQ too.
+    siocinq,
+    nix::libc::FIONREAD,
+    nix::libc::c_int
+);
+
+nix::ioctl_read_bad!(
+    /// See tcp(7).
+    siocoutq,
+    nix::libc::TIOCOUTQ,
+    nix::libc::c_int
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    /// The end of the peer's bytes is none of them.
+    #[test]
+    fn what_nobody_has_read_is_seen() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("queued");
+        let (mut socket, _) = listener.accept().expect("it is there");
+        assert!(!has_unread(socket.as_fd()));
+        peer.write_all(b"x").expect("sent");
+        drop(peer);
+        // It waits until the byte is there, and leaves it.
+        socket.peek(&mut [0]).expect("arrived");
+        assert!(has_unread(socket.as_fd()));
+        socket.read_exact(&mut [0]).expect("there");
+        assert!(!has_unread(socket.as_fd()));
+    }
+}
