@@ -28,10 +28,11 @@ stage N *OPTIONS: build
 notes *OPTIONS:
     mdbook serve notes --open "$@"
 
-# Show what changed from one stage's loop to the next: ./lab step 4 5
+# Show what changed from one stage to the next, every file of it: ./lab step 5; ./lab step 5 8 --stat
 [group('learn')]
-step A B:
-    @git diff --no-index --stat -p stages/{{ if A =~ '^\d$' { "0" + A } else { A } }}-*/src/server.rs stages/{{ if B =~ '^\d$' { "0" + B } else { B } }}-*/src/server.rs || true
+[no-exit-message]
+step STAGE *OPTIONS: build
+    @{{harness}} step "$@"
 
 # Ask stage N what it can do: ./lab grade 4; ./lab grade 5-mio; ./lab grade 5 --trigger level
 [group('judge')]
@@ -105,10 +106,11 @@ doctor: build
 bench-queues *OPTIONS:
     cargo bench -p experiments --bench queues -- "$@"
 
-# Everything that must hold: format, clippy, tests, the model check, the probes, a short bench.
+# Everything that must hold: format, spelling, clippy, documentation, tests, the model check, the probes, a short bench.
 [group('check')]
-test: check loom grade-all
-    @out=$(mktemp -d) && {{harness}} bench-all --quick --out "$out"; status=$?; rm -rf "$out"; exit $status
+[no-exit-message]
+test *OPTIONS: build
+    @{{harness}} test "$@"
 
 # Format, clippy and the tests of every crate.
 [group('check')]
@@ -117,7 +119,7 @@ check:
     cargo clippy --workspace --all-targets --quiet -- -D warnings
     cargo test --workspace --quiet
 
-# Check the ring and its doorbell in every order in which their threads could run.
+# Check the ring and its parker in every order in which their threads could run.
 [group('check')]
 loom:
     RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --release --test loom --target-dir target/loom --quiet

@@ -1,13 +1,15 @@
 //! The command line of the harness: each command is a function of a crate below, or glue between two of them.
 //!
 //! * `bench_all`: measured by `bench`, drawn by `figures`; `grade`: judged by `grader`, kept in `records`;
-//! * `run_stage`, `distributed`, `doctor`: commands that nothing else needs.
+//! * `run_stage`, `step`, `distributed`, `doctor`, `test`: commands that nothing else needs.
 
 mod bench_all;
 mod distributed;
 mod doctor;
 mod grade;
 mod run_stage;
+mod step;
+mod test;
 
 use bench::recipes::{self, scenario, table};
 use clap::{Parser, Subcommand};
@@ -27,6 +29,8 @@ struct Cli {
 enum Command {
     /// Run a stage until Ctrl-C.
     Stage(run_stage::Args),
+    /// Show what changed from one stage to the next, every file of it.
+    Step(step::Args),
     /// Ask a server what it can do, and compare with what is expected of it.
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
@@ -47,6 +51,8 @@ enum Command {
     Report(charts::Args),
     /// Say what is missing on this machine, or will distort the figures.
     Doctor(doctor::Args),
+    /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
+    Test(test::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
     let outcome = match Cli::parse().command {
         Command::Stage(args) => run_stage::run(args),
+        Command::Step(args) => step::run(args),
         Command::Grade(args) => grade::run(args),
         Command::BenchAll(args) => bench_all::run(args),
         Command::Table(args) => table::run(args).map(|outcome| outcome.status),
@@ -65,6 +72,7 @@ fn main() -> ExitCode {
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {
         // One line: what was wrong, then why.

@@ -1,0 +1,153 @@
+//! `harness test`: everything that must hold. What compiles and what waits runs side by side, what measures runs alone.
+
+use anyhow::{Context, Result};
+use std::fs::{File, create_dir_all, read_to_string};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::thread::scope;
+use std::time::{Duration, Instant};
+
+/// How many lines of a failed step's output are shown; all of them stay in its file.
+const SHOWN_LINES: usize = 200;
+
+/// The options.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave out what measures: the short bench of every stage.
+    #[arg(long)]
+    no_bench: bool,
+}
+
+/// One thing that must hold.
+struct Step {
+    name: &'static str,
+    command: Command,
+}
+
+/// What came of a step.
+struct Outcome {
+    name: &'static str,
+    passed: bool,
+    /// Tests that cargo ran in it.
+    tests: u64,
+}
+
+/// What all steps write to.
+struct Journal {
+    folder: PathBuf,
+    start: Instant,
+    outcomes: Mutex<Vec<Outcome>>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let folder = target.join("test");
+    create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let journal = Journal { folder, start: Instant::now(), outcomes: Mutex::default() };
+    println!("side by side: the checks of the code, and every probe against every stage; then a short bench");
+    // Probes mostly wait, and the compiler does not mind.
+    scope(|scope| {
+        scope.spawn(|| code().into_iter().for_each(|step| journal.run(step)));
+        scope.spawn(|| journal.run(harness("probes", &["grade", "all"])));
+    });
+    if !args.no_bench {
+        let out = tempfile::tempdir().context("no folder for the figures")?;
+        let out = out.path().to_string_lossy().into_owned();
+        journal.run(harness("short bench", &["bench-all", "--quick", "--out", &out]));
+    }
+    let outcomes = journal.outcomes.into_inner().unwrap_or_default();
+    let failed: Vec<&str> =
+        outcomes.iter().filter(|outcome| !outcome.passed).map(|outcome| outcome.name).collect();
+    let tests: u64 = outcomes.iter().map(|outcome| outcome.tests).sum();
+    println!("{} steps in {}, with {tests} tests", outcomes.len(), seconds(journal.start.elapsed()));
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+    }
+    println!("{} passed, {} failed", outcomes.len() - failed.len(), failed.len());
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is asked of the code, the quickest first.
+fn code() -> Vec<Step> {
+    let mut steps = vec![cargo("format", &["fmt", "--all", "--check"])];
+    if Command::new("typos").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok() {
+        steps.push(Step { name: "spelling", command: Command::new("typos") });
+    } else {
+        println!("  spelling: skipped, since typos is not here; ./lab test installs it");
+    }
+    steps.push(cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    let mut documentation = cargo("documentation", &["doc", "--workspace", "--no-deps"]);
+    documentation.command.env("RUSTDOCFLAGS", "-D warnings");
+    steps.push(documentation);
+    steps.push(cargo("tests", &["test", "--workspace"]));
+    let loom =
+        ["test", "-p", "lockless-queues", "--release", "--test", "loom", "--target-dir", "target/loom"];
+    let mut model = cargo("model check", &loom);
+    model.command.env("RUSTFLAGS", "--cfg loom");
+    steps.push(model);
+    steps
+}
+
+fn cargo(name: &'static str, args: &[&str]) -> Step {
+    let mut command = Command::new("cargo");
+    command.args(args);
+    Step { name, command }
+}
+
+fn harness(name: &'static str, args: &[&str]) -> Step {
+    // It runs already, so it has a path.
+    let mut command = Command::new(std::env::current_exe().unwrap_or_else(|_| "harness".into()));
+    command.args(args);
+    Step { name, command }
+}
+
+impl Journal {
+    /// Runs a step to its end and says what came of it.
+    fn run(&self, mut step: Step) {
+        println!("  {:>6}  {} ...", seconds(self.start.elapsed()), step.name);
+        let (begun, path) =
+            (Instant::now(), self.folder.join(format!("{}.log", step.name.replace(' ', "-"))));
+        let status = File::create(&path).and_then(|log| {
+            let errors = log.try_clone()?;
+            step.command.stdin(Stdio::null()).stdout(log).stderr(errors).status()
+        });
+        let output = read_to_string(&path).unwrap_or_default();
+        let passed = status.as_ref().is_ok_and(|status| status.success());
+        let word = if passed { "passed" } else { "FAILED" };
+        let took = seconds(begun.elapsed());
+        println!("  {:>6}  {}: {word} in {took}", seconds(self.start.elapsed()), step.name);
+        if !passed {
+            if let Err(error) = status {
+                println!("{} could not be started: {error}", step.name);
+            }
+            let lines: Vec<&str> = output.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            println!("{}\n(the last {} lines of {})", shown.join("\n"), shown.len(), path.display());
+        }
+        let outcome = Outcome { name: step.name, passed, tests: tests(&output) };
+        self.outcomes.lock().unwrap_or_else(|poison| poison.into_inner()).push(outcome);
+    }
+}
+
+/// How many tests passed, by cargo's own lines: `test result: ok. 7 passed; ...`.
+fn tests(output: &str) -> u64 {
+    let results = output.lines().filter_map(|line| line.strip_prefix("test result: ok. "));
+    results.filter_map(|rest| rest.split(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.0} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod unit {
+    /// Protects the closing line, from which a reader learns that tests were run at all.
+    #[test]
+    fn tests_are_counted_by_cargos_own_lines() {
+        let output = "test result: ok. 7 passed; 0 failed; 0 ignored\nx\ntest result: FAILED. 3 passed; 1 failed\n\
+                      test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured\n";
+        assert_eq!(super::tests(output), 12);
+    }
+}
