@@ -5,7 +5,7 @@ use kit::clock::Clock;
 use kit::listener::accept_blocking;
 use kit::options::{Options, ProtocolKind};
 use kit::session::{Next, Session};
-use kit::shutdown::{ShutdownGuard, wake_accept};
+use kit::shutdown::{ShutdownGuard, wake_accept_on_shutdown};
 use kit::start::{announce, listen};
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, SockFlag, shutdown};
@@ -17,10 +17,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 pub const READ_BUFFER: usize = 64 * 1024;
 
 // ANCHOR: server
-/// Serves one connection after the other until the server must stop. Errors: why it cannot listen or accept.
+/// Serves one connection at a time until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Echo)?;
-    wake_accept(listener.as_fd());
+    wake_accept_on_shutdown(listener.as_fd());
     announce(&listener)?;
     let (mut clock, mut buffer) = (Clock::new(), vec![0; READ_BUFFER]);
     while let Some(socket) = accept_blocking(listener.as_fd())? {
@@ -31,11 +31,10 @@ pub fn run(options: Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves one connection until either side ends it; every call may block. Errors: why the connection was
-/// lost.
+/// Serves one connection until either side ends it; every call may block. Errors: why it was lost.
 pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) -> nix::Result<()> {
     let mut clock = Clock::new();
-    let _guard = ShutdownGuard::new(socket);
+    let _guard = ShutdownGuard::new(socket); // a shutdown wakes this thread too
     let mut timeouts = SocketTimeouts::new(socket, &session, clock.last())?;
     loop {
         timeouts.update(&session, clock.last())?;
@@ -43,7 +42,8 @@ pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) ->
             Next::Read => match read(socket, buffer) {
                 Ok(0) => end_of_input(&mut session, clock.read()),
                 Ok(count) => session.received(&buffer[..count], clock.read()),
-                Err(Errno::EAGAIN | Errno::EINTR) => drop(session.would_block(clock.read())),
+                // The timeout of the socket is over, or a signal came.
+                Err(Errno::EAGAIN | Errno::EINTR) => _ = session.would_block(clock.read()),
                 Err(error) => return Err(error),
             },
             Next::Write(output) => {

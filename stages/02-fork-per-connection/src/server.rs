@@ -5,7 +5,7 @@ use blocking_echo::{READ_BUFFER, serve};
 use kit::clock::Clock;
 use kit::listener::accept_blocking;
 use kit::options::{Options, ProtocolKind};
-use kit::shutdown::wake_accept;
+use kit::shutdown::wake_accept_on_shutdown;
 use kit::start::{announce, listen};
 use nix::sys::socket::SockFlag;
 use std::io;
@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Http)?;
     children::reap_on_sigchld(options.max_connections)?; // New in 02
-    wake_accept(listener.as_fd());
+    wake_accept_on_shutdown(listener.as_fd());
     announce(&listener)?;
     let mut clock = Clock::new();
     children::wait_for_room(); // New in 02

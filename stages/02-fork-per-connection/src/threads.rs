@@ -8,7 +8,7 @@ use blocking_echo::{READ_BUFFER, serve};
 use kit::clock::Clock;
 use kit::listener::accept_blocking;
 use kit::options::{Options, ProtocolKind};
-use kit::shutdown::wake_accept;
+use kit::shutdown::wake_accept_on_shutdown;
 use kit::start::{announce, listen};
 use kit::threads::spawn;
 use nix::sys::socket::SockFlag;
@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Starts a thread for each connection until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Http)?;
-    wake_accept(listener.as_fd());
+    wake_accept_on_shutdown(listener.as_fd());
     announce(&listener)?;
     let mut clock = Clock::new();
     let semaphore = Semaphore::new(options.max_connections);

@@ -7,7 +7,7 @@ use fork_per_connection::semaphore::{Permit, Semaphore};
 use kit::clock::Clock;
 use kit::listener::accept_blocking;
 use kit::options::{ProtocolKind, workers};
-use kit::shutdown::wake_accept;
+use kit::shutdown::wake_accept_on_shutdown;
 use kit::start::{Sessions, announce, listen};
 use kit::threads::spawn;
 use nix::sys::socket::SockFlag;
@@ -33,7 +33,7 @@ pub struct Options {
 /// accept.
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), ProtocolKind::Http)?;
-    wake_accept(listener.as_fd());
+    wake_accept_on_shutdown(listener.as_fd());
     // New in 03: what waits in the queue counts as open too, so the queue itself never fills.
     let semaphore = Semaphore::new(options.common.max_connections);
     let (sender, receiver) = queue(options.common.max_connections);

@@ -1,14 +1,14 @@
 //! One connection of an event loop: a socket, its session, and the one place that does what the session says.
 //!
 //! ```text
-//!            readable: read, received                 EAGAIN, or enough for one turn
-//!   reading --------------------------> drive --------------------------------------> writing
-//!      ^                                 |  ^                                            |
-//!      +---- everything has been sent ---+  +------- writable: write the rest, sent -----+
+//!            readable: read, received              replies remain: EAGAIN, or enough for one turn
+//!   reading --------------------------> (drive) -----------------------------------------> writing
+//!      ^                                 |   ^                                                |
+//!      +---- everything has been sent ---+   +---------- writable: write the rest, sent ------+
 //! ```
 //!
 //! A connection waits for one thing at a time: while replies wait to be sent it does not read. So a peer that
-//! sends requests and does not read the replies fills its own socket buffers and not our memory.
+//! sends requests and does not read the replies fills the kernel's socket buffers and not our memory.
 
 use kit::clock::LoopContext;
 use kit::protocol::work::{Answer, Work};
@@ -24,7 +24,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// lie in it.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-/// What one turn may send: 1 MiB of a body, or four writes of small replies, which cost more CPU time than
+/// What one call of `drive` may send: 1 MiB of a body, or four writes of small replies, which cost more CPU time than
 /// their bytes.
 const WRITE_BUDGET: usize = MAX_WRITE;
 const MIN_WRITE_COST: usize = WRITE_BUDGET / 4;
@@ -34,8 +34,8 @@ pub struct Connection {
     socket: OwnedFd,
     session: Session,
     send_file: SendFile,
-    /// How many more reads this turn may make.
-    reads_left: u32,
+    /// This turn has not read yet, and may.
+    may_read: bool,
     /// The last read filled the buffer.
     filled: bool,
 }
@@ -43,7 +43,7 @@ pub struct Connection {
 /// How a turn ended, and so what must happen before the next one.
 #[derive(Debug)]
 pub enum Turn {
-    /// One read was served. There may be more to read.
+    /// The turn has read once, or sent the rest. There may be more to read.
     Served,
     /// The kernel said `EAGAIN`: there is nothing to read, or no room to write.
     Blocked,
@@ -63,12 +63,12 @@ impl Connection {
 
     /// A connection that sends files otherwise than with sendfile(2).
     pub fn with_send_file(socket: OwnedFd, session: Session, send_file: SendFile) -> Self {
-        Self { socket, session, send_file, reads_left: 0, filled: false }
+        Self { socket, session, send_file, may_read: false, filled: false }
     }
 
     /// Takes a turn: reads once, or sends what waits.
     pub fn handle_event(&mut self, buffer: &mut [u8], now: &LoopContext) -> Turn {
-        self.reads_left = u32::from(!self.session.has_output());
+        self.may_read = !self.session.has_output();
         self.drive(buffer, now)
     }
 
@@ -85,17 +85,18 @@ impl Connection {
         let mut budget = WRITE_BUDGET;
         loop {
             match self.session.next(now) {
-                Next::Read if self.reads_left == 0 => return self.after_reading(),
+                Next::Read if !self.may_read => return self.after_reading(),
                 Next::Read => match read(&self.socket, buffer) {
                     Ok(0) => {
-                        self.reads_left = 0;
+                        self.may_read = false;
                         self.session.ended();
                     }
                     Ok(count) => {
-                        self.reads_left -= 1;
+                        self.may_read = false;
                         self.filled = count == buffer.len();
                         self.session.received(&buffer[..count], now);
                     }
+                    // The deadline has passed, or the server stops: the session says something else now.
                     Err(Errno::EAGAIN) if self.session.would_block(now) => {}
                     Err(Errno::EAGAIN) => return Turn::Blocked,
                     Err(Errno::EINTR) => {}
@@ -142,7 +143,7 @@ impl Connection {
         self.session.is_late(now)
     }
 
-    /// The peer's deadline, in ms of [`LoopContext`]; `None` while a job runs for it.
+    /// The peer's deadline, in milliseconds of [`LoopContext`]; `None` while a job runs for it.
     pub fn deadline(&self) -> Option<u64> {
         self.session.deadline()
     }

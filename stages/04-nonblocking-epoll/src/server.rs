@@ -53,8 +53,8 @@ impl Server {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
         while self.acceptor.is_open() || !self.connections.is_empty() {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
-            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), check_soon);
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -79,7 +79,7 @@ impl Server {
     }
     // ANCHOR_END: loop
 
-    /// Takes the connections that wait.
+    /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {
         while let Some(socket) =
             self.acceptor.accept(&self.epoll, self.connections.len(), self.clock.last())?
@@ -87,6 +87,7 @@ impl Server {
             let token = self.connections.token(socket.as_fd());
             let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
             let interest = connection.interest();
+            // A connection that cannot be registered is dropped, which closes it.
             if self.epoll.add(&connection, EpollEvent::new(interest, token)).is_ok() {
                 self.connections.insert(token, Registration { connection, interest });
             }
@@ -110,7 +111,7 @@ impl Server {
     fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(registration) = self.connections.get_mut(token) else { return };
         let interest = registration.connection.interest();
-        let lost = match turn {
+        let ended = match turn {
             Turn::Close => true,
             _ if interest == registration.interest => false,
             _ => {
@@ -118,13 +119,13 @@ impl Server {
                 self.epoll.modify(&registration.connection, &mut EpollEvent::new(interest, token)).is_err()
             }
         };
-        if lost {
+        if ended {
             // Closing the descriptor also takes it out of epoll, since it has no duplicate.
             self.connections.remove(token);
         }
     }
 
-    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|registration| registration.connection.is_late(now)) {
@@ -132,8 +133,8 @@ impl Server {
         }
     }
 
-    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
-    /// closed. From then on an idle connection counts as late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are accepted.
+    /// From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         shutdown::unwatch(&self.epoll)?;
         self.acceptor.drain();

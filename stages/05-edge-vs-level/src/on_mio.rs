@@ -60,8 +60,8 @@ impl Server {
         let mut events = Events::with_capacity(MAX_EVENTS);
         let mut scan = TimeoutScan::default();
         while self.acceptor.is_open() || !self.connections.is_empty() {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
-            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), check_soon);
             let timeout = u64::try_from(i32::from(timeout)).ok().map(Duration::from_millis);
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -124,17 +124,17 @@ impl Server {
     /// anew.
     fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(connection) = self.connections.get_mut(token.0 as u64) else { return };
-        let lost = DRAIN.stopped_early(&turn) && {
+        let ended = DRAIN.stopped_early(&turn) && {
             let both = Interest::READABLE | Interest::WRITABLE;
             let mut source = SourceFd(&connection.as_fd().as_raw_fd());
             self.poll.registry().reregister(&mut source, token, both).is_err()
         };
-        if lost || matches!(turn, Turn::Close) {
+        if ended || matches!(turn, Turn::Close) {
             self.connections.remove(token.0 as u64);
         }
     }
 
-    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {
@@ -142,8 +142,8 @@ impl Server {
         }
     }
 
-    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
-    /// closed. From then on an idle connection counts as late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are accepted.
+    /// From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         self.acceptor.drain();
         self.accept()

@@ -80,8 +80,8 @@ impl Server {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
         while self.acceptor.is_open() || !self.connections.is_empty() {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
-            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), check_soon);
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -106,7 +106,7 @@ impl Server {
     }
     // ANCHOR_END: loop
 
-    /// Takes the connections that wait.
+    /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {
         while let Some(socket) =
             self.acceptor.accept(&self.epoll, self.connections.len(), self.clock.last())?
@@ -145,7 +145,7 @@ impl Server {
         let interest = self.trigger.interest(registration.connection.interest()); // New in 05
         // New in 05: EPOLL_CTL_MOD reports a socket that is ready at that moment, edge-triggered too.
         let again = self.trigger == Trigger::Edge && self.drain.stopped_early(&turn);
-        let lost = match turn {
+        let ended = match turn {
             Turn::Close => true,
             _ if interest == registration.interest && !again => false,
             _ => {
@@ -153,13 +153,13 @@ impl Server {
                 self.epoll.modify(&registration.connection, &mut EpollEvent::new(interest, token)).is_err()
             }
         };
-        if lost {
+        if ended {
             // Closing the descriptor also takes it out of epoll, since it has no duplicate.
             self.connections.remove(token);
         }
     }
 
-    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|registration| registration.connection.is_late(now)) {
@@ -167,8 +167,8 @@ impl Server {
         }
     }
 
-    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
-    /// closed. From then on an idle connection counts as late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are accepted.
+    /// From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         shutdown::unwatch(&self.epoll)?;
         self.acceptor.drain();

@@ -80,8 +80,8 @@ impl Reactor<'_> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
         while self.acceptor.is_open() || self.shared.open() > 0 {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
-            let timeout = TimeoutScan::timeout(self.shared.open(), soon);
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.shared.open(), check_soon);
             let count = match self.shared.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -105,7 +105,7 @@ impl Reactor<'_> {
         Ok(())
     }
 
-    /// Takes the connections that wait.
+    /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {
         while let Some(socket) =
             self.acceptor.accept(&self.shared.epoll, self.shared.open(), self.clock.last())?
@@ -130,7 +130,7 @@ impl Reactor<'_> {
         }
     }
 
-    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {
@@ -138,8 +138,8 @@ impl Reactor<'_> {
         }
     }
 
-    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
-    /// closed. From then on an idle connection counts as late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are accepted.
+    /// From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         shutdown::unwatch(&self.shared.epoll)?;
         self.acceptor.drain();

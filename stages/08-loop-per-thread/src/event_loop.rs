@@ -183,12 +183,12 @@ impl EventLoop {
     fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(registration) = self.connections.get_mut(token) else { return };
         let interest = Trigger::Edge.interest(registration.connection.interest());
-        let lost = match turn {
+        let ended = match turn {
             Turn::Close => true,
             _ if !DRAIN.stopped_early(&turn) => false,
             _ => self.epoll.modify(&registration.connection, &mut EpollEvent::new(interest, token)).is_err(),
         };
-        if !lost {
+        if !ended {
             return self.arm(token);
         }
         // Closing the descriptor also takes it out of epoll, since it has no duplicate.

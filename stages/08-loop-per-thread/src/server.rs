@@ -113,8 +113,8 @@ impl Server {
     fn serve(&mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         while self.acceptor.is_open() && self.clock.last().ms < self.end_ms {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
-            let count = match self.epoll.wait(&mut events, TimeoutScan::timeout(0, soon)) {
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let count = match self.epoll.wait(&mut events, TimeoutScan::timeout(0, check_soon)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),

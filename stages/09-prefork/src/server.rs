@@ -90,8 +90,8 @@ impl<'child> Server<'child> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
         while self.acceptor.is_open() || !self.connections.is_empty() {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
-            let timeout = TimeoutScan::timeout(self.connections.len(), soon);
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let timeout = TimeoutScan::timeout(self.connections.len(), check_soon);
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -181,7 +181,7 @@ impl<'child> Server<'child> {
     /// After a turn: asks epoll to look anew if we ended it early.
     fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(registration) = self.connections.get_mut(token) else { return };
-        let lost = match turn {
+        let ended = match turn {
             Turn::Close => true,
             turn if Drain::UntilWouldBlock.stopped_early(&turn) => self
                 .epoll
@@ -189,7 +189,7 @@ impl<'child> Server<'child> {
                 .is_err(),
             _ => false,
         };
-        if lost {
+        if ended {
             // Closing the descriptor also takes it out of epoll, since it has no duplicate.
             self.connections.remove(token);
             self.slot.open.store(self.connections.len(), Relaxed);

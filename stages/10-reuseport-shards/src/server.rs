@@ -112,9 +112,9 @@ impl<'all> Shard<'all> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
         while self.acceptor.is_open() || !self.connections.is_empty() {
-            let soon = self.acceptor.is_paused() || self.clock.last().draining;
+            let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
             let timeout = match self.again.is_empty() {
-                true => TimeoutScan::timeout(self.connections.len(), soon),
+                true => TimeoutScan::timeout(self.connections.len(), check_soon),
                 false => EpollTimeout::ZERO,
             };
             let count = match self.epoll.wait(&mut events, timeout) {
@@ -216,7 +216,7 @@ impl<'all> Shard<'all> {
     }
     // ANCHOR_END: update-interest
 
-    /// Lets each connection whose deadline has passed take a last turn, in which it ends.
+    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|registration| registration.connection.is_late(now)) {
@@ -224,8 +224,8 @@ impl<'all> Shard<'all> {
         }
     }
 
-    /// Begins the shutdown: no new connection begins, those that wait are accepted, and the listener is
-    /// closed. From then on an idle connection counts as late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are accepted.
+    /// From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         shutdown::unwatch(&self.epoll)?;
         self.acceptor.drain();

@@ -105,9 +105,9 @@ impl<'all> Shard<'all> {
             if let Some(submission) = self.listener.submission(self.clock.last()) {
                 self.push(&submission.user_data(LISTENER))?;
             }
-            let soon = !self.listener.is_in_flight() || self.clock.last().draining;
+            let check_soon = !self.listener.is_in_flight() || self.clock.last().draining;
             // A timeout below zero means "for ever": it is no `u64`.
-            let timeout = u64::try_from(TimeoutScan::timeout(self.connections.len(), soon));
+            let timeout = u64::try_from(TimeoutScan::timeout(self.connections.len(), check_soon));
             self.proactor.wait(timeout.ok().map(Duration::from_millis))?; // New in 11
             self.clock.read();
             self.process_completions()?;

@@ -69,7 +69,7 @@ pub fn accept(listener: BorrowedFd<'_>, flags: SockFlag) -> nix::Result<OwnedFd>
 }
 
 /// Waits for the next connection on a blocking listener; `None` when the server must stop and no connection
-/// is left that the kernel had accepted before. Needs [`crate::shutdown::wake_accept`].
+/// is left that the kernel had accepted before. Needs [`crate::shutdown::wake_accept_on_shutdown`].
 ///
 /// # Errors
 /// What accept4(2) says, but the errors of a single connection and of a lack of descriptors.

@@ -142,7 +142,7 @@ impl Drop for ShutdownGuard<'_> {
 
 /// Lets the end of the server wake the main thread out of accept(2) on this blocking listener, which must
 /// stay open until the process ends or [`become_child`] is called.
-pub fn wake_accept(listener: BorrowedFd<'_>) {
+pub fn wake_accept_on_shutdown(listener: BorrowedFd<'_>) {
     let stop = STOP.get().expect("shutdown is installed before anything listens");
     stop.listener.store(listener.as_raw_fd(), SeqCst);
     // As in `ShutdownGuard::new`: at least one of the handler and this thread sees what the other stored.

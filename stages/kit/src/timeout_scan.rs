@@ -29,10 +29,10 @@ impl TimeoutScan {
     }
 
     /// How long a loop may sleep: for ever with no connection open, so that an idle server uses no CPU.
-    /// `soon` says that it must look again within some milliseconds: accepting is paused, or the server
+    /// `check_soon` says that it must look again within some milliseconds: accepting is paused, or the server
     /// drains.
-    pub fn timeout(open: usize, soon: bool) -> EpollTimeout {
-        match (open, soon) {
+    pub fn timeout(open: usize, check_soon: bool) -> EpollTimeout {
+        match (open, check_soon) {
             (_, true) => SHORT_PERIOD_MS.into(),
             (0, false) => EpollTimeout::NONE,
             (_, false) => PERIOD_MS.into(),
