@@ -52,11 +52,19 @@ pub use target::Target;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
+/// Puts the load on the server and returns what was counted. SIGINT and SIGTERM end it early.
+///
+/// # Errors
+/// What is wrong with the options, or that the server cannot be reached.
+pub fn measure(args: &Args) -> Result<Report> {
+    run::run(args)
+}
+
 /// Puts the load on the server and reports. Wrong replies are reported and leave the exit status alone; it
 /// is a failure when no request at all was answered right.
 pub fn run(args: Args) -> Result<ExitCode> {
     let json = args.json;
-    let report = run::run(&args)?;
+    let report = measure(&args)?;
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
