@@ -47,10 +47,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let journal = Journal { folder, start: Instant::now(), outcomes: Mutex::default() };
     println!("side by side: the checks of the code, and every probe against every stage; then a short bench");
-    // Probes mostly wait, and the compiler does not mind.
+    // Probes and the tests of the harness mostly wait; the compiler does not mind them.
     scope(|scope| {
-        scope.spawn(|| code().into_iter().for_each(|step| journal.run(step)));
         scope.spawn(|| journal.run(harness("probes", &["grade", "all"])));
+        journal.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
+        scope.spawn(|| journal.run(cargo("tests of the harness", &["test", "-p", "harness"])));
+        code().into_iter().for_each(|step| journal.run(step));
     });
     if !args.no_bench {
         let out = tempfile::tempdir().context("no folder for the figures")?;
@@ -81,7 +83,7 @@ fn code() -> Vec<Step> {
     let mut documentation = cargo("documentation", &["doc", "--workspace", "--no-deps"]);
     documentation.command.env("RUSTDOCFLAGS", "-D warnings");
     steps.push(documentation);
-    steps.push(cargo("tests", &["test", "--workspace"]));
+    steps.push(cargo("tests", &["test", "--workspace", "--exclude", "harness"]));
     let loom =
         ["test", "-p", "lockless-queues", "--release", "--test", "loom", "--target-dir", "target/loom"];
     let mut model = cargo("model check", &loom);
