@@ -3,10 +3,11 @@
 use crate::connection::{Connection, READ_BUFFER, Turn};
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::error::failed;
 use kit::listener::Acceptor;
 use kit::options::{Options, ProtocolKind};
 use kit::shutdown;
-use kit::start::{Sessions, announce, failed, listen};
+use kit::start::{Sessions, announce, listen};
 use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};

@@ -9,7 +9,7 @@
 //! An event loop that already waits in `epoll_wait` can add the first two to what it waits for, and cannot
 //! add the third: that is why stages 08 and later use an eventfd.
 
-use kit::start::failed;
+use kit::error::failed;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};

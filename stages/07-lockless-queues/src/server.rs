@@ -4,10 +4,11 @@ use crate::dispatch::{Dispatch, DispatchOptions, Dispatcher, JobReceiver, dispat
 use clap::Parser;
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
+use kit::error::failed;
 use kit::listener::Acceptor;
 use kit::options::ProtocolKind;
 use kit::shutdown;
-use kit::start::{Sessions, announce, failed, listen};
+use kit::start::{Sessions, announce, listen};
 use kit::threads::spawn;
 use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;

@@ -3,7 +3,7 @@
 use crate::control_pipe::{ControlPipe, Received, control_pipe};
 use crate::scoreboard::Scoreboard;
 use fork_per_connection::children::end_with_parent;
-use kit::start::failed;
+use kit::error::failed;
 use kit::stderr::log_stderr;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};

@@ -9,7 +9,7 @@
 //! | child to parent | `!`: "I can serve" once, then "I have accepted" after each notification |
 //! | child to parent | any other text: why the child ends |
 
-use kit::start::failed;
+use kit::error::failed;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};

@@ -4,7 +4,7 @@
 //! nothing that the line may be in the middle of. Here the signals are blocked, so no handler runs, and
 //! reading them is a read like any other. Source 002 does the same with a handler that writes into a pipe.
 
-use kit::start::failed;
+use kit::error::failed;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;

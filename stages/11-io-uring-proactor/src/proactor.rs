@@ -8,7 +8,7 @@
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, Submitter, cqueue, opcode};
-use kit::start::failed;
+use kit::error::failed;
 use nix::errno::Errno;
 use nix::libc;
 use std::io;

@@ -18,6 +18,7 @@
 pub mod blocking;
 pub mod clock;
 pub mod connection_table;
+pub mod error;
 pub mod listener;
 pub mod options;
 pub mod output;

@@ -19,7 +19,7 @@
 //! A second signal means "now": `_exit(128 + n)` from the handler.
 
 use crate::connection_table::SHUTDOWN;
-use crate::start::failed;
+use crate::error::failed;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, pid_t};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};

@@ -1,6 +1,7 @@
 //! What every stage does before it waits for the first connection.
 
 use crate::clock::LoopContext;
+use crate::error::failed;
 use crate::listener::{address_of, bind_to};
 use crate::options::{self, MAX_DESCRIPTORS, Options, ProtocolKind};
 use crate::protocol::Protocol;
@@ -97,12 +98,6 @@ pub fn announce_address(address: SockaddrIn) -> io::Result<()> {
     let mut out = stdout();
     writeln!(out, "listening on {address}")?;
     out.flush()
-}
-
-/// Names the system call that failed, for an error that ends the server:
-/// `Epoll::new(flags).map_err(failed("epoll_create1"))?`.
-pub fn failed(call: &'static str) -> impl Fn(Errno) -> io::Error {
-    move |errno| io::Error::new(io::Error::from(errno).kind(), format!("{call}: {}", errno.desc()))
 }
 
 fn sessions(options: &Options, default: ProtocolKind) -> io::Result<Sessions> {

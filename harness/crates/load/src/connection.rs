@@ -3,8 +3,9 @@
 //! Requests leave in batches: as many as the pipeline is deep, in one write. The next batch leaves when the
 //! last one was answered.
 
+use super::failure::Failure;
 use super::reply::{Checker, Reader, Reply};
-use super::tally::{Failure, Tally, Times};
+use super::tally::{Tally, Times};
 use std::time::Instant;
 
 /// The state of a connection.

@@ -22,11 +22,12 @@
 //! * `schedule`: the intended times of an open loop; `mix`: which requests ask for another path;
 //! * `worker`: a thread's sockets; `closed` and `open`: when it sends;
 //! * `bystanders`: idle and slow clients beside the load;
-//! * `tally`: what is counted; `report` and `progress`: what the user sees.
+//! * `failure` and `tally`: what is counted; `report` and `progress`: what the user sees.
 
 mod bystanders;
 mod closed;
 mod connection;
+mod failure;
 mod mix;
 mod open;
 mod options;

@@ -1,7 +1,7 @@
 //! Replies: bytes in, in any pieces; verdicts out. No socket and no clock.
 
+use super::failure::Failure;
 use super::reference::{Expected, LEARNT_LIMIT, Learnt, Reference};
-use super::tally::Failure;
 use super::template::Template;
 use lab_core::wire::{Body, Framing, HEAD_LIMIT, Head, parse_head};
 

@@ -7,10 +7,11 @@
 //!   not yet established, and to a batch larger than the socket's buffer.
 
 use super::connection::{Connection, Next};
+use super::failure::Failure;
 use super::reply::Checker;
 use super::schedule::Due;
 use super::settings::{Question, Settings, Side};
-use super::tally::{Failure, Tallies, Times};
+use super::tally::{Tallies, Times};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};

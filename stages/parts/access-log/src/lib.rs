@@ -18,7 +18,7 @@ pub mod observer;
 use buffered::{Buffered, Sizes};
 use clap::{Args, ValueEnum};
 use direct::Direct;
-use kit::start::failed;
+use kit::error::failed;
 use kit::stderr::log_stderr;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::fmt;

@@ -11,8 +11,8 @@
 //! The peer learns that it is not served, and the backlog does not fill with peers that the server cannot
 //! serve. But not at once: a shortage may be over in a moment, when a loop sees that its own peers have gone.
 
+use kit::error::failed;
 use kit::listener::accept;
-use kit::start::failed;
 use nix::fcntl::{OFlag, open};
 use nix::sys::socket::SockFlag;
 use nix::sys::stat::Mode;

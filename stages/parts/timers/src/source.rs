@@ -7,7 +7,7 @@
 
 use clap::ValueEnum;
 use kit::connection_table::Token;
-use kit::start::failed;
+use kit::error::failed;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};

@@ -1,6 +1,5 @@
 //! What a figure says of how its data were made: how often, for how long, on what, and the data's name.
 
-use super::data::Data;
 use crate::machine::places;
 use records::{Key, Phase, Record};
 use std::collections::BTreeMap;
@@ -16,12 +15,12 @@ pub(super) struct Caption {
 
 impl Caption {
     /// Of a figure that is built from these records.
-    pub(super) fn new(records: &[&Record], data: &Data) -> Self {
+    pub(super) fn new(records: &[&Record], data_name: &str) -> Self {
         let how = match !records.is_empty() && records.iter().all(|record| record.context.quick) {
             true => "Quick look: one short round, for orientation only".to_owned(),
             false => Rounds::of(records).in_words(),
         };
-        let data = format!("Data: {}", data.name());
+        let data = format!("Data: {data_name}");
         let Some(first) = records.first() else {
             return Self { how, asked: String::new(), machine: String::new(), data };
         };

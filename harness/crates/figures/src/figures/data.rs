@@ -74,7 +74,7 @@ impl<'a> Data<'a> {
         Figure {
             id: id.into(),
             title,
-            subtitle: Caption::new(records, self).lines(),
+            subtitle: Caption::new(records, &self.name()).lines(),
             data: self.files.iter().map(|file| link(self.out, file)).collect(),
             command: format!("./lab chart --data {} --out {}", files.join(" "), self.out.display()),
             ..Figure::default()

@@ -27,7 +27,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let number = Unit::Count.text(connections as f64);
     let mut figure =
         data.figure("idle-memory", format!("Memory of an idle connection: {number} at once"), &records);
-    let caption = Caption::new(&records, data);
+    let caption = Caption::new(&records, &data.name());
     let asked = format!(
         "{}: growth of the process tree's Pss with {number} connections, divided by their number.",
         caption.how

@@ -28,7 +28,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         does(&first.path)
     );
     let mut figure = data.figure("slow", title, &records);
-    let caption = Caption::new(&records, data);
+    let caption = Caption::new(&records, &data.name());
     let asked = format!(
         "{}; {} requests per second (open loop), GET {} and {}, {most} connections, {} s per point; {}.",
         caption.how,

@@ -21,7 +21,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let title =
         format!("What more workers make of requests that keep a CPU busy for {spin_us:.0} µs, on {cpus}");
     let mut figure = data.figure("spin", title, &records);
-    let caption = Caption::new(&records, data);
+    let caption = Caption::new(&records, &data.name());
     let clients = measured.iter().map(|point| point.clients).max().unwrap_or_default();
     let asked = format!(
         "{}; GET {} ({}), {clients} kept connections, {} s per point; {}.",

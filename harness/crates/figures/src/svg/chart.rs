@@ -1,7 +1,8 @@
 //! plotters' chart, as every picture uses it: the axes with their numbers, and the points with their
 //! whiskers.
 
-use super::mark::{Area, Drawn, GREY, cross, marker};
+use super::area::{Area, Drawn};
+use super::mark::{GREY, cross, marker};
 use super::scale::Scale;
 use super::text::{NORMAL, SMALL, font};
 use crate::model::{Interval, Look, Point, Style};

@@ -1,7 +1,8 @@
 //! Values over a load. Pictures stand below or beside each other; where several measures share a picture,
 //! each series has a small one of its own.
 
-use super::mark::{Area, Drawn, ENTRY, Entry, legend_across};
+use super::area::{Area, Drawn};
+use super::mark::{ENTRY, Entry, legend_across};
 use super::panel::{FOOT, Line, NUMBERS, Panel};
 use super::text::{LINE, MARGIN};
 use super::{Body, WIDTH};

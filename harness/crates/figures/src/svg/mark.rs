@@ -1,17 +1,11 @@
 //! Markers, lines and whiskers of a series.
 
+use super::area::{Area, Drawn, draw};
 use super::text::{self, SMALL};
 use crate::model::{Colour, Look, Style};
-use plotters::coord::Shift;
-use plotters::element::{ComposedElement, Drawable, PointCollection};
+use plotters::element::ComposedElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
-
-/// A part of the picture.
-pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-/// What drawing returns.
-pub(super) type Drawn = anyhow::Result<()>;
 
 /// Lines that only guide the eye.
 pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
@@ -20,15 +14,6 @@ impl From<Colour> for RGBColor {
     fn from(Colour(red, green, blue): Colour) -> Self {
         Self(red, green, blue)
     }
-}
-
-/// Draws one element. The only error there is, a failing write, needs no type of its own.
-pub(super) fn draw<'a, E>(area: &Area<'a>, element: E) -> Drawn
-where
-    for<'b> &'b E: PointCollection<'b, (i32, i32)>,
-    E: Drawable<SVGBackend<'a>>,
-{
-    area.draw(&element).map_err(|error| anyhow::anyhow!("cannot draw: {error}"))
 }
 
 /// A marker at a point of a chart, or at a pixel: what is inside, and what is around.

@@ -1,6 +1,6 @@
 //! Outcomes: servers in columns, probes in rows.
 
-use super::mark::{Area, Drawn, draw};
+use super::area::{Area, Drawn, draw};
 use super::text::{self, MARGIN, NORMAL, SMALL};
 use super::{Body, WIDTH};
 use crate::model::{Cell, Matrix, Outcome};

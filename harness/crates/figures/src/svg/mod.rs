@@ -3,6 +3,7 @@
 //! * `rows`: a row for each server; `lines`: values over a load, each picture a `panel`; `matrix`: outcomes;
 //! * `chart`, `scale`, `mark`, `text`: the axes, what stands on them, and the words.
 
+mod area;
 mod chart;
 mod lines;
 mod mark;
@@ -14,7 +15,7 @@ mod text;
 
 use crate::model::{Figure, Plot};
 use anyhow::Result;
-use mark::{Area, Drawn};
+use area::{Area, Drawn};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 use text::{LARGE, LINE, MARGIN};

@@ -1,7 +1,7 @@
 //! One picture of lines: its axes, its bands, its points.
 
+use super::area::{Area, Drawn, draw};
 use super::chart::{Chart, Dot, axes, dots};
-use super::mark::{Area, Drawn, draw};
 use super::scale::Scale;
 use super::text::{self, NORMAL, SMALL};
 use crate::model::{Axis, Look, Point, Scale as Kind, Style};

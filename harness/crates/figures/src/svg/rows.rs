@@ -1,7 +1,8 @@
 //! A row for each server: its marks or bars on one or more axes, and its figures at the end.
 
+use super::area::{Area, Drawn, draw};
 use super::chart::{Dot, axes, bars, dots};
-use super::mark::{Area, Drawn, Entry, GREY, draw, legend_across};
+use super::mark::{Entry, GREY, legend_across};
 use super::scale::Scale;
 use super::text::{self, MARGIN, NORMAL, SMALL};
 use super::{Body, WIDTH};

@@ -1,6 +1,6 @@
 //! Text on a picture. Without a font library nothing can measure text, so widths are estimated, generously.
 
-use super::mark::{Area, Drawn, draw};
+use super::area::{Area, Drawn, draw};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
