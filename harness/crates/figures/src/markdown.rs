@@ -58,7 +58,7 @@ impl Page<'_> {
         }
         page.push_str(
             "[report.html](report.html), opened in a browser, has the same figures: servers can be switched \
-             on and off there, and every point tells its records.",
+             on and off there, and every point shows the records behind it.",
         );
         if let Some(chapter) = &self.measuring {
             let _ = write!(
