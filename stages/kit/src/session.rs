@@ -189,7 +189,8 @@ impl Session {
             Closing::No => {}
             Closing::Lingering(dropped) => {
                 *dropped += bytes.len();
-                if *dropped > MAX_LINGER_BYTES {
+                // A peer that never stops sending lets no read say EAGAIN, so the time is checked here too.
+                if *dropped > MAX_LINGER_BYTES || now.ms >= self.deadline_ms {
                     self.closing = Closing::Done;
                 }
                 return;
@@ -251,7 +252,13 @@ impl Session {
                 self.deadline_ms = self.deadline_ms.min(end_ms);
                 return false;
             }
-            (self.closing, self.unusual) = (Closing::Done, true);
+            // The peer may not have fetched all of a large reply: then the close is one in stages.
+            if self.sent >= LARGE_REPLY {
+                self.phase = Phase::Closing;
+            } else {
+                self.closing = Closing::Done;
+            }
+            self.unusual = true;
             return true;
         }
         if !self.is_late(now) {

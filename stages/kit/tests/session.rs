@@ -230,6 +230,38 @@ fn a_close_that_could_destroy_a_reply_is_one_in_stages() {
     }
 }
 
+/// A server that drains ends idle connections, but not one whose peer may still fetch a large reply: its next request
+/// would turn the close into a reset.
+#[test]
+fn a_large_reply_is_not_cut_short_by_a_server_that_stops() {
+    for (request, in_stages) in [(REQUEST, false), (b"GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n", true)] {
+        let mut server = Loop::new();
+        server.receive(request);
+        server.now.draining = true;
+        server.now.ms += 1_000;
+        assert!(server.session.would_block(&server.now));
+        assert_eq!(matches!(server.drive(), Waits::ForBytes), in_stages);
+        assert_eq!(server.shut, u32::from(in_stages));
+        server.receive(REQUEST);
+        assert_eq!(server.replies(), 1, "what arrives now is dropped");
+        server.session.ended();
+        assert!(matches!(server.drive(), Waits::Closed));
+    }
+}
+
+/// A peer that sends without a pause never lets a read say EAGAIN.
+#[test]
+fn a_lingering_close_ends_in_time_though_its_peer_goes_on_sending() {
+    let mut server = Loop::new();
+    server.receive(b"BAD\0 / HTTP/1.1\r\n\r\n");
+    for _ in 0..19 {
+        server.now.ms += 100;
+        assert!(matches!(server.receive(b"x"), Waits::ForBytes));
+    }
+    server.now.ms += 100;
+    assert!(matches!(server.receive(b"x"), Waits::Closed));
+}
+
 #[test]
 fn bytes_that_a_write_finds_unread_make_the_close_one_in_stages() {
     let mut server = Loop::new();
