@@ -15,8 +15,8 @@
 //!
 //! The threads of `two_threads` and `hand_off` are pinned to the first two CPUs that this process may use;
 //! with only one they take turns on it, and the figures are those of the scheduler. On a machine where two
-//! CPUs are two hyper-threads of one core, or where others run too, expect these two groups to vary by a factor
-//! of two and more between runs; compare what stands in one run.
+//! CPUs are two hyper-threads of one core, or where others run too, expect these two groups to vary by a
+//! factor of two and more between runs; compare what stands in one run.
 //!
 //! `cargo bench -p experiments` runs it, `cargo bench -p experiments -- --quick` in about a minute.
 

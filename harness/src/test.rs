@@ -1,4 +1,5 @@
-//! `harness test`: everything that must hold. What compiles and what waits runs side by side, what measures runs alone.
+//! `harness test`: everything that must hold. What compiles and what waits runs side by side, what measures
+//! runs alone.
 
 use anyhow::{Context, Result};
 use std::fs::{File, create_dir_all, read_to_string};

@@ -1,4 +1,5 @@
-//! `harness bench-all` as a program, on the floor alone: it needs no stage and no tool that is not built here.
+//! `harness bench-all` as a program, on the floor alone: it needs no stage and no tool that is not built
+//! here.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

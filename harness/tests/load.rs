@@ -177,7 +177,8 @@ fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
     assert!(report.requests_per_second > 200.0 && report.late.is_some_and(|late| late >= 200), "{report:?}");
 }
 
-/// A server that stops answering towards the end sends no slow reply, and must not look as if it had been quick.
+/// A server that stops answering towards the end sends no slow reply, and must not look as if it had been
+/// quick.
 #[test]
 fn a_stall_that_outlasts_the_run_shows_in_the_latency() {
     let server = Server::start(|n| {
@@ -188,7 +189,8 @@ fn a_stall_that_outlasts_the_run_shows_in_the_latency() {
     });
     let report = report(&server.url(), &["-c", "4", "-d", "2", "--rate", "200", "--timeout", "20"]);
     assert!((299..=300).contains(&report.requests) && report.failed() == 0, "{report:?}");
-    // Four are cut off and the others never left. The server's end of the first may be a little late, not the run's.
+    // Four are cut off and the others never left. The server's end of the first may be a little late, not the
+    // run's.
     assert_eq!((report.aborted, report.aborted_in_latency), (4, Some(4)), "{report:?}");
     assert!(report.never_sent.is_some_and(|count| count >= 50), "{report:?}");
     let latency = report.latency_us.expect("open loop");
@@ -255,7 +257,8 @@ fn connections_are_opened_anew_where_one_carries_no_more_requests() {
     assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
 }
 
-/// Protects what `harness scenario slow` says: quick and slow requests are counted and timed apart, each by its own rule.
+/// Protects what `harness scenario slow` says: quick and slow requests are counted and timed apart, each by
+/// its own rule.
 #[test]
 fn a_mix_is_counted_and_timed_apart() {
     const SLEPT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nslept";

@@ -1,5 +1,5 @@
-//! Servers with a fault go through the whole pipeline: what must not become a figure does not, and what a closed loop
-//! hides is seen.
+//! Servers with a fault go through the whole pipeline: what must not become a figure does not, and what a
+//! closed loop hides is seen.
 
 use load::Report;
 use records::Kind;
@@ -14,8 +14,8 @@ const ONE_POINT: &str = "--concurrency 4 --duration 1 --rounds 1 --quick";
 
 const OWN_TOOL: &str = "--tools builtin --keep-alive on";
 
-/// Offers a server to the pipeline and expects that it is refused: no figures, and a failure. Gives the one line of
-/// stderr that says why.
+/// Offers a server to the pipeline and expects that it is refused: no figures, and a failure. Gives the one
+/// line of stderr that says why.
 fn refused(server: &Server, options: &str, why: &[&str]) -> String {
     let place = Place::new();
     let finished = place.bench(&format!("--target {} {ONE_POINT} {options}", server.url()));
@@ -36,7 +36,8 @@ fn refused(server: &Server, options: &str, why: &[&str]) -> String {
         .to_owned()
 }
 
-/// The same server without a fault is measured: otherwise a pipeline that refuses everything would pass below.
+/// The same server without a fault is measured: otherwise a pipeline that refuses everything would pass
+/// below.
 #[test]
 fn a_right_server_is_measured() {
     let server = Server::start(|_| (RIGHT, Then::AsAsked));
@@ -54,8 +55,8 @@ fn a_right_server_is_measured() {
     }
 }
 
-/// Protects the rule that nothing incorrect is charted, against a fault that a single request does not meet: short as
-/// the reply itself says, cut off, and right in its length only.
+/// Protects the rule that nothing incorrect is charted, against a fault that a single request does not meet:
+/// short as the reply itself says, cut off, and right in its length only.
 #[test]
 fn a_server_that_answers_one_percent_short_is_refused() {
     let faults: [Answer; 3] = [
@@ -70,8 +71,8 @@ fn a_server_that_answers_one_percent_short_is_refused() {
     }
 }
 
-/// A tool that checks nothing calls such a server quick: webbench counts an answer as a page, whatever it is. The
-/// second server is right as long as it is only looked at.
+/// A tool that checks nothing calls such a server quick: webbench counts an answer as a page, whatever it is.
+/// The second server is right as long as it is only looked at.
 #[test]
 fn a_server_that_answers_404_is_refused() {
     let only = Server::start(|_| (NOT_FOUND, Then::AsAsked));
@@ -84,8 +85,9 @@ fn a_server_that_answers_404_is_refused() {
 /// How long the server stalls, once.
 const STALL: Duration = Duration::from_secs(1);
 
-/// A server that takes 5 ms for an answer, and once stalls as a whole. The 5 ms make the speed of a closed loop a
-/// matter of waiting, not of the CPU that other programs leave: it can be compared on a busy machine too.
+/// A server that takes 5 ms for an answer, and once stalls as a whole. The 5 ms make the speed of a closed
+/// loop a matter of waiting, not of the CPU that other programs leave: it can be compared on a busy machine
+/// too.
 fn stalling(at: Option<u64>) -> Server {
     let until = Mutex::new(None::<Instant>);
     Server::start(move |n| {
@@ -112,8 +114,9 @@ fn load(server: &Server, options: &[&str]) -> Report {
     serde_json::from_str(&finished.stdout).expect("one JSON object")
 }
 
-/// The reason why latency comes from an open loop. A server that stands still for a second of five: a fifth of those
-/// who come when they come have waited, and of the requests of eight patient clients eight have, out of thousands.
+/// The reason why latency comes from an open loop. A server that stands still for a second of five: a fifth
+/// of those who come when they come have waited, and of the requests of eight patient clients eight have, out
+/// of thousands.
 #[test]
 fn a_stall_shows_in_the_open_loop_and_hardly_in_requests_per_second() {
     let (steady, stalled, open) = std::thread::scope(|scope| {

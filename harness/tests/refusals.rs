@@ -1,4 +1,5 @@
-//! What can go wrong around a run: one clear line, a failure that a script can see, and the records so far intact.
+//! What can go wrong around a run: one clear line, a failure that a script can see, and the records so far
+//! intact.
 
 use records::Record;
 use std::fs;
@@ -21,8 +22,8 @@ fn reasons(records: &[Record]) -> Vec<&str> {
     records.iter().filter_map(|record| record.skipped()).collect()
 }
 
-/// A shell script on a disk of its own, of this size, mounted where the place's results go. It exists for the script
-/// alone, in a mount namespace. `None` where none is allowed.
+/// A shell script on a disk of its own, of this size, mounted where the place's results go. It exists for the
+/// script alone, in a mount namespace. `None` where none is allowed.
 fn on_a_disk(place: &Place, size: &str, script: &str) -> Option<Run> {
     fs::create_dir(place.out()).expect("a directory");
     let out = place.out().display().to_string();
@@ -45,7 +46,8 @@ fn long_run(place: &Place) -> String {
     )
 }
 
-/// The disk becomes full when records are there. Where no disk can be made, a limit of the file's size stands for it.
+/// The disk becomes full when records are there. Where no disk can be made, a limit of the file's size stands
+/// for it.
 #[test]
 fn a_disk_that_becomes_full_ends_the_run_and_keeps_the_records() {
     let place = Place::new();
@@ -121,8 +123,8 @@ fn results_that_cannot_be_written_are_said_before_the_measuring() {
     assert_eq!(place.left_behind(SOON), [""; 0]);
 }
 
-/// A place with the harness and the floor, where a script can stand for a stage: binaries are looked for beside the
-/// harness.
+/// A place with the harness and the floor, where a script can stand for a stage: binaries are looked for
+/// beside the harness.
 fn place_with_stage(script: &str) -> (Place, PathBuf) {
     let place = Place::new();
     let directory = place.path("built");
@@ -227,8 +229,8 @@ fn a_target_that_is_not_there_is_one_line() {
 /// The begin of a script that is asked for its version and answers as a program does.
 const VERSION: &str = "case \"$1\" in -V|-v) echo 'tool 1.0'; exit;; esac;";
 
-/// Puts a script in the place of a tool, measures with it and with the lab's own, and expects that the own tool's point
-/// is measured and the other one's is not. Gives the reason.
+/// Puts a script in the place of a tool, measures with it and with the lab's own, and expects that the own
+/// tool's point is measured and the other one's is not. Gives the reason.
 fn tool_is_refused(tool: &str, script: &str) -> String {
     tool_is_refused_after(tool, script).0
 }
@@ -293,16 +295,16 @@ fn a_tool_that_prints_nonsense_is_said_and_the_others_measure() {
     }
 }
 
-/// A tool that never ends is ended, its children too, soon after its time; and so is one that does not even say its
-/// version.
+/// A tool that never ends is ended, its children too, soon after its time; and so is one that does not even
+/// say its version.
 #[test]
 fn a_tool_that_hangs_is_ended() {
     let reason = tool_is_refused("wrk", "sleep 600 & sleep 600");
     assert!(reason.contains("did not end within"), "{reason}");
 }
 
-/// One that prints without end would fill the disk before its time is over, or the memory while it is asked for its
-/// version.
+/// One that prints without end would fill the disk before its time is over, or the memory while it is asked
+/// for its version.
 #[test]
 fn a_tool_that_prints_without_end_is_ended() {
     let line = "all work and no play makes a dull generator ".repeat(20);

@@ -1,5 +1,5 @@
-//! Servers and generators on other machines, as far as one machine can stand for two: a program in the place of ssh, and
-//! a network namespace in the place of a host.
+//! Servers and generators on other machines, as far as one machine can stand for two: a program in the place
+//! of ssh, and a network namespace in the place of a host.
 
 use records::{Bottleneck, Kind, Record, read};
 use std::ffi::OsStr;
@@ -63,8 +63,8 @@ impl Drop for Running {
     }
 }
 
-/// A program in the place of ssh: it drops the host and gives the last word to a shell, as sshd does. What it starts is out of
-/// reach of a signal to its process group, as a process on another host is.
+/// A program in the place of ssh: it drops the host and gives the last word to a shell, as sshd does. What it
+/// starts is out of reach of a signal to its process group, as a process on another host is.
 fn stand_in(directory: &Path, shell: &str) -> PathBuf {
     let path = directory.join("ssh-stand-in");
     let script = format!(

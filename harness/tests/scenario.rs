@@ -56,7 +56,8 @@ fn more_workers_are_measured_where_a_stage_has_them() {
         // One worker can do no more than the busy time allows, however fast the machine is.
         let most = point.ideal(200.0) * 1.02;
         assert!((1.0..most).contains(&point.requests_per_second.median), "{point:?}");
-        // The busy time is CPU time. What is counted here begins and ends beside the requests, so not quite all of it is seen.
+        // The busy time is CPU time. What is counted here begins and ends beside the requests, so not quite
+        // all of it is seen.
         assert!(point.cpu_us_per_request.is_some_and(|cost| cost.median > 180.0), "{point:?}");
     }
     // Everything is there, so the same command is another run.
@@ -117,7 +118,8 @@ fn an_interrupted_scenario_keeps_what_is_done_and_goes_on() {
     assert_eq!((place.data_files().len(), measured(&place.records()).count()), (1, 4));
 }
 
-/// What was begun is told by its command, not by being the last that was run there. The terminal is closed meanwhile.
+/// What was begun is told by its command, not by being the last that was run there. The terminal is closed
+/// meanwhile.
 #[test]
 fn the_same_command_goes_on_whatever_was_run_after_it() {
     if !is_built(&["04", "06"]) {

@@ -6,8 +6,8 @@ fn step(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_harness")).arg("step").args(args).output().expect("it was built")
 }
 
-/// Protects the student who asks what a stage is about: each has a step, its loop comes first, and no line of it is
-/// the book's machinery.
+/// Protects the student who asks what a stage is about: each has a step, its loop comes first, and no line of
+/// it is the book's machinery.
 #[test]
 fn each_stage_but_the_first_has_a_step() {
     let stages = lab_core::stages::discover().expect("the workspace is above");

@@ -24,8 +24,8 @@ struct Sample {
     global_count: Option<u64>,
 }
 
-/// Reads `tsung.log` as JSON. `spread` is the time within which the clients came: what they did was done in the longest
-/// session and that time, so the speed is rather too low than too high.
+/// Reads `tsung.log` as JSON. `spread` is the time within which the clients came: what they did was done in
+/// the longest session and that time, so the speed is rather too low than too high.
 pub(super) fn parse(log: &str, clients: usize, spread: f64) -> Result<Measurement> {
     let log: Log = serde_json::from_str(log).context("it is no whole JSON")?;
     // A sample that did not change may be missing from the last interval.

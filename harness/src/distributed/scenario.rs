@@ -89,7 +89,8 @@ mod tests {
         Cli::parse_from(["distributed"].iter().chain(words)).args
     }
 
-    /// Whatever a URL may hold, the scenario stays XML with one request in it, and nothing is left to be filled in.
+    /// Whatever a URL may hold, the scenario stays XML with one request in it, and nothing is left to be
+    /// filled in.
     #[test]
     fn a_scenario_is_filled_in() {
         let args = args(&["http://127.0.0.1:81/a?b=\"<&@HOST@", "--clients", "7", "--close"]);

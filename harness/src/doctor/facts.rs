@@ -30,7 +30,8 @@ pub(super) struct Facts {
     pub(super) mitigations: usize,
     /// `container`, `virtual machine` or nothing.
     pub(super) inside: Option<&'static str>,
-    /// Each generator, each reference and what the book uses, with its version or the command that installs it.
+    /// Each generator, each reference and what the book uses, with its version or the command that installs
+    /// it.
     pub(super) tools: Vec<(&'static str, Result<String, String>)>,
     /// Whether strace(1) can trace a process of ours; `None` if it is not installed.
     pub(super) strace: Option<bool>,

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {}
 
-/// Looks, and says what it found. It never fails for what it finds: a distorted figure is better than none, as long as
-/// one knows.
+/// Looks, and says what it found. It never fails for what it finds: a distorted figure is better than none,
+/// as long as one knows.
 pub(crate) fn run(_args: Args) -> Result<ExitCode> {
     let findings = examine(&Facts::look());
     for finding in &findings {

@@ -18,8 +18,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
 
-    /// With `all`: write the same to a new file in this directory [default: results/data]. The matrix of stages and
-    /// probes is drawn from it, and `bench-all` looks there whether a binary was graded.
+    /// With `all`: write the same to a new file in this directory [default: results/data]. The matrix of
+    /// stages and probes is drawn from it, and `bench-all` looks there whether a binary was graded.
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "results/data", conflicts_with = "only")]
     record: Option<PathBuf>,
 }

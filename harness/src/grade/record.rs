@@ -23,8 +23,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens the files before anything is measured, so that a bad path does not cost a run. What is in `json` stays;
-    /// `directory` gets a file of its own.
+    /// Opens the files before anything is measured, so that a bad path does not cost a run. What is in `json`
+    /// stays; `directory` gets a file of its own.
     pub(super) fn new(json: Option<&Path>, directory: Option<&Path>, planned: usize) -> Result<Self> {
         let uses_stdout = json.is_some_and(|path| path == Path::new("-"));
         let json: Option<Box<dyn Write>> = match json {

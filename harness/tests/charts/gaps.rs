@@ -1,5 +1,5 @@
-//! Data with holes and with unusual loads: what is missing has its name and its reason, and nothing that was not measured
-//! looks as if it were.
+//! Data with holes and with unusual loads: what is missing has its name and its reason, and nothing that was
+//! not measured looks as if it were.
 
 use super::invented::{SEVEN, scenarios, table};
 use super::svg::{check, labels, lines};

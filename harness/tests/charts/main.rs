@@ -127,7 +127,8 @@ fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
     }
 }
 
-/// Protects the trace from a picture to its records: the named file is there, and the named command draws the same.
+/// Protects the trace from a picture to its records: the named file is there, and the named command draws the
+/// same.
 #[test]
 fn each_chart_names_the_data_and_the_command_that_draw_it() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -186,7 +187,8 @@ fn what_was_not_measured_is_named_with_its_reason() {
     assert_eq!((count("serial"), count("1 process")), (2, 1));
 }
 
-/// Protects from a figure that grows with the length of the run: at a rate that was not reached there is no latency.
+/// Protects from a figure that grows with the length of the run: at a rate that was not reached there is no
+/// latency.
 #[test]
 fn a_rate_that_was_not_reached_has_no_latency() {
     let draw_latency = |records: Vec<Record>| {

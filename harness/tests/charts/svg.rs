@@ -48,8 +48,8 @@ pub(crate) fn labels(svg: &str) -> Vec<Label> {
     labels
 }
 
-/// The lines in a colour such as `#0072B2`, with the corners of each. The outline of a marker, which ends where it began, is
-/// none.
+/// The lines in a colour such as `#0072B2`, with the corners of each. The outline of a marker, which ends
+/// where it began, is none.
 pub(crate) fn lines(svg: &str, colour: &str) -> Vec<Vec<(i32, i32)>> {
     let of_colour = |element: &&str| element.contains(&format!("stroke=\"{colour}\""));
     let corners = |element: &str| {

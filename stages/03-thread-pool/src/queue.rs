@@ -1,8 +1,8 @@
 //! One locked queue: any number of senders and receivers.
 //!
-//! The textbook's producer and consumer: a mutex for the items, a condition variable to sleep on while there is
-//! nothing to take, another while there is no room. It closes when the last half of either side is dropped, so
-//! the threads of a pool end when the loop that feeds them ends, without a flag of their own.
+//! The textbook's producer and consumer: a mutex for the items, a condition variable to sleep on while there
+//! is nothing to take, another while there is no room. It closes when the last half of either side is
+//! dropped, so the threads of a pool end when the loop that feeds them ends, without a flag of their own.
 //!
 //! ```
 //! let (sender, receiver) = thread_pool::queue::queue(2);

@@ -24,8 +24,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// lie in it.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-/// What one call of `drive` may send: 1 MiB of a body, or four writes of small replies, which cost more CPU time than
-/// their bytes.
+/// What one call of `drive` may send: 1 MiB of a body, or four writes of small replies, which cost more CPU
+/// time than their bytes.
 const WRITE_BUDGET: usize = MAX_WRITE;
 const MIN_WRITE_COST: usize = WRITE_BUDGET / 4;
 
@@ -121,8 +121,8 @@ impl Connection {
     }
     // ANCHOR_END: drive
 
-    /// There may be more to read, unless the peer has ended: then a job of another thread is under way for it, which
-    /// happens only in stage 06 without ONESHOT.
+    /// There may be more to read, unless the peer has ended: then a job of another thread is under way for
+    /// it, which happens only in stage 06 without ONESHOT.
     fn after_reading(&self) -> Turn {
         if self.session.has_ended() { Turn::Blocked } else { Turn::Served }
     }

@@ -126,7 +126,8 @@ impl Server {
         }
     }
 
-    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to read.
+    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to
+    /// read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|registration| registration.connection.is_late(now)) {
@@ -134,8 +135,8 @@ impl Server {
         }
     }
 
-    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are accepted.
-    /// From then on an idle connection counts as late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are
+    /// accepted. From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         shutdown::unwatch(&self.epoll)?;
         self.acceptor.drain();

@@ -40,8 +40,8 @@ impl Trigger {
             // Only what it waits for: a socket that has room would be reported writable all the time.
             Trigger::Level => interest,
             // Everything, once and for all: each change is reported once, wanted or not. So the registration
-            // never has to follow what the connection waits for, and epoll_ctl(2) is called again only after a
-            // turn that the loop ended early.
+            // never has to follow what the connection waits for, and epoll_ctl(2) is called again only after
+            // a turn that the loop ended early.
             Trigger::Edge => {
                 EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
             }

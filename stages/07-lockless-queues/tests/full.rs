@@ -68,7 +68,8 @@ fn a_full_ring_loses_no_connection_and_the_dispatcher_does_not_spin() {
         let common = ["--queue-capacity", "1", "--workers", "2"];
         let server = Server::start(&[options, &common].concat());
         let start = Instant::now();
-        // 64 clients, 10 ms each, two workers, room for one in each ring: most of them wait in the dispatcher.
+        // 64 clients, 10 ms each, two workers, room for one in each ring: most of them wait in the
+        // dispatcher.
         scope(|clients| {
             for _ in 0..64 {
                 clients.spawn(|| {

@@ -2,7 +2,8 @@
 //! which finds nearly every fault that more would), and every value that the memory model lets a load
 //! return. Loom also fails a run in which all threads wait: that is how a lost wake-up shows.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --release --test loom --target-dir target/loom`.
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --release --test loom --target-dir
+//! target/loom`.
 //!
 //! Two things keep the model honest. Each scenario counts the branches that matter and the test demands that
 //! the exploration reached them: a model in which the ring never fills says nothing about a full ring. And
@@ -167,8 +168,8 @@ impl Notifier for Counter {
     }
 }
 
-/// A notifier like `Park`. The handle lies in a bare cell, so loom fails any run in which a producer could reach it
-/// before the parker has left it there.
+/// A notifier like `Park`. The handle lies in a bare cell, so loom fails any run in which a producer could
+/// reach it before the parker has left it there.
 struct Token {
     parker: UnsafeCell<Option<Thread>>,
     reached: Arc<Reached>,
@@ -285,7 +286,8 @@ fn two_producers_do_not_hide_each_other() {
     assert_reached(&[("a consumer that slept", &reached.slept)]);
 }
 
-/// Runs `scenario` with the real code weakened by `fault`; loom has to fail it, with a message about `symptom`.
+/// Runs `scenario` with the real code weakened by `fault`; loom has to fail it, with a message about
+/// `symptom`.
 #[track_caller]
 fn must_be_found(fault: Fault, symptom: &str, scenario: impl Fn() + Send + Sync + 'static) {
     fault.inject();

@@ -109,7 +109,8 @@ fn a_million_items_cross_in_order() {
             let (mut producer, mut consumer) = ring(capacity);
             let pushing = thread::spawn(move || {
                 for number in 0..items {
-                    // Boxed, so that a slot read too early or twice is a fault of memory and not just of order.
+                    // Boxed, so that a slot read too early or twice is a fault of memory and not just of
+                    // order.
                     let mut item = Box::new(number);
                     while let Err(back) = producer.push(item) {
                         item = back;
@@ -245,8 +246,8 @@ fn notifying_an_awake_consumer_leaves_no_trace() {
     }
 }
 
-/// A pipe holds 65,536 bytes. A producer that notifies more often than that while no thread waits must not block
-/// the producer, and still wakes the consumer.
+/// A pipe holds 65,536 bytes. A producer that notifies more often than that while no thread waits must not
+/// block the producer, and still wakes the consumer.
 #[test]
 fn a_full_pipe_does_not_block_the_producer() {
     within_half_a_minute(|| {

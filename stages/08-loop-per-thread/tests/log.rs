@@ -70,8 +70,8 @@ fn a_greedy_pipeliner_is_logged_like_everybody_else() {
     assert_eq!((lines.len(), told_lost(&lines)), (REQUESTS + 1, 0));
 }
 
-/// The signal comes in the midst of it: a client that got a reply has a line, and the request that is in flight
-/// too. Others have a line without having seen the reply, which is no loss.
+/// The signal comes in the midst of it: a client that got a reply has a line, and the request that is in
+/// flight too. Others have a line without having seen the reply, which is no loss.
 #[test]
 fn sigterm_under_load_loses_no_line() {
     for mode in ["sync", "async"] {

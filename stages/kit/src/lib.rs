@@ -8,7 +8,8 @@
 //! * [`listener`]: the listening socket, and accepting without spinning when descriptors run out;
 //! * [`shutdown`]: one way to stop, for blocking and for event-driven stages;
 //! * [`protocol`]: echo and HTTP as state machines that know no socket;
-//! * [`session`]: one connection's conversation: a state machine that a loop drives; [`output`]: what it wants to send;
+//! * [`session`]: one connection's conversation: a state machine that a loop drives; [`output`]: what it
+//!   wants to send;
 //! * [`read_buffer`] and [`write_buffer`]: bytes that wait to be parsed, and to be sent;
 //! * [`socket`]: sending a session's output; [`blocking`]: deadlines for threads that block;
 //! * [`connection_table`]: connections by descriptor number;

@@ -244,7 +244,8 @@ impl Acceptor {
         self.draining = true;
     }
 
-    /// Closes the socket at once, for a process that stops while others go on accepting from it: what waits is theirs.
+    /// Closes the socket at once, for a process that stops while others go on accepting from it: what waits
+    /// is theirs.
     pub fn close(&mut self) {
         (self.listener, self.paused_until) = (None, None);
     }

@@ -2,7 +2,8 @@
 
 use crate::write_buffer::{Body, WriteBuffer};
 
-/// Bytes to send, and a body behind them. They stay where they are until [`crate::session::Session::sent`] is called.
+/// Bytes to send, and a body behind them. They stay where they are until [`crate::session::Session::sent`] is
+/// called.
 #[derive(Debug)]
 pub struct Output<'session> {
     pub(crate) buffer: &'session WriteBuffer,

@@ -55,8 +55,8 @@ const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
 const LINGER_MS: u64 = 2_000;
 /// After replies of this many bytes the peer may still have some to fetch when we close.
 const LARGE_REPLY: u64 = 16 * 1024;
-/// While the server drains, a connection that has begun less than this many milliseconds ago is not idle yet: its first
-/// request may be on its way.
+/// While the server drains, a connection that has begun less than this many milliseconds ago is not idle yet:
+/// its first request may be on its way.
 const FIRST_REQUEST_MS: u64 = 100;
 /// From this many unparsed bytes on, no more should be read.
 const MAX_UNPARSED: usize = 64 * 1024;
@@ -296,8 +296,8 @@ impl Session {
         (self.working == 0).then_some(self.deadline_ms)
     }
 
-    /// Whether the deadline has passed. Once the server drains, that of an idle connection counts as passed, unless
-    /// the connection has just begun.
+    /// Whether the deadline has passed. Once the server drains, that of an idle connection counts as passed,
+    /// unless the connection has just begun.
     pub fn is_late(&self, now: &LoopContext) -> bool {
         let ends = |session: &Self| now.ms >= session.began_ms + FIRST_REQUEST_MS && session.is_idle();
         self.working == 0 && (now.ms >= self.deadline_ms || now.draining && ends(self))

@@ -9,8 +9,8 @@
 //! no further ([`WriteBuffer::is_full`]): 64 pipelined requests for 16 MiB each take no memory.
 //!
 //! An idle connection owns no buffer. It borrows a vector from its thread when the first byte is appended and
-//! returns it when the last byte has been sent, so ten thousand idle connections cost nothing here and a request
-//! allocates nothing.
+//! returns it when the last byte has been sent, so ten thousand idle connections cost nothing here and a
+//! request allocates nothing.
 
 use crate::clock::LoopContext;
 use crate::protocol::observer::{Observed, Observer};
@@ -24,8 +24,8 @@ pub const HIGH_WATER: usize = 64 * 1024;
 /// A body at most this long is copied behind its head, so that pipelined replies leave in one write.
 pub const SMALL_BODY: u64 = 4 * 1024;
 
-/// A thread keeps spare vectors of at most this capacity together, in bytes. The bound is one of bytes, since a
-/// bound on their number lets memory grow with the largest reply that each of them ever held.
+/// A thread keeps spare vectors of at most this capacity together, in bytes. The bound is one of bytes, since
+/// a bound on their number lets memory grow with the largest reply that each of them ever held.
 const MAX_SPARE_BYTES: usize = 1024 * 1024;
 
 /// One line of the filler that `/bytes/N` sends: 63 visible characters and a line feed.
@@ -43,8 +43,8 @@ static PATTERN: [u8; HIGH_WATER] = {
 };
 
 thread_local! {
-    /// The vectors that this thread lends to the connections it is serving: mostly one, and more where replies of
-    /// several connections wait to leave together.
+    /// The vectors that this thread lends to the connections it is serving: mostly one, and more where
+    /// replies of several connections wait to leave together.
     static SPARES: RefCell<Spares> = const { RefCell::new(Spares { vectors: Vec::new(), bytes: 0 }) };
 }
 

@@ -230,8 +230,8 @@ fn a_close_that_could_destroy_a_reply_is_one_in_stages() {
     }
 }
 
-/// A server that drains ends idle connections, but not one whose peer may still fetch a large reply: its next request
-/// would turn the close into a reset.
+/// A server that drains ends idle connections, but not one whose peer may still fetch a large reply: its next
+/// request would turn the close into a reset.
 #[test]
 fn a_large_reply_is_not_cut_short_by_a_server_that_stops() {
     for (request, in_stages) in [(REQUEST, false), (b"GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n", true)] {
@@ -340,8 +340,8 @@ fn bytes_that_arrive_during_a_write_move_no_output_and_are_answered_after_it() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Protects every stage: however the input was cut and however little the kernel takes at once, the peer gets the same
-    /// bytes, in order, and after its end the conversation is over.
+    /// Protects every stage: however the input was cut and however little the kernel takes at once, the peer
+    /// gets the same bytes, in order, and after its end the conversation is over.
     #[test]
     fn cuts_and_short_writes_change_nothing(
         mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),

@@ -4,8 +4,8 @@ use anyhow::Result;
 use lab_core::files::write_atomically;
 use std::path::Path;
 
-/// A text without what XML allows in no document, not even escaped: a server may be called anything, an escape
-/// character included. `<`, `&` and quotes are escaped by those who write the elements.
+/// A text without what XML allows in no document, not even escaped: a server may be called anything, an
+/// escape character included. `<`, `&` and quotes are escaped by those who write the elements.
 pub(crate) use lab_core::units::xml_characters as clean;
 
 /// Writes a picture or a page.

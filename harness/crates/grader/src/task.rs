@@ -92,7 +92,8 @@ impl Args {
         self.stage.as_deref() == Some(EVERYTHING)
     }
 
-    /// Whether it is a server of another make: most probes ask for the lab's routes, and it may not have them.
+    /// Whether it is a server of another make: most probes ask for the lab's routes, and it may not have
+    /// them.
     pub fn is_foreign(&self) -> bool {
         self.stage.is_none()
     }

@@ -7,13 +7,14 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf, absolute};
 
-/// Writes a file through a temporary one beside it and a rename: whoever looks, and whatever happens in between (a full
-/// disk, a kill), there is the old file or the new one.
+/// Writes a file through a temporary one beside it and a rename: whoever looks, and whatever happens in
+/// between (a full disk, a kill), there is the old file or the new one.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
-        // What a new file has otherwise: the umask is taken off. The default of temporary files is for one user only.
+        // What a new file has otherwise: the umask is taken off. The default of temporary files is for one
+        // user only.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory.unwrap_or(Path::new(".")))
         .with_context(cannot)?;

@@ -6,12 +6,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// From now on the signals that end a run only set this: the run looks at it, ends its children and says what is there.
+/// From now on the signals that end a run only set this: the run looks at it, ends its children and says what
+/// is there.
 #[derive(Debug)]
 pub struct Interruption(Arc<AtomicBool>);
 
 impl Interruption {
-    /// Catches SIGINT and SIGTERM, and SIGHUP unless it is ignored. Fails where a handler cannot be installed.
+    /// Catches SIGINT and SIGTERM, and SIGHUP unless it is ignored. Fails where a handler cannot be
+    /// installed.
     pub fn catch() -> Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
         // nohup starts a program with SIGHUP ignored, so that it outlives its terminal.
@@ -32,7 +34,8 @@ impl Interruption {
 fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: all zeros is a value of this struct of integers and of an address.
     let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: without a new action nothing is changed, and the old one is written to a struct that outlives the call.
+    // SAFETY: without a new action nothing is changed, and the old one is written to a struct that outlives
+    // the call.
     let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut now) };
     asked == 0 && now.sa_sigaction == libc::SIG_IGN
 }

@@ -23,10 +23,10 @@ impl Mix {
         &self.path
     }
 
-    /// Whether the request with this number is one of them. The requests are cut into runs of equal length, 20 for 5 %,
-    /// and one of each run is chosen by a generator whose seed is the number of the run: evenly spread, and the same
-    /// each time. Always the twentieth would be even too, but a server that deals requests out in turn among four
-    /// workers would then give all of these to one.
+    /// Whether the request with this number is one of them. The requests are cut into runs of equal length,
+    /// 20 for 5 %, and one of each run is chosen by a generator whose seed is the number of the run: evenly
+    /// spread, and the same each time. Always the twentieth would be even too, but a server that deals
+    /// requests out in turn among four workers would then give all of these to one.
     pub(super) fn takes(&self, number: u64) -> bool {
         let first = |run: u64| run * 100 / self.percent;
         let run = ((number + 1) * self.percent - 1) / 100;

@@ -52,7 +52,8 @@ pub(super) fn run(
         let look_up = worker.wake_at();
         while let Some(&at) = free.front() {
             let now = Instant::now();
-            // Where a request costs more than the time between two, some is always due, and the end would never be seen.
+            // Where a request costs more than the time between two, some is always due, and the end would
+            // never be seen.
             if now >= look_up {
                 break;
             }

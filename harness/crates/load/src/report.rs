@@ -27,13 +27,13 @@ pub struct Report {
     pub not_connected: Option<String>,
     /// Requests that the end cut off; neither right nor wrong.
     pub aborted: u64,
-    /// Open loop: how many of those are in the latencies with the time that they had waited: those that had waited
-    /// longer than 99 of 100 answered ones.
+    /// Open loop: how many of those are in the latencies with the time that they had waited: those that had
+    /// waited longer than 99 of 100 answered ones.
     pub aborted_in_latency: Option<u64>,
     /// Open loop: requests that left more than `late_after_us` after their time.
     pub late: Option<u64>,
-    /// Open loop: requests that never left, because every connection was waiting. All are in the latencies with the
-    /// time that they had waited at the end.
+    /// Open loop: requests that never left, because every connection was waiting. All are in the latencies
+    /// with the time that they had waited at the end.
     #[serde(alias = "dropped")]
     pub never_sent: Option<u64>,
     /// What is called late.
@@ -44,8 +44,8 @@ pub struct Report {
     pub requests_per_second: f64,
     /// Bytes received, heads included.
     pub bytes: u64,
-    /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that the end
-    /// left without one it is a lower bound: the time that it had waited.
+    /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that
+    /// the end left without one it is a lower bound: the time that it had waited.
     pub latency_us: Option<Percentiles>,
     /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
     pub service_us: Option<Percentiles>,
@@ -64,8 +64,8 @@ pub struct Report {
     /// with the first one, unless `--body` says what is right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_length: Vec<String>,
-    /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but for the
-    /// bytes, the CPU time, the connections and the clients, which are of both.
+    /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but
+    /// for the bytes, the CPU time, the connections and the clients, which are of both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mixed>,
     /// The idle and slow clients.

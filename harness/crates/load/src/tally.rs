@@ -127,14 +127,14 @@ impl Tally {
         }
     }
 
-    /// The latencies of an open loop with those of the requests that the end left without an answer, and how many of
-    /// the aborted ones are among them.
+    /// The latencies of an open loop with those of the requests that the end left without an answer, and how
+    /// many of the aborted ones are among them.
     ///
-    /// What such a request has waited is a lower bound of its latency. Without it a server that stalls at the end of
-    /// a run would look as if it had not. Requests that never left are all in: the server kept every connection
-    /// waiting. Of those that had left, most were sent a moment ago, and their short wait would count as a quick
-    /// reply; so only those are in that have waited longer than 99 of 100 answered ones, which can lower no
-    /// percentile up to that.
+    /// What such a request has waited is a lower bound of its latency. Without it a server that stalls at the
+    /// end of a run would look as if it had not. Requests that never left are all in: the server kept every
+    /// connection waiting. Of those that had left, most were sent a moment ago, and their short wait would
+    /// count as a quick reply; so only those are in that have waited longer than 99 of 100 answered ones,
+    /// which can lower no percentile up to that.
     pub(super) fn open_latency(&self) -> (Histogram<u64>, u64) {
         let mut all = self.latency.clone();
         let usual = self.latency.value_at_quantile(0.99);
@@ -194,8 +194,8 @@ impl Tally {
     }
 }
 
-/// The counts of the main path, and of the one that is mixed in. What belongs to neither alone (bytes, connections, CPU
-/// time) is the main one's.
+/// The counts of the main path, and of the one that is mixed in. What belongs to neither alone (bytes,
+/// connections, CPU time) is the main one's.
 #[derive(Clone, Debug)]
 pub(super) struct Tallies {
     pub(super) main: Tally,
@@ -247,8 +247,8 @@ fn micros(from: Instant, to: Instant) -> u64 {
 mod tests {
     use super::*;
 
-    /// A second of one request per millisecond, of which those before `stall` were answered within a millisecond; then
-    /// the server stood still, with `clients` requests on their way.
+    /// A second of one request per millisecond, of which those before `stall` were answered within a
+    /// millisecond; then the server stood still, with `clients` requests on their way.
     fn stalled(stall: u64, clients: u64) -> Tally {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);

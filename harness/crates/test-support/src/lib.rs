@@ -158,8 +158,8 @@ impl Drop for Place {
 
 /// Writes an executable shell script.
 pub fn write_program(path: &Path, script: &str) -> PathBuf {
-    // By another process: a descriptor that is open for writing here may be copied by a fork of another test's thread,
-    // and then the script cannot be executed ("text file busy").
+    // By another process: a descriptor that is open for writing here may be copied by a fork of another
+    // test's thread, and then the script cannot be executed ("text file busy").
     let text = format!("#!/bin/sh\n{script}\n");
     let write = format!("cat > '{}'", path.display());
     let mut child =
@@ -195,7 +195,8 @@ pub struct Finished {
 impl Run {
     /// Starts the command.
     pub fn start(mut command: Command) -> Self {
-        // Files, not pipes: a process that was left behind would hold a pipe open, and its reader would wait for ever.
+        // Files, not pipes: a process that was left behind would hold a pipe open, and its reader would wait
+        // for ever.
         let file = || tempfile::tempfile().expect("a file");
         let (stdout, stderr) = (file(), file());
         command.stdout(stdout.try_clone().expect("a descriptor"));

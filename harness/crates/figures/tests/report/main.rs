@@ -1,5 +1,6 @@
-//! `report.html`, in a browser that is not asked to believe anything: a script clicks the switches as a reader would, and
-//! says what changed. The records are invented: twelve stages, two twins and three references in every phase.
+//! `report.html`, in a browser that is not asked to believe anything: a script clicks the switches as a
+//! reader would, and says what changed. The records are invented: twelve stages, two twins and three
+//! references in every phase.
 
 mod browser;
 mod records;

@@ -5,7 +5,8 @@ use records::{Record, Writer, read};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Seventeen servers, some almost equally fast: the case in which labels would collide. The last three are references.
+/// Seventeen servers, some almost equally fast: the case in which labels would collide. The last three are
+/// references.
 pub(crate) const SERVERS: [(&str, &str); 17] = [
     ("01", "Blocking echo"),
     ("02", "Fork per connection"),

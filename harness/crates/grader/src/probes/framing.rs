@@ -59,8 +59,8 @@ fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
     Ok(String::new())
 }
 
-/// Any number of large replies in front of work that may block, and a small one behind it: a server that pauses after
-/// so many large ones must not forget the next.
+/// Any number of large replies in front of work that may block, and a small one behind it: a server that
+/// pauses after so many large ones must not forget the next.
 pub(super) fn pipelined_mixture(subject: &mut Subject<'_>) -> Verdict {
     for count in 0..10 {
         let mut client = subject.connect()?;

@@ -29,7 +29,8 @@ fn ask(subject: &mut Subject<'_>, request: &[u8], length: usize) -> Result<(), F
     }
 }
 
-/// The routes that a server does not answer, each with what came instead. An error if it cannot be asked at all.
+/// The routes that a server does not answer, each with what came instead. An error if it cannot be asked at
+/// all.
 pub fn missing_routes(target: &Target) -> anyhow::Result<Vec<String>> {
     let setup = Setup { options: &[], few_descriptors: false, process: false, by_hand: false };
     let mut subject = Subject::start(target, &setup).map_err(|fault| anyhow::anyhow!(fault.detail))?;

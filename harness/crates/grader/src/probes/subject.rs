@@ -35,8 +35,8 @@ pub struct Setup {
     pub by_hand: bool,
 }
 
-/// What a server may open that is to run out of descriptors: enough to start with a loop for each CPU, each with a listener, an epoll
-/// instance and two more, and for a dozen clients.
+/// What a server may open that is to run out of descriptors: enough to start with a loop for each CPU, each
+/// with a listener, an epoll instance and two more, and for a dozen clients.
 pub(super) fn few_descriptors() -> u64 {
     24 + 4 * std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64)
 }

@@ -58,8 +58,9 @@ impl Server {
         self.child.id() as i32
     }
 
-    /// Fails if a process outside of the server's group listens on its address: what is measured there would be somebody
-    /// else. (A command that is only probed may well hand its port to a service that is no child of it.)
+    /// Fails if a process outside of the server's group listens on its address: what is measured there would
+    /// be somebody else. (A command that is only probed may well hand its port to a service that is no child
+    /// of it.)
     pub fn must_own_its_port(&self) -> Result<()> {
         Ok(super::owner::check(self.addr, self.pid())?)
     }

@@ -50,7 +50,8 @@ pub struct Options {
     pub url: Option<String>,
 }
 
-// clap makes of a doc comment on a flattened struct the text of the whole command; hence no doc comments here.
+// clap makes of a doc comment on a flattened struct the text of the whole command; hence no doc comments
+// here.
 #[derive(Args, Clone, Debug)]
 #[group(multiple = false)]
 struct VersionFlags {

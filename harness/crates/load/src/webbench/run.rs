@@ -160,7 +160,8 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> 
     Ok((total, replies))
 }
 
-/// Without a parent nobody would read what a client counts, and it would go on asking a server that others may measure by then.
+/// Without a parent nobody would read what a client counts, and it would go on asking a server that others
+/// may measure by then.
 fn die_with(parent: Pid) -> Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     // The parent may have died before the line above.

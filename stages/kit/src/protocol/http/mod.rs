@@ -179,7 +179,8 @@ impl Http {
                 let State::Body(upload) = done else { unreachable!("it was a body above") };
                 let Upload { manner, route, kept, .. } = *upload;
                 self.respond(manner, route, &kept, to);
-                // A client that has sent a body may send on (a stray CR LF is common) while it still reads the reply.
+                // A client that has sent a body may send on (a stray CR LF is common) while it still reads
+                // the reply.
                 self.linger |= !matches!(self.state, State::Head(_));
                 (used, Next::Continue)
             }
