@@ -1,7 +1,8 @@
 //! The book agrees with the code beside it.
 //!
-//! mdBook builds without a murmur when an included file or anchor is missing, a link leads nowhere or a page is not in
-//! the table of contents. So the book is checked here, as text, and the check is checked on books that are broken.
+//! mdBook builds without an error when an included file or anchor is missing, a link leads nowhere or a page
+//! is not in the table of contents. So the book is checked here, as text, and the check is checked on books
+//! that are broken.
 
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
