@@ -140,12 +140,12 @@ fn key(args: &Args, target: &Target) -> Key {
         phase: Phase::Survey,
         server: args.name.clone().unwrap_or_else(|| target.host.clone()),
         title: "already running".into(),
-        workers: None,
         tool: "tsung".into(),
         concurrency: args.clients as usize,
         keep_alive: !args.close,
         pipeline: 1,
         path: target.path.clone(),
+        ..Key::default()
     }
 }
 
@@ -168,6 +168,7 @@ fn figures(counted: &Measurement) -> Figures {
         requests: counted.requests,
         errors: counted.errors,
         seconds: counted.seconds,
+        window_seconds: None,
         requests_per_second: counted.requests_per_second(),
         bytes: counted.bytes,
         cpu_us_per_request: None,

@@ -8,17 +8,16 @@ use records::{Bottleneck, Figures};
 pub(crate) fn figures(
     measured: &Measurement,
     spent: &Spent,
-    (server_cpus, generator_cpus): (usize, usize),
+    cpus: (usize, usize),
     all_served: bool,
 ) -> Figures {
     let server_seconds = spent.server.map(|used| used.cpu.as_secs_f64());
-    // Of the time that was measured: webbench's clients sleep for a second before it.
-    let share = |seconds: f64, cpus: usize| seconds / (measured.seconds * cpus as f64).max(f64::MIN_POSITIVE);
     let ours = server_seconds.unwrap_or(0.0) + measured.generator_cpu_seconds;
-    Figures {
+    let mut figures = Figures {
         requests: measured.requests,
         errors: measured.errors,
         seconds: measured.seconds,
+        window_seconds: None,
         requests_per_second: measured.requests_per_second(),
         bytes: measured.bytes,
         cpu_us_per_request: server_seconds
@@ -33,10 +32,8 @@ pub(crate) fn figures(
         listen_drops: spent.queues.map(|queues| queues.drops),
         steal_seconds: spent.steal,
         closed_loop_us: measured.closed_loop_us,
-        limiter: Bottleneck::of(
-            share(server_seconds.unwrap_or(0.0), server_cpus),
-            share(measured.generator_cpu_seconds, generator_cpus),
-            all_served,
-        ),
-    }
+        limiter: Bottleneck::Neither,
+    };
+    figures.limiter = Bottleneck::of(figures.shares(cpus), all_served);
+    figures
 }

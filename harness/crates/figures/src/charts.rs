@@ -81,6 +81,10 @@ fn ensure_one_of_each(files: &[PathBuf]) -> Result<()> {
             Content::Grades => "file of grades",
             Content::Spin => "`spin` scenario",
             Content::Slow => "`slow` scenario",
+            Content::Latency => "`latency` scenario",
+            Content::Clients => "`clients` scenario",
+            Content::C10k => "`c10k` scenario",
+            Content::Cpus => "`cpus` scenario",
         };
         ensure!(
             its.len() <= 1,

@@ -70,10 +70,7 @@ impl Cell {
 /// Puts the measured records of the survey together. A paired point is one of them: it carries the same load,
 /// and is not measured a second time. Skipped and dropped ones are left out.
 pub fn cells(records: &[Record]) -> Vec<Cell> {
-    Rounds::group(records.iter(), Shape::of)
-        .into_iter()
-        .filter_map(|(shape, rounds)| cell(shape, &rounds))
-        .collect()
+    Rounds::group(records, Shape::of).into_iter().filter_map(|(shape, rounds)| cell(shape, &rounds)).collect()
 }
 
 fn cell(shape: Shape, rounds: &Rounds) -> Option<Cell> {
@@ -121,6 +118,21 @@ mod tests {
         (records[3].key.phase, records[3].context.dropped) = (Phase::Paired, true);
         let cells = cells(&records);
         assert_eq!((cells.len(), cells[0].requests_per_second), (1, 15.0));
+    }
+
+    #[test]
+    fn rounds_of_another_clock_state_are_left_out() {
+        let at = |server: &str, speed, ns| {
+            let mut record = record(server, "wrk", 64, true, speed);
+            record.context.round_trip_ns = Some([ns, ns]);
+            record
+        };
+        let mut records: Vec<Record> = (0..6).map(|_| at("05", 90.0, 5000.0)).collect();
+        records.extend((0..3).map(|_| at("05", 60.0, 6600.0)));
+        records.push(at("06", 50.0, 6600.0));
+        let cells = cells(&records);
+        assert_eq!((cells[0].rounds, cells[0].interval), (6, Some((90.0, 90.0))));
+        assert_eq!(cells[1].rounds, 1, "it has no round in the state that most points share");
     }
 
     #[test]

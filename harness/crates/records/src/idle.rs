@@ -26,7 +26,8 @@ pub struct IdleCost {
 /// Puts the records of the idle phase together, in the order of the servers' names. Skipped and dropped ones
 /// are left out.
 pub fn idle(records: &[Record]) -> Vec<IdleCost> {
-    let servers = Rounds::by(records, Phase::Idle, |record| record.idle().map(|_| &record.key.server));
+    let servers =
+        Rounds::of_any_state(records, Phase::Idle, |record| record.idle().map(|_| &record.key.server));
     let cost = |rounds: Rounds| {
         let first = rounds.first();
         let estimate = |bytes: fn(Idle) -> f64| {

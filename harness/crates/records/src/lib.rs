@@ -4,8 +4,10 @@
 //! It does not know how a figure was measured, nor how it is drawn: who measures writes records, who draws
 //! reads them.
 
+mod c10k;
 mod cells;
 mod content;
+mod cpus;
 mod disturbance;
 mod figures;
 mod file;
@@ -22,10 +24,13 @@ pub mod sample;
 mod servers;
 mod slow;
 mod spin;
+mod state;
 mod table;
 
+pub use c10k::{C10kPoint, c10k};
 pub use cells::{Cell, Shape, cells};
 pub use content::{Content, newest, newest_first};
+pub use cpus::{CpusPoint, cpus};
 pub use disturbance::disturbance;
 pub use figures::{Bottleneck, Figures};
 pub use file::{Writer, ensure_room, read};
@@ -33,10 +38,13 @@ pub use grades::{Grade, Probed, grades, ungraded};
 pub use idle::{IdleCost, idle};
 pub use latencies::{LatencyCurve, LatencyPoint, latencies};
 pub use lock::DirLock;
-pub use outcome::{Idle, IdleMemory, Latency, Mix, OpenLoop, Outcome, Paired, Served, Skip, Throughput};
-pub use pairs::{Pair, pairs};
+pub use outcome::{
+    Beside, Idle, IdleMemory, Latency, Mix, OpenLoop, Outcome, Paired, Served, Skip, Throughput,
+};
+pub use pairs::{Pair, interval_name, pairs, pairs_of};
 pub use record::{Context, Key, Kind, Phase, Record};
 pub use servers::{FLOOR, is_reference, label, order};
 pub use slow::{SlowPoint, slow};
 pub use spin::{SpinPoint, spin};
+pub use state::{ClockState, States};
 pub use table::{Table, TableCell, TablePoint, TableRow, table};

@@ -1,6 +1,6 @@
 //! The rounds of one point of a summary, and what all summaries make of them.
 
-use super::{Bottleneck, Figures, OpenLoop, Phase, Record};
+use super::{Bottleneck, Figures, OpenLoop, Phase, Record, States};
 use lab_core::stats::{Estimate, Percentiles, median};
 use std::collections::BTreeMap;
 
@@ -9,17 +9,33 @@ pub(crate) struct Rounds<'a>(Vec<&'a Record>);
 
 impl<'a> Rounds<'a> {
     /// The records of a phase that count, by what tells one point from another; those without it are left
-    /// out.
+    /// out. Of each point those rounds are taken that ran in the clock state that most points share.
     pub(crate) fn by<K: Ord>(
         records: &'a [Record],
         phase: Phase,
         key: impl Fn(&'a Record) -> Option<K>,
     ) -> BTreeMap<K, Self> {
-        Self::group(records.iter().filter(|record| record.counts_in(phase)), key)
+        Self::in_one_state(records, Self::of_any_state(records, phase, key))
     }
 
     /// The same for records of any phase.
     pub(crate) fn group<K: Ord>(
+        records: &'a [Record],
+        key: impl Fn(&'a Record) -> Option<K>,
+    ) -> BTreeMap<K, Self> {
+        Self::in_one_state(records, Self::grouped(records.iter(), key))
+    }
+
+    /// For what does not depend on the clock state, or holds its own reference.
+    pub(crate) fn of_any_state<K: Ord>(
+        records: &'a [Record],
+        phase: Phase,
+        key: impl Fn(&'a Record) -> Option<K>,
+    ) -> BTreeMap<K, Self> {
+        Self::grouped(records.iter().filter(|record| record.counts_in(phase)), key)
+    }
+
+    fn grouped<K: Ord>(
         records: impl Iterator<Item = &'a Record>,
         key: impl Fn(&'a Record) -> Option<K>,
     ) -> BTreeMap<K, Self> {
@@ -27,6 +43,20 @@ impl<'a> Rounds<'a> {
         for record in records {
             if let Some(key) = key(record) {
                 groups.entry(key).or_insert(Self(Vec::new())).0.push(record);
+            }
+        }
+        groups
+    }
+
+    /// Leaves out the rounds of another clock state than the one that most points share. A point that has no
+    /// round in that state keeps all of its rounds: it cannot be compared, and is not lost.
+    fn in_one_state<K: Ord>(records: &[Record], mut groups: BTreeMap<K, Self>) -> BTreeMap<K, Self> {
+        let states = States::of(records);
+        let Some(most) = states.most() else { return groups };
+        for rounds in groups.values_mut() {
+            let is_other = |record: &&Record| states.of_record(record).is_some_and(|state| state != most);
+            if !rounds.0.iter().all(is_other) {
+                rounds.0.retain(|record| !is_other(record));
             }
         }
         groups
@@ -98,6 +128,7 @@ impl<'a> Rounds<'a> {
         // max_by_key takes the last of equals.
         let order = [
             Bottleneck::Server,
+            Bottleneck::Both,
             Bottleneck::Neither,
             Bottleneck::Generator,
             Bottleneck::Unreached,

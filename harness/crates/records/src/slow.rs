@@ -28,8 +28,13 @@ pub struct SlowPoint {
     pub path: String,
     /// Half of the quick requests waited at most so long.
     pub p50: Estimate,
+    /// Nine of ten of them.
+    pub p90: Estimate,
     /// 99 of 100 of them.
     pub p99: Estimate,
+    /// The share of the quick requests that took longer than 5 ms or never left; `None` where it was not
+    /// counted.
+    pub over_5ms: Option<Estimate>,
     /// Half of the slow ones; `None` if none of them was to be sent.
     pub slow_p50: Option<Estimate>,
     /// Quick and slow requests that never left, in all rounds.
@@ -65,13 +70,21 @@ fn point(rounds: &Rounds) -> Option<SlowPoint> {
         percent: first.mix()?.percent,
         path: first.mix()?.path.clone(),
         p50: rounds.wait(|latency| latency.p50)?,
+        p90: rounds.wait(|latency| latency.p90)?,
         p99: rounds.wait(|latency| latency.p99)?,
+        over_5ms: Estimate::of(&rounds.iter().filter_map(share_over_5ms).collect::<Vec<_>>()),
         slow_p50: Estimate::of(&slow.collect::<Vec<_>>()),
         never_sent: never_sent + mixes().filter_map(|mix| mix.never_sent).sum::<u64>(),
         errors: rounds.errors(),
         limiter: rounds.bottleneck()?,
         rounds: rounds.len(),
     })
+}
+
+/// Those that never left are in the latencies with the time that they had waited.
+fn share_over_5ms(record: &Record) -> Option<f64> {
+    let (figures, open) = record.figures().zip(record.open_loop())?;
+    Some(open.over_5ms? as f64 / ((figures.requests + open.never_sent) as f64).max(1.0))
 }
 
 #[cfg(test)]
@@ -88,7 +101,9 @@ mod tests {
     fn measured(stage: &str, p99: u64) -> Record {
         let percentiles = |p99| Percentiles { p50: p99 / 4, p90: p99 / 2, p99, p99_9: p99, max: p99 };
         let latency_us = percentiles(p99);
-        let open_loop = OpenLoop { rate: 200.0, share_of_peak: None, latency_us, late: 0, never_sent: 3 };
+        let over_5ms = Some(p99 / 10);
+        let open_loop =
+            OpenLoop { rate: 200.0, share_of_peak: None, latency_us, over_5ms, late: 0, never_sent: 3 };
         let mut record = sample::open(sample::record(stage, "builtin", 64, true, 190.0), open_loop);
         record.key.phase = Phase::Slow;
         mix_of(&mut record).replace(Mix {
@@ -114,6 +129,8 @@ mod tests {
         assert_eq!((four.stage.as_str(), four.p99.median), ("04", 50_000.0));
         assert_eq!((five.p50.median, five.p99.median), (100.0, 400.0));
         assert_eq!(five.p99.interval, Some((100.0, 800.0)));
+        assert_eq!(five.p90.median, 200.0);
+        assert_eq!(five.over_5ms.map(|share| share.median), Some(40.0 / 193.0));
         assert_eq!(five.slow_p50.map(|slow| slow.median), Some(50_000.0));
         assert_eq!((five.never_sent, five.errors, five.rounds, five.rate), (15, 3, 3, 200.0));
         assert_eq!((five.percent, five.path.as_str()), (5, "/sleep/50"));

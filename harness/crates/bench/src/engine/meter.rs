@@ -167,7 +167,7 @@ impl Meter<'_> {
         let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
         let figures = of_both(self.known(figures, point, tool), mix.as_ref());
         let served = Served { clients: counted.clients, body_bytes: running.reply.body_bytes };
-        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, figures, served })))
+        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, beside: None, figures, served })))
     }
 
     /// Right replies per second of a closed loop.

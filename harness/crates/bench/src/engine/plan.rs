@@ -10,8 +10,18 @@ const COUNTING: Duration = Duration::from_millis(300);
 /// Of the whole time, so much may be spent on waiting before points that are each waited for.
 const PATIENCE: f64 = 0.1;
 /// The blocks of a round, in this order.
-const PHASES: [Phase; 7] =
-    [Phase::Paired, Phase::Survey, Phase::Latency, Phase::Idle, Phase::Table, Phase::Spin, Phase::Slow];
+const PHASES: [Phase; 10] = [
+    Phase::Paired,
+    Phase::Survey,
+    Phase::Latency,
+    Phase::Idle,
+    Phase::Table,
+    Phase::Spin,
+    Phase::Slow,
+    Phase::Clients,
+    Phase::C10k,
+    Phase::Cpus,
+];
 
 /// The whole run.
 #[derive(Clone, Debug)]

@@ -97,7 +97,7 @@ impl<'a> Progress<'a> {
                 let keep_alive = if load.keep_alive { "keep-alive" } else { "close" };
                 format!("{label} {} -c {} {keep_alive}", point.tool.name(), load.concurrency)
             }
-            (Phase::Table | Phase::Spin | Phase::Slow, _) => {
+            _ => {
                 format!("{label}, {}", count(load.concurrency, "client"))
             }
         }

@@ -21,6 +21,7 @@ pub(super) fn key(plan: &Plan, point: &Point) -> Key {
         keep_alive: point.load.keep_alive,
         pipeline: point.load.pipeline,
         path: point.load.path.clone(),
+        ..Key::default()
     }
 }
 
@@ -53,6 +54,7 @@ pub(super) fn record(
         generator_host: tool.and_then(|tool| tool.place.host()).map(str::to_owned),
         note: (!notes.is_empty()).then(|| notes.join("; ")),
         dropped: false,
+        round_trip_ns: None,
         host: setup.host.clone(),
     };
     Record { key: key(plan, point), context, outcome }

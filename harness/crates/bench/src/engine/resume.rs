@@ -135,8 +135,14 @@ mod tests {
     #[test]
     fn the_rates_of_one_start_are_shares_of_one_peak() {
         let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
-        let open_loop =
-            OpenLoop { rate: 500.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
+        let open_loop = OpenLoop {
+            rate: 500.0,
+            share_of_peak: Some(0.5),
+            latency_us,
+            over_5ms: None,
+            late: 0,
+            never_sent: 0,
+        };
         let mut open = sample::open(record("01", "builtin", 64, true, 500.0), open_loop);
         open.context.round = 2;
         let done = ResumePoint::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });

@@ -181,7 +181,7 @@ fn skipped(plan: &Plan, point: &Point, reason: &str) -> String {
             let kind = if point.load.keep_alive { "with keep-alive" } else { "without keep-alive" };
             format!("{} {kind}", point.tool.name())
         }
-        Phase::Table | Phase::Spin | Phase::Slow => plan.subject(point).label.clone(),
+        _ => plan.subject(point).label.clone(),
     };
     // Some reasons name the tool themselves.
     match reason.starts_with(point.tool.name()) {

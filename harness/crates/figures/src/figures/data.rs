@@ -222,6 +222,7 @@ pub(super) fn limit(limiter: Bottleneck, clients_served: usize, clients: usize) 
     let (look, words) = match limiter {
         Bottleneck::Generator => (Look::Hollow, "limit: the generator"),
         Bottleneck::Server => (Look::Filled, "limit: the server"),
+        Bottleneck::Both => (Look::Hollow, "limit: both the server and the generator"),
         Bottleneck::Clients => (Look::Filled, "in most rounds some clients were not served"),
         Bottleneck::Neither => (Look::Filled, "limit: neither"),
         Bottleneck::Unreached => (Look::Filled, "the rate was not reached"),

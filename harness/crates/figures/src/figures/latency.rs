@@ -29,7 +29,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
     let title = "How long requests wait, at a share of each server's own peak (open loop)";
     let mut figure = data.figure("latency", title.to_owned(), &records);
     let all = || curves.iter().flat_map(|curve| &curve.points);
-    let mut shares: Vec<f64> = all().map(|point| point.share_of_peak).collect();
+    let mut shares: Vec<f64> = all().filter_map(|point| point.share_of_peak).collect();
     shares.sort_by(f64::total_cmp);
     shares.dedup();
     let measure = |(name, says, _, _, drawn): Percentile| {
@@ -53,7 +53,7 @@ pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
         let Some(series) = points.series_of(&curve.stage) else { continue };
         points.series[series].remark = Some((None, peak(curve)));
         for point in &curve.points {
-            let x = shares.iter().position(|&share| share == point.share_of_peak).unwrap_or(0) as f64;
+            let x = shares.iter().position(|&share| Some(share) == point.share_of_peak).unwrap_or(0) as f64;
             let of = |measure| self::point(data, &curve.stage, point, measure);
             let its = (0..PERCENTILES.len()).map(|measure| Point { series, x, measure, ..of(measure) });
             points.points.extend(its);
@@ -75,12 +75,12 @@ fn point(data: &Data, stage: &str, at: &LatencyPoint, measure: usize) -> Point {
     let rounds = data.rounds(|record| {
         let open = open(record).filter(|_| record.key.server == stage)?;
         // As the points are put together: a computed share is not always the same number.
-        let is_here = (open.share_of_peak? - at.share_of_peak).abs() < 0.000_6;
+        let is_here = (open.share_of_peak? - at.share_of_peak?).abs() < 0.000_6;
         is_here.then(|| read(&open.latency_us) as f64)
     });
     let (look, words) = match at.limiter {
         _ if !at.reached => (Look::Missed, "the rate was not reached"),
-        Bottleneck::Generator => (Look::Hollow, "limit: the generator"),
+        Bottleneck::Generator | Bottleneck::Both => (Look::Hollow, "limit: the generator"),
         Bottleneck::Clients => (Look::Cross, "some clients were not served"),
         Bottleneck::Server => (Look::Filled, "limit: the server"),
         Bottleneck::Neither | Bottleneck::Unreached => (Look::Filled, ""),
@@ -104,7 +104,8 @@ fn open(record: &Record) -> Option<&OpenLoop> {
 
 /// `100 % = 61,000/s; late: 0.2 %`: what the shares are of, and how far the loop was not open.
 fn peak(curve: &LatencyCurve) -> String {
-    let peaks: Vec<f64> = curve.points.iter().map(|point| point.rate / point.share_of_peak).collect();
+    let peaks: Vec<f64> =
+        curve.points.iter().filter_map(|point| Some(point.rate / point.share_of_peak?)).collect();
     let reached = curve.points.iter().filter(|point| point.reached);
     let late = match 100.0 * reached.map(|point| point.late_share).fold(0.0, f64::max) {
         none if none < 0.05 => String::new(),

@@ -91,7 +91,7 @@ fn point(data: &Data, at: &SlowPoint, most: usize, (_, _, of, read): Percentile)
         Some(read(&open.latency_us) as f64)
     });
     let (look, limit) = match at.limiter {
-        Bottleneck::Generator => (Look::Hollow, "; limit: the generator"),
+        Bottleneck::Generator | Bottleneck::Both => (Look::Hollow, "; limit: the generator"),
         Bottleneck::Clients => (Look::Cross, "; some clients were not served"),
         Bottleneck::Server | Bottleneck::Neither | Bottleneck::Unreached => (Look::Filled, ""),
     };
@@ -168,6 +168,8 @@ mod tests {
             percent: 5,
             path: "/sleep/50".into(),
             p50: Estimate { median: 300_000.0, interval: None },
+            p90: Estimate { median: 500_000.0, interval: None },
+            over_5ms: None,
             p99: Estimate { median: 594_000.0, interval: None },
             slow_p50: None,
             never_sent: 0,

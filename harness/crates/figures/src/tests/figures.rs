@@ -23,7 +23,14 @@ fn of_all_kinds(name: &str) -> [(Content, Vec<Record>); 4] {
     if let Some(figures) = paired.figures_mut() {
         figures.cpu_us_per_request = Some(0.0);
     }
-    let at = |rate, share_of_peak| OpenLoop { rate, share_of_peak, latency_us, late: 0, never_sent: 0 };
+    let at = |rate, share_of_peak| OpenLoop {
+        rate,
+        share_of_peak,
+        latency_us,
+        over_5ms: None,
+        late: 0,
+        never_sent: 0,
+    };
     let latency = open(of(Phase::Latency), at(0.0, Some(0.5)));
     let idle = idle(of(Phase::Idle), Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0 });
     let mut other_tool = of(Phase::Survey);

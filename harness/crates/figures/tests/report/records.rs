@@ -110,7 +110,10 @@ fn survey() -> impl Iterator<Item = Value> {
             ("01", "ab") => skipped(record, "ab would hang: 1 client is served"),
             (_, "ab") => with(record, json!({"requests_per_second": 0.3 * speed(server, clients, round)})),
             ("01", _) if clients > 1 => with(record, json!({"clients_served": 1, "limiter": "clients"})),
-            ("05", _) => with(record, json!({"limiter": "generator"})),
+            ("05", _) => with(
+                record,
+                json!({"server_cpu_seconds": 0.8, "generator_cpu_seconds": 0.99, "limiter": "generator"}),
+            ),
             _ => record,
         }
     })

@@ -117,6 +117,8 @@ mod tests {
             percent: 5,
             path: "/sleep/50".into(),
             p50: estimate(1_500.0, 500.0),
+            p90: estimate(9_000.0, 0.0),
+            over_5ms: None,
             p99: estimate(98_000.0, 0.0),
             slow_p50: None,
             never_sent: 7,
