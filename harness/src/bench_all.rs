@@ -18,13 +18,14 @@ pub(crate) fn run(args: bench_all::Args) -> Result<ExitCode> {
 }
 
 /// Draws the charts and the pages beside them, and says what they show and where they are.
-fn draw(Finished { records, data, out, .. }: &Finished) -> Result<()> {
-    let charts = charts::draw(records, std::slice::from_ref(data), out)?;
+fn draw(Finished { data, out, .. }: &Finished) -> Result<()> {
+    let drawing = charts::draw(std::slice::from_ref(data), out)?;
+    let charts = &drawing.charts;
     println!("\n{}", table::summary(charts.iter().map(|chart| &chart.figure)));
-    for chart in &charts {
+    for chart in charts {
         println!("chart   {}", out.join(chart.figure.file()).display());
     }
-    let [browser, page] = report::write(records, &charts, data, out)?;
+    let [browser, page] = report::write(&drawing)?;
     println!("page    {}", page.display());
     println!("report  {} (for a browser; the best to look at)", browser.display());
     Ok(())

@@ -4,7 +4,7 @@ use lab_core::units;
 use serde::Serialize;
 
 /// What stands for a number that there is not.
-pub(super) const NONE: &str = "–";
+pub const NONE: &str = "–";
 
 /// A number that is larger is no measurement.
 const ABSURD: f64 = 1e15;
