@@ -1,9 +1,11 @@
 //! `harness bench-all`: measures, then draws what was measured.
 
 use anyhow::Result;
-use bench::engine::Finished;
+use bench::engine::{Finished, Outcome};
 use bench::recipes::bench_all;
+use figures::figures::{Data, build};
 use figures::{charts, report, table};
+use records::Content;
 use std::process::ExitCode;
 
 /// Measures, records, draws.
@@ -26,5 +28,26 @@ fn draw(Finished { data, out, .. }: &Finished) -> Result<()> {
     let [browser, page] = report::write(&drawing)?;
     println!("page    {}", page.display());
     println!("report  {} (for a browser; the best to look at)", browser.display());
+    Ok(())
+}
+
+/// Shows what was measured by a command that draws nothing.
+pub(crate) fn shown(outcome: Result<Outcome>) -> Result<ExitCode> {
+    let outcome = outcome?;
+    outcome.finished.iter().try_for_each(show)?;
+    Ok(outcome.status)
+}
+
+/// The figures of a table or of a scenario, as a terminal shows them.
+pub(crate) fn show(Finished { records, data, out }: &Finished) -> Result<()> {
+    let Some(content) = Content::of(data) else { return Ok(()) };
+    for figure in build(content, &Data::new(records, std::slice::from_ref(data), out))? {
+        println!("\n{}\n{}", figure.title, table::Table::of(&figure).terminal());
+    }
+    println!(
+        "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
+        data.display(),
+        out.display()
+    );
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use lab_core::stages::discover;
 use nix::sys::signal::Signal;
-use records::{Content, DirLock, Phase, newest, read, slow, spin};
+use records::{Content, DirLock, FLOOR, Phase, c10k, cpus, latencies, newest, pairs_of, read, slow, spin};
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 use test_support::{LONG, Place, lines, measured};
@@ -38,7 +39,7 @@ fn more_workers_are_measured_where_a_stage_has_them() {
     assert!(finished.status.success(), "{finished:?}");
     assert_eq!(finished.lines_with(&["6 points in 2 rounds; about "]), 1, "{finished:?}");
     assert_eq!(finished.lines_with(&["skipped: 01: it serves one client at a time"]), 1, "{finished:?}");
-    for words in ["of the ideal", "04 Non-blocking epoll", "06 EPOLLONESHOT", "data    "] {
+    for words in ["04 Non-blocking epoll", "06 EPOLLONESHOT", "data    ", "its chart: ./lab chart"] {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");
     }
     let records = place.records();
@@ -75,10 +76,14 @@ fn quick_requests_are_told_from_the_slow_ones_beside_them() {
         "slow --stages 4,6 --workers 3 --mix 10:/sleep/40 --rate 100 --clients 16 --seconds 1 --rounds 1";
     let finished = scenario(&place, args).wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
-    assert!(finished.stdout.contains("10 % of 100 requests a second ask for /sleep/40"), "{finished:?}");
+    for words in ["10 % of the requests sleep for 40 ms", "04 Non-blocking epoll", "its chart: ./lab chart"] {
+        assert!(finished.stdout.contains(words), "{words}: {finished:?}");
+    }
     let records = place.records();
     assert!(records.iter().all(|record| record.key.phase == Phase::Slow), "{records:#?}");
     let [four, six] = slow(&records).try_into().expect("two servers");
+    assert!(six.over_5ms.is_some_and(|share| (0.0..=1.0).contains(&share.median)), "{six:?}");
+    assert!(four.p50.median <= four.p90.median && four.p90.median <= four.p99.median, "{four:?}");
     assert_eq!((four.workers, six.workers), (None, Some(3)));
     for point in [&four, &six] {
         assert_eq!((point.errors, point.clients, point.percent), (0, 16, 10), "{point:?}");
@@ -94,6 +99,113 @@ fn quick_requests_are_told_from_the_slow_ones_beside_them() {
 
     let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
     assert!(drawn.status.success() && place.out().join("slow.svg").is_file(), "{drawn:?}");
+}
+
+#[test]
+fn the_same_rates_are_asked_of_every_server_and_its_peak_is_a_record() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args =
+        "latency --stages 4 --references floor --rates 200,100 --busy-rates 50 --clients 4 --seconds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let curves = latencies(&records);
+    let found: Vec<_> = curves
+        .iter()
+        .map(|curve| {
+            let rates = curve.points.iter().map(|point| (point.rate, point.share_of_peak));
+            (curve.stage.as_str(), curve.path.as_str(), rates.collect::<Vec<_>>())
+        })
+        .collect();
+    let usual = || vec![(100.0, None), (200.0, None)];
+    // The floor keeps no CPU busy.
+    let expected = [("04", "/", usual()), ("04", "/spin/50", vec![(50.0, None)]), ("floor", "/", usual())];
+    assert_eq!(found, expected);
+    let points = curves.iter().flat_map(|curve| &curve.points);
+    assert!(points.clone().all(|point| point.errors == 0 && point.server_share.is_some()), "{curves:#?}");
+    let peaks = records.iter().filter(|record| record.key.phase == Phase::Peak);
+    assert!(peaks.clone().all(|peak| peak.figures().is_some_and(|found| found.requests_per_second > 300.0)));
+    assert_eq!(peaks.count(), 3);
+}
+
+#[test]
+fn the_cost_is_measured_with_few_clients_and_with_more_beside_one_floor() {
+    if !is_built(&["01", "04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "clients --stages 1,4 --references floor --clients 1,8 --rounds 1 --seconds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(finished.lines_with(&["1 of 8 clients", "are served"]), 1, "{finished:?}");
+    let records = place.records();
+    let measured: BTreeSet<_> = pairs_of(&records, Phase::Clients)
+        .into_iter()
+        .map(|pair| (pair.stage.clone(), pair.concurrency, pair.n() + pair.straddling))
+        .collect();
+    let expected = [("01", 1), ("04", 1), ("04", 8), ("floor", 1), ("floor", 8)];
+    assert_eq!(measured, expected.map(|(stage, clients)| (stage.to_owned(), clients, 1)).into());
+    let floors = records.iter().filter(|record| record.key.phase == Phase::Floor);
+    assert!(floors.clone().all(|floor| floor.key.concurrency == 8 && floor.key.server == FLOOR));
+    assert!(floors.count() >= 6, "one before the first pair and one after each");
+}
+
+#[test]
+fn silent_connections_have_their_memory_beside_the_figures_of_the_active_ones() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "c10k --stages 4 --references floor --idle 0,200 --rate 100 --clients 4 --seconds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let points = c10k(&place.records());
+    let found: Vec<_> =
+        points.iter().map(|point| (point.stage.as_str(), point.idle, point.clients)).collect();
+    assert_eq!(found, [("04", 0, 4), ("04", 200, 4), ("floor", 0, 4), ("floor", 200, 4)]);
+    for point in &points {
+        assert_eq!(point.user_bytes.is_some(), point.idle > 0, "{point:?}");
+        assert!(point.latency.answered > 90.0 && point.latency.errors == 0, "{point:?}");
+    }
+    // The kernel keeps more than a kilobyte for both ends of a connection.
+    assert!(points[1].kernel_bytes.is_some_and(|bytes| bytes > 1_000.0), "{points:#?}");
+}
+
+#[test]
+fn a_server_is_measured_on_one_cpu_and_on_two() {
+    if !is_built(&["04", "08"]) {
+        return;
+    }
+    let place = Place::new();
+    let run = scenario(&place, "cpus --stages 4,8 --references floor --clients 8 --rounds 1");
+    let finished = run.wait(LONG);
+    if finished.stderr.contains("two CPUs are needed") {
+        return;
+    }
+    assert!(finished.status.success(), "{finished:?}");
+    let points = cpus(&place.records());
+    let of = |stage: &str| {
+        let its = points.iter().filter(|point| point.stage == stage);
+        its.map(|point| (point.path.clone(), point.cpus, point.workers)).collect::<Vec<_>>()
+    };
+    let both = |workers: [Option<usize>; 2]| {
+        ["/", "/spin/100"]
+            .into_iter()
+            .flat_map(move |path| [(path.to_owned(), 1, workers[0]), (path.to_owned(), 2, workers[1])])
+    };
+    assert_eq!(of("04"), both([None, None]).collect::<Vec<_>>());
+    assert_eq!(of("08"), both([Some(1), Some(2)]).collect::<Vec<_>>());
+    assert_eq!(of("floor").len(), 2, "it keeps no CPU busy");
+    let records = place.records();
+    for record in measured(&records) {
+        let cpus = &record.context.server_cpus;
+        assert_eq!(record.key.cpus, Some(cpus.len()));
+        let shares = cpus.iter().any(|cpu| record.context.generator_cpus.contains(cpu));
+        assert_eq!(record.context.note.as_ref().is_some_and(|note| note.contains("shares the CPUs")), shares);
+    }
 }
 
 #[test]
@@ -197,7 +309,7 @@ fn a_second_run_in_the_same_place_is_refused_at_once() {
 
 #[test]
 fn bad_input_gives_one_clear_line_and_no_file() {
-    let rows: [(&[&str], &str); 14] = [
+    let rows: [(&[&str], &str); 20] = [
         (&["spin", "--workers", "0"], "--workers 0 is not possible: 1 to 1024"),
         (&["spin", "--workers", "1,many"], "'many' is no number"),
         (&["spin", "--spin", "0"], "1000000"),
@@ -212,6 +324,12 @@ fn bad_input_gives_one_clear_line_and_no_file() {
         (&["slow", "--mix", "200:/sleep/50"], "1 to 99 per cent"),
         (&["slow", "--rate", "0"], "1000000"),
         (&["slow", "--rounds", "0"], "1 to 1000 "),
+        (&["latency", "--rates", "0"], "--rates 0 is not possible"),
+        (&["latency", "--busy-rates", "many"], "'many' is no number"),
+        (&["clients", "--clients", "20001"], "1 to 20000"),
+        (&["c10k", "--idle", "20001"], "0 to 20000"),
+        (&["cpus", "--cpus", "0:1"], "two CPUs"),
+        (&["all", "--rounds", "0"], "1 to 1000 "),
     ];
     for (args, hint) in rows {
         let out = tempfile::tempdir().expect("a directory");

@@ -4,27 +4,43 @@ use crate::generators::Measurement;
 use crate::watch::Spent;
 use records::{Bottleneck, Figures};
 
-/// Puts the generator's counts and the server's usage together; the pair says how many CPUs each had.
+/// Puts the generator's counts and the server's usage together; `cpus` says how many CPUs each of the two
+/// had.
+///
+/// What a request costs is the server's CPU time of the whole run over all requests, unless the server was
+/// warmed up: then the requests before are not in the counts, and the share of its time that it was busy is
+/// taken instead.
 pub(crate) fn figures(
     measured: &Measurement,
     spent: &Spent,
     cpus: (usize, usize),
     all_served: bool,
+    is_warmed_up: bool,
 ) -> Figures {
-    let server_seconds = spent.server.map(|used| used.cpu.as_secs_f64());
-    let ours = server_seconds.unwrap_or(0.0) + measured.generator_cpu_seconds;
+    let seconds = measured.seconds;
+    let whole = spent.server.map(|used| used.cpu.as_secs_f64());
+    let ours = whole.unwrap_or(0.0) + measured.generator_cpu_seconds;
+    let (server, generator, over) = match (spent.window, spent.load_seconds) {
+        (Some(window), _) => (Some(window.server), window.generator, Some(window.seconds)),
+        // Of what webbench uses to make its processes, before the load, no more can be told.
+        (None, Some(over)) => (whole, measured.generator_cpu_seconds.min(over), Some(over)),
+        (None, None) => (whole, measured.generator_cpu_seconds, None),
+    };
+    let scale = over.map_or(1.0, |over| seconds / over.max(f64::MIN_POSITIVE));
+    let (server, generator) = (server.map(|server| server * scale), generator * scale);
+    let cost = if is_warmed_up { server } else { whole };
     let mut figures = Figures {
         requests: measured.requests,
         errors: measured.errors,
-        seconds: measured.seconds,
-        window_seconds: None,
+        seconds,
+        window_seconds: over,
         requests_per_second: measured.requests_per_second(),
         bytes: measured.bytes,
-        cpu_us_per_request: server_seconds
+        cpu_us_per_request: cost
             .filter(|_| measured.requests > 0)
-            .map(|seconds| seconds * 1e6 / measured.requests as f64),
-        server_cpu_seconds: server_seconds,
-        generator_cpu_seconds: measured.generator_cpu_seconds,
+            .map(|cost| cost * 1e6 / measured.requests as f64),
+        server_cpu_seconds: server,
+        generator_cpu_seconds: generator,
         other_cpu_seconds: spent.machine.map(|all| (all - ours).max(0.0)),
         context_switches: spent.server.and_then(|used| used.known_context_switches()),
         peak_memory_bytes: spent.memory,

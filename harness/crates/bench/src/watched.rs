@@ -7,7 +7,7 @@ use crate::watch::Watch;
 use anyhow::{Context, Result};
 use load::Report;
 use records::{Bottleneck, Figures, OpenLoop};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs the generator. The watch begins when the warm-up ends, as the generator's own counts do: to some
 /// milliseconds, which is what the CPU time per request is right to here.
@@ -19,10 +19,12 @@ pub(crate) fn run_watched(
 ) -> Result<(Report, Option<Watch>)> {
     let start = Instant::now();
     let mut watch: Option<Watch> = None;
-    let (report, _) = tool.report(load, &mut || {
+    let (report, _) = tool.report(load, &mut |generator| {
         match &mut watch {
-            Some(watch) => watch.look(),
-            None if start.elapsed() >= load.warm_up => watch = Some(Watch::new(pid)),
+            Some(watch) => watch.look(generator),
+            None if start.elapsed() >= load.warm_up => {
+                watch = Some(Watch::new(pid, (Duration::ZERO, load.duration), true));
+            }
             None => {}
         }
         !stop()
@@ -36,10 +38,11 @@ pub(crate) fn found_in_closed_loop(
     cpus: (usize, usize),
     all_served: bool,
 ) -> Result<Figures> {
+    let is_warmed_up = true;
     let spent = watch.context("the generator ended before it measured")?.spent();
     // The CPU time of its threads while they measured: its process has also warmed the server up.
     let measured = Measurement { generator_cpu_seconds: report.cpu_seconds, ..measurement(report) };
-    Ok(figures(&measured, &spent, cpus, all_served))
+    Ok(figures(&measured, &spent, cpus, all_served, is_warmed_up))
 }
 
 /// What was found in an open loop.
@@ -54,7 +57,7 @@ pub(crate) fn found_in_open_loop(
         rate,
         share_of_peak: None,
         latency_us: report.latency_us.context("no request was to be sent in so short a time")?,
-        over_5ms: None,
+        over_5ms: report.over_5ms,
         late: report.late.unwrap_or(0),
         never_sent: report.never_sent.unwrap_or(0),
     };

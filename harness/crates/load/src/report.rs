@@ -47,6 +47,9 @@ pub struct Report {
     /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that
     /// the end left without one it is a lower bound: the time that it had waited.
     pub latency_us: Option<Percentiles>,
+    /// Open loop: how many of these took longer than 5 ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_5ms: Option<u64>,
     /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
     pub service_us: Option<Percentiles>,
     /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
@@ -165,6 +168,7 @@ impl Report {
             requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
             bytes: tally.bytes,
             latency_us: open.as_ref().and_then(|(latency, _)| percentiles(latency)),
+            over_5ms: open.as_ref().map(|(latency, _)| latency.count_between(5_001, u64::MAX)),
             service_us: percentiles(&tally.service),
             first_byte_us: percentiles(&tally.first_byte),
             cpu_seconds: tally.cpu.as_secs_f64(),

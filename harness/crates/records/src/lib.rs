@@ -31,7 +31,7 @@ pub use c10k::{C10kPoint, c10k};
 pub use cells::{Cell, Shape, cells};
 pub use content::{Content, newest, newest_first};
 pub use cpus::{CpusPoint, cpus};
-pub use disturbance::disturbance;
+pub use disturbance::{disturbance, straddling};
 pub use figures::{Bottleneck, Figures};
 pub use file::{Writer, ensure_room, read};
 pub use grades::{Grade, Probed, grades, ungraded};

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use lab_core::host::Host;
-use records::{Content, Record, newest_first, read};
+use records::{Content, Phase, Record, newest_first, read};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const ELSEWHERE: [&str; 2] = ["--out", "--seed"];
 
 /// The command line as it is recorded: without the program, and without what only says where the results go.
-pub(super) fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     recorded(std::env::args().skip(1))
 }
 
@@ -114,12 +114,16 @@ fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Interrupted
     } else {
         return Interrupted::Resumable(run);
     };
-    let measured =
-        run.records.iter().filter(|record| !record.context.dropped && record.skipped().is_none()).count();
+    let measured = run.records.iter().filter(|record| !record.context.dropped && is_planned(record)).count();
     if measured >= first.context.points_planned {
         return Interrupted::None;
     }
     Interrupted::Unfit(format!("{} is unfinished, but {reason}: beginning anew", run.path.display()))
+}
+
+/// A run of the floor around a pair is no point of the plan.
+fn is_planned(record: &Record) -> bool {
+    record.skipped().is_none() && record.key.phase != Phase::Floor
 }
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
 //! One point: from the look at the server before it to the look after it.
 
-use super::idle_memory;
+use super::idle_memory::{self, Silent};
 use super::plan::Plan;
-use super::point::{Clients, Method, Point, Rate};
+use super::point::{Clients, Method, Point};
+use super::round_trip::RoundTrip;
 use super::servers::{Running, Servers};
 use super::setup::Setup;
-use crate::count::{Counted, judge};
+use crate::count::judge;
 use crate::generators::{Installed, Load, Measurement, Place, Tool};
 use crate::smoke::smoke;
 use crate::tally::figures;
 use crate::watch::{Spent, Watch};
 use crate::watched::{found_in_closed_loop, found_in_open_loop, run_watched};
 use anyhow::{Context, Result, bail, ensure};
+use lab_core::clock::now;
 use lab_core::server_process::Launch;
 use load::Report;
 use records::{Figures, IdleMemory, Latency, Mix, Outcome, Served, Throughput};
@@ -27,6 +29,31 @@ pub(super) struct Meter<'a> {
     pub(super) setup: &'a Setup,
     /// Tells that the user wants to end the run.
     pub(super) stop: &'a dyn Fn() -> bool,
+    pub(super) round_trip: RoundTrip,
+}
+
+/// What came of a point. An error says that the server or the generator failed; a point that is skipped as
+/// it must be is an outcome.
+pub(super) struct Measured {
+    pub(super) started_at: String,
+    pub(super) outcome: Result<Outcome>,
+    /// CPU time of a round trip before it and after it, ns.
+    pub(super) round_trip_ns: Option<[f64; 2]>,
+}
+
+impl Measured {
+    /// CPU time per request, µs.
+    pub(super) fn cost(&self) -> Option<f64> {
+        self.figures()?.cpu_us_per_request
+    }
+
+    pub(super) fn figures(&self) -> Option<&Figures> {
+        self.outcome.as_ref().ok()?.figures()
+    }
+
+    pub(super) fn is_disturbed(&self) -> bool {
+        self.figures().is_some_and(Figures::is_disturbed)
+    }
 }
 
 /// A server that is ready for a point, and the load for it.
@@ -34,13 +61,16 @@ struct Ready<'a> {
     running: &'a mut Running,
     load: Load,
     /// `None` where nobody counts before the point.
-    counted: Option<Counted>,
+    counted: Option<usize>,
 }
 
 impl Meter<'_> {
-    /// Measures a point. The runs of the floor around a paired one are not its business. An error says that
-    /// the server or the generator failed; a point that is skipped as it must be is an outcome.
-    pub(super) fn measure(&self, point: &Point, servers: &mut Servers) -> Result<Outcome> {
+    /// Measures a point. The runs of the floor around a paired one are not its business.
+    pub(super) fn measure(&self, point: &Point, servers: &mut Servers) -> Measured {
+        let started_at = now();
+        // A server on another host has another clock.
+        let is_here = self.plan.subject(point).running_at().is_none();
+        let before = is_here.then(|| self.round_trip.before()).flatten();
         let outcome = match point.method {
             Method::Closed(_) => self.closed(point, servers),
             Method::Open(rate) => self.open(point, rate, servers),
@@ -49,13 +79,19 @@ impl Meter<'_> {
         if point.fresh {
             servers.forget(&self.launch(point));
         }
-        outcome
+        let round_trip_ns = before.zip(before.and_then(|_| self.round_trip.after()));
+        Measured { started_at, outcome, round_trip_ns: round_trip_ns.map(Into::into) }
     }
 
     fn launch(&self, point: &Point) -> Launch {
         let mut launch = self.plan.subject(point).launch(point.tool, &point.load);
-        launch.cpus = Some(self.setup.server_cpus.clone());
+        launch.cpus = Some(self.server_cpus(point).to_vec());
         launch
+    }
+
+    /// The CPUs of a point's server.
+    pub(super) fn server_cpus(&self, point: &Point) -> &[usize] {
+        self.plan.subject(point).cpus.as_deref().unwrap_or(&self.setup.server_cpus)
     }
 
     /// A generator that is installed.
@@ -88,18 +124,18 @@ impl Meter<'_> {
     fn closed(&self, point: &Point, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
         let Ready { running, load, counted } = self.ready(point, servers)?;
-        let mut clients = counted.map_or(load.concurrency, |counted| counted.clients);
+        let mut clients = counted.unwrap_or(load.concurrency);
         if tool.tool == Tool::Ab && load.keep_alive && clients < load.concurrency {
             return Ok(Outcome::skipped(ab_would_hang(clients, load.concurrency)));
         }
-        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
+        let cpus = (self.server_cpus(point).len(), tool.cpus(&load));
         let figures = if point.method == Method::Closed(Clients::Reported) {
             let (report, watch) = self.watched(tool, &load, running)?;
-            clients = judge(&report)?.clients;
+            clients = judge(&report)?;
             found_in_closed_loop((&report, watch), cpus, clients == load.concurrency)?
         } else {
             let (measurement, spent) = self.by_any_tool(tool, &load, running)?;
-            figures(&measurement, &spent, cpus, clients == load.concurrency)
+            figures(&measurement, &spent, cpus, clients == load.concurrency, !load.warm_up.is_zero())
         };
         // The smallest step of its clock is far less than what so many replies cost.
         ensure!(
@@ -120,9 +156,12 @@ impl Meter<'_> {
         load: &Load,
         running: &mut Running,
     ) -> Result<(Measurement, Spent)> {
-        let mut watch = Watch::new(running.pid());
-        let measurement = tool.run(load, &mut || {
-            watch.look();
+        /// The times of so many processes of webbench can be read without disturbing them.
+        const FEW: usize = 256;
+        let looks = tool.tool != Tool::Webbench || load.concurrency <= FEW;
+        let mut watch = Watch::new(running.pid(), tool.tool.load_times(load), looks);
+        let measurement = tool.run(load, &mut |generator| {
+            watch.look(generator);
             !(self.stop)()
         });
         must_live(running)?;
@@ -142,39 +181,26 @@ impl Meter<'_> {
     }
 
     /// An open loop.
-    fn open(&self, point: &Point, rate: Rate, servers: &mut Servers) -> Result<Outcome> {
+    fn open(&self, point: &Point, rate: f64, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
-        let expected = servers.expected_peak(&self.plan.subject(point).name);
         let Ready { running, load, counted } = self.ready(point, servers)?;
         let counted = counted.context("the clients of an open loop are counted first")?;
-        let rate = match rate {
-            Rate::Fixed(rate) => rate,
-            Rate::Share(share) => {
-                let peak = match running.peak.or(expected) {
-                    Some(peak) => peak,
-                    None => counted.requests_per_second.max(self.peak_of(tool, &load)?),
-                };
-                running.peak = Some(peak);
-                peak * f64::from(share) / 100.0
-            }
+        let silent = |count: usize| {
+            let pid = running.pid().context("silent connections need a server that is started here")?;
+            Silent::open(pid, running.addr, count, self.stop)
         };
+        // They stay open to the end of the point.
+        let silent = point.idle.filter(|count| *count > 0).map(silent).transpose()?;
         let load = Load { rate: Some(rate), ..load };
         let (report, watch) = self.watched(tool, &load, running)?;
-        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
-        let all_served = counted.clients == load.concurrency;
-        let (figures, mut open_loop) = found_in_open_loop((&report, watch), rate, cpus, all_served)?;
-        open_loop.share_of_peak = point.share().map(|share| f64::from(share) / 100.0);
+        let cpus = (self.server_cpus(point).len(), tool.cpus(&load));
+        let all_served = counted == load.concurrency;
+        let (figures, open_loop) = found_in_open_loop((&report, watch), rate, cpus, all_served)?;
         let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
         let figures = of_both(self.known(figures, point, tool), mix.as_ref());
-        let served = Served { clients: counted.clients, body_bytes: running.reply.body_bytes };
-        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, beside: None, figures, served })))
-    }
-
-    /// Right replies per second of a closed loop.
-    fn peak_of(&self, tool: &Installed, load: &Load) -> Result<f64> {
-        let load = Load { mix: None, warm_up: Duration::ZERO, ..load.clone() };
-        let (report, _) = tool.report(&load, &mut || !(self.stop)())?;
-        Ok(report.requests_per_second)
+        let served = Served { clients: counted, body_bytes: running.reply.body_bytes };
+        let beside = silent.map(|silent| silent.memory);
+        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, beside, figures, served })))
     }
 
     /// Connections that say nothing. The server is its own: one that has carried load keeps the memory for

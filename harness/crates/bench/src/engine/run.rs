@@ -6,6 +6,7 @@ use super::meter::Meter;
 use super::plan::Plan;
 use super::point::Point;
 use super::resume::ResumePoint;
+use super::round_trip::RoundTrip;
 use super::servers::Servers;
 use super::session::{End, Session};
 use super::setup::Setup;
@@ -15,7 +16,7 @@ use lab_core::clock::now;
 use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::units::{count, minutes};
-use records::{Content, DirLock, Phase, Record, Writer, disturbance, ensure_room, read};
+use records::{Content, DirLock, Phase, Record, States, Writer, disturbance, ensure_room, read, straddling};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ const RECORD_BYTES: u64 = 2_048;
 /// The charts and the page.
 const DRAWN_BYTES: u64 = 4 << 20;
 
-/// What is measured, and what is said of it. `harness/tests/engine.rs` has one for servers of its own.
+/// What is measured. `harness/tests/engine.rs` has one for servers of its own.
 pub trait Recipe {
     /// What its files hold. A run that was interrupted is looked for among them.
     fn content(&self) -> Content;
@@ -46,16 +47,6 @@ pub trait Recipe {
     /// Whether the servers are named in that line.
     fn names_servers(&self) -> bool {
         false
-    }
-
-    /// The tables at the end, if the caller has none.
-    fn tables(&self, _records: &[Record]) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// What can be done with the file, in a line.
-    fn hint(&self, _data: &Path, _out: &Path) -> Option<String> {
-        None
     }
 }
 
@@ -90,8 +81,8 @@ pub struct Finished {
     pub out: PathBuf,
 }
 
-/// Measures what is not done yet, records, and prints the tables of everything. Fails where nothing can be
-/// measured and where nothing can be recorded.
+/// Measures what is not done yet, records, and says where. The caller shows the figures. Fails where nothing
+/// can be measured and where nothing can be recorded.
 pub fn run(options: &Options, setup: &Setup, recipe: &dyn Recipe) -> Result<Outcome> {
     let data = options.out.join("data");
     // Before anything is looked at: what another run is about to record would be done a second time.
@@ -112,9 +103,10 @@ pub fn run(options: &Options, setup: &Setup, recipe: &dyn Recipe) -> Result<Outc
     let servers = Servers::new(setup.checker.clone(), plan.counting).running_at(running);
     let interruption = Interruption::catch()?;
     let stop = || interruption.has_come();
-    let meter = Meter { plan: &plan, setup, stop: &stop };
+    let round_trip = RoundTrip::on(&setup.server_cpus);
+    let meter = Meter { plan: &plan, setup, stop: &stop, round_trip };
     let end = Session::new(&meter, &done.unwrap_or_default(), servers, writer).run()?;
-    finish(end, setup, recipe, Finished { records: read(&path)?, data: path, out: options.out.clone() })
+    finish(end, setup, Finished { records: read(&path)?, data: path, out: options.out.clone() })
 }
 
 /// The plan, and where it goes on if an earlier run of it was interrupted.
@@ -201,16 +193,16 @@ fn announce_rest(plan: &Plan, done: &ResumePoint) {
     );
 }
 
-/// Prints what there is, whole or not.
-fn finish(end: End, setup: &Setup, recipe: &dyn Recipe, finished: Finished) -> Result<Outcome> {
-    let Finished { records, data, out } = &finished;
+/// Says what must be known of the records, whole or not, and where they are.
+fn finish(end: End, setup: &Setup, finished: Finished) -> Result<Outcome> {
+    let Finished { records, data, .. } = &finished;
     let has_measured = records.iter().any(|record| record.skipped().is_none());
     if has_measured {
-        let mut lines = recipe.tables(records);
-        lines.extend(refused(records));
+        let mut lines: Vec<String> = refused(records).into_iter().collect();
         lines.extend(disturbance(records));
+        lines.extend(straddling(records));
+        lines.extend(States::of(records).summary());
         lines.push(format!("data    {}", data.display()));
-        lines.extend(recipe.hint(data, out));
         lines.iter().for_each(|line| println!("{line}"));
     }
     let status = match end {

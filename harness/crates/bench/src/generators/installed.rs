@@ -2,8 +2,8 @@
 
 use super::bounded::bounded;
 use super::load::{Load, Measurement};
-use super::place::Place;
-use super::run::{self, Run};
+use super::run::{self, Meanwhile, Run};
+use super::ssh::Place;
 use super::tool::Tool;
 use super::{ab, builtin, sanity, webbench, wrk};
 use anyhow::{Result, bail, ensure};
@@ -64,8 +64,8 @@ impl Tool {
 }
 
 impl Installed {
-    /// Runs the tool. `meanwhile` is called about every 5 ms and ends the run early by returning `false`.
-    pub fn run(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<Measurement> {
+    /// Runs the tool.
+    pub(crate) fn run(&self, load: &Load, meanwhile: Meanwhile) -> Result<Measurement> {
         let start = Instant::now();
         let run = self.about_to_run(load, meanwhile);
         let measured = match self.tool {
@@ -89,9 +89,9 @@ impl Installed {
         Ok(measured)
     }
 
-    /// Runs the built-in generator and gives its whole report, with the CPU time of its process. No other
+    /// Runs the built-in generator and returns its whole report, with the CPU time of its process. No other
     /// tool has one.
-    pub fn report(&self, load: &Load, meanwhile: &mut dyn FnMut() -> bool) -> Result<(Report, f64)> {
+    pub(crate) fn report(&self, load: &Load, meanwhile: Meanwhile) -> Result<(Report, f64)> {
         builtin::report(self.about_to_run(load, meanwhile))
     }
 
@@ -105,7 +105,7 @@ impl Installed {
         }
     }
 
-    fn about_to_run<'a>(&'a self, load: &'a Load, meanwhile: &'a mut dyn FnMut() -> bool) -> Run<'a> {
+    fn about_to_run<'a>(&'a self, load: &'a Load, meanwhile: Meanwhile<'a>) -> Run<'a> {
         Run { program: &self.program, place: &self.place, cpus: self.cpus(load), load, meanwhile }
     }
 }
@@ -121,7 +121,7 @@ fn first_line(program: &Path, option: &str) -> String {
     const LIMIT: Duration = Duration::from_secs(5);
     let mut launch = Launch::new(program);
     launch.args.push(option.to_owned());
-    let output = launch.command().and_then(|mut command| bounded(&mut command, LIMIT, &mut || true));
+    let output = launch.command().and_then(|mut command| bounded(&mut command, LIMIT, &mut |_| true));
     let text = output.map(|output| output.stdout + &output.stderr).unwrap_or_default();
     text.lines().next().unwrap_or_default().trim().to_owned()
 }

@@ -1,6 +1,7 @@
 //! The generators' names, and what is known of each.
 
 use super::load::Load;
+use std::time::Duration;
 
 /// The generators that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +42,15 @@ impl Tool {
             Tool::Wrk => 0.08,
             Tool::Builtin => 0.02,
             Tool::Webbench => 1.05,
+        }
+    }
+
+    /// From when to when the load is on the server, from the start of the tool.
+    pub(crate) fn load_times(self, load: &Load) -> (Duration, Duration) {
+        match self {
+            Tool::Ab | Tool::Wrk => (Duration::ZERO, Duration::from_secs(load.whole_seconds())),
+            Tool::Webbench => (Duration::from_secs(1), Duration::from_secs(1 + load.whole_seconds())),
+            Tool::Builtin => (load.warm_up, load.warm_up + load.duration),
         }
     }
 

@@ -98,14 +98,16 @@ fn tools_of(list: &str) -> Result<Vec<Tool>> {
     Ok(tools)
 }
 
-/// The phases of a list such as `paired,latency`.
+/// The phases of a list such as `paired,idle`.
 pub(super) fn phases(list: &str) -> Result<Vec<Phase>> {
-    let all = [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle];
-    let find = |name: &str| ["survey", "paired", "latency", "idle"].iter().position(|known| *known == name);
+    let all = [("survey", Phase::Survey), ("paired", Phase::Paired), ("idle", Phase::Idle)];
     each_once(
         list.split(',').map(str::trim),
-        |name| find(name).map(|at| all[at]),
-        |name| format!("--phases: no phase `{name}`: there is survey, paired, latency, idle"),
+        |name| all.iter().find(|(known, _)| *known == name).map(|(_, phase)| *phase),
+        |name| match name {
+            "latency" => "--phases: latency is measured by `harness scenario latency`".to_owned(),
+            _ => format!("--phases: no phase `{name}`: there is survey, paired, idle"),
+        },
     )
 }
 
@@ -238,8 +240,9 @@ mod tests {
     fn phases_have_names() {
         assert_eq!(phases("idle, paired").expect("good"), [Phase::Idle, Phase::Paired]);
         for bad in ["", "idle,", "table", "Idle"] {
-            assert!(phases(bad).expect_err(bad).to_string().contains("survey, paired, latency, idle"));
+            assert!(phases(bad).expect_err(bad).to_string().contains("survey, paired, idle"));
         }
+        assert!(phases("latency").expect_err("elsewhere").to_string().contains("scenario latency"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What a user may say to `harness bench-all`.
 
-use super::profile::{Clients, Profile, Workload};
+use super::profile::{Profile, Workload};
 use super::remote::Elsewhere;
-use crate::recipes::select::{clients, phases};
+use crate::engine::USUAL_CLIENTS;
+use crate::generators::Tool;
+use crate::recipes::select::{self, clients, phases};
 use crate::recipes::whole_number::whole;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
@@ -29,7 +31,7 @@ pub struct Args {
     /// Seconds per point; whole ones, the tools know no others [default: by profile]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(super) duration: Option<u32>,
-    /// How often everything is measured; from five on an interval can be computed [default: by profile]
+    /// How often everything is measured; from six on an interval can be computed [default: by profile]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) rounds: Option<u32>,
     /// How much is measured.
@@ -57,9 +59,9 @@ pub struct Args {
     /// always one]
     #[arg(long, value_name = "LIST")]
     pub(super) references: Option<String>,
-    /// What is measured: survey (speed), paired (CPU time against the floor), latency (open loop), idle
-    /// (memory). Default: all that the profile has; without the last two for a run narrowed to some tools or
-    /// loads.
+    /// What is measured: survey (speed), paired (CPU time against the floor), idle (memory). Default: all of
+    /// them; without the last one for a run narrowed to some tools or loads. How long requests wait:
+    /// `harness scenario latency`.
     #[arg(long, value_name = "LIST")]
     pub(super) phases: Option<String>,
     /// What the order of the points is shuffled with; default: the time.
@@ -78,17 +80,6 @@ pub(super) enum KeepAlive {
     On,
     Off,
     Both,
-}
-
-impl KeepAlive {
-    /// Whether a client keeps its connection, for each kind of point.
-    pub(super) fn kinds(self) -> Vec<bool> {
-        match self {
-            Self::On => vec![true],
-            Self::Off => vec![false],
-            Self::Both => vec![true, false],
-        }
-    }
 }
 
 impl Args {
@@ -114,11 +105,11 @@ impl Args {
     }
 
     /// What is measured.
-    pub(super) fn phases(&self) -> Result<Vec<Phase>> {
+    fn phases(&self) -> Result<Vec<Phase>> {
         let phases = match &self.phases {
             Some(list) => phases(list)?,
             None if self.is_narrowed() => vec![Phase::Survey, Phase::Paired],
-            None => vec![Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle],
+            None => vec![Phase::Survey, Phase::Paired, Phase::Idle],
         };
         self.elsewhere.phases(phases)
     }
@@ -131,26 +122,57 @@ impl Args {
         if !is_ladder {
             workloads.truncate(1);
         }
-        // What a quick look has not by itself, it has for a user who names it.
-        let named = self.phases.as_deref().map(phases).transpose()?.unwrap_or_default();
+        let phases = self.phases()?;
+        let tools = select::tools(self.tools.as_deref())?;
         let numbers = self.concurrency.as_deref().map(|list| clients(list, "--concurrency")).transpose()?;
+        let pairs_by = self.tool_of_pairs(&tools);
         for workload in &mut workloads {
-            workload.pairs |= named.contains(&Phase::Paired);
-            workload.latency |= named.contains(&Phase::Latency);
-            if named.contains(&Phase::Idle) {
-                workload.idle_rounds = workload.idle_rounds.max(1);
-            }
-            if let Some(numbers) = &numbers {
-                workload.clients = Clients::same(numbers.clone());
-            }
-            if let Some(seconds) = self.duration {
-                workload.duration = Duration::from_secs(seconds.into());
-            }
-            if let Some(rounds) = self.rounds {
-                (workload.rounds, workload.rounds_of_others, workload.idle_rounds) = (rounds, rounds, rounds);
+            workload.series.retain(|series| {
+                let is_asked_for = match series.phase {
+                    Phase::Survey => tools.contains(&series.tool),
+                    Phase::Paired => pairs_by.is_some(),
+                    _ => true,
+                };
+                let is_of_kind = match self.keep_alive {
+                    KeepAlive::On => series.keep_alive,
+                    KeepAlive::Off => !series.keep_alive,
+                    KeepAlive::Both => true,
+                };
+                is_asked_for && (is_of_kind || series.phase == Phase::Idle) && phases.contains(&series.phase)
+            });
+            for series in &mut workload.series {
+                series.rounds = self.rounds.unwrap_or(series.rounds);
+                if series.phase == Phase::Idle {
+                    continue;
+                }
+                if let Some(seconds) = self.duration {
+                    series.duration = Duration::from_secs(seconds.into());
+                }
+                if let Some(numbers) = &numbers {
+                    series.clients.clone_from(numbers);
+                }
+                if let (Phase::Paired, Some(tool)) = (series.phase, pairs_by) {
+                    // A pair stands for a server: one number of clients is enough.
+                    let usual = |clients: &&usize| clients.abs_diff(USUAL_CLIENTS);
+                    series.clients = series.clients.iter().min_by_key(usual).copied().into_iter().collect();
+                    series.tool = tool;
+                }
             }
         }
         Ok((workloads, self.profile().budget().filter(|_| is_ladder)))
+    }
+
+    /// The generator of the pairs: the built-in one, which brings a server to its limit, unless other tools
+    /// are asked for. ab and webbench cannot stand for the others.
+    fn tool_of_pairs(&self, tools: &[Tool]) -> Option<Tool> {
+        let has = |tool: Tool| tools.contains(&tool);
+        match &self.tools {
+            Some(_) if self.phases.is_none() && !has(Tool::Builtin) => {
+                Some(Tool::Wrk).filter(|&tool| has(tool))
+            }
+            Some(_) if has(Tool::Wrk) && !has(Tool::Builtin) => Some(Tool::Wrk),
+            _ => Some(Tool::Builtin),
+        }
     }
 
     /// A look must not take the place of a measurement.
@@ -204,12 +226,33 @@ mod tests {
 
     #[test]
     fn what_the_user_names_holds_for_every_tool_and_ends_the_choice() {
-        let (workloads, budget) =
-            args("--concurrency 8,1 --rounds 2 --phases idle").workloads().expect("good");
+        let (workloads, budget) = args("--concurrency 8,1 --rounds 2").workloads().expect("good");
         let [workload] = workloads.as_slice() else { panic!("no choice: {workloads:?}") };
-        assert_eq!((workload.rounds, workload.rounds_of_others, workload.idle_rounds), (2, 2, 2));
-        assert_eq!((&workload.clients.ab, &workload.clients.kept), (&vec![1, 8], &vec![1, 8]));
+        assert!(workload.series.iter().all(|series| series.rounds == 2));
+        for series in &workload.series {
+            let clients: &[usize] = if series.phase == Phase::Paired { &[8] } else { &[1, 8] };
+            assert_eq!(series.clients, clients, "{series:?}");
+        }
         assert_eq!(budget, None);
         assert!(args("").workloads().expect("good").0.len() > 1);
+    }
+
+    #[test]
+    fn the_built_in_generator_measures_pairs_unless_other_tools_are_named() {
+        let of = |line: &str| {
+            let workload = args(line).workloads().expect("good").0.remove(0);
+            let tools = |phase| workload.series.iter().filter(move |s| s.phase == phase).map(|s| s.tool);
+            let mut both = [tools(Phase::Paired), tools(Phase::Survey)].map(Iterator::collect::<Vec<_>>);
+            both.iter_mut().for_each(Vec::dedup);
+            both
+        };
+        let three = vec![Tool::Ab, Tool::Wrk, Tool::Webbench];
+        if Tool::Ab.find().is_ok() || Tool::Wrk.find().is_ok() {
+            assert_eq!(of(""), [vec![Tool::Builtin], three]);
+        }
+        assert_eq!(of("--tools wrk"), [vec![Tool::Wrk], vec![Tool::Wrk]]);
+        assert_eq!(of("--tools webbench"), [vec![], vec![Tool::Webbench]]);
+        assert_eq!(of("--tools wrk,builtin"), [vec![Tool::Builtin], vec![Tool::Wrk, Tool::Builtin]]);
+        assert_eq!(of("--tools ab --phases paired"), [vec![Tool::Builtin], vec![]]);
     }
 }

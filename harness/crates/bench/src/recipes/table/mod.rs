@@ -4,20 +4,19 @@
 //! queue of five, and asked why the serial one drops at ten clients. The same table is measured here, with
 //! what he had no column for: how often the accept queue was full.
 //!
-//! * `rows`: the servers; `text`: what is printed at the end.
+//! `rows`: the servers.
 
 mod rows;
-mod text;
 
-use super::options::{InRounds, Options};
+use super::options::{Measured, Options};
 use super::select::clients;
 use super::whole_number::whole;
 use crate::cpus::cpus;
-use crate::engine::{self, Clients, Method, Outcome, Point, Setup};
+use crate::engine::{Clients, Method, Outcome, Point, Setup};
 use crate::generators::{Load, Tool};
 use anyhow::{Result, bail};
 use lab_core::stages::discover;
-use records::{Content, Phase, Record, table as published};
+use records::{Content, Phase};
 use rows::rows;
 use std::time::Duration;
 
@@ -30,35 +29,29 @@ use std::time::Duration;
 )]
 pub struct Args {
     /// Clients at once.
-    #[arg(long, value_name = "LIST", default_value = CLIENTS, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "1,2,5,10,20,50,100,200,500,1000,2000,2500,3000",
+        allow_negative_numbers = true
+    )]
     clients: String,
     /// Seconds per point. A client whose connection found the accept queue full tries again after 1, 3, 7, 15
     /// s: the table was first made with 30.
     #[arg(long, value_name = "SECONDS", default_value = "1", allow_negative_numbers = true, value_parser = whole::<u32>(1..=3600))]
     seconds: u32,
     /// How many connections may wait to be accepted; 5 as when the table was first made.
-    #[arg(long, value_name = "N", default_value_t = BACKLOG, allow_negative_numbers = true, value_parser = whole::<u16>(1..=4096))]
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = whole::<u16>(1..=4096))]
     backlog: u16,
     /// The CPUs of the servers and of webbench; default: the first one and the second one, also for two
     /// processes.
     #[arg(long, value_name = "SERVER:GENERATOR")]
     cpus: Option<String>,
     #[command(flatten)]
-    rounds: Options,
+    options: Options,
 }
 
-/// What the table was first made with.
-const CLIENTS: &str = "1,2,5,10,20,50,100,200,500,1000,2000,2500,3000";
-/// The same.
-const BACKLOG: u16 = 5;
-
-impl Args {
-    fn is_whole(&self) -> bool {
-        self.clients == CLIENTS && self.backlog == BACKLOG && self.cpus.is_none()
-    }
-}
-
-/// Measures, records, prints.
+/// Measures and records.
 pub fn run(args: Args) -> Result<Outcome> {
     let clients = clients(&args.clients, "--clients")?;
     let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
@@ -72,24 +65,23 @@ pub fn run(args: Args) -> Result<Outcome> {
         cpus: Some(generator_cpus),
         ..Load::new("/")
     };
-    let rows = rows(&discover()?, args.backlog);
-    let (points, rounds) = (points(rows.len(), &clients, &load, args.rounds.rounds), args.rounds.rounds);
-    let table = |records: &[Record]| text::text(&published(records));
-    let recipe = InRounds { content: Content::Table, subjects: rows, points, rounds, table: &table };
-    let setup = Setup::new(vec![webbench], server_cpus)?;
-    engine::run(&args.rounds.of_run(args.is_whole()), &setup, &recipe)
+    let subjects = rows(&discover()?, args.backlog);
+    let points = points(subjects.len(), &clients, &load);
+    let measured = Measured { content: Content::Table, subjects, points, rounds: 5 };
+    args.options.measure(measured, Setup::new(vec![webbench], server_cpus)?)
 }
 
 /// Every row with every number of clients.
-fn points(rows: usize, clients: &[usize], load: &Load, rounds: u32) -> Vec<Point> {
+fn points(rows: usize, clients: &[usize], load: &Load) -> Vec<Point> {
     let point = |subject, clients| Point {
         subject,
         phase: Phase::Table,
         tool: Tool::Webbench,
-        // Who was served it does not know.
+        // It does not know which clients were served.
         method: Method::Closed(Clients::Assumed),
         load: Load { concurrency: clients, ..load.clone() },
-        rounds,
+        idle: None,
+        rounds: u32::MAX,
         fresh: true,
     };
     (0..rows).flat_map(|subject| clients.iter().map(move |&clients| point(subject, clients))).collect()
@@ -105,7 +97,7 @@ mod tests {
     fn the_time_that_webbench_sleeps_is_told_beforehand() {
         let mut rows = rows(&[], 5);
         rows[0] = Subject::command("01", "serial", Launch::new("serial"));
-        let points = points(rows.len(), &[1, 3000], &Load::new("/"), 2);
+        let points = points(rows.len(), &[1, 3000], &Load::new("/"));
         let plan = Plan::of_points(rows, points, 2, 4);
         assert_eq!(
             (plan.points().count(), plan.skipped.len(), plan.len()),
