@@ -3,9 +3,8 @@
 use anyhow::Result;
 use bench::engine::{Finished, Outcome};
 use bench::recipes::bench_all;
-use figures::figures::{Data, build};
+use figures::figures::{Data, Source, build};
 use figures::{charts, report, table};
-use records::Content;
 use std::process::ExitCode;
 
 /// Measures, records, draws.
@@ -39,9 +38,9 @@ pub(crate) fn shown(outcome: Result<Outcome>) -> Result<ExitCode> {
 }
 
 /// The figures of a table or of a scenario, as a terminal shows them.
-pub(crate) fn show(Finished { records, data, out }: &Finished) -> Result<()> {
-    let Some(content) = Content::of(data) else { return Ok(()) };
-    for figure in build(content, &Data::new(records, std::slice::from_ref(data), out))? {
+pub(crate) fn show(Finished { data, out, .. }: &Finished) -> Result<()> {
+    let sources = [Source::open(data, false)?];
+    for figure in build(&Data::new(&sources, out)) {
         println!("\n{}\n{}", figure.title, table::Table::of(&figure).terminal());
     }
     println!(
