@@ -76,7 +76,7 @@ const OTHERS: [Content; 8] = [
     Content::Table,
 ];
 
-/// A file of another name may hold a run that somebody keeps under a name of their own.
+/// A file of another name may hold a run that a user has renamed.
 fn content_of(file: &Path) -> Content {
     Content::of(file).unwrap_or(Content::Run)
 }

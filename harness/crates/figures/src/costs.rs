@@ -58,7 +58,8 @@ pub(crate) fn costs<'a>(data: &Data<'a>, phase: Phase) -> Vec<Costs<'a>> {
         loads.entry(Load::of(line.record)).or_default().push(line);
     }
     loads.retain(|_, lines| lines.iter().any(|line| line.record.figures().is_some()));
-    let mut all: Vec<Costs> = loads.into_iter().map(|(load, lines)| of_load(data, load, lines)).collect();
+    let mut all: Vec<Costs> =
+        loads.into_iter().map(|(load, lines)| of_load(data, phase, load, lines)).collect();
     all.sort_by_key(|costs| {
         let Load { is_short, path, clients } = &costs.load;
         (*is_short, path != "/", clients.abs_diff(64))
@@ -66,11 +67,21 @@ pub(crate) fn costs<'a>(data: &Data<'a>, phase: Phase) -> Vec<Costs<'a>> {
     all
 }
 
-fn of_load<'a>(data: &Data<'a>, load: Load, all: Vec<Line<'a>>) -> Costs<'a> {
+fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) -> Costs<'a> {
     let lines: Vec<Line> = all.iter().filter(|line| !line.record.straddles()).copied().collect();
-    let floors = data.of(&[Phase::Floor]).into_iter().filter(|line| Load::of(line.record) == load).collect();
-    let runs = data.in_one_state(floors).into_iter();
-    let mut floors: Vec<f64> = runs.filter_map(|line| line.record.figures()?.cpu_us_per_request).collect();
+    // The runs of the floor around pairs with other numbers of clients all have the usual number.
+    let is_reference = |floor: &Load| {
+        (floor.is_short, &floor.path) == (load.is_short, &load.path)
+            && (phase == Phase::Clients || floor.clients == load.clients)
+    };
+    let of_runs = |line: &Line| lines.iter().any(|other| other.file == line.file);
+    let floors = data.of(&[Phase::Floor]).into_iter();
+    let floors = floors.filter(|line| is_reference(&Load::of(line.record)) && of_runs(line)).collect();
+    let mut floors: Vec<f64> = data
+        .in_one_state(floors)
+        .iter()
+        .filter_map(|line| line.record.figures()?.cpu_us_per_request)
+        .collect();
     // Older data have the floor's cost beside the pairs only.
     if floors.is_empty() {
         floors = data.in_one_state(lines.clone()).iter().filter_map(|line| line.record.floor_us()).collect();

@@ -8,8 +8,12 @@ use lab_core::stats::{median, range};
 /// From so many rounds on the interval is a bootstrap interval; of fewer the bootstrap says no more than
 /// their range.
 const BOOTSTRAP: usize = 6;
-/// With fewer rounds nothing is told apart.
+/// With fewer rounds nothing is told apart, but for a difference that no chance explains.
 const ENOUGH: usize = 5;
+/// So few rounds tell nothing at all.
+const LEAST: usize = 3;
+/// Where the ranges of a few rounds are so far apart, they are told apart.
+const FAR: f64 = 1.1;
 
 /// The values of one point, by run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,8 +27,8 @@ pub(crate) struct Change {
     pub(crate) ratio: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// Whether there are enough rounds for anything to be told apart.
-    pub(crate) is_enough: bool,
+    /// How many rounds the point with the fewest has.
+    pub(crate) rounds: usize,
     /// How far a comparison of something with itself strays from 1: a smaller difference is none.
     pub(crate) noise: f64,
 }
@@ -103,7 +107,7 @@ impl Sample {
             middle(self.draws(1).iter().zip(base.draws(2)).map(|(one, other)| one / other).collect())
         };
         let is_number = [ratio, low, high].iter().all(|value| value.is_finite());
-        is_number.then_some(Change { ratio, low, high, is_enough: few >= ENOUGH, noise: 0.0 })
+        is_number.then_some(Change { ratio, low, high, rounds: few, noise: 0.0 })
     }
 }
 
@@ -116,15 +120,27 @@ fn middle(mut values: Vec<f64>) -> (f64, f64) {
 
 impl Change {
     /// Whether it is more than chance: the interval has its ends on one side of 1, and the middle is farther
-    /// from 1 than the noise.
+    /// from 1 than the noise. Of a few rounds the ranges have to be far apart.
     pub(crate) fn is_real(&self) -> bool {
-        self.is_enough && (self.low > 1.0 || self.high < 1.0) && (self.ratio - 1.0).abs() > self.noise
+        let far = if self.rounds < ENOUGH { FAR } else { 1.0 };
+        let is_apart = self.rounds >= LEAST && (self.low > far || self.high < 1.0 / far);
+        is_apart && (self.ratio - 1.0).abs() > self.noise
+    }
+
+    /// Whether the whole interval is so near to nothing.
+    pub(crate) fn is_none(&self, most: f64) -> bool {
+        self.rounds >= LEAST && self.low > 1.0 - most && self.high < 1.0 + most
+    }
+
+    /// Whether more rounds would not help: the difference is told, or it is none that can be told.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.rounds >= ENOUGH || self.is_real()
     }
 
     /// `+18 % [15 to 21]`, `not distinguishable`.
     pub(crate) fn text(&self) -> String {
         match self.is_real() {
-            _ if !self.is_enough => "too few rounds".into(),
+            false if !self.is_settled() => "too few rounds".into(),
             false => "not distinguishable".into(),
             // From twice as much on a factor reads better than a percentage.
             true if self.ratio >= 2.0 => {
@@ -188,6 +204,11 @@ mod tests {
         assert_eq!(Change { noise: 0.2, ..dearer }.text(), "not distinguishable");
         assert_eq!(over(&[2.0, 2.0]).text(), "too few rounds");
         assert!(over(&[2.0; 7]).text().starts_with("×2.0 ["));
+        assert!(
+            over(&[2.0; 3]).is_real() && !over(&[1.08; 3]).is_real(),
+            "three rounds tell what is far apart"
+        );
+        assert!(over(&[1.0; 3]).is_none(0.05) && !over(&[1.04; 3]).is_none(0.05));
         assert_eq!(sample(&[&[1.0]]).over(&sample(&[&[0.0]])), None, "nothing is no multiple of nothing");
     }
 }

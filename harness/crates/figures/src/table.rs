@@ -13,8 +13,8 @@ pub struct Table {
     pub head: Vec<String>,
     /// A row for each server, and for each load where there are several.
     pub rows: Vec<Vec<String>>,
-    /// What is missing.
-    pub gaps: Vec<String>,
+    /// What stands below it: remarks, and what is missing.
+    pub lines: Vec<String>,
     /// The columns that hold numbers.
     numbers: std::ops::Range<usize>,
 }
@@ -38,7 +38,7 @@ impl Table {
         for row in &self.rows {
             let _ = writeln!(table, "| {} |", cells(row));
         }
-        for line in &self.gaps {
+        for line in &self.lines {
             let _ = write!(table, "\n{}.\n", plain(line));
         }
         table
@@ -57,8 +57,8 @@ impl Table {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let gaps = self.gaps.iter().map(|line| format!("\n{line}"));
-        clean(&gaps.fold(table.to_string(), |text, line| text + &line))
+        let lines = self.lines.iter().map(|line| format!("\n{line}"));
+        clean(&lines.fold(table.to_string(), |text, line| text + &line))
     }
 }
 
@@ -110,7 +110,7 @@ fn of_points(points: &Points) -> Table {
             rows.push(begin.chain((0..points.panels.len()).map(cell)).chain([notes]).collect());
         }
     }
-    Table { head, rows, gaps: points.missing(), numbers }
+    Table { head, rows, lines: points.remarks().chain(points.missing()).collect(), numbers }
 }
 
 /// `1.07 [1.03–1.10]`; a dash where there is no figure.

@@ -141,7 +141,7 @@ fn second(data: &Data) -> Option<Finding> {
         all.iter().filter(|(_, change)| change.is_real() && change.low > 1.0 + NOTHING).collect();
     let none: Vec<&str> = all
         .iter()
-        .filter(|(_, c)| c.is_enough && c.high < 1.0 + 2.0 * NOTHING)
+        .filter(|(_, change)| change.is_none(2.0 * NOTHING))
         .map(|(server, _)| *server)
         .collect::<BTreeSet<_>>()
         .into_iter()
@@ -170,12 +170,10 @@ fn ten_thousand(data: &Data) -> Option<Finding> {
         .into_iter()
         .filter(is_stage)
         .filter_map(|server| Some((server, change(server)?)))
-        .filter(|(_, change)| change.is_enough)
         .collect();
     let idle = number(most as f64);
-    let is_none = |change: &Change| change.low > 1.0 - NOTHING && change.high < 1.0 + NOTHING;
     let none: Vec<&str> =
-        all.iter().filter(|(_, change)| is_none(change)).map(|(server, _)| *server).collect();
+        all.iter().filter(|(_, change)| change.is_none(NOTHING)).map(|(server, _)| *server).collect();
     let dearer = all.iter().filter(|(_, change)| change.is_real() && change.ratio > 1.0 + NOTHING);
     let worst = dearer.max_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio));
     let text = match worst {
@@ -345,15 +343,15 @@ fn references(data: &Data) -> Option<Finding> {
 pub(super) fn alike(data: &Data) -> Vec<String> {
     let Some(costs) = main_costs(data) else { return Vec::new() };
     let steps = costs.steps();
-    let names = |is_enough: bool| {
-        let its = steps.iter().filter(|(.., change)| !change.is_real() && change.is_enough == is_enough);
+    let names = |is_settled: bool| {
+        let its = steps.iter().filter(|(.., change)| !change.is_real() && change.is_settled() == is_settled);
         its.map(|(base, step, _)| format!("{base}→{step}")).collect::<Vec<_>>()
     };
     let floor: Vec<&str> = costs
         .servers()
         .into_iter()
         .filter(|server| {
-            *server != FLOOR && costs.over_floor(server).is_some_and(|c| c.is_enough && !c.is_real())
+            *server != FLOOR && costs.over_floor(server).is_some_and(|c| c.is_settled() && !c.is_real())
         })
         .collect();
     let line = |names: Vec<String>, words: &str| {

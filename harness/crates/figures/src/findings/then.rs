@@ -47,8 +47,8 @@ fn of(now: &Data, then: &Data, name: &str) -> Option<Then> {
         let names: Vec<String> = its.map(|(server, change)| format!("{server} {}", change.text())).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
-    let count = |is_enough: bool| {
-        changes.iter().filter(|(_, change)| !change.is_real() && change.is_enough == is_enough).count()
+    let count = |is_settled: bool| {
+        changes.iter().filter(|(_, change)| !change.is_real() && change.is_settled() == is_settled).count()
     };
     let text = format!(
         "CPU time per request over the floor's, with {}, compared with {name}. Dearer: {}. Cheaper: {}. Not \

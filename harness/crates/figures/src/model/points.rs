@@ -215,6 +215,11 @@ impl Points {
         std::iter::once(whiskers).chain(self.missing()).collect()
     }
 
+    /// What stands behind the names of the series.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        self.series.iter().filter_map(|series| Some(format!("{}: {}", series.label, series.remark.as_ref()?)))
+    }
+
     /// `Missing: 01, 03 with 64 clients (ab would hang)`: what a reader would look for and not find, as far
     /// as no empty row says it.
     pub fn missing(&self) -> Vec<String> {

@@ -67,7 +67,7 @@ fn of(figure: &mut Figure) -> &mut Points {
 }
 
 #[test]
-fn a_name_that_nobody_foresaw_breaks_no_document() {
+fn an_unexpected_name_breaks_no_document() {
     for (what, points) in layouts() {
         let mut figure = filled(points, &[HOSTILE, "04"], &[1.0, 2.0, 3.0]);
         figure.notes = vec![HOSTILE.into()];

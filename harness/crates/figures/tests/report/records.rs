@@ -36,7 +36,7 @@ pub(crate) const TABLE: &str = "data/20260102T040506Z-0123456789-table.jsonl";
 pub(crate) const SPIN: &str = "data/20260102T050607Z-0123456789-spin.jsonl";
 pub(crate) const SLOW: &str = "data/20260102T060708Z-0123456789-slow.jsonl";
 
-/// Writes the data, the charts and the pages into a directory; gives the page.
+/// Writes the data, the charts and the pages into a directory; returns the page's path.
 pub(crate) fn report(out: &Path) -> PathBuf {
     let run = written(out, RUN, survey().chain(others()));
     written(out, TABLE, table());

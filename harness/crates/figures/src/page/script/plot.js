@@ -13,7 +13,9 @@ function drawFigure(place, figure, state) {
   const drawable = points.filter(isDrawn);
   const panels = panelsOf(plot, own).filter((panel) => drawable.some((point) => point.panel === panel));
   const missed = points.filter((point) => !isDrawn(point) && panelsOf(plot, own).includes(point.panel));
-  place.querySelector(".gaps").replaceChildren(...missedLines(plot, missed), ...zeroLines(figure, own, drawable, panels));
+  const remarks = plot.series.filter(({ server, remark }) => remark && !state.hidden.has(server));
+  const lines = remarks.map(({ label: name, remark }) => element("p", {}, `${name}: ${remark}`));
+  place.querySelector(".gaps").replaceChildren(...lines, ...missedLines(plot, missed), ...zeroLines(figure, own, drawable, panels));
   place.querySelector(".figures").replaceChildren(figuresTable(plot, points));
   const canvas = place.querySelector(".canvas");
   const width = Math.max(280, canvas.clientWidth);
