@@ -64,7 +64,7 @@ fn no_name_breaks_a_chart_and_no_ratio_is_nan() {
         assert!(!chart.svg.contains("NaN") && !chart.svg.contains("\"[31m"), "{}", chart.figure.id);
     }
     let costs = texts(of(&charts, "what-each-idea-costs"));
-    let none = costs.iter().filter(|text| *text == "none: not known").count();
+    let none = costs.iter().filter(|text| *text == "not known").count();
     assert!(!still.is_empty() && none == still.len(), "one for each of {still:?}: {costs:?}");
 }
 
@@ -183,7 +183,7 @@ fn what_was_not_measured_is_named_with_its_reason() {
         ("spin", "The generator shares the CPUs with the server and takes 10 % of them"),
         ("slow", "none: it serves one client at a time"),
         ("slow", "requests never left"),
-        ("latency", "measurements were left out, since more than 1 % of the requests left late"),
+        ("latency", "points were left out, since more than 1 % of the requests left late"),
         ("latency", "the rate was not reached"),
     ] {
         let texts = texts(of(&charts, file)).join(" ");

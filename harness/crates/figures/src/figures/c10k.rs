@@ -61,8 +61,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let title = format!("What do 10,000 idle connections change for {clients} active clients?");
     let mut figure = data.figure("c10k", &title, &lines, points);
     figure.about =
-        "The active clients send at a fixed rate, the idle connections say nothing. Their memory, \
-                    the server's and the kernel's, is in the table and, on the page, a picture."
+        "The active clients send at a fixed rate, the idle connections say nothing. Their memory, the \
+         server's and the kernel's, is in the table and, on the page, a picture."
             .into();
     vec![figure]
 }

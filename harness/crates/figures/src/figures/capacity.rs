@@ -42,8 +42,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let mut figure = data.figure("capacity", title, &lines, points);
     figure.about =
         "One second divided by the server's CPU time per request: what one CPU could serve if it did \
-                    nothing else and the clients never were the limit. Requests per second as the tools see \
-                    them are in the figures by tool."
+         nothing else and the clients never were the limit. Requests per second as the tools see them are \
+         in the figures by tool."
             .into();
     figure.notes.push(colours);
     vec![figure]

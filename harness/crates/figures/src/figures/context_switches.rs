@@ -42,10 +42,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let shown = only(&lines, |record| place(record) == Some(Place::panel(0)));
     let mut figure = data.figure("context-switches", &title, &shown, points);
     figure.about = "Voluntary and involuntary switches of all its threads and processes, over right \
-    answers. A \
-                    server that always finds the next request ready need not sleep; one that hands each \
-                    request \
-                    over wakes another thread up."
+                    answers. A server that always finds the next request ready need not sleep; one that \
+                    hands each request over wakes another thread up."
         .into();
     figure.notes.push(signs);
     vec![figure]

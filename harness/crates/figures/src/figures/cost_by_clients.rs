@@ -50,8 +50,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let title = "How does the cost of a request change with the number of clients?";
     let mut figure = data.figure("cost-by-clients", title, &lines, points);
     figure.about =
-        "With one client a server sleeps after each request and is woken for the next; with many it \
-                    finds several ready at once and sleeps less often."
+        "With one client a server sleeps after each request and is woken for the next; with many it finds \
+         several ready at once and sleeps less often."
             .into();
     figure.notes.push(colours);
     vec![figure]

@@ -46,19 +46,16 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     );
     figure.about = format!(
         "Growth of the process tree's Pss with {all} connections, divided by their number. Pss \
-         (proportional set \
-         size) is the memory that a process uses; pages that several processes share are counted in equal \
-         parts. \
-         Its resolution is a page, here {:.1} B a connection: a smaller difference is none. The kernel's own \
-         memory of a socket is in no process's Pss.",
+         (proportional set size) is the memory that a process uses; pages that several processes share are \
+         counted in equal parts. Its resolution is a page, here {:.1} B a connection: a smaller difference \
+         is none. The kernel's own memory of a socket is in no process's Pss.",
         PAGE / connections as f64
     );
     if has_zero {
         figure.notes.push(
-            "0 B lies apart at the left edge, since a logarithmic scale has no zero: no growth was seen. The \
-             server may hold its connections in memory that it had touched before, or may not accept one \
-             that \
-             says nothing (TCP_DEFER_ACCEPT)."
+            "0 B lies apart at the left edge, since a logarithmic scale has no zero: no growth was seen. \
+             The server may hold its connections in memory that it had touched before, or may not accept \
+             one that says nothing (TCP_DEFER_ACCEPT)."
                 .into(),
         );
     }

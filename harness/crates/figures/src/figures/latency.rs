@@ -5,7 +5,7 @@ use crate::model::{Axis, Figure, Panel, Point, Points, Scale, Unit, groups};
 use lab_core::stats::{Percentiles, median};
 use lab_core::units::number;
 use records::{Phase, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The wait that figures and findings are about, µs.
 pub(crate) const LIMIT: f64 = 1000.0;
@@ -39,8 +39,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     };
     let rates = rates(&measured);
     let rate = |record: &Record| rates.get(&rate_key(record)?).copied();
-    let kept: Vec<Line> = only(&measured, |record| !is_late(record));
-    let late = measured.len() - kept.len();
+    let (late, of) = late(&measured);
+    let kept: Vec<Line> = only(&measured, |record| rate_key(record).is_some_and(|key| !late.contains(&key)));
     for (at, path) in paths.iter().enumerate() {
         let of_path = only(&kept, |record| record.key.path == *path);
         let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
@@ -67,18 +67,16 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let title = "How much load before p99 passes 1 ms?";
     let mut figure = data.figure("latency", title, &lines, points);
     figure.about = "Requests leave at fixed times, whether answers come or not; a wait counts from the \
-    intended \
-                    time of sending to the whole reply, and 99 of 100 waited at most p99. Below each name: \
-                    the \
-                    rates at which its lines pass 1 ms. The server's share of its CPU at each rate is in the \
-                    table and, on the page, a picture."
+                    intended time of sending to the whole reply, and 99 of 100 waited at most p99. Below \
+                    each name: the rates at which its lines pass 1 ms. The server's share of its CPU at \
+                    each rate is in the table and, on the page, a picture."
         .into();
     figure.notes.extend([
         colours,
         format!(
-            "{late} of {} measurements were left out, since more than 1 % of the requests left late: the \
-             generator was behind, and part of the wait would be its own.",
-            measured.len()
+            "{} of {of} points were left out, since more than 1 % of the requests left late in half of the \
+             rounds or more: the generator was behind, and part of the wait would be its own.",
+            late.len()
         ),
         skipped(&lines),
     ]);
@@ -119,9 +117,18 @@ fn rates(lines: &[Line]) -> BTreeMap<(String, String, u64), f64> {
     all.into_iter().filter_map(|(key, rates)| Some((key, median(&rates)?))).collect()
 }
 
-fn is_late(record: &Record) -> bool {
-    let seconds = record.figures().map_or(0.0, |figures| figures.seconds);
-    record.open_loop().is_some_and(|open| !open.kept_its_times(seconds))
+/// The points in which the loop was not open in half of the rounds or more, and how many points there are.
+fn late(lines: &[Line]) -> (BTreeSet<(String, String, u64)>, usize) {
+    let mut rounds: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+    for line in lines {
+        let (Some(key), Some(open)) = (rate_key(line.record), line.record.open_loop()) else { continue };
+        let seconds = line.record.figures().map_or(0.0, |figures| figures.seconds);
+        let (late, all) = rounds.entry(key).or_default();
+        *late += usize::from(!open.kept_its_times(seconds));
+        *all += 1;
+    }
+    let of = rounds.len();
+    (rounds.into_iter().filter(|(_, (late, all))| 2 * late >= *all).map(|(key, _)| key).collect(), of)
 }
 
 pub(crate) fn is_reached(record: &Record) -> bool {

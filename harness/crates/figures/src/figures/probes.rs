@@ -41,10 +41,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     figure.notes = vec![
         format!("{}.", names.join("; ")),
         "Starved: no answer while the cause lasts, a right one after it. Broken: a crash, a hang, a leak or \
-         a spin. \
-         A flaw that a stage declares is part of its lesson, and a pass in its place is a surprise too. \
-         What each \
-         probe asks: ./lab grade --list; what was seen: in the data."
+         a spin. A flaw that a stage declares is part of its lesson, and a pass in its place is a surprise \
+         too. What each probe asks: ./lab grade --list; what was seen: in the data."
             .to_owned(),
     ];
     figure.plot = Plot::Matrix(Matrix {

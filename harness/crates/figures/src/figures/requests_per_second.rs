@@ -54,8 +54,8 @@ fn by(tool: &str, all: &[Line], data: &Data) -> Option<Figure> {
     let title = format!("How many requests per second does {tool} see{with}?");
     let mut figure = data.figure(&format!("requests-per-second-{tool}"), &title, &lines, points);
     figure.about = "A closed loop: each client asks again when it has its answer. The number that most \
-    readers \
-                    look for, and the one that depends most on the generator and on what else the machine does."
+                    readers look for, and the one that depends most on the generator and on what else the \
+                    machine does."
         .into();
     figure.notes.push(signs);
     Some(figure)

@@ -38,8 +38,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let colours = groups(&points.series);
     let mut figure = data.figure("second-cpu", "What is a second CPU worth?", &lines, points);
     figure.about =
-        "A factor of 1: the second CPU is idle; 2: it does as much as the first. Whiskers: the factor's \
-                    95 % interval, or what the ranges of few rounds allow."
+        "A factor of 1: the second CPU is idle; 2: it does as much as the first. Whiskers: the factor's 95 \
+         % interval, or what the ranges of few rounds allow."
             .into();
     figure.notes.extend([note.unwrap_or_default(), colours]);
     vec![figure]

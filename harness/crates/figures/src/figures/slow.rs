@@ -72,10 +72,9 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     );
     let mut figure = data.figure("slow", &title, &lines, points);
     figure.about = format!(
-        "{rate} requests per second leave at fixed times, whether answers come or not, and the slow ones are \
-         spread evenly among them. A server that sleeps in its only loop delays all clients; one with a \
-         worker \
-         to spare does not. The waits of the slow requests themselves are not in the picture."
+        "{rate} requests per second leave at fixed times, whether answers come or not, and the slow ones \
+         are spread evenly among them. A server that sleeps in its only loop delays all clients; one with a \
+         worker to spare does not. The waits of the slow requests themselves are not in the picture."
     );
     let never = |record: &Record| {
         record.open_loop().map_or(0, |open| open.never_sent)

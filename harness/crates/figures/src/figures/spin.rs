@@ -50,8 +50,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let mut figure = data.figure("spin", &title, &lines, points);
     figure.about = format!(
         "Lines: what one CPU, or all, could do if nothing but the busy time of {spin_us:.0} µs cost \
-         anything. \
-         Where each connection keeps a worker for itself, there are only as many clients as workers."
+         anything. Where each connection keeps a worker for itself, there are only as many clients as \
+         workers."
     );
     figure.notes.push(signs);
     if first.context.server_cpus == first.context.generator_cpus && !shares.is_empty() {
@@ -61,8 +61,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         let share = if least == most { most } else { format!("{least} to {most}") };
         figure.notes.push(format!(
             "The generator shares the CPUs with the server and takes {share} of them. A server with one \
-             worker \
-             still has a whole CPU for itself."
+             worker still has a whole CPU for itself."
         ));
     }
     vec![figure]

@@ -78,14 +78,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let notes = notes(&lines, &points);
     let mut figure = data.figure("table", &title, &lines, points);
     figure.about = "Source 002 is one of the texts that this lab grew from: a web server that a fellow \
-    learner \
-                    wrote step by step. Its author published this table of a serial server, one process and \
-                    two \
-                    processes under 1 to 3,000 clients, made with webbench on two single-core machines and \
-                    an \
-                    accept queue of five, and asked why the serial server drops at ten clients. Here the \
-                    stages \
-                    that work in the same way are put to the same test."
+                    learner wrote step by step. Its author published this table of a serial server, one \
+                    process and two processes under 1 to 3,000 clients, made with webbench on two \
+                    single-core machines and an accept queue of five, and asked why the serial server drops \
+                    at ten clients. Here the stages that work in the same way are put to the same test."
         .into();
     figure.notes = notes;
     vec![figure]
@@ -118,12 +114,9 @@ fn backlog(lines: &[Line]) -> Option<String> {
 fn notes(lines: &[Line], points: &Points) -> Vec<String> {
     let mut notes = vec![
         "Compare the shapes of the two speeds, not the heights: the machines differ. webbench's unit is \
-         pages per \
-         minute, 60 times a request per second; the failed ones are taken out here, while the source's \
-         figures \
-         are webbench's own. What the caption calls disturbed is, with many clients, webbench itself: it \
-         forks a \
-         process for each client."
+         pages per minute, 60 times a request per second; the failed ones are taken out here, while the \
+         source's figures are webbench's own. What the caption calls disturbed is, with many clients, \
+         webbench itself: it forks a process for each client."
             .to_owned(),
     ];
     notes.extend(PUBLISHED.iter().filter_map(|(name, _)| full(lines, name)));

@@ -47,8 +47,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     if first.straddling > 0 {
         figure.notes.push(format!(
             "{} of {} rounds are left out: the floor's runs around them differ by more than 5 %, so the \
-             machine \
-             changed its clock state in them.",
+             machine changed its clock state in them.",
             first.straddling,
             first.straddling + first.lines.len()
         ));

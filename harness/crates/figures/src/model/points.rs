@@ -182,7 +182,10 @@ impl Points {
     /// Why a row has no mark in a panel.
     pub fn why_not(&self, series: usize, panel: usize) -> String {
         let missed = self.points.iter().find(|point| point.series == series && point.panel == panel);
-        let why = missed.and_then(|point| point.note.as_ref()).map(|why| format!("none: {why}"));
+        let why = missed.and_then(|point| point.note.as_ref()).map(|why| {
+            let is_plain = why.starts_with("not ");
+            if is_plain { why.clone() } else { format!("none: {why}") }
+        });
         why.unwrap_or_else(|| "not measured".into())
     }
 

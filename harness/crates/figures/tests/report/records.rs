@@ -75,7 +75,7 @@ fn point(server: usize, phase: &str, tool: &str, clients: usize, round: usize) -
             "kernel": "6.18.44", "cpu": "A Processor With A Very Long Name @ 3.70GHz", "cores": 2,
             "governor": "none", "somaxconn": 4096, "port_range": "32768-60999", "descriptors": [1024, 20000],
             "commit": "0123456789", "dirty": false, "tools": {"wrk": "wrk 4.1.0", "ab": "Version 2.3 \
-             <$Revision$>"},
+                <$Revision$>"},
         },
     });
     let figures = json!({
