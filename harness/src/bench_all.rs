@@ -3,9 +3,8 @@
 use anyhow::Result;
 use bench::engine::{Finished, Outcome};
 use bench::recipes::bench_all;
-use figures::figures::{Data, build};
+use figures::figures::{Data, Source, build};
 use figures::{charts, report, table};
-use records::Content;
 use std::process::ExitCode;
 
 /// Measures, records, draws.
@@ -40,14 +39,11 @@ pub(crate) fn shown(outcome: Result<Outcome>) -> Result<ExitCode> {
 
 /// The figures of a table or of a scenario, as a terminal shows them.
 pub(crate) fn show(Finished { records, data, out }: &Finished) -> Result<()> {
-    let Some(content) = Content::of(data) else { return Ok(()) };
-    for figure in build(content, &Data::new(records, std::slice::from_ref(data), out))? {
+    let source = Source { path: data.clone(), records: records.clone(), ..Source::default() };
+    for figure in build(&Data::new(&[source], out)) {
         println!("\n{}\n{}", figure.title, table::Table::of(&figure).terminal());
     }
-    println!(
-        "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
-        data.display(),
-        out.display()
-    );
+    let (data, out) = (data.display(), out.display());
+    println!("its chart: ./lab chart --data {data} --out {out}; on the page of the last run: ./lab report");
     Ok(())
 }
