@@ -38,12 +38,15 @@ pub(crate) fn shown(outcome: Result<Outcome>) -> Result<ExitCode> {
 }
 
 /// The figures of a table or of a scenario, as a terminal shows them.
-pub(crate) fn show(Finished { records, data, out }: &Finished) -> Result<()> {
-    let source = Source { path: data.clone(), records: records.clone(), ..Source::default() };
-    for figure in build(&Data::new(&[source], out)) {
+pub(crate) fn show(Finished { data, out, .. }: &Finished) -> Result<()> {
+    let sources = [Source::open(data, false)?];
+    for figure in build(&Data::new(&sources, out)) {
         println!("\n{}\n{}", figure.title, table::Table::of(&figure).terminal());
     }
-    let (data, out) = (data.display(), out.display());
-    println!("its chart: ./lab chart --data {data} --out {out}; on the page of the last run: ./lab report");
+    println!(
+        "its chart: ./lab chart --data {} --out {}; on the page of the last run: ./lab report",
+        data.display(),
+        out.display()
+    );
     Ok(())
 }

@@ -112,12 +112,14 @@ impl Costs<'_> {
         sample
     }
 
-    /// How many times as much one server costs as another.
+    /// How many times as much one server costs as another. The floor against itself is what noise looks like.
     pub(crate) fn change(&self, from: &str, to: &str) -> Option<Change> {
-        self.sample(to).over(&self.sample(from))
+        let floor = self.sample(FLOOR).interval();
+        let noise = floor.map_or(0.0, |floor| (1.0 - floor.low).max(floor.high - 1.0));
+        Some(Change { noise, ..self.sample(to).over(&self.sample(from))? })
     }
 
-    /// A server against the floor, the floor's own pairs being what chance looks like.
+    /// A server against the floor.
     pub(crate) fn over_floor(&self, server: &str) -> Option<Change> {
         self.change(FLOOR, server)
     }

@@ -3,8 +3,8 @@
 //! * `model`: what a figure shows; `figures`: a file for each, which builds it from records;
 //! * `sample` and `costs`: rounds put together, with how sure they are; `findings`: what they say, in
 //!   sentences;
-//! * `svg`: as a picture, by plotters; `page`: all of them on one interactive page; `table` and `markdown`:
-//! as rows of text, for the terminal and for a repository browser;
+//! * `svg`: as a picture, by plotters; `page`: all of them on one interactive page; `table` and
+//!   `markdown`: as rows of text, for the terminal and for a repository browser;
 //! * `charts` and `report`: the commands.
 //!
 //! It knows recorded data alone: not how it was measured, nor any server, tool or stage but by the names in

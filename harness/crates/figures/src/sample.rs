@@ -25,6 +25,8 @@ pub(crate) struct Change {
     pub(crate) high: f64,
     /// Whether there are enough rounds for anything to be told apart.
     pub(crate) is_enough: bool,
+    /// How far a comparison of something with itself strays from 1: a smaller difference is none.
+    pub(crate) noise: f64,
 }
 
 impl Sample {
@@ -101,7 +103,7 @@ impl Sample {
             middle(self.draws(1).iter().zip(base.draws(2)).map(|(one, other)| one / other).collect())
         };
         let is_number = [ratio, low, high].iter().all(|value| value.is_finite());
-        is_number.then_some(Change { ratio, low, high, is_enough: few >= ENOUGH })
+        is_number.then_some(Change { ratio, low, high, is_enough: few >= ENOUGH, noise: 0.0 })
     }
 }
 
@@ -113,9 +115,10 @@ fn middle(mut values: Vec<f64>) -> (f64, f64) {
 }
 
 impl Change {
-    /// Whether it is more than chance: the interval has its ends on one side of 1.
+    /// Whether it is more than chance: the interval has its ends on one side of 1, and the middle is farther
+    /// from 1 than the noise.
     pub(crate) fn is_real(&self) -> bool {
-        self.is_enough && (self.low > 1.0 || self.high < 1.0)
+        self.is_enough && (self.low > 1.0 || self.high < 1.0) && (self.ratio - 1.0).abs() > self.noise
     }
 
     /// `+18 % [15 to 21]`, `not distinguishable`.
@@ -182,6 +185,7 @@ mod tests {
         let dearer = over(&[1.18, 1.19, 1.17, 1.18, 1.2, 1.16, 1.18]);
         assert!(dearer.is_real() && dearer.text().starts_with("+18 % ["), "{dearer:?}");
         assert_eq!(over(&[1.0, 1.03, 0.97, 1.0, 1.02, 0.98, 1.0]).text(), "not distinguishable");
+        assert_eq!(Change { noise: 0.2, ..dearer }.text(), "not distinguishable");
         assert_eq!(over(&[2.0, 2.0]).text(), "too few rounds");
         assert!(over(&[2.0; 7]).text().starts_with("×2.0 ["));
         assert_eq!(sample(&[&[1.0]]).over(&sample(&[&[0.0]])), None, "nothing is no multiple of nothing");

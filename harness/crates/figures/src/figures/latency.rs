@@ -1,7 +1,7 @@
 //! How long requests wait at a fixed rate.
 
 use super::data::{Data, Line, Place, distinct, only, servers, skipped};
-use crate::model::{Axis, Figure, Marker, Panel, Point, Points, Scale, Unit, groups};
+use crate::model::{Axis, Figure, Panel, Point, Points, Scale, Unit, groups};
 use lab_core::stats::{Percentiles, median};
 use lab_core::units::number;
 use records::{Phase, Record};
@@ -55,12 +55,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         add(PERCENTILES.len(), &|record| server_share(record).map(|share| 100.0 * share));
     }
     points.explain(BEHIND);
-    let missed =
-        points.points.iter().filter(|p| p.marker == Marker::Missed && p.panel % per_path == 0).count();
     for at in 0..points.series.len() {
         let limits = paths.iter().enumerate().filter_map(|(path, name)| {
             let words = limit_of(&points, at, per_path * path)?;
-            Some(if paths.len() > 1 { format!("{name} {words}") } else { words })
+            Some(format!("{name} {words}"))
         });
         let limits = limits.collect::<Vec<_>>().join("; ");
         points.series[at].remark = (!limits.is_empty()).then_some(limits);
@@ -70,18 +68,20 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let mut figure = data.figure("latency", title, &lines, points);
     figure.about = "Requests leave at fixed times, whether answers come or not; a wait counts from the \
     intended \
-                    time of sending to the whole reply, and 99 of 100 waited at most p99. Behind each name: \
+                    time of sending to the whole reply, and 99 of 100 waited at most p99. Below each name: \
                     the \
-                    rate at which its line passes 1 ms. The server's share of its CPU at each rate is in the \
+                    rates at which its lines pass 1 ms. The server's share of its CPU at each rate is in the \
                     table and, on the page, a picture."
         .into();
-    figure.notes.push(format!(
-        "{} {} of {} measurements were left out, since more than 1 % of the requests left late: the \
-         generator \
-         was behind, and part of the wait would be its own. {} points have no wait, since the rate was not reached.",
-        colours, late, measured.len(), missed
-    ));
-    figure.notes.push(skipped(&lines));
+    figure.notes.extend([
+        colours,
+        format!(
+            "{late} of {} measurements were left out, since more than 1 % of the requests left late: the \
+             generator was behind, and part of the wait would be its own.",
+            measured.len()
+        ),
+        skipped(&lines),
+    ]);
     vec![figure]
 }
 
@@ -139,16 +139,26 @@ fn server_share(record: &Record) -> Option<f64> {
         .filter(|_| figures.server_cpu_seconds.is_some())
 }
 
-/// `1 ms at 48,000/s`, `below 1 ms up to 60,000/s`.
+/// `48,000/s`, `over 60,000/s`: where a line passes the limit.
 fn limit_of(points: &Points, series: usize, panel: usize) -> Option<String> {
     let mut line: Vec<&Point> = points.on(panel).filter(|point| point.series == series).collect();
     line.sort_by(|one, other| one.x.total_cmp(&other.x));
     let last = line.last()?;
-    match crossing(&line) {
-        Some(rate) => Some(format!("1 ms at {}/s", number(rate))),
-        None if last.value < LIMIT => Some(format!("below to {}/s", number(last.x))),
-        None => Some("above at every rate".into()),
+    Some(match crossing(&line) {
+        // Three digits: a rate between two others is known no better.
+        Some(rate) => format!("{}/s", number(round(rate))),
+        None if last.value < LIMIT => format!("over {}/s", number(round(last.x))),
+        None => "at no rate".into(),
+    })
+}
+
+/// To three digits.
+fn round(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 0.0;
     }
+    let unit = 10f64.powf(value.log10().floor() - 2.0);
+    (value / unit).round() * unit
 }
 
 /// The rate at which a line passes the limit for good: between the last point below it and the next, evenly

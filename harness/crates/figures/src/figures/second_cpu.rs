@@ -12,7 +12,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let mut paths = distinct(&measured, |record| record.key.path.as_str());
     // The dear request first: there the server is the limit.
     paths.sort_by_key(|path| *path == "/");
-    let label = "times as many requests per second on two CPUs as on one (more is better)";
+    let label = "times as fast on two CPUs as on one";
     let panel = |path: &&str| Panel {
         lines: vec![1.0, 2.0],
         ..Panel::new(&format!("GET {path}"), label, Unit::Hundredths, Scale::Linear)
@@ -66,7 +66,7 @@ fn point(series: usize, panel: usize, lines: &[Line], change: Change) -> Point {
         mark: 0,
         x: 0.0,
         value: change.ratio,
-        interval: Some(Interval { low, high, of: "of the factor".into() }),
+        interval: Some(Interval { low, high, of: "interval of the factor".into() }),
         marker: Marker::Filled,
         note: Some("the records' own values are requests per second".into()),
         text: None,

@@ -119,7 +119,8 @@ fn by_ratio(one: &Step, other: &Step) -> std::cmp::Ordering {
 /// Those that are more than chance.
 fn steps(data: &Data) -> Vec<Step> {
     let steps = main_costs(data).map(|costs| costs.steps()).unwrap_or_default();
-    steps.into_iter().filter(|(.., change)| change.is_real()).collect()
+    // A twin is a contrast and no step.
+    steps.into_iter().filter(|(_, step, change)| change.is_real() && !step.contains('-')).collect()
 }
 
 fn capital(text: &str) -> String {
@@ -142,6 +143,8 @@ fn second(data: &Data) -> Option<Finding> {
         .iter()
         .filter(|(_, c)| c.is_enough && c.high < 1.0 + 2.0 * NOTHING)
         .map(|(server, _)| *server)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
         .collect();
     let (best, most) = gain.last()?;
     let text = format!(

@@ -46,6 +46,7 @@ impl Unit {
             Self::Short => short(value),
             Self::Micros => units::time(value),
             Self::Bytes => units::bytes(value),
+            Self::Percent if value.abs() < 9.95 => format!("{value:.1} %"),
             Self::Percent => format!("{value:.0} %"),
         }
     }

@@ -49,8 +49,7 @@ impl<'a> Picture<'a> {
         let is_alike = |other: &usize| self.points.panels[*other].axis == what.axis;
         let alike: Vec<usize> = self.panels.iter().copied().filter(is_alike).collect();
         let values: Vec<f64> = alike.iter().flat_map(|&panel| self.points.values(panel)).collect();
-        let places: Vec<f64> =
-            alike.iter().flat_map(|&panel| self.points.on(panel)).map(|point| point.x).collect();
+        let places: Vec<f64> = self.points.on(panel).map(|point| point.x).collect();
         let x = Scale::over(self.x, &places, width);
         let y = Scale::of(&what.axis, &values, HEIGHT, false);
         let (name, label) = (&what.name, &what.axis.label);

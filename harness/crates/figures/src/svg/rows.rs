@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 /// Of the column of names.
-const NAMES: i32 = 290;
+const NAMES: i32 = 306;
 /// The height of one mark; a row is as high as its marks, and never lower than its text.
 const MARK: i32 = 15;
 
@@ -78,8 +78,8 @@ impl<'a> Picture<'a> {
         let x = Scale::of(&what.axis, &self.points.values(panel), across, true);
         let foot = self.foot();
         let around = area.clone().shrink((left, top), (across, height + foot));
-        let label = if head == label { "" } else { label };
-        let mut chart = axes(&around, (0, foot), (&x, &Scale::rows(self.rows.len())), label)?;
+        let label = if head == label { String::new() } else { text::fit(label, NORMAL, width - 24) };
+        let mut chart = axes(&around, (0, foot), (&x, &Scale::rows(self.rows.len())), &label)?;
         self.marks(&mut chart, panel, &x)?;
         for (at, (words, has_marks)) in words.iter().enumerate().filter(|(_, (words, _))| !words.is_empty()) {
             let y = top + self.row() * at as i32 + self.row() / 2;

@@ -16,7 +16,7 @@ function drawLines(figure, at, points, width, logarithmic, alike) {
   const names = lines.map(({ series }) => series.name);
   box.right -= widest(names) + 10;
   const svg = frame(figure, at, width, height);
-  const across = xScale(plot, alike, box);
+  const across = xScale(plot, points, box);
   svg.append(label(4, 16, cut(axisName(panel.axis, isLogarithmic), AXIS_ROOM * width), { class: "axis" }));
   ticks.forEach((tick, number) => {
     const y = up.place(tick);

@@ -27,7 +27,7 @@ const UNITS = {
     const [unit, name] = size < 999.5 ? [1, "B"] : size < 999500 ? [1e3, "kB"] : [1e6, "MB"];
     return `${(value / unit).toFixed(size / unit < 9.95 && unit > 1 ? 1 : 0)} ${name}`;
   },
-  percent: (value) => `${value.toFixed(0)} %`,
+  percent: (value) => `${value.toFixed(Math.abs(value) < 9.95 ? 1 : 0)} %`,
 };
 
 function format(value, unit) {
