@@ -250,6 +250,7 @@ fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
 
     #[test]
     fn the_objects_of_a_socket_are_known_by_their_names() {
@@ -259,6 +260,7 @@ mod tests {
         }
     }
 
+    /// What `accepted` relies on: a connection counts from the handshake to its accept, and no longer.
     #[test]
     fn a_connection_is_queued_until_it_is_accepted() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
