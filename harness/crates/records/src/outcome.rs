@@ -151,7 +151,7 @@ pub struct Beside {
     pub connections: usize,
     /// Pss of the server's process tree that all of them added before any load, bytes.
     pub user_bytes: u64,
-    /// Kernel memory that all of them added, both ends of each connection, bytes.
+    /// Kernel memory of sockets that all of them added, both ends of each connection, bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_bytes: Option<u64>,
     /// Where the kernel's memory was read: `/proc/slabinfo` or `Slab in /proc/meminfo`, with `/proc/net/sockstat`.

@@ -144,11 +144,6 @@ pub struct Context {
 }
 
 impl Record {
-    /// Whether a summary of this phase takes it into account.
-    pub(crate) fn counts_in(&self, phase: Phase) -> bool {
-        self.key.phase == phase && !self.context.dropped
-    }
-
     /// The figures, where there was load.
     pub fn figures(&self) -> Option<&Figures> {
         self.outcome.figures()

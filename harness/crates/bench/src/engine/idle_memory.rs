@@ -11,7 +11,7 @@ use lab_core::server_process::Launch;
 use lab_core::wire::{Authority, Connection, get, read_reply};
 use load::raise_descriptor_limit;
 use records::{Beside, Idle};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
@@ -98,26 +98,36 @@ impl Silent {
     }
 }
 
-/// What the kernel uses for sockets and all else that it keeps in slabs, bytes, and where that was read.
+/// What the kernel uses for TCP sockets, bytes, and where that was read. A socket has several objects; how
+/// many sockets there are is known exactly, but of an object's cache only how many it has room for, and how
+/// large each is. Where only root may read that, everything is taken that the kernel keeps in slabs, which
+/// changes by other programs too.
 fn kernel_memory() -> Option<(u64, &'static str)> {
-    let sockets = std::fs::read_to_string("/proc/net/sockstat").ok()?;
+    let read = |path| fs::read_to_string(path).ok();
+    let sockets = read("/proc/net/sockstat")?;
     let tcp = sockets.lines().find_map(|line| line.strip_prefix("TCP: "))?;
-    let pages: u64 = tcp.split_once(" mem ")?.1.split_whitespace().next()?.parse().ok()?;
-    let buffers = pages * procfs::page_size();
-    if let Ok(slabs) = std::fs::read_to_string("/proc/slabinfo") {
-        return Some((buffers + slabs.lines().filter_map(slab).sum::<u64>(), "/proc/slabinfo"));
+    let value = |name: &str| -> Option<u64> {
+        let mut words = tcp.split_whitespace().skip_while(|word| *word != name);
+        words.nth(1)?.parse().ok()
+    };
+    let buffers = value("mem")? * procfs::page_size();
+    if let Some(slabs) = read("/proc/slabinfo") {
+        let of_socket: u64 = slabs.lines().filter_map(object_of_socket).sum();
+        return Some((buffers + value("alloc")? * of_socket, "/proc/slabinfo"));
     }
-    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let memory = read("/proc/meminfo")?;
     let slab = memory.lines().find_map(|line| line.strip_prefix("Slab:"))?;
     let kilobytes: u64 = slab.split_whitespace().next()?.parse().ok()?;
     Some((buffers + 1024 * kilobytes, "Slab in /proc/meminfo"))
 }
 
-/// The bytes of the objects in use of a line of `/proc/slabinfo`: `TCP 12 20 2368 13 8 : …`.
-fn slab(line: &str) -> Option<u64> {
-    let mut numbers = line.split_whitespace().skip(1);
-    let (active, size) = (numbers.next()?.parse::<u64>().ok()?, numbers.nth(1)?.parse::<u64>().ok()?);
-    Some(active * size)
+/// The size of the object of a line of `/proc/slabinfo`, if every TCP socket has one: `TCP 12 20 2368 13 8 :
+/// …`.
+fn object_of_socket(line: &str) -> Option<u64> {
+    const OF_SOCKET: [&str; 4] = ["TCP", "sock_inode_cache", "filp", "dentry"];
+    let mut words = line.split_whitespace();
+    words.next().filter(|name| OF_SOCKET.contains(name))?;
+    words.nth(2)?.parse().ok()
 }
 
 fn connect(addr: SocketAddr) -> Result<TcpStream> {
@@ -241,6 +251,14 @@ fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()
 mod tests {
     use super::*;
     use std::net::TcpListener;
+
+    #[test]
+    fn the_objects_of_a_socket_are_known_by_their_names() {
+        assert_eq!(object_of_socket("TCP  10  20  2368  13 8 : tunables 0 0 0 : slabdata 1 1 0"), Some(2368));
+        for line in ["eventpoll_epi 1 2 128 192 21 1", "tw_sock_TCP 9 9 256 16 1", "TCP x", ""] {
+            assert_eq!(object_of_socket(line), None, "{line}");
+        }
+    }
 
     /// What `accepted` relies on: a connection counts from the handshake to its accept, and no longer.
     #[test]
