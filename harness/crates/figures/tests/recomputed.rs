@@ -245,6 +245,19 @@ fn every_number_of_the_page_follows_from_the_records() {
         // `… 1.62 times [1.58 to 1.78] the floor …`
         for finding in page.data["front"]["findings"].as_array().expect("findings") {
             let text = finding["text"].as_str().expect("a sentence");
+            // `… (05→06) adds most to the cost of a request: +18 % [15 to 21]; then … (04→05) +4 % […`
+            for part in
+                text.split('(').skip(1).filter(|part| part.split(')').next().is_some_and(|w| w.contains('→')))
+            {
+                let (names, rest) = part.split_once(')').expect("a parenthesis ends");
+                let (from, to) = names.split_once('→').expect("an arrow");
+                let percent =
+                    rest.split(" %").next().and_then(|text| text.split(' ').next_back()).unwrap_or_default();
+                let percent: f64 =
+                    percent.trim_start_matches('+').replace('−', "-").parse().expect("a number");
+                let factor = ratios[&(0, to.to_owned())] / ratios[&(0, from.to_owned())];
+                assert!((100.0 * (factor - 1.0) - percent).abs() <= 0.51, "{text}: {factor}");
+            }
             let Some((before, rest)) = text.split_once(" is the dearest design: a request costs ") else {
                 continue;
             };

@@ -25,9 +25,9 @@ pub(crate) struct Finding {
 /// So many sentences can be read in a minute.
 const MOST: usize = 6;
 
-/// What the data support, the most telling first.
+/// What the data support, the most telling first. The first screen has the first of them, a figure its own.
 pub(crate) fn findings(data: &Data) -> Vec<Finding> {
-    rules::ALL.iter().filter_map(|rule| rule(data)).take(MOST).collect()
+    rules::ALL.iter().filter_map(|rule| rule(data)).collect()
 }
 
 /// Everything around the figures.
@@ -74,7 +74,7 @@ impl Front {
         }
         let paths: Vec<String> = sources.iter().map(|source| source.path.display().to_string()).collect();
         Self {
-            findings: findings(&data),
+            findings: findings(&data).into_iter().take(MOST).collect(),
             alike: rules::alike(&data),
             then: then::compare(&data, sources),
             warnings: quick.into_iter().collect(),

@@ -16,8 +16,8 @@ type Rule = fn(&Data) -> Option<Finding>;
 /// The most telling first.
 pub(super) const ALL: [Rule; 11] = [
     range,
-    dearer_step,
-    cheaper_step,
+    dearer_steps,
+    cheaper_steps,
     second,
     ten_thousand,
     starved,
@@ -90,40 +90,34 @@ fn range(data: &Data) -> Option<Finding> {
     finding("what-each-idea-costs", text)
 }
 
-/// The step from one stage to the next that adds most.
-fn dearer_step(data: &Data) -> Option<Finding> {
-    let (base, step, change) = steps(data).into_iter().filter(|step| step.2.ratio > 1.0).max_by(by_ratio)?;
-    let idea = capital(idea(&step));
-    finding(
-        "what-each-idea-costs",
-        format!("{idea} ({base}→{step}) adds most: {} CPU time per request.", change.text()),
-    )
+/// The steps that add to the cost, the one that adds most first.
+fn dearer_steps(data: &Data) -> Option<Finding> {
+    steps(data, "adds most to the cost of a request", |change| change.ratio)
 }
 
-/// The step that saves most.
-fn cheaper_step(data: &Data) -> Option<Finding> {
-    let (base, step, change) = steps(data).into_iter().filter(|step| step.2.ratio < 1.0).min_by(by_ratio)?;
-    let idea = capital(idea(&step));
-    finding(
-        "what-each-idea-costs",
-        format!("{idea} ({base}→{step}) saves most: {} CPU time per request.", change.text()),
-    )
+/// Those that save.
+fn cheaper_steps(data: &Data) -> Option<Finding> {
+    steps(data, "saves most", |change| 1.0 / change.ratio)
 }
 
-type Step = (String, String, Change);
-
-fn by_ratio(one: &Step, other: &Step) -> std::cmp::Ordering {
-    one.2.ratio.total_cmp(&other.2.ratio)
+/// The steps that are more than chance in one direction. A twin is a contrast and no step.
+fn steps(data: &Data, verb: &str, size: fn(&Change) -> f64) -> Option<Finding> {
+    let mut steps = main_costs(data)?.steps();
+    steps.retain(|(_, step, change)| change.is_real() && size(change) > 1.0 && !step.contains('-'));
+    steps.sort_by(|one, other| size(&other.2).total_cmp(&size(&one.2)));
+    let mut words = steps.iter().map(|(base, step, change)| (idea(step), base, step, change.text()));
+    let (first, base, step, change) = words.next()?;
+    let others: Vec<String> =
+        words.map(|(idea, base, step, change)| format!("{idea} ({base}→{step}) {change}")).collect();
+    let then = if others.is_empty() { String::new() } else { format!("; then {}", others.join(", ")) };
+    finding("what-each-idea-costs", format!("{} ({base}→{step}) {verb}: {change}{then}.", capital(first)))
 }
 
-/// Those that are more than chance.
-fn steps(data: &Data) -> Vec<Step> {
-    let steps = main_costs(data).map(|costs| costs.steps()).unwrap_or_default();
-    // A twin is a contrast and no step.
-    steps.into_iter().filter(|(_, step, change)| change.is_real() && !step.contains('-')).collect()
-}
-
+/// As a sentence begins; a name of the kernel keeps its letters.
 fn capital(text: &str) -> String {
+    if text.contains('_') {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
@@ -364,10 +358,26 @@ pub(super) fn alike(data: &Data) -> Vec<String> {
             "Servers whose cost is not distinguishable from the floor's",
         ),
         line(names(false), "Steps with too few rounds to tell"),
+        between_runs(&costs),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// How far the runs of one commit differ.
+fn between_runs(costs: &Costs) -> Option<String> {
+    let spread = |server: &&str| {
+        let medians = costs.sample(server).by_run();
+        let ends = medians.iter().fold((f64::MAX, 0.0_f64), |(a, b), &m| (a.min(m), b.max(m)));
+        (medians.len() > 1).then(|| (100.0 * (ends.1 / ends.0 - 1.0), medians.len()))
+    };
+    let all = costs.servers().into_iter().filter_map(|server| Some((server, spread(&server)?)));
+    let (server, (most, runs)) = all.max_by(|one, other| one.1.0.total_cmp(&other.1.0))?;
+    Some(format!(
+        "Between the {runs} runs of this commit the median cost of a server over the floor's differs by up to \
+         {most:.1} % ({server})."
+    ))
 }
 
 fn servers<'a>(lines: &[Line<'a>]) -> Vec<&'a str> {
@@ -440,12 +450,12 @@ mod tests {
     fn a_step_is_told_if_its_interval_has_one_sign() {
         let servers = [("05", 1.1), ("06", 1.3), ("07", 1.3), ("10", 1.1), ("11", 1.0)];
         contains(
-            says(dearer_step, costs_of(&servers, 0.5)),
+            says(dearer_steps, costs_of(&servers, 0.5)),
             &["Handing requests to workers (05→06)", "+18 % ["],
         );
-        contains(says(cheaper_step, costs_of(&servers, 0.5)), &["Io_uring (10→11)", "−9 % ["]);
-        assert_eq!(says(dearer_step, costs_of(&servers, 20.0)), None);
-        assert_eq!(says(cheaper_step, costs_of(&servers, 20.0)), None);
+        contains(says(cheaper_steps, costs_of(&servers, 0.5)), &["io_uring (10→11)", "−9 % ["]);
+        assert_eq!(says(dearer_steps, costs_of(&servers, 20.0)), None);
+        assert_eq!(says(cheaper_steps, costs_of(&servers, 20.0)), None);
         let data = [Source { records: costs_of(&servers, 0.5), ..Source::default() }];
         let alike = alike(&Data::new(&data, Path::new(".")));
         assert!(alike[0].contains("06→07") && !alike[0].contains("05→06"), "{alike:?}");

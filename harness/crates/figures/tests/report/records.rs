@@ -36,12 +36,19 @@ pub(crate) const TABLE: &str = "data/20260102T040506Z-0123456789-table.jsonl";
 pub(crate) const SPIN: &str = "data/20260102T050607Z-0123456789-spin.jsonl";
 pub(crate) const SLOW: &str = "data/20260102T060708Z-0123456789-slow.jsonl";
 
+const CLIENTS_FILE: &str = "data/20260102T070809Z-0123456789-clients.jsonl";
+const C10K: &str = "data/20260102T080910Z-0123456789-c10k.jsonl";
+const CPUS: &str = "data/20260102T091011Z-0123456789-cpus.jsonl";
+
 /// Writes the data, the charts and the pages into a directory; returns the page's path.
 pub(crate) fn report(out: &Path) -> PathBuf {
     let run = written(out, RUN, survey().chain(others()));
     written(out, TABLE, table());
     written(out, SPIN, spin());
     written(out, SLOW, slow());
+    written(out, CLIENTS_FILE, clients());
+    written(out, C10K, c10k());
+    written(out, CPUS, cpus());
     let drawing = charts::draw(&[run], out).expect("charts");
     report::write(&drawing).expect("pages");
     out.join("report.html")
@@ -171,6 +178,42 @@ fn slow() -> impl Iterator<Item = Value> {
     let mix = json!({"percent": 5, "path": "/sleep/50", "requests": 20, "errors": 0, "latency_us": latency});
     let fields = json!({"open_loop": open_loop, "mix": mix, "command": "scenario slow"});
     [4, 7].into_iter().map(move |server| with(point(server, "slow", "builtin", 64, 1), fields.clone()))
+}
+
+/// Costs with one client and with many.
+fn clients() -> impl Iterator<Item = Value> {
+    let all = (1..=3).flat_map(|round| (0..SERVERS.len()).map(move |server| (server, round)));
+    all.flat_map(|(server, round)| {
+        CLIENTS.map(|clients| {
+            let fields = json!({"floor_around": [9.0, 9.1], "command": "scenario clients"});
+            with(point(server, "clients", "builtin", clients, round), fields)
+        })
+    })
+}
+
+/// Active clients beside silent ones; stage 06 falls behind.
+fn c10k() -> impl Iterator<Item = Value> {
+    (0..SERVERS.len()).flat_map(|server| [0, 1_000, 10_000].map(|idle| (server, idle))).map(|(server, idle)| {
+        let rate = if SERVERS[server].0 == "06" { 1e9 } else { 1_000.0 };
+        let latency = json!({"p50": 90, "p90": 100, "p99": 200 + server, "p99_9": 400, "max": 900});
+        let open_loop = json!({"rate": rate, "late": 0, "never_sent": 0, "latency_us": latency});
+        let beside = json!({"connections": idle, "user_bytes": 300 * idle, "kernel_bytes": 4_000 * idle});
+        let fields = json!({"open_loop": open_loop, "beside": beside, "idle_connections": idle, "command": "scenario c10k"});
+        with(point(server, "c10k", "builtin", 64, 1), fields)
+    })
+}
+
+/// One CPU and two.
+fn cpus() -> impl Iterator<Item = Value> {
+    let all = (1..=3).flat_map(|round| (0..SERVERS.len()).map(move |server| (server, round)));
+    all.flat_map(|(server, round)| {
+        [(1, "/"), (2, "/"), (1, "/spin/100"), (2, "/spin/100")].map(|(cpus, path)| {
+            let speed = f64::from(cpus) * speed(server, 64, round);
+            let fields =
+                json!({"cpus": cpus, "path": path, "requests_per_second": speed, "command": "scenario cpus"});
+            with(point(server, "cpus", "builtin", 64, round), fields)
+        })
+    })
 }
 
 fn skipped(record: Value, reason: &str) -> Value {
