@@ -42,7 +42,10 @@ pub(crate) fn figures(
         server_cpu_seconds: server,
         generator_cpu_seconds: generator,
         other_cpu_seconds: spent.machine.map(|all| (all - ours).max(0.0)),
-        context_switches: spent.server.and_then(|used| used.known_context_switches()),
+        context_switches: match spent.window.filter(|_| is_warmed_up) {
+            Some(window) => window.switches.map(|switches| (switches as f64 * scale).round() as u64),
+            None => spent.server.and_then(|used| used.known_context_switches()),
+        },
         peak_memory_bytes: spent.memory,
         listen_overflows: spent.queues.map(|queues| queues.overflows),
         listen_drops: spent.queues.map(|queues| queues.drops),

@@ -56,6 +56,8 @@ pub(crate) struct Window {
     pub(crate) seconds: f64,
     pub(crate) server: f64,
     pub(crate) generator: f64,
+    /// Of the server; `None` where ended threads or processes took the count with them.
+    pub(crate) switches: Option<u64>,
 }
 
 impl Watch {
@@ -124,6 +126,7 @@ fn window(ends: &[(Instant, Usage, Usage)]) -> Option<Window> {
         seconds: to.duration_since(*from).as_secs_f64(),
         server: cpu(server, server_before),
         generator: cpu(generator, generator_before),
+        switches: server.since(server_before).known_context_switches(),
     })
 }
 

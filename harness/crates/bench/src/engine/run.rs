@@ -1,7 +1,7 @@
 //! From a recipe to its records: what will be done is said, the directory is locked, a run that was
 //! interrupted goes on.
 
-use super::interrupted::{Interrupted, find_interrupted};
+use super::interrupted::find_interrupted;
 use super::meter::Meter;
 use super::plan::Plan;
 use super::point::Point;
@@ -116,18 +116,15 @@ fn planned(
     setup: &Setup,
     recipe: &dyn Recipe,
 ) -> Result<(Plan, Option<ResumePoint>)> {
-    let before = match options.fresh {
-        true => Interrupted::None,
-        false => find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)?,
-    };
-    match before {
-        Interrupted::None => {}
-        Interrupted::Unfit(reason) => eprintln!("{reason}"),
-        Interrupted::Resumable(run) => {
-            let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
-            if done.progress(&plan).0 < plan.len() {
-                return Ok((plan, Some(done)));
+    if !options.fresh {
+        match find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)? {
+            Ok(run) => {
+                let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
+                if done.progress(&plan).0 < plan.len() {
+                    return Ok((plan, Some(done)));
+                }
             }
+            Err(reason) => reason.iter().for_each(|reason| eprintln!("{reason}")),
         }
     }
     let seed = options.seed.unwrap_or_else(|| {
