@@ -22,7 +22,7 @@ pub(crate) fn figures(
     let ours = whole.unwrap_or(0.0) + measured.generator_cpu_seconds;
     let (server, generator, over) = match (spent.window, spent.load_seconds) {
         (Some(window), _) => (Some(window.server), window.generator, Some(window.seconds)),
-        // Of what webbench uses to make its processes, before the load, no more can be told.
+        // What webbench used before the load, to make its processes, cannot be told from the rest.
         (None, Some(over)) => (whole, measured.generator_cpu_seconds.min(over), Some(over)),
         (None, None) => (whole, measured.generator_cpu_seconds, None),
     };

@@ -26,7 +26,7 @@ pub(super) const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
 pub(super) struct Meter<'a> {
     pub(super) plan: &'a Plan,
     pub(super) setup: &'a Setup,
-    /// Tells that the user wants to end the run.
+    /// Whether the user wants to end the run.
     pub(super) stop: &'a dyn Fn() -> bool,
     pub(super) round_trip: RoundTrip,
 }

@@ -127,10 +127,6 @@ impl Recipe for BenchAll {
         points::plan(self.subjects.clone(), &self.common, &self.workload, seed)
     }
 
-    fn names_servers(&self) -> bool {
-        true
-    }
-
     fn announce(&self, plan: &Plan) {
         announce::announce(plan, self.profile, &self.workload, self.budget);
         if let Some(note) = announce::ungraded_note(&self.stages, &self.subjects, &self.out) {
