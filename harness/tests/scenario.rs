@@ -43,7 +43,7 @@ fn more_workers_are_measured_where_a_stage_has_them() {
     let run = scenario(&place, args);
     let finished = run.wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
-    assert_eq!(finished.lines_with(&["6 points in 2 rounds; about "]), 1, "{finished:?}");
+    assert_eq!(finished.lines_with(&["6 points in 2 rounds on 01, 04, 06; about "]), 1, "{finished:?}");
     assert_eq!(finished.lines_with(&["skipped: 01: it serves one client at a time"]), 1, "{finished:?}");
     for words in ["04 Non-blocking epoll", "06 EPOLLONESHOT", "data    ", "its chart: ./lab chart"] {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");

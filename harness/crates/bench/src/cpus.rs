@@ -73,7 +73,7 @@ fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
     Ok(both)
 }
 
-/// The numbers of a list; `option` and `example` are for the user who wrote no number.
+/// The numbers of a list; `option` and `example` are for the message about an item that is no number.
 pub(crate) fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
     let number = |word: &str| {
         word.trim()

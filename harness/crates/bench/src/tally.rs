@@ -22,7 +22,7 @@ pub(crate) fn figures(
     let ours = whole.unwrap_or(0.0) + measured.generator_cpu_seconds;
     let (server, generator, over) = match (spent.window, spent.load_seconds) {
         (Some(window), _) => (Some(window.server), window.generator, Some(window.seconds)),
-        // Of what webbench uses to make its processes, before the load, no more can be told.
+        // What webbench used before the load, to make its processes, cannot be told from the rest.
         (None, Some(over)) => (whole, measured.generator_cpu_seconds.min(over), Some(over)),
         (None, None) => (whole, measured.generator_cpu_seconds, None),
     };
@@ -42,7 +42,10 @@ pub(crate) fn figures(
         server_cpu_seconds: server,
         generator_cpu_seconds: generator,
         other_cpu_seconds: spent.machine.map(|all| (all - ours).max(0.0)),
-        context_switches: spent.server.and_then(|used| used.known_context_switches()),
+        context_switches: match spent.window.filter(|_| is_warmed_up) {
+            Some(window) => window.switches.map(|switches| (switches as f64 * scale).round() as u64),
+            None => spent.server.and_then(|used| used.known_context_switches()),
+        },
         peak_memory_bytes: spent.memory,
         listen_overflows: spent.queues.map(|queues| queues.overflows),
         listen_drops: spent.queues.map(|queues| queues.drops),

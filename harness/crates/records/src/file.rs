@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub struct Writer {
     file: File,
     path: PathBuf,
-    /// Of the whole lines.
+    /// The length of the whole lines, bytes.
     length: u64,
 }
 

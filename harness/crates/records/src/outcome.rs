@@ -27,13 +27,13 @@ pub struct Skip {
     /// The reason, in words.
     #[serde(rename = "skipped")]
     pub reason: String,
-    /// Nobody is known to have been served. (Older records of the table and of the scenarios name all
+    /// No client is known to have been served. (Older records of the table and of the scenarios name all
     /// clients.)
     #[serde(flatten)]
     pub served: Served,
 }
 
-/// Who was served, and with what.
+/// How many clients were served, and with what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Served {
     /// How many of the clients the server serves at the same time: counted by a run that checks every reply,
@@ -50,7 +50,7 @@ pub struct Throughput {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -64,7 +64,7 @@ pub struct Paired {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -83,7 +83,7 @@ pub struct Latency {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -93,7 +93,7 @@ pub struct Latency {
 pub struct IdleMemory {
     /// The memory of each.
     pub idle: Idle,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -154,7 +154,8 @@ pub struct Beside {
     /// Kernel memory of sockets that all of them added, both ends of each connection, bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_bytes: Option<u64>,
-    /// Where the kernel's memory was read: `/proc/slabinfo` or `Slab in /proc/meminfo`, with `/proc/net/sockstat`.
+    /// Where the kernel's memory was read, beside `/proc/net/sockstat`: `/proc/slabinfo`, or `Slab in
+    /// /proc/meminfo`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_source: Option<String>,
 }
@@ -233,7 +234,7 @@ impl Outcome {
         }
     }
 
-    /// Who was served, and with what.
+    /// How many clients were served, and with what.
     pub fn served(&self) -> &Served {
         match self {
             Self::Skipped(skip) => &skip.served,
@@ -255,7 +256,7 @@ impl Outcome {
         }
     }
 
-    /// Of an open loop: what was sent, and what came of the requests for another path.
+    /// What an open loop sent, and what came of the requests for another path.
     pub fn latency(&self) -> Option<&Latency> {
         if let Self::Latency(latency) = self { Some(latency) } else { None }
     }

@@ -75,7 +75,7 @@ pub struct Key {
     pub server: String,
     /// Its title. The rows of source 002's table differ in nothing else.
     pub title: String,
-    /// Of the server's `--workers`, if it was given.
+    /// The value of the server's `--workers`, if it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
     /// The generator.
@@ -154,7 +154,7 @@ impl Record {
         self.outcome.figures_mut()
     }
 
-    /// Who was served, and with what.
+    /// How many clients were served, and with what.
     pub fn served(&self) -> &Served {
         self.outcome.served()
     }
@@ -164,12 +164,12 @@ impl Record {
         if let Outcome::Skipped(skip) = &self.outcome { Some(&skip.reason) } else { None }
     }
 
-    /// Of an open loop: what was sent, and what came of the requests for another path.
+    /// What an open loop sent, and what came of the requests for another path.
     pub fn latency(&self) -> Option<&Latency> {
         self.outcome.latency()
     }
 
-    /// Of an open loop: what was sent, and how long it took to come back.
+    /// What an open loop sent, and how long the replies took.
     pub fn open_loop(&self) -> Option<&OpenLoop> {
         self.latency().map(|latency| &latency.open_loop)
     }

@@ -7,7 +7,7 @@
 use super::{Phase, Record};
 use lab_core::stats::median;
 
-/// In which of the machine's clock states a point ran.
+/// The clock state of the machine in which a point ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClockState {
     /// The one in which the same work costs less.

@@ -24,7 +24,7 @@ impl Plan {
             Tool::Webbench => point.load.whole_seconds() as f64 + PROCESS * point.load.concurrency as f64,
             Tool::Ab | Tool::Wrk => point.load.whole_seconds() as f64,
         };
-        /// Of the pairs, so many are measured again.
+        /// The share of the pairs that are measured again.
         const AGAIN: f64 = 0.15;
         /// Opening a silent connection, and seeing what it costs.
         const SILENT: f64 = 0.000_4;

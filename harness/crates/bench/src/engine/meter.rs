@@ -11,12 +11,11 @@ use crate::generators::{Installed, Load, Measurement, Place, Tool};
 use crate::smoke::smoke;
 use crate::tally::figures;
 use crate::watch::{Spent, Watch};
-use crate::watched::{found_in_closed_loop, found_in_open_loop, run_watched};
 use anyhow::{Context, Result, bail, ensure};
 use lab_core::clock::now;
 use lab_core::server_process::Launch;
 use load::Report;
-use records::{Figures, IdleMemory, Latency, Mix, Outcome, Served, Throughput};
+use records::{Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Served, Throughput};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,7 @@ pub(super) const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
 pub(super) struct Meter<'a> {
     pub(super) plan: &'a Plan,
     pub(super) setup: &'a Setup,
-    /// Tells that the user wants to end the run.
+    /// Whether the user wants to end the run.
     pub(super) stop: &'a dyn Fn() -> bool,
     pub(super) round_trip: RoundTrip,
 }
@@ -60,8 +59,10 @@ impl Measured {
 struct Ready<'a> {
     running: &'a mut Running,
     load: Load,
-    /// `None` where nobody counts before the point.
+    /// `None` where they are not counted before the point.
     counted: Option<usize>,
+    /// The length of a right reply's body.
+    body_bytes: u64,
 }
 
 impl Meter<'_> {
@@ -115,75 +116,47 @@ impl Meter<'_> {
         } else {
             (servers.get(&launch, path)?, None)
         };
-        let (reply_bytes, variable_bytes) = (running.reply.bytes, running.reply.variable_bytes);
+        let reply = *running.replies.get(path).context("it was not asked")?;
+        let (reply_bytes, variable_bytes) = (reply.bytes, reply.variable_bytes);
         let load = Load { addr: running.addr, reply_bytes, variable_bytes, ..point.load.clone() };
-        Ok(Ready { running, load, counted })
+        Ok(Ready { running, load, counted, body_bytes: reply.body_bytes })
     }
 
     /// A closed loop.
     fn closed(&self, point: &Point, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
-        let Ready { running, load, counted } = self.ready(point, servers)?;
+        let Ready { running, load, counted, body_bytes } = self.ready(point, servers)?;
         let mut clients = counted.unwrap_or(load.concurrency);
         if tool.tool == Tool::Ab && load.keep_alive && clients < load.concurrency {
             return Ok(Outcome::skipped(ab_would_hang(clients, load.concurrency)));
         }
-        let cpus = (self.server_cpus(point).len(), tool.cpus(&load));
-        let figures = if point.method == Method::Closed(Clients::Reported) {
-            let (report, watch) = self.watched(tool, &load, running)?;
-            clients = judge(&report)?;
-            found_in_closed_loop((&report, watch), cpus, clients == load.concurrency)?
-        } else {
-            let (measurement, spent) = self.by_any_tool(tool, &load, running)?;
-            figures(&measurement, &spent, cpus, clients == load.concurrency, !load.warm_up.is_zero())
-        };
-        // The smallest step of its clock is far less than what so many replies cost.
-        ensure!(
-            figures.requests <= 10_000 || figures.server_cpu_seconds != Some(0.0),
-            "{}'s report cannot be true: {} replies, and the server used no CPU time",
-            tool.tool.name(),
-            figures.requests
-        );
-        let figures = self.known(figures, point, tool);
-        let served = Served { clients, body_bytes: running.reply.body_bytes };
+        let (measured, spent) = self.run(tool, &load, running)?;
+        if let (Method::Closed(Clients::Reported), Some(report)) = (point.method, &measured.report) {
+            clients = judge(report)?;
+        }
+        let figures = self.figures((point, tool), &load, clients, (&measured, &spent))?;
+        let served = Served { clients, body_bytes };
         Ok(Outcome::Throughput(Throughput { figures, served }))
     }
 
-    /// A run of any generator.
-    fn by_any_tool(
-        &self,
-        tool: &Installed,
-        load: &Load,
-        running: &mut Running,
-    ) -> Result<(Measurement, Spent)> {
+    /// A run of any generator, and what was used meanwhile.
+    fn run(&self, tool: &Installed, load: &Load, running: &mut Running) -> Result<(Measurement, Spent)> {
         /// The times of so many processes of webbench can be read without disturbing them.
         const FEW: usize = 256;
         let looks = tool.tool != Tool::Webbench || load.concurrency <= FEW;
         let mut watch = Watch::new(running.pid(), tool.tool.load_times(load), looks);
-        let measurement = tool.run(load, &mut |generator| {
+        let measured = tool.run(load, &mut |generator| {
             watch.look(generator);
             !(self.stop)()
         });
-        must_live(running)?;
-        Ok((measurement?, watch.spent()))
-    }
-
-    /// A run of the built-in generator, watched after its warm-up.
-    fn watched(
-        &self,
-        tool: &Installed,
-        load: &Load,
-        running: &mut Running,
-    ) -> Result<(Report, Option<Watch>)> {
-        let found = run_watched(tool, load, running.pid(), self.stop);
-        must_live(running)?;
-        found
+        running.death().map_or(Ok(()), |death| bail!("{death}"))?;
+        Ok((measured?, watch.spent()))
     }
 
     /// An open loop.
     fn open(&self, point: &Point, rate: f64, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
-        let Ready { running, load, counted } = self.ready(point, servers)?;
+        let Ready { running, load, counted, body_bytes } = self.ready(point, servers)?;
         let counted = counted.context("the clients of an open loop are counted first")?;
         let silent = |count: usize| {
             let pid = running.pid().context("silent connections need a server that is started here")?;
@@ -192,13 +165,27 @@ impl Meter<'_> {
         // They stay open to the end of the point.
         let silent = point.idle.filter(|count| *count > 0).map(silent).transpose()?;
         let load = Load { rate: Some(rate), ..load };
-        let (report, watch) = self.watched(tool, &load, running)?;
-        let cpus = (self.server_cpus(point).len(), tool.cpus(&load));
-        let all_served = counted == load.concurrency;
-        let (figures, open_loop) = found_in_open_loop((&report, watch), rate, cpus, all_served)?;
+        let (measured, spent) = self.run(tool, &load, running)?;
+        let mut figures = self.figures((point, tool), &load, counted, (&measured, &spent))?;
+        let report = measured.report.context("only the built-in generator sends at a fixed rate")?;
+        let open_loop = OpenLoop {
+            rate,
+            share_of_peak: None,
+            latency_us: report.latency_us.context("no request was to be sent in so short a time")?,
+            over_5ms: report.over_5ms,
+            late: report.late.unwrap_or(0),
+            never_sent: report.never_sent.unwrap_or(0),
+        };
         let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
-        let figures = of_both(self.known(figures, point, tool), mix.as_ref());
-        let served = Served { clients: counted, body_bytes: running.reply.body_bytes };
+        let answered = (figures.requests + mix.as_ref().map_or(0, |mix| mix.requests)) as f64;
+        // The CPU time is of the requests on both paths.
+        let cpu_us = figures.server_cpu_seconds.map(|seconds| seconds * 1e6 / answered);
+        figures.cpu_us_per_request = cpu_us.filter(|cost| cost.is_finite());
+        let shares = figures.shares((self.server_cpus(point).len(), tool.cpus(&load)));
+        let (all_served, per_second) = (counted == load.concurrency, answered / figures.seconds);
+        figures.limiter =
+            Bottleneck::of_open_loop(shares, all_served, (&open_loop, figures.seconds), per_second);
+        let served = Served { clients: counted, body_bytes };
         let beside = silent.map(|silent| silent.memory);
         Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, beside, figures, served })))
     }
@@ -217,24 +204,36 @@ impl Meter<'_> {
         Ok(Outcome::IdleMemory(IdleMemory { idle, served }))
     }
 
-    /// Takes out what this machine does not know of a point whose server or generator is elsewhere.
-    fn known(&self, figures: Figures, point: &Point, tool: &Installed) -> Figures {
-        let mut known = figures;
+    /// The figures of a run with so many clients served, without what this machine does not know of a server
+    /// or a generator that is elsewhere.
+    fn figures(
+        &self,
+        (point, tool): (&Point, &Installed),
+        load: &Load,
+        clients: usize,
+        (measured, spent): (&Measurement, &Spent),
+    ) -> Result<Figures> {
+        let cpus = (self.server_cpus(point).len(), tool.cpus(load));
+        let is_warmed_up = !load.warm_up.is_zero();
+        let mut figures = figures(measured, spent, cpus, clients == load.concurrency, is_warmed_up);
+        // The smallest step of its clock is far less than what so many replies cost.
+        ensure!(
+            figures.requests <= 10_000 || figures.server_cpu_seconds != Some(0.0),
+            "{}'s report cannot be true: {} replies, and the server used no CPU time",
+            tool.tool.name(),
+            figures.requests
+        );
         if self.plan.subject(point).running_at().is_some() {
             // If it happens to run on this machine, its work is not that of strangers; and the accept queue
             // is its host's.
-            (known.other_cpu_seconds, known.listen_overflows, known.listen_drops) = (None, None, None);
+            (figures.other_cpu_seconds, figures.listen_overflows, figures.listen_drops) = (None, None, None);
         } else if tool.place != Place::Here {
             // The generator's time was subtracted, but it was not spent here.
-            known.other_cpu_seconds =
-                known.other_cpu_seconds.map(|other| other + known.generator_cpu_seconds);
+            let generator = measured.generator_cpu_seconds;
+            figures.other_cpu_seconds = figures.other_cpu_seconds.map(|other| other + generator);
         }
-        known
+        Ok(figures)
     }
-}
-
-fn must_live(running: &mut Running) -> Result<()> {
-    running.death().map_or(Ok(()), |death| bail!("{death}"))
 }
 
 /// ab shares its requests among the connections and waits for each of them.
@@ -242,7 +241,7 @@ pub(crate) fn ab_would_hang(served: usize, clients: usize) -> String {
     format!("{AB_WOULD_HANG}: {served} of {clients} clients are served")
 }
 
-/// How long a right reply on the other path takes, when nobody else asks.
+/// How long a right reply on the other path takes, when no other client asks.
 fn time_of(addr: SocketAddr, path: &str) -> Result<Duration> {
     let start = Instant::now();
     smoke(addr, path).with_context(|| format!("the path that is mixed in, {path}"))?;
@@ -275,12 +274,4 @@ fn mixed(mix: &load::Mix, report: &Report) -> Result<Mix> {
         latency_us: mixed.latency_us,
         service_us: mixed.service_us,
     })
-}
-
-/// The CPU time is of the requests on both paths.
-fn of_both(figures: Figures, mix: Option<&Mix>) -> Figures {
-    let Some(mix) = mix else { return figures };
-    let answered = figures.requests + mix.requests;
-    let per_request = |seconds: f64| (answered > 0).then(|| seconds * 1e6 / answered as f64);
-    Figures { cpu_us_per_request: figures.server_cpu_seconds.and_then(per_request), ..figures }
 }

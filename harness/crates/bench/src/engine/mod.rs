@@ -6,7 +6,8 @@
 //! * `setup`: what all points have in common; `servers`: the processes, for as long as they are needed;
 //!   `meter`: one point, from before to after, with `idle_memory` for connections that say nothing and
 //!   `pairs` for the runs of the floor around a point;
-//! * `round_trip`: in which of its clock states the machine is; `recording`: a point as a record; `interrupted`: which earlier run can go on, `resume`: from where;
+//! * `round_trip`: in which of its clock states the machine is; `recording`: a point as a record;
+//!   `interrupted`: which earlier run can go on, `resume`: from where;
 //! * `idle_gate`: waiting for other programs; `progress`: what the user sees; `session`: the run while it
 //!   goes;
 //! * `run`: from a recipe to its records.

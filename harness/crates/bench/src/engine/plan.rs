@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) const USUAL_CLIENTS: usize = 64;
 /// How long the clients are counted, if a recipe has no reason to count them longer.
 const COUNTING: Duration = Duration::from_millis(300);
-/// Of the whole time, so much may be spent on waiting before points that are each waited for.
+/// The share of the whole time that may be spent on waiting before points that are each waited for.
 const PATIENCE: f64 = 0.1;
 /// The blocks of a round, in this order.
 const PHASES: [Phase; 11] = [
@@ -45,17 +45,16 @@ pub struct Plan {
     /// Whether a point that other programs disturbed is measured again: what is compared may have a tenth of
     /// them.
     pub repeats: bool,
-    /// Of the whole time, so much may be spent on waiting for an idle machine.
+    /// The share of the whole time that may be spent on waiting for an idle machine.
     pub patience: f64,
     /// What the order is shuffled with.
     pub seed: u64,
 }
 
 impl Plan {
-    /// Points, those that must be left out with the reason. Each phase is a block, and in pairs so is each kind
-    /// of connection. The defaults are those of
-    /// points that are each measured on a server of its own: nothing is measured again, there are rounds for
-    /// that.
+    /// Points, those that must be left out with the reason. Each phase is a block, and in pairs so is each
+    /// kind of connection. The defaults are those of points that are each measured on a server of its own:
+    /// nothing is measured again, there are rounds for that.
     pub fn new(
         subjects: Vec<Subject>,
         candidates: Vec<(Point, Option<String>)>,

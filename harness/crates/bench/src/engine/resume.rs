@@ -19,7 +19,7 @@ pub(super) struct ResumePoint {
     path: PathBuf,
     /// Measured, or recorded with a reason that will hold for ever. What failed is tried again.
     points: BTreeSet<PointKey>,
-    /// Points that nobody could measure were recorded when the run began.
+    /// Points that cannot be measured; they were recorded when the run began.
     skipped: BTreeSet<PointKey>,
 }
 

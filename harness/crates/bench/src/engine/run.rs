@@ -1,7 +1,7 @@
 //! From a recipe to its records: what will be done is said, the directory is locked, a run that was
 //! interrupted goes on.
 
-use super::interrupted::{Interrupted, find_interrupted};
+use super::interrupted::find_interrupted;
 use super::meter::Meter;
 use super::plan::Plan;
 use super::point::Point;
@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// A record is shorter; room for some points that are measured again.
-const RECORD_BYTES: u64 = 2_048;
+/// Two records are shorter: a pair has another one, for the run of the floor after it.
+const RECORD_BYTES: u64 = 4_096;
 /// The charts and the page.
 const DRAWN_BYTES: u64 = 4 << 20;
 
@@ -43,11 +43,6 @@ pub trait Recipe {
     /// Says before the run what else a user must know of it. The line before ends with its length and its
     /// seed.
     fn announce(&self, _plan: &Plan) {}
-
-    /// Whether the servers are named in that line.
-    fn names_servers(&self) -> bool {
-        false
-    }
 }
 
 /// How a run is recorded.
@@ -116,18 +111,15 @@ fn planned(
     setup: &Setup,
     recipe: &dyn Recipe,
 ) -> Result<(Plan, Option<ResumePoint>)> {
-    let before = match options.fresh {
-        true => Interrupted::None,
-        false => find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)?,
-    };
-    match before {
-        Interrupted::None => {}
-        Interrupted::Unfit(reason) => eprintln!("{reason}"),
-        Interrupted::Resumable(run) => {
-            let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
-            if done.progress(&plan).0 < plan.len() {
-                return Ok((plan, Some(done)));
+    if !options.fresh {
+        match find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)? {
+            Ok(run) => {
+                let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
+                if done.progress(&plan).0 < plan.len() {
+                    return Ok((plan, Some(done)));
+                }
             }
+            Err(reason) => reason.iter().for_each(|reason| eprintln!("{reason}")),
         }
     }
     let seed = options.seed.unwrap_or_else(|| {
@@ -138,12 +130,13 @@ fn planned(
 
 /// Says what will be done, what will not, and how long it takes.
 fn announce(plan: &Plan, recipe: &dyn Recipe) {
-    let names: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let names = if recipe.names_servers() { format!(" on {}", names.join(", ")) } else { String::new() };
+    let mut names: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
+    names.dedup();
     eprintln!(
-        "{} in {}{names}; about {}, longer on a busy machine; seed {}",
+        "{} in {} on {}; about {}, longer on a busy machine; seed {}",
         count(plan.len(), "point"),
         count(plan.rounds as usize, "round"),
+        names.join(", "),
         minutes(plan.seconds()),
         plan.seed
     );
@@ -155,10 +148,9 @@ fn announce(plan: &Plan, recipe: &dyn Recipe) {
         servers.insert(&plan.subject(point).name);
     }
     for (line, servers) in reasons {
-        if servers.len() == plan.subjects.len() || !recipe.names_servers() {
-            eprintln!("{line}");
-        } else {
-            eprintln!("{line} ({})", servers.into_iter().collect::<Vec<_>>().join(", "));
+        match servers.len() == plan.subjects.len() {
+            true => eprintln!("{line}"),
+            false => eprintln!("{line} ({})", servers.into_iter().collect::<Vec<_>>().join(", ")),
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::count::count;
 use crate::generators::{Installed, Load};
 use crate::smoke::{Reply, look, smoke};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use lab_core::server_process::{Launch, Server};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,11 +20,12 @@ type Key = (PathBuf, Vec<String>, Vec<(OsString, OsString)>, Option<Vec<usize>>)
 /// A server that runs and has passed the look at one reply.
 pub(super) struct Running {
     pub(super) addr: SocketAddr,
-    pub(super) reply: Reply,
+    /// Right replies, by path.
+    pub(super) replies: BTreeMap<String, Reply>,
     /// The process that was started; `None` for a server that was running before.
     pub(super) process: Option<Server>,
-    /// What was counted, by kind of connection and number of clients.
-    counted: BTreeMap<(bool, usize), usize>,
+    /// How many clients were served, by path, kind of connection and number of clients.
+    counted: BTreeMap<(String, bool, usize), usize>,
 }
 
 impl Running {
@@ -59,23 +60,31 @@ impl Servers {
         Self { target: target.map(|(addr, host)| (addr, host.to_owned())), ..self }
     }
 
-    /// The server of this launch, started and asked once if it is new.
+    /// The server of this launch, started if it is new, and asked for this path once.
     pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<&mut Running> {
         let target = self.target.as_ref();
+        let start = || match target {
+            Some((addr, _)) => Ok((*addr, None)),
+            None => launch.start().and_then(|server| {
+                server.must_own_its_port()?;
+                Ok((server.addr, Some(server)))
+            }),
+        };
         let entry = self.started.entry(key(launch)).or_insert_with(|| {
-            let running = |addr, reply, process| Running { addr, reply, process, counted: BTreeMap::new() };
-            let started = match target {
-                Some((addr, host)) => look(*addr, host, path).map(|reply| running(*addr, reply, None)),
-                None => launch.start().and_then(|server| {
-                    server.must_own_its_port()?;
-                    let reply = smoke(server.addr, path)?;
-                    Ok(running(server.addr, reply, Some(server)))
-                }),
-            };
-            started.map_err(|error| format!("refused: {error:#}"))
+            let (addr, process) = start().map_err(|error| format!("refused: {error:#}"))?;
+            Ok(Running { addr, process, replies: BTreeMap::new(), counted: BTreeMap::new() })
         });
-        if let Some(death) = entry.as_mut().ok().and_then(Running::death) {
-            *entry = Err(format!("refused: {death}"));
+        if let Ok(running) = entry {
+            let asked = match (running.death(), running.replies.contains_key(path), target) {
+                (Some(death), ..) => Err(anyhow!("{death}")),
+                (None, true, _) => Ok(None),
+                (None, false, Some((addr, host))) => look(*addr, host, path).map(Some),
+                (None, false, None) => smoke(running.addr, path).map(Some),
+            };
+            match asked {
+                Ok(reply) => running.replies.extend(reply.map(|reply| (path.to_owned(), reply))),
+                Err(error) => *entry = Err(format!("refused: {error:#}")),
+            }
         }
         match entry {
             Ok(running) => Ok(running),
@@ -91,7 +100,7 @@ impl Servers {
         load: &Load,
         stop: &dyn Fn() -> bool,
     ) -> Result<(&mut Running, usize)> {
-        let shape = (load.keep_alive, load.concurrency);
+        let shape = (load.path.clone(), load.keep_alive, load.concurrency);
         let running = self.get(launch, &load.path)?;
         let known = running.counted.get(&shape).copied();
         let counted = match known {

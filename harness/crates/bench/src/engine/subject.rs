@@ -23,7 +23,7 @@ pub struct Subject {
     pub kind: Kind,
     /// The configuration that it runs with, for the record.
     pub configuration: Option<String>,
-    /// Of its `--workers`, if it is given.
+    /// The value of its `--workers`, if it is given.
     pub workers: Option<usize>,
     /// How many clients that keep their connection it serves at once, if not all of them.
     pub serves_at_once: Option<usize>,
@@ -66,7 +66,7 @@ impl Subject {
 
     /// What the kernel costs when `path` is asked for; `None` where its one write cannot carry the reply.
     pub fn floor(path: &str) -> Result<Option<Self>> {
-        /// Of `floor --filler`.
+        /// The most that `floor --filler` allows.
         const LONGEST: u64 = 65_536;
         let filler = path.strip_prefix("/bytes/").and_then(|length| length.parse().ok());
         if filler.is_some_and(|length: u64| length > LONGEST) {

@@ -17,7 +17,7 @@ pub(super) fn ours() -> Option<PathBuf> {
 
 pub(super) fn run(run: Run) -> Result<Measurement> {
     let (report, generator_cpu_seconds) = report(run)?;
-    Ok(Measurement { generator_cpu_seconds, ..measurement(&report) })
+    Ok(Measurement { generator_cpu_seconds, ..measurement(report) })
 }
 
 /// The whole report, and the CPU time of the process.
@@ -49,13 +49,14 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
 }
 
 /// What a report says, but for the CPU time of the generator.
-pub(crate) fn measurement(report: &Report) -> Measurement {
+fn measurement(report: Report) -> Measurement {
     Measurement {
         requests: report.requests,
         errors: report.failed(),
         seconds: report.seconds,
         bytes: report.bytes,
         closed_loop_us: report.service_us,
+        report: Some(Box::new(report)),
         ..Measurement::default()
     }
 }
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_recorded_report_is_read() {
-        let counted = measurement(&parse(GOOD).expect("a whole report"));
+        let counted = measurement(parse(GOOD).expect("a whole report"));
         assert!(counted.requests > 1000 && counted.errors == 0, "{counted:?}");
         assert_eq!(counted.closed_loop_us.map(|times| (times.p50, times.max)), Some((465, 4783)));
         assert!((counted.seconds - 1.0).abs() < 0.2, "{counted:?}");
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn wrong_replies_are_no_throughput() {
-        let counted = measurement(&parse(NOT_FOUND).expect("a whole report"));
+        let counted = measurement(parse(NOT_FOUND).expect("a whole report"));
         assert_eq!(counted.requests, 0);
         assert!(counted.errors > 0);
     }

@@ -23,7 +23,6 @@ mod wrk;
 
 pub use self::load::{Load, Measurement, WARM_UP};
 pub use bounded::{Output, bounded};
-pub(crate) use builtin::measurement;
 pub use installed::{Installed, on_path};
 pub use ssh::{Place, Remote};
 pub use tool::Tool;

@@ -22,8 +22,9 @@ pub(super) fn refuted(measured: &Measurement, load: &Load, wall: Duration) -> Op
     if seconds < SHORTEST * asked {
         return Some(format!("it measured for {seconds:.3} s, and was told {asked} s"));
     }
-    // Failed replies have any length. Where it was not told, it is not known.
-    if measured.errors > 0 || load.reply_bytes == 0 {
+    // Failed replies have any length, and so have those of another path. Where it was not told, it is not
+    // known.
+    if measured.errors > 0 || load.mix.is_some() || load.reply_bytes == 0 {
         return None;
     }
     let (requests, bytes, reply) = (measured.requests as f64, measured.bytes as f64, load.reply_bytes as f64);

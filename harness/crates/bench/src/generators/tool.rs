@@ -30,11 +30,6 @@ impl Tool {
         }
     }
 
-    /// The tool with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tool| tool.name() == name)
-    }
-
     /// Seconds that a run takes beside its measuring: starting, and webbench's clients sleeping first.
     pub fn overhead_seconds(self) -> f64 {
         match self {

@@ -30,11 +30,6 @@ impl Name {
         }
     }
 
-    /// The reference with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reference| reference.as_str() == name)
-    }
-
     /// Looks for the program. The error is the command that installs it.
     pub fn find(self) -> Result<Reference, &'static str> {
         // The package alone would start a service on port 80: the script does not let it.

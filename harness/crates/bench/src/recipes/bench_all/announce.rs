@@ -1,9 +1,11 @@
-//! What is said before a run: what fits into its time.
+//! What is said before a run: what fits into its time, and which servers are not known to be right.
 
 use super::profile::{Profile, Series, Workload};
-use crate::engine::Plan;
+use crate::engine::{Plan, Subject};
+use lab_core::stages::Stage;
 use lab_core::units::{count, minutes};
-use records::Phase;
+use records::{Phase, ungraded};
+use std::path::Path;
 
 /// Says what the profile has chosen, if it had a choice.
 pub(super) fn announce(plan: &Plan, profile: Profile, workload: &Workload, budget: Option<f64>) {
@@ -35,4 +37,19 @@ fn line(series: &Series) -> String {
         _ => format!("{}: {clients}, {kind}; {} s each", series.tool.name(), series.duration.as_secs_f64()),
     };
     format!("{what}; {}", count(series.rounds as usize, "round"))
+}
+
+/// The stages among the servers that have no grade of the binary that is measured, in one line. Measuring
+/// goes on: a smoke precedes each server in any case.
+pub(super) fn ungraded_note(stages: &[Stage], subjects: &[Subject], out: &Path) -> Option<String> {
+    let is_measured = |stage: &&Stage| subjects.iter().any(|subject| subject.name == stage.name);
+    let measured = stages.iter().filter(is_measured);
+    let servers: Vec<(&str, &Path)> =
+        measured.map(|stage| (stage.name.as_str(), stage.binary.as_path())).collect();
+    // A look has no grades of its own.
+    let directories = [out.join("data"), Path::new("results").join("data")];
+    let ungraded = directories.iter().map(|directory| ungraded(directory, &servers)).min_by_key(Vec::len)?;
+    (!ungraded.is_empty()).then(|| {
+        format!("no grade of this binary is recorded: {} (./lab grade all --record)", ungraded.join(", "))
+    })
 }

@@ -1,11 +1,9 @@
 //! `harness bench-all`: measure the stages with other people's load generators.
 //!
 //! * `options`: what the user asked for; `remote`: servers and generators on other machines;
-//! * `profile`: how much is measured; `points`: what, and what is left out; `announce`: what fits;
-//! * `graded`: whether the servers are known to be right.
+//! * `profile`: how much is measured; `points`: what, and what is left out; `announce`: what is said before.
 
 mod announce;
-mod graded;
 mod options;
 mod points;
 mod profile;
@@ -129,13 +127,9 @@ impl Recipe for BenchAll {
         points::plan(self.subjects.clone(), &self.common, &self.workload, seed)
     }
 
-    fn names_servers(&self) -> bool {
-        true
-    }
-
     fn announce(&self, plan: &Plan) {
         announce::announce(plan, self.profile, &self.workload, self.budget);
-        if let Some(note) = graded::note(&self.stages, &self.subjects, &self.out) {
+        if let Some(note) = announce::ungraded_note(&self.stages, &self.subjects, &self.out) {
             eprintln!("{note}");
         }
     }

@@ -15,7 +15,7 @@ pub(super) struct Common {
     pub(super) repeats: bool,
 }
 
-/// Of the whole time, so much may be spent on waiting for an idle machine.
+/// The share of the whole time that may be spent on waiting for an idle machine.
 const PATIENCE: f64 = 0.03;
 
 /// A point, and the reason if it is left out.

@@ -29,7 +29,7 @@ pub(super) struct Series {
     pub(super) keep_alive: bool,
     /// The numbers of clients.
     pub(super) clients: Vec<usize>,
-    /// Of a point.
+    /// How long a point is.
     pub(super) duration: Duration,
     pub(super) rounds: u32,
 }
@@ -38,7 +38,7 @@ pub(super) struct Series {
 #[derive(Clone, Debug)]
 pub(super) struct Workload {
     pub(super) series: Vec<Series>,
-    /// Of the run that checks every reply and counts the clients.
+    /// How long the run is that checks every reply and counts the clients.
     pub(super) counting: Duration,
     /// How often the servers are started, all rounds together.
     pub(super) starts: u32,

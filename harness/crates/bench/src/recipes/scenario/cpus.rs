@@ -1,7 +1,8 @@
 //! `harness scenario cpus`: what a second CPU is worth.
 //!
 //! Each server runs on one CPU with one worker and on two with two. Where the machine has no CPU left for the
-//! generator, it shares those of the server, and the records say so: the factor is then that of both together.
+//! generator, it shares those of the server, and the records say so: the factor is then that of both
+//! together.
 
 use super::servers::{CLIENTS, Compared, point, with_workers};
 use crate::cpus::pair_of_cpus;

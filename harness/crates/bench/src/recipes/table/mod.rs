@@ -1,8 +1,8 @@
-//! `harness table`: the table of a fellow learner, done again.
+//! `harness table`: a published table, measured again.
 //!
-//! He measured a serial server and a preforking one with webbench, from 1 to 3,000 clients, with an accept
-//! queue of five, and asked why the serial one drops at ten clients. The same table is measured here, with
-//! what he had no column for: how often the accept queue was full.
+//! Its author measured a serial server and a preforking one with webbench, from 1 to 3,000 clients, with an
+//! accept queue of five, and asked why the serial one drops at ten clients. The same table is measured here,
+//! with a column that it did not have: how often the accept queue was full.
 //!
 //! `rows`: the servers.
 
@@ -25,7 +25,7 @@ use std::time::Duration;
 #[command(
     after_help = "Source 002 is a web server that a fellow learner wrote step by step. Its author published this table, \
                         made with webbench and an accept queue of five, and asked why the serial server drops at ten \
-                        clients. The chart shows his figures beside those measured here."
+                        clients. The chart shows the published figures beside those measured here."
 )]
 pub struct Args {
     /// Clients at once.
