@@ -4,7 +4,7 @@
 use super::data::{Line, Source, is_measured};
 use crate::machine::places;
 use lab_core::units::count;
-use records::{Key, Record};
+use records::{Key, Phase, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The lines under a title.
@@ -81,13 +81,14 @@ pub(super) fn incomplete(source: &Source) -> Option<String> {
     if graded.len() < planned {
         return Some(format!("{} of {}", graded.len(), count(planned, "server")));
     }
-    let mut runs: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
-    for record in &source.records {
-        let (planned, measured) = runs.entry(record.context.seed).or_default();
-        *planned = record.context.points_planned;
-        *measured += usize::from(is_measured(record) && !record.context.dropped);
-    }
-    let (planned, measured) = runs.values().fold((0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
+    // The floor's runs around the pairs are in no plan, and a pair that was repeated is one point of it.
+    let is_planned =
+        |record: &&Record| is_measured(record) && !record.context.dropped && record.key.phase != Phase::Floor;
+    let point =
+        |record: &'_ Record| (record.context.seed, record.key.clone(), rate(record), record.context.round);
+    let measured = source.records.iter().filter(is_planned).map(point).collect::<BTreeSet<_>>().len();
+    let planned = source.records.iter().map(|record| (record.context.seed, record.context.points_planned));
+    let planned: usize = planned.collect::<BTreeMap<_, _>>().values().sum();
     (measured < planned).then(|| format!("{measured} of {planned} points"))
 }
 

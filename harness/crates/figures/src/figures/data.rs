@@ -4,9 +4,10 @@ use super::caption;
 use crate::model::{Figure, Marker, Plot, Point, Points, Series};
 use crate::sample::Sample;
 use lab_core::files::link;
-use records::{Bottleneck, Grade, Phase, Record, States, grades, order, read};
+use records::{Bottleneck, Content, Grade, Phase, Record, States, grades, order, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How many clients a figure for one number of clients shows; the nearest that was measured.
 const CLIENTS: usize = 64;
@@ -81,8 +82,8 @@ pub struct Data<'a> {
     out: &'a Path,
     /// Those that count, in the order of the files.
     lines: Vec<Line<'a>>,
-    /// Of each file.
-    states: Vec<States>,
+    /// Of each file; the runs, which are put together, have theirs in common.
+    states: Vec<Rc<States>>,
 }
 
 impl<'a> Data<'a> {
@@ -97,12 +98,7 @@ impl<'a> Data<'a> {
         let depth = all().filter(|line| is_measured(line.record)).map(|line| line.record.key.pipeline).min();
         let counts =
             |line: &Line| !line.record.context.dropped && line.record.key.pipeline == depth.unwrap_or(1);
-        Self {
-            sources,
-            out,
-            lines: all().filter(counts).collect(),
-            states: sources.iter().map(|source| States::of(&source.records)).collect(),
-        }
+        Self { sources, out, lines: all().filter(counts).collect(), states: states(sources) }
     }
 
     /// The records of these phases that count.
@@ -116,7 +112,7 @@ impl<'a> Data<'a> {
         self.of(&[Phase::Survey, Phase::Paired])
     }
 
-    /// Those rounds that ran in the clock state that most points of their file share: what is not a ratio to
+    /// Those rounds that ran in the clock state that most points of their files share: what is not a ratio to
     /// something beside it is compared in one state only. A point without a round in that state keeps its
     /// rounds, and is not lost.
     pub(crate) fn in_one_state(&self, lines: Vec<Line<'a>>) -> Vec<Line<'a>> {
@@ -175,6 +171,17 @@ impl<'a> Data<'a> {
     pub(super) fn names(&self, files: &[usize]) -> String {
         files.iter().map(|&file| self.sources[file].name()).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Two runs may have spent most of their time in different states: what is put together has one scale, and one
+/// state that most points share.
+fn states(sources: &[Source]) -> Vec<Rc<States>> {
+    let is_run = |source: &Source| Content::of(&source.path) == Some(Content::Run);
+    let runs: Vec<Record> = sources.iter().filter(|s| is_run(s)).flat_map(|s| s.records.clone()).collect();
+    let of_runs = Rc::new(States::of(&runs));
+    let of =
+        |source: &Source| if is_run(source) { of_runs.clone() } else { Rc::new(States::of(&source.records)) };
+    sources.iter().map(of).collect()
 }
 
 /// Whether a point was measured. One of idle connections has no speed.

@@ -192,7 +192,10 @@ fn rounds_of_another_clock_state_are_in_no_median_but_those_of_pairs() {
     records.extend((0..3).map(|n| at(6600.0 + f64::from(n), 70_000.0)));
     let pair = |clock: f64, floor: f64| paired(at(clock, 1e6 / (1.1 * floor)), [floor, floor]);
     records.extend([pair(5000.0, 6.0), pair(6600.0, 8.0), pair(6600.0, 8.0)]);
-    let sources = [source(records)];
+    // A second run that was mostly in the slow state is compared in the state of both.
+    let other: Vec<Record> = [at(5000.0, 100_000.0), at(6600.0, 70_000.0), at(6600.0, 70_000.0)].into();
+    let run = |path: &str, records| Source { path: path.into(), records, ..Source::default() };
+    let sources = [run("1-a-standard.jsonl", records), run("2-a-standard.jsonl", other)];
     let figures = build(&Data::new(&sources, Path::new(".")));
     let point = |id: &str| {
         let figure = figures.iter().find(|figure| figure.id == id).unwrap_or_else(|| panic!("no {id}"));
