@@ -66,7 +66,7 @@ fn point(series: usize, panel: usize, lines: &[Line], change: Change) -> Point {
         mark: 0,
         x: 0.0,
         value: change.ratio,
-        interval: Some(Interval { low, high, of: "interval of the factor".into() }),
+        interval: Some(Interval { low, high, of: "the factor's interval".into() }),
         marker: Marker::Filled,
         note: Some("the records' own values are requests per second".into()),
         text: None,

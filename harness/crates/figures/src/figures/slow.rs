@@ -1,9 +1,9 @@
 //! How long quick requests wait while a few others sleep.
 
-use super::data::{Data, Place, servers};
+use super::data::{Data, Place, distinct, servers};
 use super::latency::{BEHIND, is_reached};
-use crate::model::{Figure, Panel, Points, Scale, Unit};
-use lab_core::units::{count, number};
+use crate::model::{Figure, Panel, Point, Points, Scale, Unit};
+use lab_core::units::number;
 use records::{Phase, Record};
 
 /// The quick requests of each server, if there were slow ones beside them. Of older data, which have not
@@ -46,21 +46,16 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     add(1, &|record| Some(record.open_loop()?.latency_us.p90.max(1) as f64));
     add(2, &|record| Some(record.open_loop()?.latency_us.p99.max(1) as f64));
     add(3, &|record| Some(record.open_loop()?.latency_us.p50.max(1) as f64));
-    let most = whole.iter().map(|line| line.record.key.concurrency).max().unwrap_or(0);
-    let waits: Vec<_> = points.points.iter().map(|point| (point.series, point.panel, point.value)).collect();
-    for point in &mut points.points {
-        let its = |line: &&super::data::Line| line.record.key.server == points.series[point.series].server;
-        let key = whole.iter().find(its).map(|line| &line.record.key);
-        let workers = key.and_then(|key| key.workers).map(|workers| count(workers, "worker"));
-        let clients = key.map_or(most, |key| key.concurrency);
-        let fewer = (clients < most).then(|| count(clients, "client"));
-        let beside = |panel| {
-            let (.., wait) = waits.iter().find(|(series, at, _)| (*series, *at) == (point.series, panel))?;
-            Some(format!("{} {}", if panel == 1 { "p90" } else { "p99" }, Unit::Micros.text(*wait)))
-        };
-        let waits = if has_shares && point.panel == 0 { [beside(1), beside(2)] } else { [None, None] };
-        let words: Vec<String> = waits.into_iter().chain([workers, fewer]).flatten().collect();
-        point.text = (!words.is_empty() && (point.panel < 2)).then(|| words.join(", "));
+    // The shares stand beside the waits that they are of.
+    let waits = |points: &Points, series: usize| {
+        let its = [1, 2].into_iter().filter_map(|at| points.on(at).find(|point| point.series == series));
+        let text =
+            |point: &Point| format!("{} {}", points.panels[point.panel].name, Unit::Micros.text(point.value));
+        its.map(text).collect::<Vec<_>>().join(", ")
+    };
+    let texts: Vec<_> = (0..points.series.len()).map(|series| waits(&points, series)).collect();
+    for point in points.points.iter_mut().filter(|point| point.panel == 0) {
+        point.text = Some(texts[point.series].clone());
     }
     points.explain(BEHIND);
     points.write_values();
@@ -76,6 +71,14 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
          are spread evenly among them. A server that sleeps in its only loop delays all clients; one with a \
          worker to spare does not. The waits of the slow requests themselves are not in the picture."
     );
+    let workers = distinct(&whole, |record| record.key.workers).into_iter().flatten();
+    let workers = workers.map(|workers| workers.to_string()).collect::<Vec<_>>().join(" or ");
+    if !workers.is_empty() {
+        figure.notes.push(format!(
+            "A server with workers has {workers} of them; where each connection keeps a worker for itself, there \
+             are only as many clients as workers."
+        ));
+    }
     let never = |record: &Record| {
         record.open_loop().map_or(0, |open| open.never_sent)
             + record.mix().and_then(|mix| mix.never_sent).unwrap_or(0)
