@@ -44,7 +44,7 @@ fn more_workers_are_measured_where_a_stage_has_them() {
     let finished = run.wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
     assert_eq!(finished.lines_with(&["6 points in 2 rounds on 01, 04, 06; about "]), 1, "{finished:?}");
-    assert_eq!(finished.lines_with(&["skipped: 01: it serves one client at a time"]), 1, "{finished:?}");
+    assert_eq!(finished.lines_with(&["skipped: it serves one client at a time (01)"]), 1, "{finished:?}");
     for words in ["04 Non-blocking epoll", "06 EPOLLONESHOT", "data    ", "its chart: ./lab chart"] {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");
     }
@@ -154,7 +154,11 @@ fn the_cost_is_measured_with_few_clients_and_with_more_beside_one_floor() {
     let args = "clients --stages 1,4 --references floor --clients 1,8 --rounds 1 --seconds 1";
     let finished = scenario(&place, args).wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
-    assert_eq!(finished.lines_with(&["1 of 8 clients", "are served"]), 1, "{finished:?}");
+    assert_eq!(
+        finished.lines_with(&["skipped: more clients than are served at once (01)"]),
+        1,
+        "{finished:?}"
+    );
     let records = place.records();
     let measured = of_phase(&records, Phase::Clients, |record| {
         assert!(matches!(record.outcome, Outcome::Paired(_)), "{record:?}");

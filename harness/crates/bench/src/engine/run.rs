@@ -130,8 +130,9 @@ fn planned(
 
 /// Says what will be done, what will not, and how long it takes.
 fn announce(plan: &Plan, recipe: &dyn Recipe) {
-    let mut names: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    names.dedup();
+    let mut seen = BTreeSet::new();
+    let names = plan.subjects.iter().map(|subject| subject.name.as_str());
+    let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
     eprintln!(
         "{} in {} on {}; about {}, longer on a busy machine; seed {}",
         count(plan.len(), "point"),
@@ -144,33 +145,27 @@ fn announce(plan: &Plan, recipe: &dyn Recipe) {
     // One line for each reason, with the servers that it holds for.
     let mut reasons: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (point, reason) in &plan.skipped {
-        let servers = reasons.entry(skipped(plan, point, reason)).or_default();
-        servers.insert(&plan.subject(point).name);
+        reasons.entry(skipped(point, reason)).or_default().insert(&plan.subject(point).label);
     }
     for (line, servers) in reasons {
         match servers.len() == plan.subjects.len() {
-            true => eprintln!("{line}"),
-            false => eprintln!("{line} ({})", servers.into_iter().collect::<Vec<_>>().join(", ")),
+            true => eprintln!("skipped: {line}"),
+            false => eprintln!("skipped: {line} ({})", servers.into_iter().collect::<Vec<_>>().join(", ")),
         }
     }
 }
 
-/// Why a point is left out, without the server where all others of its kind may be left out for the same
-/// reason.
-fn skipped(plan: &Plan, point: &Point, reason: &str) -> String {
-    let what = match point.phase {
-        Phase::Latency => "latency".to_owned(),
-        Phase::Idle => "idle connections".to_owned(),
-        Phase::Survey | Phase::Paired => {
+/// Why a point is left out, without its server: other servers may be left out for the same reason.
+fn skipped(point: &Point, reason: &str) -> String {
+    match point.phase {
+        Phase::Clients => "more clients than are served at once".to_owned(),
+        Phase::Idle => format!("silent connections: {reason}"),
+        // Some reasons name the tool themselves.
+        Phase::Survey | Phase::Paired if !reason.starts_with(point.tool.name()) => {
             let kind = if point.load.keep_alive { "with keep-alive" } else { "without keep-alive" };
-            format!("{} {kind}", point.tool.name())
+            format!("{} {kind}: {reason}", point.tool.name())
         }
-        _ => plan.subject(point).label.clone(),
-    };
-    // Some reasons name the tool themselves.
-    match reason.starts_with(point.tool.name()) {
-        true => format!("skipped: {reason}"),
-        false => format!("skipped: {what}: {reason}"),
+        _ => reason.to_owned(),
     }
 }
 

@@ -5,8 +5,8 @@
 //! server can do, not how long a request waits, so nothing here is a latency to be published.
 //!
 //! * `tool`: their names; `load`: what is asked of one, and what it says; `installed`: where it is, and a run
-//!   of it;
-//! * `ab`, `wrk`, `webbench`, `builtin`: how each is told and read; `sanity`: whether its report can be true;
+//!   of it, with whether its report can be true;
+//! * `ab`, `wrk`, `webbench`, `builtin`: how each is told and read;
 //! * `run`: a run of a program, bounded in time (`bounded`); `ssh`: on another host.
 
 mod ab;
@@ -15,7 +15,6 @@ mod builtin;
 mod installed;
 mod load;
 mod run;
-mod sanity;
 mod ssh;
 mod tool;
 mod webbench;

@@ -1,8 +1,8 @@
 //! A generator on another host, by ssh.
 //!
-//! What is sent is a script for `sh` and nothing that a bare system does not have. It prints a mark before and
-//! after what the program prints, then the program's status, what `times` says of its CPU time, and the file
-//! that it wrote: so a login message on stdout does no harm.
+//! What is sent is a script for `sh` and nothing that a bare system does not have. It prints a mark before
+//! and after what the program prints, then the program's status, what `times` says of its CPU time, and the
+//! file that it wrote: so a login message on stdout does no harm.
 //!
 //! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal
 //! when it is killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends.

@@ -12,7 +12,7 @@ use crate::recipes::options::Measured;
 use crate::recipes::select;
 use crate::recipes::whole_number::whole;
 use anyhow::Result;
-use lab_core::stages::discover;
+use lab_core::stages::{Stage, discover};
 use records::{Content, Kind, Phase};
 use std::time::Duration;
 
@@ -35,13 +35,13 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
     let [one, two] = pair_of_cpus(common.cpus.as_deref())?;
     let all = discover()?;
     let stages = select::stages(common.stages.as_deref(), &all)?;
+    let references = args.servers.references()?;
     let (mut subjects, mut points) = (Vec::new(), Vec::new());
     for (server_cpus, generator_cpus) in [&one, &two] {
         let cpus = server_cpus.len();
-        let of_stage =
-            |stage: &&lab_core::stages::Stage| with_workers(stage, stage.has_workers.then_some(cpus));
-        let others = args.servers.subjects(cpus)?.into_iter().filter(|subject| subject.kind != Kind::Stage);
-        for subject in stages.iter().map(of_stage).chain(others) {
+        let of_stage = |stage: &&Stage| with_workers(stage, stage.has_workers.then_some(cpus));
+        let others = references.iter().map(|reference| Subject::reference(reference, cpus));
+        for subject in stages.iter().map(of_stage).chain(Subject::floor("/")?).chain(others) {
             let label = format!("{} on {cpus} CPU{}", subject.name, if cpus == 1 { "" } else { "s" });
             for path in ["/".to_owned(), format!("/spin/{}", args.spin)] {
                 if path != "/" && subject.kind != Kind::Stage {

@@ -5,6 +5,7 @@ use crate::generators::{Load, Tool};
 use crate::recipes::options::Options;
 use crate::recipes::select;
 use crate::recipes::whole_number::whole;
+use crate::references::Reference;
 use anyhow::Result;
 use lab_core::stages::{Stage, discover};
 use records::Phase;
@@ -68,9 +69,13 @@ impl Compared {
         let stages = select::stages(self.common.stages.as_deref(), &all)?;
         let mut subjects: Vec<Subject> = stages.into_iter().map(|stage| Subject::stage(stage, &[])).collect();
         subjects.extend(Subject::floor("/")?);
-        let references = select::references(self.references.as_deref(), "/", false)?;
-        subjects.extend(references.iter().map(|reference| Subject::reference(reference, cpus)));
+        subjects.extend(self.references()?.iter().map(|reference| Subject::reference(reference, cpus)));
         Ok(subjects)
+    }
+
+    /// The references that are wanted and installed.
+    pub(super) fn references(&self) -> Result<Vec<Reference>> {
+        select::references(self.references.as_deref(), "/", false)
     }
 }
 
