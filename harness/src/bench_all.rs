@@ -39,7 +39,7 @@ pub(crate) fn shown(outcome: Result<Outcome>) -> Result<ExitCode> {
 
 /// The figures of a table or of a scenario, as a terminal shows them.
 pub(crate) fn show(Finished { data, out, .. }: &Finished) -> Result<()> {
-    let sources = [Source::open(data, false)?];
+    let sources = [Source::open(data)?];
     for figure in build(&Data::new(&sources, out)) {
         println!("\n{}\n{}", figure.title, table::Table::of(&figure).terminal());
     }

@@ -129,17 +129,6 @@ fn ensure_one_of_each(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Nothing but its name says what a file holds.
-fn no_run(file: &Path) -> String {
-    let endings: Vec<&str> = Content::ALL.iter().flat_map(|content| content.endings()).copied().collect();
-    format!(
-        "no chart can be drawn from {}: its name does not say what it holds, and it cannot be drawn as a \
-         run; give it back its name, TIME-COMMIT-KIND.jsonl, where KIND is one of {}",
-        file.display(),
-        endings.join(", ")
-    )
-}
-
 /// Draws every chart that these files allow. Runs bring the newest of every other kind in their directory, as
 /// far as none was named, and remove the charts of an earlier run.
 ///
@@ -157,29 +146,18 @@ pub fn draw(files: &[PathBuf], out: &Path) -> Result<Drawing> {
     let mut sources = Vec::new();
     for file in runs.iter().chain(&others) {
         eprintln!("drawing from {}", names_of(std::slice::from_ref(file)));
-        let has_its_name = Content::of(file).is_some() || !file.is_file();
-        let source = Source::open(file, content_of(file) == Content::Grades);
-        sources.push(if has_its_name { source? } else { source.with_context(|| no_run(file))? });
+        sources.push(Source::open(file)?);
     }
-    for (file, source) in runs.iter().zip(&sources) {
-        if source.records.iter().all(|record| !figures::is_measured(record)) {
-            // The charts of what lies beside it would hide that its own are missing.
-            ensure!(Content::of(file).is_some(), no_run(file));
-            bail!("no figures in {}: every point was skipped; name another file with --data", file.display());
-        }
+    // The charts of what lies beside a run would hide that its own are missing.
+    let is_empty =
+        |source: &&Source| !source.records.iter().any(figures::is_measured) && source.grades.is_empty();
+    if let Some(source) = sources.iter().take(runs.len()).find(is_empty) {
+        let file = source.path.display();
+        bail!("no figures in {file}: every point was skipped; name another file with --data");
     }
     let data = Data::new(&sources, out);
     let found = findings(&data);
     let charts = build(&data).into_iter().map(|figure| chart(figure, &found)).collect::<Result<Vec<_>>>()?;
-    let is_drawn = |file: &PathBuf| {
-        charts
-            .iter()
-            .flat_map(|chart| &chart.figure.data)
-            .any(|data| Path::new(data).file_name() == file.file_name())
-    };
-    if let Some(file) = runs.iter().find(|file| Content::of(file).is_none() && !is_drawn(file)) {
-        bail!(no_run(file));
-    }
     ensure!(!charts.is_empty(), "no chart can be drawn from this data");
     fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
     for chart in &charts {

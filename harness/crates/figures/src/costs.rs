@@ -100,14 +100,14 @@ impl Paired for Record {
     }
 }
 
-impl Costs<'_> {
+impl<'a> Costs<'a> {
     /// CPU time per request of a pair, µs, as it would have been in the state that most runs share.
     pub(crate) fn us(&self, record: &Record) -> Option<f64> {
         Some(record.ratio_to_floor()? * self.floor_us)
     }
 
     /// The servers, in the order of the figures.
-    pub(crate) fn servers(&self) -> Vec<&str> {
+    pub(crate) fn servers(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> = self.lines.iter().map(|line| line.record.key.server.as_str()).collect();
         names.sort_by_key(|name| order(name));
         names.dedup();

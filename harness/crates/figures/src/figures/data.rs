@@ -29,19 +29,17 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads a file of records, or of grades.
+    /// Reads a file of records or of grades, whatever its name.
     ///
     /// # Errors
     ///
-    /// It cannot be read as such.
-    pub fn open(path: &Path, is_of_grades: bool) -> anyhow::Result<Self> {
-        let mut source = Self { path: path.to_owned(), ..Self::default() };
-        if is_of_grades {
-            source.grades = grades(path)?;
-        } else {
-            source.records = read(path)?;
+    /// It is neither.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let source = Self { path: path.to_owned(), ..Self::default() };
+        match read(path) {
+            Ok(records) => Ok(Self { records, ..source }),
+            Err(error) => grades(path).map(|grades| Self { grades, ..source }).map_err(|_| error),
         }
-        Ok(source)
     }
 
     /// Its name; what is missing in it, if it was interrupted, with it.

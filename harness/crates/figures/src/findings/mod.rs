@@ -115,33 +115,19 @@ fn row(source: &Source, out: &Path) -> [String; 7] {
     let figures = || counted.iter().filter_map(|record| record.figures());
     let disturbed = figures().filter(|figures| figures.is_disturbed()).count();
     let again = if again > 0 { format!("; {} measured again", count(again, "point")) } else { String::new() };
-    let (host, begun, command) = match (source.records.first(), source.grades.first()) {
-        (Some(record), _) => {
-            (&record.context.host, record.context.started_at.clone(), record.context.command.clone())
-        }
-        (None, Some(grade)) => (&grade.host, grade.started_at.clone(), "grade all --record".to_owned()),
-        (None, None) => {
-            return [link(out, &source.path)]
-                .into_iter()
-                .chain(std::iter::repeat_n(String::new(), 6))
-                .collect::<Vec<_>>()
-                .try_into()
-                .unwrap_or_default();
-        }
-    };
-    let commit = host.commit_name();
+    let first = source.records.first().map(|record| &record.context);
+    let grade = source.grades.first();
+    let host = first.map(|first| &first.host).or_else(|| grade.map(|grade| &grade.host));
+    let begun = first.map(|first| &first.started_at).or_else(|| grade.map(|grade| &grade.started_at));
+    let commit = host.map(|host| host.commit_name()).unwrap_or_default();
     let points = if source.grades.is_empty() { counted.len() } else { source.grades.len() };
     [
         link(out, &source.path),
-        command,
+        first.map_or("grade all --record".into(), |first| first.command.clone()),
         commit.strip_prefix("commit ").unwrap_or(&commit).to_owned(),
-        begun,
+        begun.cloned().unwrap_or_default(),
         number(points as f64),
         caption::seconds(counted.iter().copied()).unwrap_or_default(),
-        if source.grades.is_empty() {
-            format!("{disturbed} of {}{again}", figures().count())
-        } else {
-            String::new()
-        },
+        first.map_or(String::new(), |_| format!("{disturbed} of {}{again}", figures().count())),
     ]
 }

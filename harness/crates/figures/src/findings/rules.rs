@@ -61,6 +61,13 @@ fn times(change: Change) -> String {
     format!("{:.2} times [{:.2} to {:.2}]", change.ratio, change.low, change.high)
 }
 
+/// From the least to the most, by that number.
+fn sorted<T>(all: impl Iterator<Item = T>, number: impl Fn(&T) -> f64) -> Vec<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_by(|one, other| number(one).total_cmp(&number(other)));
+    all
+}
+
 fn is_stage(server: &&str) -> bool {
     !is_reference(server)
 }
@@ -74,8 +81,7 @@ fn main_costs<'a>(data: &Data<'a>) -> Option<Costs<'a>> {
 fn range(data: &Data) -> Option<Finding> {
     let costs = main_costs(data)?;
     let stages = costs.servers().into_iter().filter(is_stage);
-    let mut all: Vec<(&str, Change)> = stages.filter_map(|s| Some((s, costs.over_floor(s)?))).collect();
-    all.sort_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio));
+    let all = sorted(stages.filter_map(|s| Some((s, costs.over_floor(s)?))), |(_, change)| change.ratio);
     let ((cheap, least), (dear, most)) = (*all.first()?, *all.last()?);
     (most.is_real() && costs.change(cheap, dear)?.is_real()).then_some(())?;
     let least = if least.is_real() { times(least) } else { "not distinguishable from it".to_owned() };
@@ -126,26 +132,17 @@ fn capital(text: &str) -> String {
 fn second(data: &Data) -> Option<Finding> {
     let lines = data.in_one_state(data.of(&[Phase::Cpus]));
     let lines: Vec<Line> = lines.into_iter().filter(|line| line.record.key.path != "/").collect();
-    let mut all: Vec<(&str, Change)> = servers(&lines)
-        .into_iter()
-        .filter_map(|server| Some((server, second_cpu::factor(&of_server(&lines, server))?)))
-        .collect();
-    all.sort_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio));
-    let gain: Vec<_> =
-        all.iter().filter(|(_, change)| change.is_real() && change.low > 1.0 + NOTHING).collect();
-    let none: Vec<&str> = all
-        .iter()
-        .filter(|(_, change)| change.is_none(2.0 * NOTHING))
-        .map(|(server, _)| *server)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let factor = |server| Some((server, second_cpu::factor(&of_server(&lines, server))?));
+    let all: Vec<(&str, Change)> = servers(&lines).into_iter().filter_map(factor).collect();
+    let none = names(all.iter().filter(|(_, change)| change.is_none(2.0 * NOTHING)));
+    let gain = all.iter().filter(|(_, change)| change.is_real() && change.low > 1.0 + NOTHING);
+    let gain = sorted(gain, |(_, change)| change.ratio);
     let (best, most) = gain.last()?;
     let text = format!(
         "A second CPU makes {} ({best}) {} as fast where each request keeps a CPU busy{}.",
         idea(best),
         times(*most),
-        if none.is_empty() { String::new() } else { format!("; {} make nothing of it", none.join(", ")) }
+        if none.is_empty() { String::new() } else { format!("; {none} make nothing of it") }
     );
     finding("second-cpu", text)
 }
@@ -160,31 +157,24 @@ fn ten_thousand(data: &Data) -> Option<Finding> {
         sample(&its, |record| record.figures()?.cpu_us_per_request)
     };
     let change = |server: &str| with(server, most).over(&with(server, 0));
-    let all: Vec<(&str, Change)> = servers(&lines)
-        .into_iter()
-        .filter(is_stage)
-        .filter_map(|server| Some((server, change(server)?)))
-        .collect();
+    let stages = servers(&lines).into_iter().filter(is_stage);
+    let all = sorted(stages.filter_map(|server| Some((server, change(server)?))), |(_, change)| change.ratio);
     let idle = number(most as f64);
-    let none: Vec<&str> =
-        all.iter().filter(|(_, change)| change.is_none(NOTHING)).map(|(server, _)| *server).collect();
-    let dearer = all.iter().filter(|(_, change)| change.is_real() && change.ratio > 1.0 + NOTHING);
-    let worst = dearer.max_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio));
-    let text = match worst {
+    let none = names(all.iter().filter(|(_, change)| change.is_none(NOTHING)));
+    let dearer = all.last().filter(|(_, change)| change.is_real() && change.ratio > 1.0 + NOTHING);
+    let text = match dearer {
+        Some((server, change)) if none.is_empty() => {
+            format!("{idle} idle connections make a request of {server} dearer by {}.", change.text())
+        }
         Some((server, change)) => format!(
-            "{idle} idle connections make a request of {server} dearer by {}{}.",
-            change.text(),
-            if none.is_empty() {
-                String::new()
-            } else {
-                format!("; for {} they change less than 5 %", none.join(", "))
-            }
+            "{idle} idle connections make a request of {server} dearer by {}; for {none} they change less than \
+             5 %.",
+            change.text()
         ),
-        None if !none.is_empty() => format!(
-            "{idle} idle connections change the cost of an active client's request by less than 5 % in {}.",
-            none.join(", ")
+        None if none.is_empty() => return None,
+        None => format!(
+            "{idle} idle connections change the cost of an active client's request by less than 5 % in {none}."
         ),
-        None => return None,
     };
     finding("c10k", text)
 }
@@ -221,12 +211,11 @@ fn starved(data: &Data) -> Option<Finding> {
 fn waits(data: &Data) -> Option<Finding> {
     let lines = data.of(&[Phase::Slow]);
     let lines: Vec<Line> = lines.into_iter().filter(|line| latency::is_reached(line.record)).collect();
-    let all = servers(&lines).into_iter().filter_map(|server| {
-        let interval = sample(&of_server(&lines, server), slow::over_5ms);
-        Some((server, interval.median()?, interval.interval()?))
-    });
-    let mut all: Vec<_> = all.collect();
-    all.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let share = |server| {
+        let shares = sample(&of_server(&lines, server), slow::over_5ms);
+        Some((server, shares.median()?, shares.interval()?))
+    };
+    let all = sorted(servers(&lines).into_iter().filter_map(share), |(_, share, _)| *share);
     let ((good, least, low), (bad, most, high)) = (all.first()?, all.last()?);
     (high.low > low.high).then_some(())?;
     let text = format!(
@@ -255,9 +244,8 @@ fn knee(data: &Data) -> Option<Finding> {
         let rates: BTreeSet<u64> = of_server(&lines, server).iter().map(|line| rate(line.record)).collect();
         rates.into_iter().take_while(|rate| holds(server, *rate)).last()
     };
-    let all = servers(&lines).into_iter().filter(is_stage);
-    let mut all: Vec<(&str, u64)> = all.filter_map(|server| Some((server, limit(server)?))).collect();
-    all.sort_by_key(|(_, rate)| *rate);
+    let stages = servers(&lines).into_iter().filter(is_stage);
+    let all = sorted(stages.filter_map(|server| Some((server, limit(server)?))), |(_, rate)| *rate as f64);
     let ((bad, least), (good, most)) = (*all.first()?, *all.last()?);
     let path = &lines.first()?.record.key.path;
     (most > least).then_some(())?;
@@ -272,17 +260,20 @@ fn knee(data: &Data) -> Option<Finding> {
     finding("latency", text)
 }
 
+/// The stages whose request costs more under one load than under another, and how many times as much.
+fn dearer<'a>(base: &Costs<'a>, load: &Costs) -> Vec<(&'a str, Change)> {
+    let us = |costs: &Costs, server: &str| costs.sample(server).times(costs.floor_us);
+    let change = |server: &'a str| Some((server, us(load, server).over(&us(base, server))?));
+    let all = base.servers().into_iter().filter(is_stage).filter_map(change);
+    sorted(all.filter(|(_, change)| change.is_real() && change.low > 1.0), |(_, change)| change.ratio)
+}
+
 /// What a connection per request costs, against a kept one.
 fn short(data: &Data) -> Option<Finding> {
     let all = costs(data, Phase::Paired);
     let kept = all.iter().find(|costs| !costs.load.is_short)?;
     let short = all.iter().find(|costs| costs.load.is_short && costs.load.path == kept.load.path)?;
-    let us = |costs: &Costs, server: &str| costs.sample(server).times(costs.floor_us);
-    let change = |server: &str| us(short, server).over(&us(kept, server));
-    let stages = kept.servers().into_iter().filter(is_stage);
-    let mut all: Vec<(&str, Change)> = stages.filter_map(|server| Some((server, change(server)?))).collect();
-    all.retain(|(_, change)| change.is_real());
-    all.sort_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio));
+    let all = dearer(kept, short);
     let ((good, least), (bad, most)) = (all.first()?, all.last()?);
     let text = format!(
         "A connection per request costs {} as much as a kept one in {} ({good}), {} in {} ({bad}).",
@@ -300,13 +291,7 @@ fn batching(data: &Data) -> Option<Finding> {
     let all: Vec<&Costs> = all.iter().filter(|costs| !costs.load.is_short).collect();
     let few = all.iter().min_by_key(|costs| costs.load.clients)?;
     let many = all.iter().max_by_key(|costs| costs.load.clients)?;
-    let us = |costs: &Costs, server: &str| costs.sample(server).times(costs.floor_us);
-    let stages = few.servers().into_iter().filter(is_stage);
-    let change = |server: &&str| us(few, server).over(&us(many, server)).filter(Change::is_real);
-    let (server, change) = stages
-        .filter_map(|server| Some((server, change(&server)?)))
-        .max_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio))?;
-    (change.low > 1.0).then_some(())?;
+    let (server, change) = dearer(many, few).pop()?;
     let text = format!(
         "A request of a lone client costs {} as much as one of {} at once in {} ({server}): with many ready \
          requests a server sleeps less often.",
@@ -378,6 +363,12 @@ fn between_runs(costs: &Costs) -> Option<String> {
         "Between the {runs} runs of this commit the median cost of a server over the floor's differs by up to \
          {most:.1} % ({server})."
     ))
+}
+
+/// `04, 05`.
+fn names<'a>(all: impl Iterator<Item = &'a (&'a str, Change)>) -> String {
+    let names: BTreeSet<&str> = all.map(|(server, _)| *server).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn servers<'a>(lines: &[Line<'a>]) -> Vec<&'a str> {

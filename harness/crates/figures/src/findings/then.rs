@@ -25,7 +25,7 @@ pub(super) fn compare(data: &Data, sources: &[Source]) -> Option<Then> {
     let others = newest_first(now.path.parent()?, Content::Run).ok()?;
     let others = others.into_iter().filter(|file| is_standard(file) && commit(file) != commit(&now.path));
     let older = others.filter(|file| file.file_stem() < now.path.file_stem());
-    let source = older.filter_map(|file| Source::open(&file, false).ok()).find(|source| {
+    let source = older.filter_map(|file| Source::open(&file).ok()).find(|source| {
         let is_there = |record: &Record| record.context.host.is_same_machine(host);
         source.records.first().is_some_and(is_there)
     })?;
