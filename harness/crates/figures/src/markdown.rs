@@ -16,7 +16,7 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// The page.
     pub(crate) fn text(&self) -> String {
-        let mut page = String::from("# What was measured\n\n");
+        let mut page = String::from("# What was found\n\n");
         self.first_screen(&mut page);
         for figure in self.figures {
             self.figure(&mut page, figure);

@@ -5,7 +5,7 @@ use crate::model::{Axis, Figure, Panel, Point, Points, Scale, Unit, groups};
 use lab_core::stats::{Percentiles, median};
 use lab_core::units::number;
 use records::{Phase, Record};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The wait that figures and findings are about, µs.
 pub(crate) const LIMIT: f64 = 1000.0;
@@ -37,10 +37,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         series: servers(&lines),
         ..Points::default()
     };
-    let rates = rates(&measured);
-    let rate = |record: &Record| rates.get(&rate_key(record)?).copied();
-    let (late, of) = late(&measured);
-    let kept: Vec<Line> = only(&measured, |record| rate_key(record).is_some_and(|key| !late.contains(&key)));
+    let at_rates = at_rates(&measured);
+    let rate = |record: &Record| at_rates.get(&rate_key(record)?).map(|at| at.rate);
+    let is_kept = |record: &Record| at_rates.get(&rate_key(record)?).filter(|at| !at.is_late).map(|_| ());
+    let kept = only(&measured, |record| is_kept(record).is_some());
     for (at, path) in paths.iter().enumerate() {
         let of_path = only(&kept, |record| record.key.path == *path);
         let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
@@ -74,9 +74,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     figure.notes.extend([
         colours,
         format!(
-            "{} of {of} points were left out, since more than 1 % of the requests left late in half of the \
+            "{} of {} points were left out, since more than 1 % of the requests left late in half of the \
              rounds or more: the generator was behind, and part of the wait would be its own.",
-            late.len()
+            at_rates.values().filter(|at| at.is_late).count(),
+            at_rates.len()
         ),
         skipped(&lines),
     ]);
@@ -108,27 +109,27 @@ fn rate_key(record: &Record) -> Option<(String, String, u64)> {
     Some((record.key.server.clone(), record.key.path.clone(), rate))
 }
 
-fn rates(lines: &[Line]) -> BTreeMap<(String, String, u64), f64> {
-    let mut all: BTreeMap<_, Vec<f64>> = BTreeMap::new();
-    for line in lines {
-        let (Some(key), Some(open)) = (rate_key(line.record), line.record.open_loop()) else { continue };
-        all.entry(key).or_default().push(open.rate);
-    }
-    all.into_iter().filter_map(|(key, rates)| Some((key, median(&rates)?))).collect()
+/// The rounds of one point.
+struct AtRate {
+    /// Median.
+    rate: f64,
+    /// The loop was not open in half of the rounds or more.
+    is_late: bool,
 }
 
-/// The points in which the loop was not open in half of the rounds or more, and how many points there are.
-fn late(lines: &[Line]) -> (BTreeSet<(String, String, u64)>, usize) {
-    let mut rounds: BTreeMap<_, (usize, usize)> = BTreeMap::new();
-    for line in lines {
-        let (Some(key), Some(open)) = (rate_key(line.record), line.record.open_loop()) else { continue };
-        let seconds = line.record.figures().map_or(0.0, |figures| figures.seconds);
-        let (late, all) = rounds.entry(key).or_default();
-        *late += usize::from(!open.kept_its_times(seconds));
-        *all += 1;
+fn at_rates(lines: &[Line]) -> BTreeMap<(String, String, u64), AtRate> {
+    let mut rounds: BTreeMap<_, Vec<(f64, bool)>> = BTreeMap::new();
+    for record in lines.iter().map(|line| line.record) {
+        let (Some(key), Some(open)) = (rate_key(record), record.open_loop()) else { continue };
+        let seconds = record.figures().map_or(0.0, |figures| figures.seconds);
+        rounds.entry(key).or_default().push((open.rate, !open.kept_its_times(seconds)));
     }
-    let of = rounds.len();
-    (rounds.into_iter().filter(|(_, (late, all))| 2 * late >= *all).map(|(key, _)| key).collect(), of)
+    let point = |(key, rounds): (_, Vec<(f64, bool)>)| {
+        let rates: Vec<f64> = rounds.iter().map(|(rate, _)| *rate).collect();
+        let late = rounds.iter().filter(|(_, is_late)| *is_late).count();
+        Some((key, AtRate { rate: median(&rates)?, is_late: 2 * late >= rounds.len() }))
+    };
+    rounds.into_iter().filter_map(point).collect()
 }
 
 pub(crate) fn is_reached(record: &Record) -> bool {

@@ -26,12 +26,12 @@ const GREY: Colour = Colour(110, 110, 110);
 /// The groups of servers that have a colour each, with their members in the order of the shapes. Any other
 /// stage has the last colour, any other server is grey.
 const GROUPS: [(&str, Colour, &[&str]); 6] = [
-    ("a process or a thread per client", ORANGE, &["01", "02", "02-threads", "03"]),
-    ("one readiness loop", BLUE, &["04", "05", "05-mio"]),
-    ("hand-off to workers", VERMILION, &["06", "07"]),
-    ("a loop per CPU", GREEN, &["08", "09", "10"]),
-    ("completion", PURPLE, &["11"]),
-    ("tasks", SKY, &["12", "12-tokio", "12-fibers", "13"]),
+    ("orange: a process or a thread per client", ORANGE, &["01", "02", "02-threads", "03"]),
+    ("blue: one readiness loop", BLUE, &["04", "05", "05-mio"]),
+    ("vermilion: hand-off to workers", VERMILION, &["06", "07"]),
+    ("green: a loop per CPU", GREEN, &["08", "09", "10"]),
+    ("purple: completion", PURPLE, &["11"]),
+    ("sky blue: tasks", SKY, &["12", "12-tokio", "12-fibers", "13"]),
 ];
 
 /// Corners of the shapes, around the point; all about equally large.
@@ -94,11 +94,10 @@ impl Style {
 
 /// What the colours of these servers stand for, in one sentence.
 pub(crate) fn groups(series: &[Series]) -> String {
-    const NAMES: [&str; 6] = ["orange", "blue", "vermilion", "green", "purple", "sky blue"];
     let is_here = |members: &[&str]| series.iter().any(|series| members.contains(&series.server.as_str()));
-    let here = GROUPS.iter().zip(NAMES).filter(|((_, _, members), _)| is_here(members));
-    let words: Vec<String> = here.map(|((group, ..), name)| format!("{name}: {group}")).collect();
-    if words.is_empty() { String::new() } else { format!("Colours: {}.", words.join("; ")) }
+    let here = GROUPS.iter().filter(|(.., members)| is_here(members)).map(|(group, ..)| *group);
+    let words = here.collect::<Vec<_>>().join("; ");
+    if words.is_empty() { words } else { format!("Colours: {words}.") }
 }
 
 /// The owner of points.

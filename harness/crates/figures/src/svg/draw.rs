@@ -5,7 +5,7 @@ use super::text::{self, NORMAL, SMALL, font};
 use crate::model::{Colour, Interval, Marker, Style};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::element::{Drawable, PointCollection};
+use plotters::element::{ComposedElement, Drawable, PointCollection};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -60,6 +60,26 @@ pub(super) fn axes<'a, 'b>(
     Ok(chart)
 }
 
+/// The inside of a marker and the line around it, at a place of a chart or at a pixel.
+type Symbol<'a, At> = ComposedElement<At, SVGBackend<'a>, Polygon<(i32, i32)>, PathElement<(i32, i32)>>;
+
+fn symbol<'a, At>(at: At, style: Style, marker: Marker) -> Symbol<'a, At> {
+    const CROSS: [(i32, i32); 5] = [(-6, -6), (6, 6), (0, 0), (-6, 6), (6, -6)];
+    let colour = RGBColor::from(style.colour);
+    let around: Vec<(i32, i32)> = match marker {
+        Marker::Cross => CROSS.to_vec(),
+        _ => style.shape.iter().chain(&style.shape[..1]).copied().collect(),
+    };
+    let fill = match marker {
+        Marker::Filled => colour.filled(),
+        Marker::Cross => TRANSPARENT.filled(),
+        _ => WHITE.filled(),
+    };
+    EmptyElement::at(at)
+        + Polygon::new(style.shape.to_vec(), fill)
+        + PathElement::new(around, colour.stroke_width(2))
+}
+
 /// A marker with its whisker, at a place of a chart.
 pub(super) fn dot(
     chart: &mut Chart,
@@ -69,32 +89,9 @@ pub(super) fn dot(
     marker: Marker,
 ) -> Drawn {
     let stroke = RGBColor::from(style.colour).stroke_width(2);
-    if let Some(ends) = ends {
-        chart.draw_series([PathElement::new(ends, stroke)])?;
-    }
-    if marker == Marker::Cross {
-        let [down, up] = [[(-6, -6), (6, 6)], [(-6, 6), (6, -6)]].map(|ends| PathElement::new(ends, stroke));
-        chart.draw_series([EmptyElement::at(at) + down + up])?;
-    } else {
-        let [inside, around] = shape(style, marker);
-        let inside = Polygon::new(inside, fill(style, marker).filled());
-        chart.draw_series([EmptyElement::at(at) + inside + PathElement::new(around, stroke)])?;
-    }
+    chart.draw_series(ends.map(|ends| PathElement::new(ends, stroke)))?;
+    chart.draw_series([symbol(at, style, marker)])?;
     Ok(())
-}
-
-/// The corners of a marker's inside, and of the line around it.
-fn shape(style: Style, marker: Marker) -> [Vec<(i32, i32)>; 2] {
-    let cross = [(-6, -6), (6, 6), (0, 0), (-6, 6), (6, -6)];
-    let around = match marker {
-        Marker::Cross => cross.to_vec(),
-        _ => style.shape.iter().chain(&style.shape[..1]).copied().collect(),
-    };
-    [style.shape.to_vec(), around]
-}
-
-fn fill(style: Style, marker: Marker) -> RGBColor {
-    if marker == Marker::Filled { style.colour.into() } else { WHITE }
 }
 
 /// The ends of a whisker, put where they stand.
@@ -126,12 +123,7 @@ impl Entry<'_> {
                 draw(area, PathElement::new(vec![(x + from, y), (x + (from + on).min(44), y)], stroke))?;
             }
         }
-        let [inside, around] = shape(self.style, self.marker)
-            .map(|corners| corners.iter().map(|(dx, dy)| (x + 22 + dx, y + dy)).collect::<Vec<_>>());
-        if self.marker != Marker::Cross {
-            draw(area, Polygon::new(inside, fill(self.style, self.marker).filled()))?;
-        }
-        draw(area, PathElement::new(around, stroke))?;
+        draw(area, symbol((x + 22, y), self.style, self.marker))?;
         let words = text::fit(self.text, SMALL, room - Self::SAMPLE);
         text::write(area, &words, SMALL, (x + Self::SAMPLE, y), BLACK, HPos::Left)
     }
