@@ -7,15 +7,13 @@ use records::{Bottleneck, Figures};
 /// Puts the generator's counts and the server's usage together; `cpus` says how many CPUs each of the two
 /// had.
 ///
-/// What a request costs is the server's CPU time of the whole run over all requests, unless the server was
-/// warmed up: then the requests before are not in the counts, and the share of its time that it was busy is
-/// taken instead.
+/// What a request costs is the server's CPU time of the whole run over all requests. The shares of the CPUs
+/// are those of the middle of the run, where the load is on the server all the time.
 pub(crate) fn figures(
     measured: &Measurement,
     spent: &Spent,
     cpus: (usize, usize),
     all_served: bool,
-    is_warmed_up: bool,
 ) -> Figures {
     let seconds = measured.seconds;
     let whole = spent.server.map(|used| used.cpu.as_secs_f64());
@@ -28,7 +26,6 @@ pub(crate) fn figures(
     };
     let scale = over.map_or(1.0, |over| seconds / over.max(f64::MIN_POSITIVE));
     let (server, generator) = (server.map(|server| server * scale), generator * scale);
-    let cost = if is_warmed_up { server } else { whole };
     let mut figures = Figures {
         requests: measured.requests,
         errors: measured.errors,
@@ -36,16 +33,13 @@ pub(crate) fn figures(
         window_seconds: over,
         requests_per_second: measured.requests_per_second(),
         bytes: measured.bytes,
-        cpu_us_per_request: cost
+        cpu_us_per_request: whole
             .filter(|_| measured.requests > 0)
             .map(|cost| cost * 1e6 / measured.requests as f64),
         server_cpu_seconds: server,
         generator_cpu_seconds: generator,
         other_cpu_seconds: spent.machine.map(|all| (all - ours).max(0.0)),
-        context_switches: match spent.window.filter(|_| is_warmed_up) {
-            Some(window) => window.switches.map(|switches| (switches as f64 * scale).round() as u64),
-            None => spent.server.and_then(|used| used.known_context_switches()),
-        },
+        context_switches: spent.server.and_then(|used| used.known_context_switches()),
         peak_memory_bytes: spent.memory,
         listen_overflows: spent.queues.map(|queues| queues.overflows),
         listen_drops: spent.queues.map(|queues| queues.drops),

@@ -28,6 +28,8 @@ pub(crate) struct Watch {
     load: (Duration, Duration),
     /// Whether the generator is looked into: to read the times of thousands of processes would disturb them.
     looks: bool,
+    /// How long the server is still being warmed up: what it does until then is not counted.
+    warm_up: Duration,
     /// CPU time of the server and of the generator at both ends of the window.
     ends: Vec<(Instant, Usage, Usage)>,
 }
@@ -56,13 +58,12 @@ pub(crate) struct Window {
     pub(crate) seconds: f64,
     pub(crate) server: f64,
     pub(crate) generator: f64,
-    /// Context switches of the server; `None` where ended threads or processes took the count with them.
-    pub(crate) switches: Option<u64>,
 }
 
 impl Watch {
-    /// `load`: from when to when the load is on the server, from the start of the generator.
-    pub(crate) fn new(pid: Option<u32>, load: (Duration, Duration), looks: bool) -> Self {
+    /// `load`: from when to when the load is on the server, from the start of the generator, without the
+    /// warm-up.
+    pub(crate) fn new(pid: Option<u32>, load: (Duration, Duration), warm_up: Duration, looks: bool) -> Self {
         Self {
             pid,
             before: pid.map(Usage::of_tree).unwrap_or_default(),
@@ -74,6 +75,7 @@ impl Watch {
             began: None,
             load,
             looks,
+            warm_up,
             ends: Vec::new(),
         }
     }
@@ -81,6 +83,10 @@ impl Watch {
     /// To be called often while the load runs; `generator` is its process, where it is one of this host.
     pub(crate) fn look(&mut self, generator: Option<u32>) {
         let since = generator.map(|_| self.began.get_or_insert_with(Instant::now).elapsed());
+        if !self.warm_up.is_zero() && since.is_some_and(|since| since >= self.warm_up) {
+            let began = self.began;
+            *self = Self { began, ..Self::new(self.pid, self.load, Duration::ZERO, self.looks) };
+        }
         let Some(pid) = self.pid else { return };
         if let Some((generator, since)) = generator.zip(since).filter(|_| self.looks) {
             let (from, to) = (self.load.0 + MARGIN, self.load.1.saturating_sub(MARGIN));
@@ -126,7 +132,6 @@ fn window(ends: &[(Instant, Usage, Usage)]) -> Option<Window> {
         seconds: to.duration_since(*from).as_secs_f64(),
         server: cpu(server, server_before),
         generator: cpu(generator, generator_before),
-        switches: server.since(server_before).known_context_switches(),
     })
 }
 
@@ -165,7 +170,7 @@ mod tests {
         let mut children: [Child; 2] = [busy(), busy()];
         let [server, generator] = children.each_ref().map(Child::id);
         let load = (Duration::from_millis(50), Duration::from_millis(400));
-        let (start, mut watch) = (Instant::now(), Watch::new(Some(server), load, true));
+        let (start, mut watch) = (Instant::now(), Watch::new(Some(server), load, Duration::ZERO, true));
         while watch.ends.len() < 2 {
             watch.look(Some(generator));
             sleep(Duration::from_millis(5));
@@ -184,10 +189,27 @@ mod tests {
         );
     }
 
+    /// Protects the cost of a request: the work of the warm-up is in no count of the generator.
+    #[test]
+    fn what_a_server_did_while_it_was_warmed_up_is_not_counted() {
+        let mut server = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("sh is there");
+        let warm_up = Duration::from_millis(300);
+        let mut watch = Watch::new(Some(server.id()), (warm_up, warm_up), warm_up, false);
+        while !watch.warm_up.is_zero() {
+            watch.look(Some(server.id()));
+            sleep(Duration::from_millis(5));
+        }
+        let warm = watch.before.cpu;
+        let spent = watch.spent().server.expect("it is ours").cpu;
+        let all = Usage::of_tree(server.id()).cpu;
+        server.kill().and_then(|()| server.wait()).expect("it runs");
+        assert!(warm > Duration::ZERO && spent <= all - warm, "{spent:?} of {all:?}, {warm:?} before");
+    }
+
     #[test]
     fn a_load_that_ended_early_has_no_window() {
-        let mut watch =
-            Watch::new(Some(std::process::id()), (Duration::ZERO, Duration::from_secs(600)), true);
+        let load = (Duration::ZERO, Duration::from_secs(600));
+        let mut watch = Watch::new(Some(std::process::id()), load, Duration::ZERO, true);
         watch.look(Some(std::process::id()));
         sleep(Duration::from_millis(60));
         watch.look(Some(std::process::id()));

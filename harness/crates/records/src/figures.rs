@@ -14,16 +14,16 @@ pub struct Figures {
     /// The time that the tool measured over.
     pub seconds: f64,
     /// The time over which the CPU times of the server and of the generator were read: between two instants
-    /// inside `seconds`, the same two for both. They are scaled to `seconds`, so that they can be divided by
-    /// it and by the requests. `None` where they were read over the whole run of the tool.
+    /// inside `seconds`, the same two for both. They are scaled to `seconds`, so that their shares of it can
+    /// be told. `None` where they were read over the whole run of the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_seconds: Option<f64>,
     /// Right answers per second.
     pub requests_per_second: f64,
     /// Bytes received.
     pub bytes: u64,
-    /// Server CPU time per right answer, over the whole process tree, the ended included. `null` without
-    /// answers.
+    /// Server CPU time per right answer, over the whole process tree, the ended included, and over the whole
+    /// run after its warm-up, of which `server_cpu_seconds` is the middle. `null` without answers.
     pub cpu_us_per_request: Option<f64>,
     /// The server's CPU time; `null` where the server is on another host.
     pub server_cpu_seconds: Option<f64>,

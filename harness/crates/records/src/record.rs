@@ -191,7 +191,8 @@ impl Record {
         if let Outcome::IdleMemory(memory) = &self.outcome { Some(memory.idle) } else { None }
     }
 
-    /// Whether it is a pair in which the machine changed its state: see [`Paired::straddles`].
+    /// Whether it is a pair in which the machine changed its state: see
+    /// [`Paired::straddles`](crate::Paired::straddles).
     pub fn straddles(&self) -> bool {
         matches!(&self.outcome, Outcome::Paired(paired) if paired.straddles())
     }

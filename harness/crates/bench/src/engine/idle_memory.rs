@@ -54,6 +54,9 @@ pub(super) fn measure(
     Ok((Idle { connections: count, silent_bytes: each(with), served_bytes: each(served) }, reply))
 }
 
+/// What the reason begins with why many silent connections are not opened to a server that forks for each.
+pub(super) const PROCESSES: &str = "it has a process for each connection";
+
 /// Silent connections to a server, open as long as this is.
 pub(super) struct Silent {
     connections: Vec<TcpStream>,
@@ -68,7 +71,7 @@ impl Silent {
     /// Opens so many connections, and waits until the server has accepted them and has come to rest.
     pub(super) fn open(pid: u32, addr: SocketAddr, count: usize, stop: &dyn Fn() -> bool) -> Result<Self> {
         /// A server with a process for each connection is not tried with more.
-        const PROCESSES: usize = 2_000;
+        const MOST: usize = 2_000;
         raise_descriptor_limit(u32::try_from(count)?, 1)?;
         let (before, kernel_before) = (at_rest(pid, stop)?, kernel_memory());
         let mut connections = Vec::with_capacity(count);
@@ -79,10 +82,10 @@ impl Silent {
                 })?);
             }
             accepted(addr, stop)?;
-            let is_many = connections.len() == 5 * CHUNK && count > PROCESSES;
+            let is_many = connections.len() == 5 * CHUNK && count > MOST;
             ensure!(
                 !is_many || Usage::of_tree(pid).processes < 5 * CHUNK,
-                "it has a process for each connection: {count} of them are not tried"
+                "{PROCESSES}: {count} of them are not tried"
             );
         }
         established(addr, count, stop)?;

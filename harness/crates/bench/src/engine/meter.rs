@@ -1,6 +1,6 @@
 //! One point: from the look at the server before it to the look after it.
 
-use super::idle_memory::{self, Silent};
+use super::idle_memory::{self, PROCESSES, Silent};
 use super::plan::Plan;
 use super::point::{Clients, Method, Point};
 use super::round_trip::RoundTrip;
@@ -19,8 +19,10 @@ use records::{Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// What a point that was skipped while the run went on begins with, if trying again would not change it.
-pub(super) const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
+const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
+/// What the reasons begin with for which a point is skipped while the run goes on, and which trying again
+/// would not change.
+pub(super) const LASTING: [&str; 2] = [AB_WOULD_HANG, PROCESSES];
 
 /// Measures points.
 pub(super) struct Meter<'a> {
@@ -144,7 +146,7 @@ impl Meter<'_> {
         /// The times of so many processes of webbench can be read without disturbing them.
         const FEW: usize = 256;
         let looks = tool.tool != Tool::Webbench || load.concurrency <= FEW;
-        let mut watch = Watch::new(running.pid(), tool.tool.load_times(load), looks);
+        let mut watch = Watch::new(running.pid(), tool.tool.load_times(load), load.warm_up, looks);
         let measured = tool.run(load, &mut |generator| {
             watch.look(generator);
             !(self.stop)()
@@ -163,7 +165,12 @@ impl Meter<'_> {
             Silent::open(pid, running.addr, count, self.stop)
         };
         // They stay open to the end of the point.
-        let silent = point.idle.filter(|count| *count > 0).map(silent).transpose()?;
+        let silent = match point.idle.filter(|count| *count > 0).map(silent).transpose() {
+            Err(reason) if reason.to_string().starts_with(PROCESSES) => {
+                return Ok(Outcome::skipped(reason.to_string()));
+            }
+            silent => silent?,
+        };
         let load = Load { rate: Some(rate), ..load };
         let (measured, spent) = self.run(tool, &load, running)?;
         let mut figures = self.figures((point, tool), &load, counted, (&measured, &spent))?;
@@ -179,8 +186,8 @@ impl Meter<'_> {
         let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
         let answered = (figures.requests + mix.as_ref().map_or(0, |mix| mix.requests)) as f64;
         // The CPU time is of the requests on both paths.
-        let cpu_us = figures.server_cpu_seconds.map(|seconds| seconds * 1e6 / answered);
-        figures.cpu_us_per_request = cpu_us.filter(|cost| cost.is_finite());
+        let share = figures.requests as f64 / answered;
+        figures.cpu_us_per_request = figures.cpu_us_per_request.map(|cost| cost * share);
         let shares = figures.shares((self.server_cpus(point).len(), tool.cpus(&load)));
         let (all_served, per_second) = (counted == load.concurrency, answered / figures.seconds);
         figures.limiter =
@@ -214,8 +221,7 @@ impl Meter<'_> {
         (measured, spent): (&Measurement, &Spent),
     ) -> Result<Figures> {
         let cpus = (self.server_cpus(point).len(), tool.cpus(load));
-        let is_warmed_up = !load.warm_up.is_zero();
-        let mut figures = figures(measured, spent, cpus, clients == load.concurrency, is_warmed_up);
+        let mut figures = figures(measured, spent, cpus, clients == load.concurrency);
         // The smallest step of its clock is far less than what so many replies cost.
         ensure!(
             figures.requests <= 10_000 || figures.server_cpu_seconds != Some(0.0),

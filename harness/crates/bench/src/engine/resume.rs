@@ -1,7 +1,7 @@
 //! Going on with a run that was interrupted: which of the points of the plan it has.
 
 use super::interrupted::Run;
-use super::meter::AB_WOULD_HANG;
+use super::meter::LASTING;
 use super::plan::Plan;
 use super::point::Point;
 use super::recording;
@@ -28,8 +28,8 @@ impl ResumePoint {
     pub(super) fn of(run: &Run) -> Self {
         let kept = || run.records.iter().filter(|record| !record.context.dropped);
         // Whether trying again could change it.
-        let has_failed =
-            |record: &&Record| record.skipped().is_some_and(|reason| !reason.starts_with(AB_WOULD_HANG));
+        let is_lasting = |reason: &str| LASTING.iter().any(|lasting| reason.starts_with(lasting));
+        let has_failed = |record: &&Record| record.skipped().is_some_and(|reason| !is_lasting(reason));
         Self {
             path: run.path.clone(),
             points: kept().filter(|record| !has_failed(record)).map(of_record).collect(),
@@ -55,7 +55,9 @@ impl ResumePoint {
 
     /// Whether the point is there.
     pub(super) fn has(&self, plan: &Plan, point: &Point, round: u32) -> bool {
-        self.points.contains(&of_point(plan, point, round))
+        // An open loop that was skipped has no rate: none of its rates can be measured.
+        let skipped = (recording::key(plan, point), 0, round);
+        self.points.contains(&of_point(plan, point, round)) || self.points.contains(&skipped)
     }
 }
 
@@ -127,12 +129,18 @@ mod tests {
         };
         let mut open = sample::open(record("01", "builtin", 64, true, 5000.0), open_loop);
         open.context.round = 2;
-        let done = ResumePoint::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });
+        let of = |records| Run { seed: 7, path: "data.jsonl".into(), records };
+        let done = ResumePoint::of(&of(vec![open.clone()]));
         let plan = plan(4);
-        let has = |rate, round| {
+        let has = |done: &ResumePoint, rate, round| {
             let is = |p: &&Point| p.subject == 1 && p.rate() == Some(rate);
             done.has(&plan, plan.of(Phase::Latency).find(is).expect("it is planned"), round)
         };
-        assert!(has(5000.0, 2) && !has(9000.0, 2) && !has(5000.0, 1));
+        assert!(has(&done, 5000.0, 2) && !has(&done, 9000.0, 2) && !has(&done, 5000.0, 1));
+        let reason = format!("{}: 10000 of them are not tried", LASTING[1]);
+        let done = ResumePoint::of(&of(vec![skipped(open.clone(), &reason)]));
+        assert!(has(&done, 5000.0, 2) && has(&done, 9000.0, 2), "no rate can be measured");
+        let done = ResumePoint::of(&of(vec![skipped(open, "refused: it has died")]));
+        assert!(!has(&done, 5000.0, 2), "it is tried again");
     }
 }

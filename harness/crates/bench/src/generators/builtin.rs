@@ -16,7 +16,10 @@ pub(super) fn ours() -> Option<PathBuf> {
 }
 
 pub(super) fn run(run: Run) -> Result<Measurement> {
-    let (report, generator_cpu_seconds) = report(run)?;
+    let is_warmed_up = !run.load.warm_up.is_zero();
+    let (report, process_seconds) = report(run)?;
+    // The process has also warmed the server up; its threads know what they used while they measured.
+    let generator_cpu_seconds = if is_warmed_up { report.cpu_seconds } else { process_seconds };
     Ok(Measurement { generator_cpu_seconds, ..measurement(report) })
 }
 

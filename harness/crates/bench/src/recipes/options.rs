@@ -1,4 +1,5 @@
-//! The options and the recipe of every command that measures each of its points once in a round.
+//! The options of every command that measures in rounds, and the recipe of those that measure each of their
+//! points once in a round.
 
 use super::whole_number::whole;
 use crate::engine::{self, Outcome, Plan, Point, Recipe, Setup, Subject, command_line};
@@ -6,11 +7,11 @@ use anyhow::Result;
 use records::Content;
 use std::path::PathBuf;
 
-/// The options of every command that measures each of its points once in a round.
+/// The options of every command that measures in rounds.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct Options {
-    /// How often everything is measured; from six on an interval can be computed [default: 5; where a point
-    /// takes long, fewer]
+    /// How often everything is measured; from six on an interval can be computed [default: as often as the
+    /// command has the time for]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(1..=1000))]
     pub(super) rounds: Option<u32>,
     /// What the order of the points is shuffled with; default: the time.
@@ -19,8 +20,8 @@ pub(super) struct Options {
     /// Begin anew, even if the same command was interrupted and could go on.
     #[arg(long)]
     pub(super) fresh: bool,
-    /// The data goes to `data` below it [default: results; results/look for a part of what is measured by
-    /// default]
+    /// Where the charts go; the data goes to `data` below it [default: results; results/look for a quick look
+    /// and for a part of what is measured by default]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// The command as it is recorded, where it is not the one that was typed.

@@ -64,7 +64,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
     let common = Common { absent, load, repeats: !quick };
     let workload = richest(&subjects, &common, workloads, budget);
     let setup = Setup { quick, ..Setup::new(installed, server_cpus)? };
-    let options = engine::Options { out: out.clone(), seed: args.seed, fresh: args.fresh };
+    let options = engine::Options { out: out.clone(), seed: args.options.seed, fresh: args.options.fresh };
     let recipe = BenchAll { subjects, stages, common, workload, profile: args.profile(), budget, out };
     engine::run(&options, &setup, &recipe)
 }

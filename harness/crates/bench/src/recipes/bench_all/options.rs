@@ -4,8 +4,8 @@ use super::profile::{Profile, Workload};
 use super::remote::Elsewhere;
 use crate::engine::USUAL_CLIENTS;
 use crate::generators::Tool;
+use crate::recipes::options::Options;
 use crate::recipes::select::{self, clients, phases};
-use crate::recipes::whole_number::whole;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use records::Phase;
@@ -31,18 +31,12 @@ pub struct Args {
     /// Seconds per point; whole ones, the tools know no others [default: by profile]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(super) duration: Option<u32>,
-    /// How often everything is measured; from six on an interval can be computed [default: by profile]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(super) rounds: Option<u32>,
     /// How much is measured.
     #[arg(long, alias = "rigor", value_enum, default_value = "standard", conflicts_with = "quick")]
     pub(super) profile: Profile,
     /// The same as `--profile quick`.
     #[arg(long)]
     pub(super) quick: bool,
-    /// Begin anew, even if the same run was interrupted and could go on.
-    #[arg(long)]
-    pub(super) fresh: bool,
     /// The CPUs of the server and of the generator; default: the first one and the second one.
     #[arg(long, value_name = "SERVER:GENERATOR")]
     pub(super) cpus: Option<String>,
@@ -64,13 +58,8 @@ pub struct Args {
     /// `harness scenario latency`.
     #[arg(long, value_name = "LIST")]
     pub(super) phases: Option<String>,
-    /// What the order of the points is shuffled with; default: the time.
-    #[arg(long, allow_negative_numbers = true, value_parser = whole::<u64>(0..=u64::MAX))]
-    pub(super) seed: Option<u64>,
-    /// Where the charts go; the data goes to `data` below it [default: results, for a run of everything by
-    /// `--profile standard` or `full`; results/look for a part of it or a quick look]
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) options: Options,
     #[command(flatten)]
     pub(super) elsewhere: Elsewhere,
 }
@@ -118,7 +107,7 @@ impl Args {
     /// how long, how often or what has decided.
     pub(super) fn workloads(&self) -> Result<(Vec<Workload>, Option<f64>)> {
         let mut workloads = self.profile().workloads();
-        let is_ladder = !self.is_narrowed() && self.duration.is_none() && self.rounds.is_none();
+        let is_ladder = !self.is_narrowed() && self.duration.is_none() && self.options.rounds.is_none();
         if !is_ladder {
             workloads.truncate(1);
         }
@@ -141,7 +130,7 @@ impl Args {
                 is_asked_for && (is_of_kind || series.phase == Phase::Idle) && phases.contains(&series.phase)
             });
             for series in &mut workload.series {
-                series.rounds = self.rounds.unwrap_or(series.rounds);
+                series.rounds = self.options.rounds.unwrap_or(series.rounds);
                 if series.phase == Phase::Idle {
                     continue;
                 }
@@ -180,12 +169,15 @@ impl Args {
         let everything = !self.is_narrowed()
             && self.stages.is_none()
             && self.duration.is_none()
-            && self.rounds.is_none()
+            && self.options.rounds.is_none()
             && self.phases.is_none()
             && !self.elsewhere.is_wanted()
             && self.path == "/";
         let measured = everything && self.profile() != Profile::Quick;
-        self.out.clone().unwrap_or_else(|| if measured { "results".into() } else { "results/look".into() })
+        self.options
+            .out
+            .clone()
+            .unwrap_or_else(|| if measured { "results".into() } else { "results/look".into() })
     }
 }
 
