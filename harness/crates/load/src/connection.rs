@@ -100,13 +100,7 @@ impl Connection {
         let next = loop {
             let (taken, reply) = self.reader.feed(rest, checker);
             rest = &rest[taken..];
-            let Some(mut reply) = reply else {
-                // After an interim reply the final one may be in the same segment.
-                if rest.is_empty() {
-                    break Next::Wait;
-                }
-                continue;
-            };
+            let Some(mut reply) = reply else { break Next::Wait };
             self.awaited -= 1;
             if self.awaited == 0 && !rest.is_empty() {
                 reply = Reply { failure: reply.failure.or(Some(Failure::Length)), keeps: false };

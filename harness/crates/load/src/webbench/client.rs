@@ -1,6 +1,6 @@
 //! One client: a process that fetches until its alarm fires, and what it counted.
 
-use lab_core::wire::parse_head;
+use lab_core::wire::{Part, Reader};
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage};
@@ -23,41 +23,38 @@ pub struct Tally {
 }
 
 /// What the replies of clients were. The counting does not look at it; the user is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Replies {
     /// A reply had a status of 2xx. From then on no other is looked at.
     pub(super) has_success: bool,
     /// The last status before that; 0 if none was seen.
     pub(super) last_status: u16,
-    /// The beginning of the reply that is being read, until its status is known.
-    start: Option<Vec<u8>>,
+    /// Reads the reply until its status is known.
+    reader: Option<Reader>,
 }
 
 impl Replies {
     /// A reply begins.
     fn begin(&mut self) {
-        if !self.has_success {
-            self.start.get_or_insert_default().clear();
-        }
+        self.reader = (!self.has_success).then(Reader::default);
     }
 
-    fn look(&mut self, piece: &[u8]) {
-        let Some(start) = &mut self.start else { return };
-        start.extend_from_slice(piece);
+    fn look(&mut self, mut piece: &[u8]) {
+        let Some(reader) = &mut self.reader else { return };
         loop {
-            match parse_head(start) {
+            match reader.next(&mut piece) {
                 Ok(None) => return,
                 // RFC 9110 section 15.2: the reply is still to come.
-                Ok(Some(head)) if head.is_interim() => drop(start.drain(..head.length)),
-                Ok(Some(head)) => {
+                Ok(Some(Part::Head(head))) if head.is_interim() => {}
+                Ok(Some(Part::Head(head))) => {
                     self.last_status = head.status;
                     self.has_success = (200..300).contains(&head.status);
                     break;
                 }
-                Err(_) => break,
+                Ok(Some(Part::Content(_) | Part::End)) | Err(_) => break,
             }
         }
-        self.start = None;
+        self.reader = None;
     }
 }
 
