@@ -356,28 +356,47 @@ fn a_server_that_does_not_answer_times_out() {
     assert!(report.connections_opened >= 5, "the client went on: {report:?}");
 }
 
+/// The user has mistyped the port, or has not started the server: to be told so after ten seconds is late.
 #[test]
-fn a_port_where_nobody_listens_is_one_line_and_no_busy_loop() {
+fn a_port_on_which_nothing_listens_is_one_line_at_once() {
     let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", unused.local_addr().expect("an address"));
+    let addr = unused.local_addr().expect("an address");
     drop(unused);
-    let output = load(&[&url, "-c", "4", "-d", "0.5", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let report = read(&output);
+    for args in [&["-c", "300", "-t", "3"][..], &["-c", "4", "--rate", "500000"], &["--close", "--idle", "9"]]
+    {
+        let start = Instant::now();
+        let output = load(&[&[&format!("http://{addr}/"), "-d", "600", "--json"], args].concat());
+        assert!(start.elapsed() < Duration::from_secs(60), "{args:?}: {output:?}");
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &[][..]), "{args:?}");
+        let expected = format!("harness: nothing listens on {addr}: connection refused\n");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected, "{args:?}");
+    }
+}
+
+/// A server that answers one request, and after which nothing listens on its port any more.
+fn mortal() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        drop(listener);
+        serve(stream, &|_, _| (LAST.to_vec(), false), &AtomicU64::new(0));
+    });
+    url
+}
+
+#[test]
+fn a_server_that_has_died_causes_no_busy_loop() {
+    let report = report(&mortal(), &["-c", "4", "-d", "0.5"]);
     // Four clients try again every 50 ms, so about 40 times; a busy loop would try thousands of times.
     assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("connect"), "{output:?}");
+    assert_eq!(report.not_connected.as_deref(), Some("connection refused"));
 }
 
 /// The next request is always due before a refused one is over: the end must be seen all the same.
 #[test]
-fn an_open_loop_that_nobody_answers_ends_in_its_time() {
-    let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", unused.local_addr().expect("an address"));
-    drop(unused);
-    let output = load(&[&url, "-c", "4", "-d", "0.5", "--rate", "500000", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let report = read(&output);
+fn an_open_loop_that_nothing_answers_ends_in_its_time() {
+    let report = report(&mortal(), &["-c", "4", "-d", "0.5", "--rate", "500000"]);
     assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
     assert_eq!(report.not_connected.as_deref(), Some("connection refused"));
     assert!(report.never_sent.is_some_and(|count| count > 200_000), "{report:?}");
@@ -496,6 +515,19 @@ fn the_table_names_what_went_wrong() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(output.stderr.is_empty(), "no progress where there is no terminal: {output:?}");
+}
+
+#[test]
+fn what_is_unanswered_at_the_end_is_told_in_words() {
+    let server = Server::start(|n| {
+        if n > 0 {
+            thread::sleep(Duration::from_secs(60));
+        }
+        (RIGHT.to_vec(), true)
+    });
+    let output = load(&[&server.url(), "-c", "4", "-d", "0.5"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("\n4 requests were still unanswered when the time ended\n"), "{output:?}");
 }
 
 /// Ctrl-C ends the run early, and what was counted so far is reported.

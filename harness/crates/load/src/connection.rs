@@ -88,7 +88,7 @@ impl Connection {
         tally: &mut Tally,
     ) -> Next {
         if self.awaited == 0 {
-            // Nobody asked. The reply before was longer than it said.
+            // Nothing was asked: the reply before was longer than it said.
             tally.failed(Failure::Length, 1, self.times);
             return Next::Close;
         }
@@ -197,7 +197,7 @@ mod tests {
         }
 
         fn failed(&self, failure: Failure) -> u64 {
-            self.tally.by_kind()[failure.name()]
+            self.tally.by_kind()[Failure::NAMES[failure as usize]]
         }
     }
 

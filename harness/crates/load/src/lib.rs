@@ -19,17 +19,16 @@
 //! * `reply`: bytes in, verdicts out; `reference`: the body that is expected; `template`: the short cut for
 //!   a reply that repeats the one before; `connection`: the requests of one connection. None of them makes a
 //!   system call;
-//! * `schedule`: the intended times of an open loop; `mix`: which requests ask for another path;
-//! * `worker`: a thread's sockets; `closed` and `open`: when it sends;
+//! * `schedule`: when requests should leave; `mix`: which of them ask for another path;
+//! * `worker`: a thread's sockets; `event_loop`: when it sends;
 //! * `bystanders`: idle and slow clients beside the load;
 //! * `failure` and `tally`: what is counted; `report` and `progress`: what the user sees.
 
 mod bystanders;
-mod closed;
 mod connection;
+mod event_loop;
 mod failure;
 mod mix;
-mod open;
 mod options;
 mod progress;
 mod reference;

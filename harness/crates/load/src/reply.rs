@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::reference::{Expected, LEARNT_LIMIT, Learnt, Reference};
 use super::template::Template;
 use lab_core::wire::{self, Framing, Head, Part};
+use std::collections::BTreeSet;
 
 /// What a right reply is. Shared by the connections of a thread.
 #[derive(Debug)]
@@ -14,27 +15,7 @@ pub(super) struct Checker {
     /// The last status that was not the right one.
     pub(super) wrong_status: Option<u16>,
     /// How replies of the right status ended that announced no length.
-    pub(super) unannounced: Unannounced,
-}
-
-/// The ways to end a body other than by its length, and whether they were seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Unannounced {
-    pub(super) chunked: bool,
-    pub(super) close: bool,
-}
-
-impl Unannounced {
-    /// What was seen by either.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self { chunked: self.chunked | other.chunked, close: self.close | other.close }
-    }
-
-    /// In words: `chunked`, `ended by closing`.
-    pub(super) fn names(self) -> Vec<String> {
-        let names = [(self.chunked, "chunked"), (self.close, "ended by closing")];
-        names.into_iter().filter(|(seen, _)| *seen).map(|(_, name)| name.to_owned()).collect()
-    }
+    pub(super) unannounced: BTreeSet<&'static str>,
 }
 
 impl Checker {
@@ -44,7 +25,7 @@ impl Checker {
             expected,
             template: Template::default(),
             wrong_status: None,
-            unannounced: Unannounced::default(),
+            unannounced: BTreeSet::new(),
         }
     }
 }
@@ -86,14 +67,15 @@ struct Inside {
 
 impl Inside {
     fn new(head: &Head, checker: &mut Checker) -> Self {
-        let (is_announced, length) = match head.framing {
-            Framing::Length(length) => (true, Some(length)),
-            Framing::Chunked | Framing::Close => (false, None),
+        let (length, other_end) = match head.framing {
+            Framing::Length(length) => (Some(length), None),
+            Framing::Chunked => (None, Some("chunked")),
+            Framing::Close => (None, Some("ended by closing")),
         };
+        let is_announced = length.is_some();
         let is_right_status = head.status == checker.status;
         if is_right_status {
-            checker.unannounced.chunked |= head.framing == Framing::Chunked;
-            checker.unannounced.close |= head.framing == Framing::Close;
+            checker.unannounced.extend(other_end);
         } else {
             checker.wrong_status = Some(head.status);
         }
@@ -350,8 +332,8 @@ mod tests {
             let end = verdict_at_the_end(open(content).as_bytes(), &mut second);
             assert_eq!(end, Some(Reply { failure, keeps: false }), "{content}");
         }
-        assert_eq!(first.unannounced, Unannounced { chunked: true, close: false });
-        assert_eq!(second.unannounced, Unannounced { chunked: false, close: true });
+        assert_eq!(first.unannounced, BTreeSet::from(["chunked"]));
+        assert_eq!(second.unannounced, BTreeSet::from(["ended by closing"]));
         // What announces its length is held to the contract all the same.
         assert_eq!(verdicts([reply("", "page").as_slice()], &mut first)[0].failure, Some(Failure::Length));
         // A body that the user names is right whatever frames it.

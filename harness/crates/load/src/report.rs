@@ -6,9 +6,9 @@ use super::tally::{LATE, Tallies, Tally};
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use lab_core::stats::Percentiles;
+use lab_core::units::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// The figures of a run. Warm-up is in none of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Report {
     /// Why the last connection could not be made: `connection refused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_connected: Option<String>,
-    /// Requests that the end cut off; neither right nor wrong.
+    /// Requests that were still unanswered at the end; neither right nor wrong.
     pub aborted: u64,
     /// Open loop: how many of those are in the latencies with the time that they had waited: those that had
     /// waited longer than 99 of 100 answered ones.
@@ -84,7 +84,7 @@ pub struct Mixed {
     /// The last status that was not the right one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrong_status: Option<u16>,
-    /// Those that the end cut off.
+    /// Those that were still unanswered at the end.
     pub aborted: u64,
     /// Open loop: those that left more than `late_after_us` after their time.
     pub late: Option<u64>,
@@ -148,14 +148,14 @@ impl Report {
         seconds: f64,
         interrupted: bool,
     ) -> Self {
-        let tally = &tallies.main;
+        let tally = &tallies.paths[0];
         let open = args.rate.is_some().then(|| tally.open_latency());
         Self {
             options: serde_json::to_value(args).expect("options are plain values"),
             requests: tally.right,
             errors: tally.by_kind(),
             wrong_status: tally.wrong_status,
-            not_connected: tally.not_connected.map(|kind| kind.to_string()),
+            not_connected: tallies.not_connected.map(|kind| kind.to_string()),
             aborted: tally.aborted,
             aborted_in_latency: open.as_ref().map(|(_, counted)| *counted),
             late: open.is_some().then_some(tally.late),
@@ -163,16 +163,16 @@ impl Report {
             late_after_us: LATE.as_micros() as u64,
             seconds,
             requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
-            bytes: tally.bytes,
+            bytes: tallies.bytes,
             latency_us: open.as_ref().and_then(|(latency, _)| percentiles(latency)),
             service_us: percentiles(&tally.service),
             first_byte_us: percentiles(&tally.first_byte),
-            cpu_seconds: tally.cpu.as_secs_f64(),
-            connections_opened: tally.opened,
-            clients_served: tally.served,
-            clients_never_connected: tally.never_connected,
-            without_length: tallies.unannounced().names(),
-            mix: tallies.mixed.as_ref().map(|mixed| Mixed::new(mixed, open.is_some())),
+            cpu_seconds: tallies.cpu.as_secs_f64(),
+            connections_opened: tallies.opened,
+            clients_served: tallies.served,
+            clients_never_connected: tallies.never_connected,
+            without_length: tallies.unannounced.iter().map(|&end| end.to_owned()).collect(),
+            mix: tallies.paths.get(1).map(|mixed| Mixed::new(mixed, open.is_some())),
             bystanders,
             interrupted,
         }
@@ -212,82 +212,74 @@ impl Report {
 
     /// For people.
     pub fn table(&self) -> String {
-        let mut text = format!(
-            "{:.0} requests/s   {} requests in {:.2} s   {:.1} MB\n",
+        let mut lines = vec![format!(
+            "{:.0} requests/s   {} requests in {:.2} s   {:.1} MB",
             self.requests_per_second,
             self.requests,
             self.seconds,
             self.bytes as f64 / 1e6
-        );
+        )];
         let failed = self.failed() + self.mix.as_ref().map_or(0, Mixed::failed);
-        let unanswered =
-            if self.aborted > 0 { format!("; {} cut off by the end", self.aborted) } else { String::new() };
-        let errors = match (failed, self.clients_never_connected) {
+        lines.push(match (failed, self.clients_never_connected) {
             (1.., _) => format!("{failed} errors: {}", self.complaint()),
-            (0, 0) => format!("no errors{unanswered}"),
-            (0, _) => format!("no wrong reply{unanswered}"),
-        };
-        let _ = writeln!(text, "{errors}");
+            (0, 0) => "no errors".into(),
+            (0, _) => "no wrong reply".into(),
+        });
+        if self.aborted > 0 && failed == 0 {
+            let requests = count(self.aborted as usize, "request");
+            let were = if self.aborted == 1 { "was" } else { "were" };
+            lines.push(format!("{requests} {were} still unanswered when the time ended"));
+        }
         if self.clients_never_connected > 0 {
             let clients = &self.options["connections"];
-            let _ = writeln!(text, "{} of {clients} clients never connected", self.clients_never_connected);
+            lines.push(format!("{} of {clients} clients never connected", self.clients_never_connected));
         }
         if !self.without_length.is_empty() {
-            let first =
-                if self.options["body"].is_null() { ": each was compared with the first" } else { "" };
-            let _ =
-                writeln!(text, "replies without Content-Length ({}){first}", self.without_length.join(", "));
+            let is_learnt = self.options["body"].is_null();
+            let first = if is_learnt { ": each was compared with the first" } else { "" };
+            let ends = self.without_length.join(", ");
+            lines.push(format!("replies without Content-Length ({ends}){first}"));
         }
         if let (Some(late), Some(never_sent)) = (self.late, self.never_sent) {
-            let _ = writeln!(
-                text,
-                "{late} sent more than {} ms late; {never_sent} never sent",
-                self.late_after_us as f64 / 1000.0
-            );
-            let cut_off = self.aborted_in_latency.unwrap_or(0);
-            if never_sent + cut_off > 0 {
-                let _ = writeln!(
-                    text,
-                    "the latency is a lower bound: {never_sent} never sent and {cut_off} cut off are in it with their wait so far"
-                );
+            let after = self.late_after_us as f64 / 1000.0;
+            lines.push(format!("{late} sent more than {after} ms late; {never_sent} never sent"));
+            let waiting = never_sent + self.aborted_in_latency.unwrap_or(0);
+            if waiting > 0 {
+                lines.push(format!(
+                    "the latency is a lower bound: {waiting} requests without a reply are in it with their wait \
+                     so far"
+                ));
             }
         }
         let answered = self.requests + self.mix.as_ref().map_or(0, |mixed| mixed.requests);
-        let _ = writeln!(
-            text,
+        let each = self.cpu_seconds * 1e6 / answered as f64;
+        lines.push(format!(
             "clients served: {}; connections begun: {}; {:.2} s of CPU, {} per request",
             self.clients_served,
             self.connections_opened,
             self.cpu_seconds,
-            if answered > 0 {
-                format!("{:.2} µs", self.cpu_seconds * 1e6 / answered as f64)
-            } else {
-                "none".into()
-            }
-        );
+            if answered > 0 { format!("{each:.2} µs") } else { "none".into() }
+        ));
         if let Some(mixed) = &self.mix {
-            let _ = writeln!(
-                text,
-                "beside the requests above, {}: {} requests, {} errors, {} cut off by the end{}",
+            lines.push(format!(
+                "beside the requests above, {}: {} requests, {} errors, {} unanswered at the end{}",
                 self.options["mix"].as_str().unwrap_or("mixed in"),
                 mixed.requests,
                 mixed.failed(),
                 mixed.aborted,
                 mixed.never_sent.map_or(String::new(), |count| format!(", {count} never sent"))
-            );
+            ));
         }
         if self.bystanders != Bystanders::default() {
-            let beside = &self.bystanders;
-            let _ = writeln!(
-                text,
-                "beside the load: {} idle and {} slow clients open; {:.1} MB read slowly; {} connections ended",
-                beside.idle_open,
-                beside.slow_open,
-                beside.slow_bytes as f64 / 1e6,
-                beside.ended
-            );
+            let Bystanders { idle_open, slow_open, slow_bytes, ended } = self.bystanders;
+            lines.push(format!(
+                "beside the load: {idle_open} idle and {slow_open} slow clients open; {:.1} MB read slowly; \
+                 {ended} connections ended",
+                slow_bytes as f64 / 1e6
+            ));
         }
-        text + &self.times()
+        lines.push(self.times());
+        lines.join("\n")
     }
 
     fn times(&self) -> String {

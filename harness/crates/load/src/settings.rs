@@ -1,25 +1,20 @@
 //! What all threads of a run must know.
 
-use super::mix::Mix;
+use super::options::Args;
 use super::reference::Expected;
 use super::target::Target;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What the threads must know. It does not change while they run.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct Settings<'a> {
+    pub(super) args: &'a Args,
+    pub(super) target: Target,
     /// Where all clients connect to.
     pub(super) addr: SocketAddr,
-    pub(super) target: Target,
-    pub(super) main: Question,
-    /// What some of the requests ask for instead.
-    pub(super) mixed: Option<(Mix, Question)>,
-    /// Each client asks again when it was answered, so all of them are needed.
-    pub(super) is_closed_loop: bool,
-    pub(super) pipeline: u64,
-    pub(super) requests_per_connection: u64,
-    pub(super) timeout: Duration,
+    /// That of the main path, and where there is a mix the one that some of the requests ask instead.
+    pub(super) questions: Vec<Question>,
     pub(super) start: Instant,
     /// The end of the warm-up.
     pub(super) measure_from: Instant,
@@ -36,26 +31,20 @@ pub(super) struct Question {
     pub(super) expected: Expected,
 }
 
-/// Which of the two questions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Main,
-    Mixed,
-}
-
-impl Settings {
-    /// What the request with this number asks.
-    pub(super) fn side(&self, number: u64) -> Side {
-        match &self.mixed {
-            Some((mix, _)) if mix.takes(number) => Side::Mixed,
-            _ => Side::Main,
-        }
+impl Settings<'_> {
+    /// Whether each client asks again when it was answered, so that all of them are needed.
+    pub(super) fn is_closed_loop(&self) -> bool {
+        self.args.rate.is_none()
     }
 
-    pub(super) fn question(&self, side: Side) -> &Question {
-        match (side, &self.mixed) {
-            (Side::Mixed, Some((_, question))) => question,
-            _ => &self.main,
-        }
+    /// Requests that should leave from then on are counted. In a closed loop a reply that comes in the window
+    /// counts, whenever it was asked for: as many are unanswered at the end as came over from the warm-up.
+    pub(super) fn count_from(&self) -> Instant {
+        if self.is_closed_loop() { self.start } else { self.measure_from }
+    }
+
+    /// The place of the question that the request with this number asks.
+    pub(super) fn question_of(&self, number: u64) -> usize {
+        usize::from(self.args.mix.as_ref().is_some_and(|mix| mix.takes(number)))
     }
 }

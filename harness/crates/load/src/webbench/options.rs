@@ -1,6 +1,6 @@
 //! The command line: webbench 1.5's flags and defaults.
 
-use clap::{ArgAction, Args, Parser};
+use clap::Parser;
 
 /// What differs from the original on purpose, for `--help`.
 const MENDED: &str = "\
@@ -36,10 +36,27 @@ pub struct Options {
     /// Run so many clients at once; 0 means 1.
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=30_000))]
     pub clients: u32,
-    #[command(flatten)]
-    version: VersionFlags,
-    #[command(flatten)]
-    method: MethodFlags,
+    /// HTTP/0.9: a bare request line, then the sending side is shut.
+    #[arg(short = '9', long, group = "version")]
+    http09: bool,
+    /// HTTP/1.0 (the default).
+    #[arg(short = '1', long, group = "version")]
+    http10: bool,
+    /// HTTP/1.1, with `Connection: close`.
+    #[arg(short = '2', long, group = "version")]
+    http11: bool,
+    /// The method GET (the default).
+    #[arg(long, group = "method")]
+    get: bool,
+    /// The method HEAD; at least HTTP/1.0.
+    #[arg(long, group = "method")]
+    head: bool,
+    /// The method OPTIONS; HTTP/1.1.
+    #[arg(long, group = "method")]
+    options: bool,
+    /// The method TRACE; HTTP/1.1.
+    #[arg(long, group = "method")]
+    trace: bool,
     /// This text (on stderr; exit 2, as the original).
     #[arg(short, visible_short_alias = '?', long)]
     pub help: bool,
@@ -48,39 +65,6 @@ pub struct Options {
     pub print_version: bool,
     /// `http://HOST[:PORT]/PATH`
     pub url: Option<String>,
-}
-
-// clap makes of a doc comment on a flattened struct the text of the whole command; hence no doc comments
-// here.
-#[derive(Args, Clone, Debug)]
-#[group(multiple = false)]
-struct VersionFlags {
-    /// HTTP/0.9: a bare request line, then the sending side is shut.
-    #[arg(short = '9', long)]
-    http09: bool,
-    /// HTTP/1.0 (the default).
-    #[arg(short = '1', long)]
-    http10: bool,
-    /// HTTP/1.1, with `Connection: close`.
-    #[arg(short = '2', long)]
-    http11: bool,
-}
-
-#[derive(Args, Clone, Debug)]
-#[group(multiple = false)]
-struct MethodFlags {
-    /// The method GET (the default).
-    #[arg(long)]
-    get: bool,
-    /// The method HEAD; at least HTTP/1.0.
-    #[arg(long, action = ArgAction::SetTrue)]
-    head: bool,
-    /// The method OPTIONS; HTTP/1.1.
-    #[arg(long)]
-    options: bool,
-    /// The method TRACE; HTTP/1.1.
-    #[arg(long)]
-    trace: bool,
 }
 
 /// The version of HTTP that is spoken. In order of age.
@@ -97,9 +81,9 @@ pub enum Version {
 impl Options {
     /// The version to speak: what was asked for, raised to what the method needs.
     pub fn version(&self) -> Version {
-        let asked = match &self.version {
-            flags if flags.http09 => Version::Http09,
-            flags if flags.http11 => Version::Http11,
+        let asked = match (self.http09, self.http11) {
+            (true, _) => Version::Http09,
+            (_, true) => Version::Http11,
             _ => Version::Http10,
         };
         match self.method() {
@@ -111,11 +95,7 @@ impl Options {
 
     /// The method of the request.
     pub fn method(&self) -> &'static str {
-        match &self.method {
-            flags if flags.head => "HEAD",
-            flags if flags.options => "OPTIONS",
-            flags if flags.trace => "TRACE",
-            _ => "GET",
-        }
+        let methods = [(self.head, "HEAD"), (self.options, "OPTIONS"), (self.trace, "TRACE")];
+        methods.into_iter().find(|(is_asked, _)| *is_asked).map_or("GET", |(_, method)| method)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::client::{Client, Replies, Tally};
 use super::{Options, Request, Version};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use clap::{CommandFactory, Parser};
-use lab_core::wire::{Authority, connect_first};
+use lab_core::one_line;
+use lab_core::wire::connect_first;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -22,29 +23,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The program `webbench`.
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    drive().unwrap_or_else(|(status, problem)| {
+        eprintln!("webbench: {problem}");
+        status.into()
+    })
+}
+
+/// The whole program. An error is the exit status and the line that says what is wrong.
+fn drive() -> Result<ExitCode, (u8, String)> {
+    let options = Options::try_parse().map_err(|error| (BAD_ARGUMENTS, one_line(&error)))?;
     if options.print_version {
         println!("1.5");
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
     }
     let Some(url) = options.url.as_deref().filter(|_| !options.help) else {
         eprint!("{}", Options::command().render_help());
-        return BAD_ARGUMENTS.into();
+        return Ok(BAD_ARGUMENTS.into());
     };
-    match Request::new(url, &options) {
-        Err(problem) => fail(BAD_ARGUMENTS, &problem),
-        Ok(request) => bench(&options, url, &request),
-    }
-}
-
-fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
-    let target = &request.target;
+    let failed = |status: u8| move |error: Error| (status, format!("{error:#}"));
+    let request = Request::new(url, &options).map_err(failed(BAD_ARGUMENTS))?;
     eprintln!("Webbench 1.5, clean-room driver: {} {url}", options.method());
-    let server = Authority { host: target.host.clone(), port: target.port };
-    let addr = match server.resolve().and_then(|addrs| connect_first(&addrs, PATIENCE)) {
-        Ok((addr, _)) => addr,
-        Err(error) => return fail(UNREACHABLE, &format!("{error:#}")),
-    };
+    let connected = request.target.resolve().and_then(|addrs| connect_first(&addrs, PATIENCE));
+    let (addr, _) = connected.map_err(failed(UNREACHABLE))?;
     let client = Client {
         addr,
         request: request.text.as_bytes(),
@@ -52,17 +52,13 @@ fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
         wait_for_reply: !options.force,
     };
     let clients = options.clients.max(1);
-    print!("\nRequest:\n{}\n{}\n", request.text, running(options, request, clients));
-    match run(&client, clients, options.time) {
-        Ok((tally, replies)) => {
-            print!("{}", report(&tally, options.time));
-            if let Some(doubt) = doubt(&client, &tally, &replies) {
-                eprintln!("webbench: {doubt}");
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(RUN_FAILED, &format!("{error:#}")),
+    print!("\nRequest:\n{}\n{}\n", request.text, running(&options, &request, clients));
+    let (tally, replies) = run(&client, clients, options.time).map_err(failed(RUN_FAILED))?;
+    print!("{}", report(&tally, options.time));
+    if let Some(doubt) = doubt(&client, &tally, &replies) {
+        eprintln!("webbench: {doubt}");
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `Runing info: …`, spelt as in the original: parsers expect it.
@@ -120,7 +116,7 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> 
     let mut children: Vec<Pid> = Vec::new();
     let parent = getpid();
     for _ in 0..clients {
-        // SAFETY: this process has one thread, so the child inherits no lock that somebody holds.
+        // SAFETY: this process has one thread, so the child inherits no lock that another one holds.
         match unsafe { fork() } {
             Ok(ForkResult::Parent { child }) => children.push(child),
             Ok(ForkResult::Child) => {
@@ -156,16 +152,16 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> 
     for child in children {
         waitpid(child, None).context("cannot wait for a client")?;
     }
-    anyhow::ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
+    ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
     Ok((total, replies))
 }
 
-/// Without a parent nobody would read what a client counts, and it would go on asking a server that others
+/// Without a parent nothing would read what a client counts, and it would go on asking a server that others
 /// may measure by then.
 fn die_with(parent: Pid) -> Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     // The parent may have died before the line above.
-    anyhow::ensure!(getppid() == parent, "the parent is gone");
+    ensure!(getppid() == parent, "the parent is gone");
     Ok(())
 }
 
@@ -177,11 +173,6 @@ fn work(client: &Client, seconds: u32, mut result: File) -> Result<()> {
     let (has_success, last_status) = (u8::from(replies.has_success), replies.last_status);
     let line = format!("{succeeded} {failed} {bytes} {has_success} {last_status}\n");
     Ok(result.write_all(line.as_bytes())?)
-}
-
-fn fail(code: u8, problem: &str) -> ExitCode {
-    eprintln!("webbench: {problem}");
-    code.into()
 }
 
 #[cfg(test)]
