@@ -1,8 +1,8 @@
 //! Several clients: does one of them wait for another?
 
-use super::client::{Client, Failure, LIMIT, Reply, get, get_and_close};
+use super::client::{Client, LIMIT, Reply, get, get_and_close};
 use super::subject::Subject;
-use super::verdict::{Fault, Verdict};
+use super::verdict::{Fault, Outcome, Verdict};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
@@ -24,19 +24,19 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// is starvation; none even then is a hang.
 fn served_beside(
     asker: &mut Client,
-    is_right: impl Fn(&Reply) -> Result<(), Fault>,
-    end_the_cause: impl FnOnce() -> Result<(), Fault>,
+    is_right: impl Fn(&Reply) -> Verdict,
+    end_the_cause: impl FnOnce() -> Verdict,
 ) -> Verdict {
     match asker.reply_within(PATIENCE) {
-        Ok(reply) => is_right(&reply)?,
-        Err(Failure::Timeout(_)) => {
+        Ok(reply) => is_right(&reply),
+        Err(fault) if fault.outcome == Outcome::Hang => {
             end_the_cause()?;
             is_right(&asker.reply_within(RECOVERY)?)?;
-            return Err(Fault::starved(format!("no reply for {PATIENCE:?}, a right one after that")));
+            let detail = format!("no reply for {PATIENCE:?}, a right one after that");
+            Err(Fault::new(Outcome::Starved, detail))
         }
-        Err(other) => return Err(other.into()),
+        Err(fault) => Err(fault),
     }
-    Ok(String::new())
 }
 
 pub(super) fn two_clients(subject: &mut Subject<'_>) -> Verdict {
@@ -58,7 +58,7 @@ pub(super) fn reverse_order(subject: &mut Subject<'_>) -> Verdict {
             Ok(())
         })?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
@@ -72,10 +72,10 @@ pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
             holders.clear();
             Ok(())
         });
-        verdict.map_err(|fault| Fault { detail: format!("{idle} idle: {}", fault.detail), ..fault })?;
+        verdict.map_err(|fault| fault.at(format!("{idle} idle")))?;
         holders.push(client);
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn idle_1000(subject: &mut Subject<'_>) -> Verdict {
@@ -86,7 +86,7 @@ pub(super) fn idle_10000(subject: &mut Subject<'_>) -> Verdict {
     silent_holders(subject, 10_000)
 }
 
-fn silent_holders(subject: &Subject<'_>, count: usize) -> Verdict {
+fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
     // The server needs as many, and takes over this process's hard limit.
     let needed = count as u64 + 500;
     let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
@@ -102,21 +102,20 @@ fn silent_holders(subject: &Subject<'_>, count: usize) -> Verdict {
         holders.clear();
         Ok(())
     })?;
-    Ok(format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3))
+    subject.remark = format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3);
+    Ok(())
 }
 
 pub(super) fn fast_beside_slow(subject: &mut Subject<'_>) -> Verdict {
     // The longer one is for a machine too busy to answer 32 requests in a second: a server that makes
     // them wait for the sleep makes them wait for any sleep.
     match beside_a_sleep(subject, Duration::from_secs(1)) {
-        Err(fault) if fault.outcome == super::Outcome::Starved => {
-            beside_a_sleep(subject, Duration::from_secs(3))
-        }
+        Err(fault) if fault.outcome == Outcome::Starved => beside_a_sleep(subject, Duration::from_secs(3)),
         verdict => verdict,
     }
 }
 
-/// The sleep begins after it was asked for, so who is answered before its length is over did not wait for it.
+/// The sleep begins after it was asked for, so a client that is answered before its length is over did not wait for it.
 fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     const FAST: usize = 32;
     let mut slow = subject.connect()?;
@@ -143,8 +142,11 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     }
     slow.reply_within(sleep + RECOVERY)?.must_be_ok()?;
     match late {
-        0 => Ok(String::new()),
-        _ => Err(Fault::starved(format!("{late} of {FAST} waited until the {sleep:?} of another were over"))),
+        0 => Ok(()),
+        _ => {
+            let detail = format!("{late} of {FAST} waited until the {sleep:?} of another were over");
+            Err(Fault::new(Outcome::Starved, detail))
+        }
     }
 }
 
@@ -165,9 +167,9 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
             for _ in 0..5 {
                 let mut asker = subject.connect()?;
                 asker.send(&get_and_close("/"))?;
-                served_beside(&mut asker, Reply::must_be_hello, || stop().map(drop).map_err(Fault::from))?;
+                served_beside(&mut asker, Reply::must_be_hello, || stop().map(drop))?;
             }
-            Ok(String::new())
+            Ok(())
         })();
         // Whatever the verdict, the two threads must end.
         let _ = stop();
@@ -182,11 +184,10 @@ pub(super) fn slow_reader_beside(subject: &mut Subject<'_>) -> Verdict {
     thread::sleep(SETTLE);
     let mut asker = subject.connect()?;
     asker.send(&get_and_close("/"))?;
-    let drain = |slow: &mut Client| -> Result<(), Fault> {
+    let drain = |slow: &mut Client| -> Verdict {
         slow.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-        Ok(slow.end_within(LIMIT)?)
+        slow.end_within(LIMIT)
     };
     served_beside(&mut asker, Reply::must_be_hello, || drain(&mut slow))?;
-    drain(&mut slow)?;
-    Ok(String::new())
+    drain(&mut slow)
 }

@@ -25,19 +25,15 @@ pub(super) fn echo_duplex(subject: &mut Subject<'_>) -> Verdict {
         return Err(Fault::wrong(format!("byte {at} of {LENGTH} came back changed")));
     }
     client.finish_sending();
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 pub(super) fn keep_alive(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     for length in [0, 1, 100_000] {
-        client.send(&get(&format!("/bytes/{length}")))?;
-        client.reply()?.must_be_filler(length)?;
+        client.ask(&get(&format!("/bytes/{length}")))?.must_be_filler(length)?;
     }
-    client.send(&get("/"))?;
-    client.reply()?.must_be_hello()?;
-    Ok(String::new())
+    client.ask(&get("/"))?.must_be_hello()
 }
 
 pub(super) fn pipelined_pair(subject: &mut Subject<'_>) -> Verdict {
@@ -56,7 +52,7 @@ fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
     for i in 0..count {
         client.reply()?.must_be_filler(10 + i)?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 /// Any number of large replies in front of work that may block, and a small one behind it: a server that
@@ -74,7 +70,7 @@ pub(super) fn pipelined_mixture(subject: &mut Subject<'_>) -> Verdict {
         client.reply()?.must_be_ok()?;
         client.reply()?.must_be_hello()?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
@@ -85,16 +81,15 @@ pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
         client.send(first)?;
         thread::sleep(SHORT_PAUSE);
         client.send(second)?;
-        let verdict = client.reply().map_err(Fault::from).and_then(|reply| reply.must_be(b"five!"));
-        verdict.map_err(|fault| Fault { detail: format!("cut at byte {cut}: {}", fault.detail), ..fault })?;
+        let verdict = client.reply().and_then(|reply| reply.must_be(b"five!"));
+        verdict.map_err(|fault| fault.at(format!("cut at byte {cut}")))?;
     }
     let mut client = subject.connect()?;
     for byte in &request {
         client.send(std::slice::from_ref(byte))?;
         thread::sleep(SHORT_PAUSE);
     }
-    client.reply()?.must_be(b"five!")?;
-    Ok(String::new())
+    client.reply()?.must_be(b"five!")
 }
 
 pub(super) fn in_order(subject: &mut Subject<'_>) -> Verdict {
@@ -112,7 +107,7 @@ pub(super) fn in_order(subject: &mut Subject<'_>) -> Verdict {
         }
         client.reply()?.must_be_filler(length)?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn burst_behind_sleep(subject: &mut Subject<'_>) -> Verdict {
@@ -129,13 +124,10 @@ pub(super) fn burst_behind_sleep(subject: &mut Subject<'_>) -> Verdict {
         scope.spawn(|| writer.write_all(&burst));
         client.reply()?.must_be_ok()?;
         for i in 0..BODIES {
-            let reply = client.reply().map_err(Fault::from);
-            reply.and_then(|reply| reply.must_be(&body(i))).map_err(|fault| Fault {
-                detail: format!("request {} of {BODIES} in the burst: {}", i + 1, fault.detail),
-                ..fault
-            })?;
+            let verdict = client.reply().and_then(|reply| reply.must_be(&body(i)));
+            verdict.map_err(|fault| fault.at(format!("request {} of {BODIES} in the burst", i + 1)))?;
         }
-        Ok(String::new())
+        Ok(())
     })
 }
 
@@ -149,8 +141,7 @@ pub(super) fn half_close(subject: &mut Subject<'_>) -> Verdict {
     client.finish_sending();
     client.reply()?.must_be_ok()?;
     client.reply()?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
@@ -165,12 +156,8 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
             let _ = writer.write_all(&vec![b'x'; LENGTH]);
             let _ = writer.shutdown(std::net::Shutdown::Write);
         });
-        let status = client.reply()?.status;
-        if status != 413 {
-            return Err(Fault::wrong(format!("status {status} instead of 413")));
-        }
-        client.end_within(LIMIT)?;
-        Ok(String::new())
+        client.reply()?.must_have_status(413)?;
+        client.end_within(LIMIT)
     })
 }
 
@@ -183,8 +170,7 @@ pub(super) fn late_bytes(subject: &mut Subject<'_>) -> Verdict {
     thread::sleep(Duration::from_millis(100));
     client.send(&get("/").repeat(300))?;
     client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 /// Reads a large body in small steps, as a client on a slow line does.
@@ -201,6 +187,5 @@ pub(super) fn slow_reader(subject: &mut Subject<'_>) -> Verdict {
         }
     }
     client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }

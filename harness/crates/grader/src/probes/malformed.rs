@@ -121,20 +121,19 @@ fn cases() -> Vec<Case> {
 pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
     let cases = cases();
     for case in &cases {
-        judge(subject, case)
-            .map_err(|fault| Fault { detail: format!("{}: {}", case.what, fault.detail), ..fault })?;
+        judge(subject, case).map_err(|fault| fault.at(case.what))?;
     }
-    Ok(format!("{} requests", cases.len()))
+    subject.remark = format!("{} requests", cases.len());
+    Ok(())
 }
 
-fn judge(subject: &Subject<'_>, case: &Case) -> Result<(), Fault> {
+fn judge(subject: &Subject<'_>, case: &Case) -> Verdict {
     let mut client = subject.connect()?;
     if case.request.len() > LONG {
         // The connection is settled, so the whole request is one event. On a new connection the event of
         // its being writable may become a second one, and an edge-triggered server that reads once per
         // event would pass by luck.
-        client.send(&get("/"))?;
-        client.reply()?.must_be_hello()?;
+        client.ask(&get("/"))?.must_be_hello()?;
     }
     client.send(&case.request)?;
     let status = client.reply()?.status;

@@ -21,7 +21,7 @@ mod verdict;
 pub use routes::missing_routes;
 pub use runner::{run_all, run_one};
 pub use subject::{Setup, Target};
-pub use verdict::{Breakage, Expected, Fault, Finding, Outcome, Verdict};
+pub use verdict::{Expected, Fault, Finding, Outcome, Verdict};
 
 use subject::Subject;
 
@@ -202,7 +202,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "slow-reader-beside",
         "Serves a client while another one does not read its 16 MiB.",
-        "A write that blocks, or is retried in a loop, stops everybody else.",
+        "A write that blocks, or is retried in a loop, stops all other clients.",
         concurrency::slow_reader_beside,
     ),
     Probe::new(

@@ -18,8 +18,7 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// A client that was served once, so the server has accepted it for certain.
 fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     let mut client = subject.connect()?;
-    client.send(&get("/"))?;
-    client.reply()?.must_be_hello()?;
+    client.ask(&get("/"))?.must_be_hello()?;
     Ok(client)
 }
 
@@ -30,8 +29,7 @@ fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&mut Su
     signal(subject);
     client.reply()?.must_be_ok()?;
     client.end_within(LIMIT)?;
-    subject.must_exit_cleanly(DRAINED)?;
-    Ok(String::new())
+    subject.must_exit_cleanly(DRAINED)
 }
 
 pub(super) fn sigterm_in_flight(subject: &mut Subject<'_>) -> Verdict {
@@ -47,8 +45,7 @@ pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
     subject.signal(Signal::SIGTERM);
     // Less than the drain: there is nothing to wait for.
     subject.must_exit_cleanly(Duration::from_millis(1_500))?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
@@ -65,13 +62,13 @@ pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
     let status = subject.exit_within(Duration::from_secs(1))?;
     // A shell shows 143 for both.
     if status.code() == Some(128 + 15) || status.signal() == Some(15) {
-        return Ok(String::new());
+        return Ok(());
     }
     Err(Fault::wrong(format!("ended with {status} instead of 143")))
 }
 
 pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
-    let refuses = |options: &[&str], addr, code: i32, named: &str| -> Result<(), Fault> {
+    let refuses = |options: &[&str], addr, code: i32, named: &str| -> Verdict {
         let Some(launch) = subject.target.launch(options, addr) else {
             return Err(Fault::not_applicable("nothing can be started"));
         };
@@ -94,6 +91,5 @@ pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
     });
     let (_listener, addr) =
         occupied.map_err(|error| Fault::not_applicable(format!("no free port: {error}")))?;
-    refuses(&[], Some(addr), 1, &addr.port().to_string())?;
-    Ok(String::new())
+    refuses(&[], Some(addr), 1, &addr.port().to_string())
 }

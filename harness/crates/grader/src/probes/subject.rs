@@ -1,7 +1,7 @@
 //! The server under the probes: how it is started, and one that runs.
 
 use super::client::{Client, LIMIT};
-use super::verdict::Fault;
+use super::verdict::{Fault, Verdict};
 use anyhow::Result;
 use lab_core::server_process::{Launch, Ready, Server, override_options};
 use lab_core::stages::Stage;
@@ -18,7 +18,7 @@ pub enum Target {
     Stage(Launch),
     /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage.
     Command(String),
-    /// A server that somebody else started.
+    /// A server that runs already.
     Address(SocketAddr),
 }
 
@@ -93,7 +93,7 @@ impl Target {
     }
 }
 
-/// A port that nobody listens on. It is below the range from which the kernel takes ports for outgoing
+/// A port on which nothing listens. It is below the range from which the kernel takes ports for outgoing
 /// connections, so none of the probes' clients can take it before the server does.
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -116,6 +116,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Subject<'a> {
     pub(crate) addr: SocketAddr,
     pub(crate) target: &'a Target,
+    /// What a probe that passes adds to its outcome.
+    pub(crate) remark: String,
     begun: Instant,
     server: Option<Server>,
     may_end: bool,
@@ -127,36 +129,30 @@ impl<'a> Subject<'a> {
         if let Some(reason) = target.hindrance(setup) {
             return Err(Fault::not_applicable(reason));
         }
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut subject =
-            Subject { addr: nowhere, target, begun: Instant::now(), server: None, may_end: false };
-        match target {
-            Target::Address(addr) => subject.addr = *addr,
-            _ if setup.by_hand => {}
-            _ => {
-                if let Some(mut launch) = target.launch(setup.options, None) {
-                    launch.descriptors = setup.few_descriptors.then(few_descriptors);
-                    let server = launch.start().map_err(|error| Fault::crash(format!("{error:#}")))?;
-                    subject.addr = server.addr;
-                    subject.server = Some(server);
-                }
-            }
-        }
-        Ok(subject)
+        let launch = if setup.by_hand { None } else { target.launch(setup.options, None) };
+        let server = launch.map(|mut launch| {
+            launch.descriptors = setup.few_descriptors.then(few_descriptors);
+            launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
+        });
+        let server = server.transpose()?;
+        let addr = match (target, &server) {
+            (Target::Address(addr), _) => *addr,
+            (_, Some(server)) => server.addr,
+            (_, None) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        };
+        Ok(Self { addr, target, remark: String::new(), begun: Instant::now(), server, may_end: false })
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Fault> {
         if self.begun.elapsed() > PROBE_LIMIT {
             return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
         }
-        Ok(Client::connect(self.addr)?)
+        Client::connect(self.addr)
     }
 
     /// Asks on a connection of its own, as the last word of many probes: does the server still serve?
-    pub(crate) fn must_serve(&self) -> Result<(), Fault> {
-        let mut client = self.connect()?;
-        client.send(&super::client::get_and_close("/"))?;
-        client.reply()?.must_be_hello()
+    pub(crate) fn must_serve(&self) -> Verdict {
+        self.connect()?.ask(&super::client::get_and_close("/"))?.must_be_hello()
     }
 
     /// The process, which [`Setup::process`] promised.
@@ -187,7 +183,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Exit status 0 within `limit`.
-    pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Result<(), Fault> {
+    pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Verdict {
         match self.exit_within(limit)? {
             status if status.success() => Ok(()),
             status => Err(Fault::wrong(format!("ended with {status} instead of 0"))),
