@@ -1,6 +1,6 @@
 //! Several clients: does one of them wait for another?
 
-use super::client::{Client, LIMIT, Reply, get, get_and_close};
+use super::client::{Client, LIMIT, get, get_and_close};
 use super::subject::Subject;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::io::{Read, Write};
@@ -20,18 +20,15 @@ const WORKERS: usize = 4;
 /// Long enough for the server to be inside what was just asked of it.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The asker has sent its request. No reply within [`PATIENCE`], and a right one after the end of the cause,
-/// is starvation; none even then is a hang.
-fn served_beside(
-    asker: &mut Client,
-    is_right: impl Fn(&Reply) -> Verdict,
-    end_the_cause: impl FnOnce() -> Verdict,
-) -> Verdict {
+/// No reply to `GET /` within [`PATIENCE`], and a right one after the end of the cause, is starvation; none even
+/// then is a hang.
+fn served_beside(asker: &mut Client, request: &[u8], end_the_cause: impl FnOnce() -> Verdict) -> Verdict {
+    asker.send(request)?;
     match asker.reply_within(PATIENCE) {
-        Ok(reply) => is_right(&reply),
+        Ok(reply) => reply.must_be_hello(),
         Err(fault) if fault.outcome == Outcome::Hang => {
             end_the_cause()?;
-            is_right(&asker.reply_within(RECOVERY)?)?;
+            asker.reply_within(RECOVERY)?.must_be_hello()?;
             let detail = format!("no reply for {PATIENCE:?}, a right one after that");
             Err(Fault::new(Outcome::Starved, detail))
         }
@@ -39,24 +36,23 @@ fn served_beside(
     }
 }
 
-pub(super) fn two_clients(subject: &mut Subject<'_>) -> Verdict {
-    let silent = subject.connect()?;
-    let mut asker = subject.connect()?;
-    asker.send(&get_and_close("/"))?;
-    served_beside(&mut asker, Reply::must_be_hello, || {
-        drop(silent);
+/// The cause is other clients, which end.
+fn served_beside_clients(asker: &mut Client, request: &[u8], others: &mut Vec<Client>) -> Verdict {
+    served_beside(asker, request, || {
+        others.clear();
         Ok(())
     })
 }
 
+pub(super) fn two_clients(subject: &mut Subject<'_>) -> Verdict {
+    let mut silent = subject.connect_many(1)?;
+    served_beside_clients(&mut subject.connect()?, &get_and_close("/"), &mut silent)
+}
+
 pub(super) fn reverse_order(subject: &mut Subject<'_>) -> Verdict {
-    let mut clients = (0..3).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut clients = subject.connect_many(3)?;
     while let Some(mut last) = clients.pop() {
-        last.send(&get_and_close("/"))?;
-        served_beside(&mut last, Reply::must_be_hello, || {
-            clients.clear();
-            Ok(())
-        })?;
+        served_beside_clients(&mut last, &get_and_close("/"), &mut clients)?;
     }
     Ok(())
 }
@@ -64,14 +60,9 @@ pub(super) fn reverse_order(subject: &mut Subject<'_>) -> Verdict {
 pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
     let mut holders: Vec<Client> = Vec::new();
     // The last one of these is the one more.
-    for _ in 0..=WORKERS {
+    for idle in 0..=WORKERS {
         let mut client = subject.connect()?;
-        client.send(&get("/"))?;
-        let idle = holders.len();
-        let verdict = served_beside(&mut client, Reply::must_be_hello, || {
-            holders.clear();
-            Ok(())
-        });
+        let verdict = served_beside_clients(&mut client, &get("/"), &mut holders);
         verdict.map_err(|fault| fault.at(format!("{idle} idle")))?;
         holders.push(client);
     }
@@ -94,14 +85,10 @@ fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
     if soft < needed {
         return Err(Fault::not_applicable(format!("needs {needed} descriptors; the hard limit is {hard}")));
     }
-    let mut holders = (0..count).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut holders = subject.connect_many(count)?;
     let mut asker = subject.connect()?;
     let asked = Instant::now();
-    asker.send(&get_and_close("/"))?;
-    served_beside(&mut asker, Reply::must_be_hello, || {
-        holders.clear();
-        Ok(())
-    })?;
+    served_beside_clients(&mut asker, &get_and_close("/"), &mut holders)?;
     subject.remark = format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3);
     Ok(())
 }
@@ -124,7 +111,7 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     thread::sleep(SETTLE);
     // All connect before the first asks: each has a descriptor of its own, so a server that divides its
     // connections by descriptor divides these evenly.
-    let mut fast = (0..FAST).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut fast = subject.connect_many(FAST)?;
     for (i, client) in fast.iter_mut().enumerate() {
         client.send(&get_and_close(&format!("/bytes/{}", 100 + i)))?;
     }
@@ -165,9 +152,7 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
         let verdict = (|| {
             thread::sleep(SETTLE);
             for _ in 0..5 {
-                let mut asker = subject.connect()?;
-                asker.send(&get_and_close("/"))?;
-                served_beside(&mut asker, Reply::must_be_hello, || stop().map(drop))?;
+                served_beside(&mut subject.connect()?, &get_and_close("/"), || stop().map(drop))?;
             }
             Ok(())
         })();
@@ -182,12 +167,10 @@ pub(super) fn slow_reader_beside(subject: &mut Subject<'_>) -> Verdict {
     let mut slow = Client::connect_with_small_window(subject.addr)?;
     slow.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
     thread::sleep(SETTLE);
-    let mut asker = subject.connect()?;
-    asker.send(&get_and_close("/"))?;
     let drain = |slow: &mut Client| -> Verdict {
         slow.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
         slow.end_within(LIMIT)
     };
-    served_beside(&mut asker, Reply::must_be_hello, || drain(&mut slow))?;
+    served_beside(&mut subject.connect()?, &get_and_close("/"), || drain(&mut slow))?;
     drain(&mut slow)
 }

@@ -30,7 +30,7 @@ pub(super) fn reset_mid_reply(subject: &mut Subject<'_>) -> Verdict {
 
 pub(super) fn connect_burst(subject: &mut Subject<'_>) -> Verdict {
     const COUNT: usize = 500;
-    let burst = (0..COUNT).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let burst = subject.connect_many(COUNT)?;
     for (i, client) in burst.into_iter().enumerate() {
         if i % 2 == 0 { client.reset() } else { drop(client) }
     }
@@ -41,7 +41,7 @@ pub(super) fn connect_burst(subject: &mut Subject<'_>) -> Verdict {
 /// descriptor numbers: a server that mixes them up answers the wrong client or none.
 pub(super) fn stale_event(subject: &mut Subject<'_>) -> Verdict {
     for round in 0..8 {
-        let doomed = (0..8).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+        let doomed = subject.connect_many(8)?;
         thread::sleep(SHORT_PAUSE);
         let mut sleeper = subject.connect()?;
         sleeper.send(&get_and_close("/sleep/40"))?;

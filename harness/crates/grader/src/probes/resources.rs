@@ -1,6 +1,6 @@
 //! What the server takes from the machine: descriptors, CPU time, processes.
 
-use super::client::{Client, get, get_and_close};
+use super::client::{get, get_and_close};
 use super::subject::{Subject, few_descriptors};
 use super::tree::Look;
 use super::verdict::{Fault, Outcome, Verdict};
@@ -19,7 +19,7 @@ fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
 }
 
 pub(super) fn descriptor_limit(subject: &mut Subject<'_>) -> Verdict {
-    let holders = (0..2 * few_descriptors()).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let holders = subject.connect_many(2 * few_descriptors())?;
     thread::sleep(Duration::from_millis(300));
     must_rest(subject, Duration::from_secs(1))?;
     drop(holders);
@@ -29,7 +29,7 @@ pub(super) fn descriptor_limit(subject: &mut Subject<'_>) -> Verdict {
 pub(super) fn idle_cpu(subject: &mut Subject<'_>) -> Verdict {
     let mut first = subject.connect()?;
     first.ask(&get("/"))?.must_be_hello()?;
-    let _silent = (0..8).map(|_| subject.connect()).collect::<Result<Vec<Client>, _>>()?;
+    let _silent = subject.connect_many(8)?;
     thread::sleep(Duration::from_millis(200));
     must_rest(subject, Duration::from_secs(2))
 }

@@ -37,8 +37,8 @@ pub struct Setup {
 
 /// What a server may open that is to run out of descriptors: enough to start with a loop for each CPU, each
 /// with a listener, an epoll instance and two more, and for a dozen clients.
-pub(super) fn few_descriptors() -> u64 {
-    24 + 4 * std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64)
+pub(super) fn few_descriptors() -> usize {
+    24 + 4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Target {
@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
         }
         let launch = if setup.by_hand { None } else { target.launch(setup.options, None) };
         let server = launch.map(|mut launch| {
-            launch.descriptors = setup.few_descriptors.then(few_descriptors);
+            launch.descriptors = setup.few_descriptors.then(|| few_descriptors() as u64);
             launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
         });
         let server = server.transpose()?;
@@ -148,6 +148,10 @@ impl<'a> Subject<'a> {
             return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
         }
         Client::connect(self.addr)
+    }
+
+    pub(crate) fn connect_many(&self, count: usize) -> Result<Vec<Client>, Fault> {
+        (0..count).map(|_| self.connect()).collect()
     }
 
     /// Asks on a connection of its own, as the last word of many probes: does the server still serve?
