@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Fails when the server uses more than a tenth of a CPU in `span`. One that spins uses a whole one, or
 /// what a busy machine leaves it.
 fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
-    let pid = subject.pid()?;
+    let pid = subject.process()?.pid();
     let (before, start) = (Look::at(pid), Instant::now());
     thread::sleep(span);
     let (used, span) = (Look::at(pid).cpu_since(&before), start.elapsed());
@@ -41,7 +41,7 @@ pub(super) fn no_leaks(subject: &mut Subject<'_>) -> Verdict {
     // What is allocated at first use is no leak.
     visit(subject, 20)?;
     thread::sleep(Duration::from_millis(300));
-    let pid = subject.pid()?;
+    let pid = subject.process()?.pid();
     let before = Look::at(pid);
     visit(subject, COUNT)?;
     let start = Instant::now();

@@ -3,6 +3,7 @@
 use super::client::{Client, LIMIT, get};
 use super::subject::{Subject, run_to_end};
 use super::verdict::{Fault, Verdict};
+use lab_core::server_process::Server;
 use nix::sys::signal::Signal;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -22,27 +23,27 @@ fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     Ok(client)
 }
 
-fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&mut Subject<'_>)) -> Verdict {
+fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {
     let mut client = accepted(subject)?;
     client.send(&get("/sleep/500"))?;
     thread::sleep(SETTLE);
-    signal(subject);
+    signal(subject.ending_process()?);
     client.reply()?.must_be_ok()?;
     client.end_within(LIMIT)?;
     subject.must_exit_cleanly(DRAINED)
 }
 
 pub(super) fn sigterm_in_flight(subject: &mut Subject<'_>) -> Verdict {
-    finishes_what_is_in_flight(subject, |subject| subject.signal(Signal::SIGTERM))
+    finishes_what_is_in_flight(subject, |server| server.signal(Signal::SIGTERM))
 }
 
 pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
-    finishes_what_is_in_flight(subject, |subject| subject.signal_group(Signal::SIGINT))
+    finishes_what_is_in_flight(subject, |server| server.signal_group(Signal::SIGINT))
 }
 
 pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
     let mut client = accepted(subject)?;
-    subject.signal(Signal::SIGTERM);
+    subject.ending_process()?.signal(Signal::SIGTERM);
     // Less than the drain: there is nothing to wait for.
     subject.must_exit_cleanly(Duration::from_millis(1_500))?;
     client.end_within(LIMIT)
@@ -52,13 +53,13 @@ pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
     let mut client = accepted(subject)?;
     client.send(&get("/sleep/5000"))?;
     thread::sleep(SETTLE);
-    subject.signal(Signal::SIGTERM);
+    subject.ending_process()?.signal(Signal::SIGTERM);
     // Two pending signals of one kind are one: the first must be taken before the second is sent.
     thread::sleep(SETTLE);
-    if !subject.is_alive() {
+    if !subject.process()?.is_alive() {
         return Err(Fault::wrong("the first signal ended it, with a request in flight"));
     }
-    subject.signal(Signal::SIGTERM);
+    subject.ending_process()?.signal(Signal::SIGTERM);
     let status = subject.exit_within(Duration::from_secs(1))?;
     // A shell shows 143 for both.
     if status.code() == Some(128 + 15) || status.signal() == Some(15) {
@@ -73,12 +74,12 @@ pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
             return Err(Fault::not_applicable("nothing can be started"));
         };
         let ended = run_to_end(&launch)?;
-        let lines = ended.stderr.lines().filter(|line| !line.trim().is_empty()).count();
-        if ended.code != Some(code) {
-            let ended = ended.code.map_or("a signal".to_owned(), |code| format!("exit status {code}"));
-            return Err(Fault::wrong(format!("{named}: {ended} instead of {code}")));
+        if ended.status.code() != Some(code) {
+            return Err(Fault::wrong(format!("{named}: {} instead of {code}", ended.status)));
         }
-        if lines != 1 || !ended.stderr.contains(named) {
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        let lines = stderr.lines().filter(|line| !line.trim().is_empty()).count();
+        if lines != 1 || !stderr.contains(named) {
             return Err(Fault::wrong(format!("{named}: {lines} lines on stderr, not one that names it")));
         }
         Ok(())

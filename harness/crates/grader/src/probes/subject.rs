@@ -5,9 +5,8 @@ use super::verdict::{Fault, Verdict};
 use anyhow::Result;
 use lab_core::server_process::{Launch, Ready, Server, override_options};
 use lab_core::stages::Stage;
-use nix::sys::signal::Signal;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -160,30 +159,21 @@ impl<'a> Subject<'a> {
     }
 
     /// The process, which [`Setup::process`] promised.
-    pub(crate) fn pid(&self) -> Result<i32, Fault> {
-        self.server.as_ref().map(Server::pid).ok_or_else(|| Fault::not_applicable("there is no process"))
+    pub(crate) fn process(&mut self) -> Result<&mut Server, Fault> {
+        self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))
     }
 
-    /// Signals the process; from now on it may end.
-    pub(crate) fn signal(&mut self, signal: Signal) {
+    /// The process, to be signalled: from now on it may end.
+    pub(crate) fn ending_process(&mut self) -> Result<&mut Server, Fault> {
         self.may_end = true;
-        if let Some(server) = &self.server {
-            server.signal(signal);
-        }
-    }
-
-    /// Signals the whole process group, as a terminal does; from now on it may end.
-    pub(crate) fn signal_group(&mut self, signal: Signal) {
-        self.may_end = true;
-        if let Some(server) = &self.server {
-            server.signal_group(signal);
-        }
+        self.process()
     }
 
     /// The status with which the process ends within `limit`.
     pub(crate) fn exit_within(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
-        let server = self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))?;
-        server.wait(limit).ok_or_else(|| Fault::hang(format!("still running {limit:?} after the signal")))
+        self.process()?
+            .wait(limit)
+            .ok_or_else(|| Fault::hang(format!("still running {limit:?} after the signal")))
     }
 
     /// Exit status 0 within `limit`.
@@ -192,11 +182,6 @@ impl<'a> Subject<'a> {
             status if status.success() => Ok(()),
             status => Err(Fault::wrong(format!("ended with {status} instead of 0"))),
         }
-    }
-
-    /// Whether the process still runs.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.server.as_mut().is_none_or(Server::is_alive)
     }
 
     /// What died, where something did. A thread or a forked child that panics leaves the process alive,
@@ -216,15 +201,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What a command that should end at once left behind.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stderr: String,
-}
-
-/// Runs a server that should refuse to start.
-pub(crate) fn run_to_end(launch: &Launch) -> Result<Ended, Fault> {
+/// Runs a server that should refuse to start, and end at once.
+pub(crate) fn run_to_end(launch: &Launch) -> Result<Output, Fault> {
     let setup = |error: std::io::Error| Fault::crash(format!("cannot be started: {error}"));
     let mut command = launch.command().map_err(|error| Fault::crash(format!("{error:#}")))?;
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(setup)?;
@@ -237,6 +215,5 @@ pub(crate) fn run_to_end(launch: &Launch) -> Result<Ended, Fault> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().map_err(setup)?;
-    Ok(Ended { code: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    child.wait_with_output().map_err(setup)
 }
