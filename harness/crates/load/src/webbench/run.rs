@@ -1,6 +1,6 @@
 //! The parent: forks the clients, adds up what they counted, reports.
 
-use super::client::{Client, Replies, Tally};
+use super::client::{Client, Tally};
 use super::{Options, Request, Version};
 use anyhow::{Context, Error, Result, ensure};
 use clap::{CommandFactory, Parser};
@@ -53,9 +53,9 @@ fn drive() -> Result<ExitCode, (u8, String)> {
     };
     let clients = options.clients.max(1);
     print!("\nRequest:\n{}\n{}\n", request.text, running(&options, &request, clients));
-    let (tally, replies) = run(&client, clients, options.time).map_err(failed(RUN_FAILED))?;
+    let tally = run(&client, clients, options.time).map_err(failed(RUN_FAILED))?;
     print!("{}", report(&tally, options.time));
-    if let Some(doubt) = doubt(&client, &tally, &replies) {
+    if let Some(doubt) = doubt(&client, &tally) {
         eprintln!("webbench: {doubt}");
     }
     Ok(ExitCode::SUCCESS)
@@ -93,7 +93,7 @@ pub fn report(tally: &Tally, seconds: u32) -> String {
 }
 
 /// Why the report, which is the original's, is not what it seems.
-fn doubt(client: &Client, tally: &Tally, replies: &Replies) -> Option<String> {
+fn doubt(client: &Client, tally: &Tally) -> Option<String> {
     let has_status = client.wait_for_reply && !client.shut_after_request;
     match (tally.succeeded + tally.failed, tally.bytes) {
         (0, 0) => Some("nothing was counted: no reply came".into()),
@@ -102,14 +102,14 @@ fn doubt(client: &Client, tally: &Tally, replies: &Replies) -> Option<String> {
              or it needs more time"
                 .into(),
         ),
-        _ if !has_status || replies.has_success || tally.succeeded == 0 => None,
-        _ if replies.last_status == 0 => Some("no reply was a 2xx: none had a status".into()),
-        _ => Some(format!("no reply was a 2xx: the last status was {}", replies.last_status)),
+        _ if !has_status || tally.has_success() || tally.succeeded == 0 => None,
+        _ if tally.status == 0 => Some("no reply was a 2xx: none had a status".into()),
+        _ => Some(format!("no reply was a 2xx: the last status was {}", tally.status)),
     }
 }
 
 /// Forks the clients and waits for all of them.
-fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> {
+fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
     // A child must not write again what its parent has buffered.
     std::io::stdout().flush().context("cannot write to stdout")?;
     let (results, result) = pipe().context("cannot make a pipe")?;
@@ -135,25 +135,17 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> 
         }
     }
     drop(result);
-    let (mut total, mut replies) = (Tally::default(), Replies::default());
-    let mut reports = 0;
+    let (mut total, mut reports) = (Tally::default(), 0);
     for line in BufReader::new(File::from(results)).lines() {
         let line = line.context("cannot read the clients' results")?;
-        let numbers: Vec<u64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
-        let [succeeded, failed, bytes, has_success, last_status] = numbers[..] else { continue };
-        total.succeeded += succeeded;
-        total.failed += failed;
-        total.bytes += bytes;
-        replies.has_success |= has_success == 1;
-        // Of a client that had no reply it is 0.
-        replies.last_status = u16::try_from(last_status).unwrap_or(0).max(replies.last_status);
+        total.add(serde_json::from_str(&line).with_context(|| format!("a client's result: {line}"))?);
         reports += 1;
     }
     for child in children {
         waitpid(child, None).context("cannot wait for a client")?;
     }
     ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
-    Ok((total, replies))
+    Ok(total)
 }
 
 /// Without a parent nothing would read what a client counts, and it would go on asking a server that others
@@ -169,9 +161,7 @@ fn die_with(parent: Pid) -> Result<()> {
 fn work(client: &Client, seconds: u32, mut result: File) -> Result<()> {
     // All children are there before the first one begins.
     std::thread::sleep(Duration::from_secs(1));
-    let (Tally { succeeded, failed, bytes }, replies) = client.run(seconds)?;
-    let (has_success, last_status) = (u8::from(replies.has_success), replies.last_status);
-    let line = format!("{succeeded} {failed} {bytes} {has_success} {last_status}\n");
+    let line = serde_json::to_string(&client.run(seconds)?)? + "\n";
     Ok(result.write_all(line.as_bytes())?)
 }
 
@@ -181,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_report_is_byte_for_byte_what_parsers_expect() {
-        let tally = Tally { succeeded: 100, failed: 1, bytes: 5_000_000_000 };
+        let tally = Tally { succeeded: 100, failed: 1, bytes: 5_000_000_000, status: 200 };
         assert_eq!(
             report(&tally, 7),
             "\nSpeed=865 pages/min, 714285714 bytes/sec.\nRequests: 100 susceed, 1 failed.\n"
