@@ -128,11 +128,11 @@ fn a_stall_shows_in_the_open_loop_and_hardly_in_requests_per_second() {
     });
     let kept = stalled.requests_per_second / steady.requests_per_second;
     assert!(kept > 0.6, "a fifth of the time is lost, not more: {kept}\n{steady:?}\n{stalled:?}");
-    let closed = stalled.service_us.expect("answers");
+    let closed = stalled.main.service_us.expect("answers");
     assert!(closed.max >= 900_000, "the stall was there: {stalled:?}");
     assert!(closed.p99 < 300_000, "and the closed loop hides it: {stalled:?}");
-    assert!(stalled.latency_us.is_none(), "a closed loop has no latency: {stalled:?}");
-    let latency = open.latency_us.expect("answers");
+    assert!(stalled.main.latency_us.is_none(), "a closed loop has no latency: {stalled:?}");
+    let latency = open.main.latency_us.expect("answers");
     assert!(latency.p99 >= 600_000 && latency.max >= 900_000, "the open loop shows it: {open:?}");
     // On a steady server nobody waits for long, so it is the stall that is seen.
     assert!(latency.p50 < 300_000, "{open:?}");

@@ -45,7 +45,7 @@ mod worker;
 
 pub use mix::Mix;
 pub use options::Args;
-pub use report::{Mixed, Report};
+pub use report::{PathReport, Report};
 pub use run::raise_descriptor_limit;
 pub use target::Target;
 
@@ -73,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if report.interrupted {
         return Ok(ExitCode::from(130));
     }
-    if report.requests == 0 {
+    if report.main.requests == 0 {
         bail!("no request was answered right: {}", report.complaint());
     }
     Ok(ExitCode::SUCCESS)
