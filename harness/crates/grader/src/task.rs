@@ -1,4 +1,4 @@
-//! What is graded: the words of the user, made into a server and what is expected of it.
+//! What is graded: from the command line to a server, and what is expected of it.
 
 use crate::probes::{self, Expected, Outcome, PROBES, Probe, Target};
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What to grade, and what of it.
 #[derive(clap::Args, Clone, Debug)]
-// Who flattens it has a group of the default name.
+// The command that flattens it has a group of the default name.
 #[group(id = "graded")]
 pub struct Args {
     /// The stage or twin: 4, 04, 5-mio; or `all`: every stage with its twins and variants.
@@ -52,7 +52,7 @@ pub struct Args {
 }
 
 /// How long an address may take to accept a connection before the next one of the same name is tried.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What stands for every stage, twin and variant.
 const EVERYTHING: &str = "all";
@@ -197,7 +197,7 @@ fn resolve(addr: &str) -> Result<SocketAddr> {
     let authority = Authority::parse(addr, None);
     let addrs = authority.and_then(|authority| authority.resolve());
     let addrs = addrs.with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
-    first_reachable(&addrs, PATIENCE).context("--addr")
+    first_reachable(&addrs, CONNECT_TIMEOUT).context("--addr")
 }
 
 /// What was declared about a probe; a pass where nothing was.

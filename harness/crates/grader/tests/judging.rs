@@ -8,7 +8,7 @@ fn judge(manner: Manner, probe: &str) -> Finding {
     probes::run_one(probes::find(probe).unwrap(), &Target::Address(serve(manner)))
 }
 
-/// A shell that does what `first` says, claims to be a right server, and does what `then` says.
+/// A shell that runs `first`, claims to be a right server, and runs `then`.
 fn script(first: &str, then: &str) -> Target {
     let mut launch = Launch::new("/bin/sh");
     let script = format!("{first}\necho 'listening on {}'\n{then}", serve(Manner::Right));
@@ -36,7 +36,8 @@ fn a_wrong_length_is_wrong() {
     }
 }
 
-/// Protects the difference that the staircase is built on: a client that waits for a cause is served when it is gone.
+/// Protects the difference that the staircase is built on: a client that waits for a cause is served when it
+/// is gone.
 #[test]
 fn a_serial_server_starves_and_recovers() {
     for probe in ["two-clients", "reverse-order", "fast-beside-slow"] {
@@ -45,7 +46,7 @@ fn a_serial_server_starves_and_recovers() {
     }
 }
 
-/// Protects `starved` from being said of a server that never answers at all.
+/// Protects `starved` from being the verdict on a server that never answers at all.
 #[test]
 fn a_mute_server_hangs() {
     let finding = judge(Manner::Mute, "two-clients");

@@ -1,4 +1,4 @@
-//! What a user is told about a mistake in a command line.
+//! How a mistake in a command line is reported.
 
 use clap::error::{ContextKind, ContextValue};
 

@@ -6,8 +6,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// From now on the signals that end a run only set this: the run looks at it, ends its children and says what
-/// is there.
+/// Catches the signals that end a run: they only set a flag, which the run polls; then it ends its children
+/// and reports what it has.
 #[derive(Debug)]
 pub struct Interruption(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! Clients beside the load: idle ones, which hold a connection and say nothing, and slow ones, which ask for
+//! Clients beside the load: idle ones, which hold a connection and send nothing, and slow ones, which ask for
 //! much and read it slowly. They have a thread of their own and add nothing to the counts of the load.
 
 use super::settings::Settings;
@@ -31,7 +31,7 @@ pub struct Bystanders {
 }
 
 struct Client {
-    /// What is to be said; empty for an idle client.
+    /// What is to be sent; empty for an idle client.
     request: Vec<u8>,
     socket: Option<(TcpStream, State)>,
 }

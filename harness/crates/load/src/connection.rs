@@ -88,7 +88,7 @@ impl Connection {
         tally: &mut Tally,
     ) -> Next {
         if self.awaited == 0 {
-            // Nothing was asked: the reply before was longer than it said.
+            // No reply is awaited: the one before was longer than it announced.
             tally.failed(Failure::Length, 1, self.times);
             return Next::Close;
         }
@@ -138,7 +138,7 @@ impl Connection {
                     tally.right(1, self.times, now);
                 }
                 Some(Reply { failure: Some(failure), .. }) => tally.failed(failure, 1, self.times),
-                // It said more than it sent.
+                // It announced more than it sent.
                 None => tally.failed(Failure::Length, 1, self.times),
             }
             self.awaited -= 1;

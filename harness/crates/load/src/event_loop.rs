@@ -1,7 +1,7 @@
 //! The event loop of a thread: when its clients send.
 //!
-//! In a closed loop a client asks again when it was answered; in an open one requests leave when their time has
-//! come, whether the others were answered or not.
+//! In a closed loop a client asks again when it was answered; in an open one requests leave when their time
+//! has come, whether the others were answered or not.
 
 use super::schedule::Schedule;
 use super::tally::Tallies;
@@ -15,12 +15,12 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 /// Clients that begin to send between two looks at the sockets and the clock. All connections at once would
-/// overflow the server's accept queue, and those that found it full would try again a second later. And where a
-/// request costs more than the time between two, some is always due, and the end would never be seen.
+/// overflow the server's accept queue, and those that found it full would try again a second later. And where
+/// a request costs more than the time between two, some is always due, and the end would never be seen.
 const BATCH: usize = 64;
 
 /// A shorter wait is spent looking at the sockets: setting the timer, sleeping and waking take as long.
-/// So above some 20,000 requests per second and thread the CPU time of an open loop tells nothing.
+/// So above some 20,000 requests per second and thread the CPU time of an open loop means nothing.
 const SLEEP_FROM: Duration = Duration::from_micros(50);
 
 /// Beyond every slot.
@@ -43,7 +43,7 @@ pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies>
             let over = now.min(settings.end);
             let mut tallies = worker.finish(over);
             for due in schedule.left(settings.measure_from, over) {
-                tallies.paths[settings.question_of(due.number)].never_sent(due.intended, over);
+                tallies.paths[settings.spec_of(due.number)].never_sent(due.intended, over);
             }
             return Ok(tallies);
         }
@@ -55,7 +55,7 @@ pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies>
             let Some(&at) = free.front() else { break };
             let Some(due) = schedule.take(now) else { break };
             free.pop_front();
-            settle(worker.begin(at, due, now), at, &mut free, &mut refused);
+            requeue(worker.begin(at, due, now), at, &mut free, &mut refused);
         }
         let mut pause = worker.wake_at().saturating_duration_since(now);
         if !free.is_empty() {
@@ -74,7 +74,7 @@ pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies>
             let at = event.token().0;
             // A client that was free already, and whose server has closed its connection, stays free.
             let waited = worker.waits(at);
-            let mut after = worker.ready(at, event);
+            let mut after = worker.handle_event(at, event);
             if !waited {
                 continue;
             }
@@ -82,12 +82,12 @@ pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies>
                 let now = Instant::now();
                 after = schedule.take(now).map_or(after, |due| worker.begin(at, due, now));
             }
-            settle(after, at, &mut free, &mut refused);
+            requeue(after, at, &mut free, &mut refused);
         }
     }
 }
 
-fn settle(after: After, at: usize, free: &mut VecDeque<usize>, refused: &mut Vec<usize>) {
+fn requeue(after: After, at: usize, free: &mut VecDeque<usize>, refused: &mut Vec<usize>) {
     match after {
         After::Busy => {}
         After::Free | After::Lost => free.push_back(at),

@@ -1,6 +1,6 @@
 //! Two load generators that can be used alone: the built-in one, and in [`webbench`] a clean-room driver that
-//! counts as webbench 1.5 does. Neither knows a stage, a plan or a record: they get a URL and tell what they
-//! counted.
+//! counts as webbench 1.5 does. Neither knows a stage, a plan or a record: they get a URL and report what
+//! they counted.
 //!
 //! `harness load` is the built-in one.
 //!

@@ -8,8 +8,8 @@ use lab_core::wire::Authority;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Most clients of a kind: all of them are at one address, so ports are the limit.
-const MOST_CLIENTS: i64 = 20_000;
+/// The maximum of clients of a kind: all of them are at one address, so ports are the limit.
+const MAX_CLIENTS: i64 = 20_000;
 
 /// The options of `harness load`.
 #[derive(clap::Args, Clone, Debug, Serialize)]
@@ -23,7 +23,7 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Clients at once.
-    #[arg(short, long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=MOST_CLIENTS))]
+    #[arg(short, long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=MAX_CLIENTS))]
     pub connections: u32,
     /// Threads; each has its share of the clients.
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -68,10 +68,10 @@ pub struct Args {
     #[serde(serialize_with = "in_seconds", rename = "timeout_seconds")]
     pub timeout: Duration,
     /// Beside the load: clients that connect and say nothing.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MOST_CLIENTS))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
     pub idle: u32,
     /// Beside the load: clients that ask for `/bytes/67108864` and read 4 KB of it every 100 ms.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MOST_CLIENTS))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
     pub slow: u32,
     /// Print one JSON object.
     #[arg(long)]

@@ -1,4 +1,5 @@
-//! Replies: bytes in, in any pieces; verdicts out. No socket and no clock. What a reply is, `lab_core` says.
+//! Replies: bytes in, in any pieces; verdicts out. No socket and no clock. `lab_core` reads them; here they
+//! are compared with what is right.
 
 use super::failure::Failure;
 use super::reference::{Expected, LEARNT_LIMIT, Learnt, Reference};

@@ -4,7 +4,7 @@ use super::options::Args;
 use super::reference::Expected;
 use super::report::Report;
 use super::schedule::Schedule;
-use super::settings::{Question, Settings};
+use super::settings::{RequestSpec, Settings};
 use super::tally::Tallies;
 use super::target::Target;
 use super::worker::{Gauge, Worker};
@@ -25,14 +25,14 @@ pub(super) fn run(args: &Args) -> Result<Report> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
-    let mut questions = vec![question(args, &target, &target.path, args.status, args.expected(&target.path))];
+    let mut specs = vec![spec(args, &target, &target.path, args.status, args.expected(&target.path))];
     if let Some(mix) = &args.mix {
-        questions.push(question(args, &target, mix.path(), 200, Expected::by_path(mix.path())));
+        specs.push(spec(args, &target, mix.path(), 200, Expected::by_path(mix.path())));
     }
     let start = Instant::now();
     let measure_from = start + args.warm_up;
     let end = measure_from + args.duration;
-    let settings = &Settings { args, target, addr, questions, start, measure_from, end };
+    let settings = &Settings { args, target, addr, specs, start, measure_from, end };
     let gauges: Vec<Gauge> = (0..args.threads).map(|_| Gauge::default()).collect();
     let stop = &*stop;
     let (tallies, beside) = thread::scope(|scope| {
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         (tallies, beside.join().expect("a thread panicked"))
     });
     let seconds = Instant::now().min(end).saturating_duration_since(measure_from);
-    let mut total = Tallies::new(start, settings.questions.len());
+    let mut total = Tallies::new(start, settings.specs.len());
     for tally in tallies {
         total.add(tally.map_err(|error| match error.kind() {
             ErrorKind::ConnectionRefused => anyhow!("nothing listens on {addr}: connection refused"),
@@ -57,10 +57,10 @@ pub(super) fn run(args: &Args) -> Result<Report> {
 }
 
 /// What is asked for on a path, and what is right there.
-fn question(args: &Args, target: &Target, path: &str, status: u16, expected: Expected) -> Question {
+fn spec(args: &Args, target: &Target, path: &str, status: u16, expected: Expected) -> RequestSpec {
     let request = target.request(path, args.close);
     let batch = request.repeat(args.pipeline as usize);
-    Question { batch, request_length: request.len(), status, expected }
+    RequestSpec { batch, request_length: request.len(), status, expected }
 }
 
 /// Puts its share of the load on. Where it fails, all threads stop: the rest would be another measurement.

@@ -11,9 +11,9 @@ pub(super) struct Due {
     pub(super) intended: Instant,
 }
 
-/// When a thread's requests should leave. The requests are numbered, and thread `i` of `n` has the numbers `i`,
-/// `i + n`, `i + 2n` … In an open loop all threads together send `rate` requests per second, evenly; in a
-/// closed loop, which has no rate, a request may leave at any time.
+/// When a thread's requests should leave. The requests are numbered, and thread `i` of `n` has the numbers
+/// `i`, `i + n`, `i + 2n` … In an open loop all threads together send `rate` requests per second, evenly; in
+/// a closed loop, which has no rate, a request may leave at any time.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     start: Instant,

@@ -14,7 +14,7 @@ pub(super) struct Settings<'a> {
     /// Where all clients connect to.
     pub(super) addr: SocketAddr,
     /// That of the main path, and where there is a mix the one that some of the requests ask instead.
-    pub(super) questions: Vec<Question>,
+    pub(super) specs: Vec<RequestSpec>,
     pub(super) start: Instant,
     /// The end of the warm-up.
     pub(super) measure_from: Instant,
@@ -23,7 +23,7 @@ pub(super) struct Settings<'a> {
 
 /// A request, and what a right reply to it is.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct RequestSpec {
     /// A whole pipeline of requests; one request is `request_length` bytes long.
     pub(super) batch: Vec<u8>,
     pub(super) request_length: usize,
@@ -43,8 +43,8 @@ impl Settings<'_> {
         if self.is_closed_loop() { self.start } else { self.measure_from }
     }
 
-    /// The place of the question that the request with this number asks.
-    pub(super) fn question_of(&self, number: u64) -> usize {
+    /// The index of the spec of the request with this number.
+    pub(super) fn spec_of(&self, number: u64) -> usize {
         usize::from(self.args.mix.as_ref().is_some_and(|mix| mix.takes(number)))
     }
 }

@@ -168,7 +168,7 @@ impl Tally {
 /// All counts: by path, and of what belongs to no path alone.
 #[derive(Clone, Debug)]
 pub(super) struct Tallies {
-    /// In the order of the questions.
+    /// In the order of the specs.
     pub(super) paths: Vec<Tally>,
     /// Received, heads included.
     pub(super) bytes: u64,

@@ -37,7 +37,7 @@ pub(super) enum After {
     Refused,
 }
 
-/// What a thread tells the others, once a tick.
+/// What a thread publishes once a tick, for the progress line.
 #[derive(Debug, Default)]
 pub(super) struct Gauge {
     pub(super) right: AtomicU64,
@@ -49,8 +49,8 @@ pub(super) struct Gauge {
 struct Slot {
     socket: Option<Socket>,
     connection: Connection,
-    /// What was asked last: its place among the questions.
-    question: usize,
+    /// The index of the spec of its last request.
+    spec: usize,
     /// It had something to send: in an open loop there may be more clients than are needed.
     was_tried: bool,
     /// One of its connections was established.
@@ -59,7 +59,7 @@ struct Slot {
 
 struct Socket {
     stream: TcpStream,
-    /// What epoll was told; nothing before the first request was sent.
+    /// What is registered with epoll; nothing before the first request was sent.
     interest: Option<Interest>,
     /// A write has succeeded. Errors before it are errors of connecting.
     established: bool,
@@ -73,7 +73,7 @@ pub(super) struct Worker<'a> {
     pub(super) poll: Poll,
     slots: Vec<Slot>,
     buffer: Vec<u8>,
-    /// What is right, in the order of the questions: the short cut of one would be no use for another.
+    /// What is right, in the order of the specs: the short cut of one would be no use for another.
     checkers: Vec<Checker>,
     tallies: Tallies,
     next_tick: Instant,
@@ -92,12 +92,12 @@ impl<'a> Worker<'a> {
         let slot = || Slot {
             socket: None,
             connection: Connection::new(now),
-            question: 0,
+            spec: 0,
             was_tried: false,
             was_connected: false,
         };
-        let questions = settings.questions.iter();
-        let checkers = questions.map(|question| Checker::new(question.status, question.expected.clone()));
+        let specs = settings.specs.iter();
+        let checkers = specs.map(|spec| Checker::new(spec.status, spec.expected.clone()));
         Ok(Self {
             settings,
             gauge,
@@ -106,7 +106,7 @@ impl<'a> Worker<'a> {
             slots: std::iter::repeat_with(slot).take(clients).collect(),
             buffer: vec![0; 64 * 1024],
             checkers: checkers.collect(),
-            tallies: Tallies::new(now, settings.questions.len()),
+            tallies: Tallies::new(now, settings.specs.len()),
             next_tick: now + TICK,
             warm: false,
             cpu_before: Duration::ZERO,
@@ -131,7 +131,7 @@ impl<'a> Worker<'a> {
     pub(super) fn is_over(&mut self, now: Instant) -> bool {
         if !self.warm && now >= self.settings.measure_from {
             self.warm = true;
-            self.tallies = Tallies::new(self.settings.count_from(), self.settings.questions.len());
+            self.tallies = Tallies::new(self.settings.count_from(), self.settings.specs.len());
             self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
             self.cpu_before = cpu_of_thread();
         }
@@ -139,12 +139,12 @@ impl<'a> Worker<'a> {
         now >= self.settings.end || self.stop.load(Ordering::Relaxed)
     }
 
-    /// Once a tick: gives up what has waited too long, and publishes. Calls `lost` with each slot that lost
-    /// its connection. Returns whether it was time.
+    /// Once a tick: times out requests that have waited too long, and publishes the counts. Calls `lost` with
+    /// each slot that lost its connection. Returns whether it was time.
     ///
     /// # Errors
-    /// `ConnectionRefused` when the first connections were all refused: nothing listens there, and it would be
-    /// vain to go on.
+    /// `ConnectionRefused` when the first connections were all refused: nothing listens there, and going on
+    /// would measure nothing.
     pub(super) fn tick(&mut self, now: Instant, mut lost: impl FnMut(usize)) -> Result<bool> {
         if now < self.next_tick {
             return Ok(false);
@@ -161,13 +161,13 @@ impl<'a> Worker<'a> {
             let waiting = slot.connection.waiting_since();
             if waiting.is_some_and(|since| now.saturating_duration_since(since) > self.settings.args.timeout)
             {
-                slot.connection.lost(Failure::Timeout, &mut self.tallies.paths[slot.question]);
+                slot.connection.lost(Failure::Timeout, &mut self.tallies.paths[slot.spec]);
                 slot.socket = None;
                 lost(at);
             }
             open += u64::from(slot.socket.is_some());
         }
-        // Figures for the eye: each is right by itself, and they need not fit each other.
+        // For display only: each is right by itself, and they need not be consistent with each other.
         self.gauge.right.store(self.tallies.right(), Ordering::Relaxed);
         self.gauge.failed.store(self.tallies.failed(), Ordering::Relaxed);
         self.gauge.open.store(open, Ordering::Relaxed);
@@ -178,14 +178,14 @@ impl<'a> Worker<'a> {
     pub(super) fn begin(&mut self, at: usize, due: Due, now: Instant) -> After {
         let slot = &mut self.slots[at];
         let times = Times { intended: due.intended, sent: now };
-        slot.question = self.settings.question_of(due.number);
-        let length = self.settings.questions[slot.question].request_length;
+        slot.spec = self.settings.spec_of(due.number);
+        let length = self.settings.specs[slot.spec].request_length;
         let is_new = slot.socket.is_none();
         if is_new {
             slot.connection.reopen(self.settings.args.requests_per_connection());
         }
         slot.connection.begin(times, self.settings.args.pipeline, length);
-        let tally = &mut self.tallies.paths[slot.question];
+        let tally = &mut self.tallies.paths[slot.spec];
         tally.sent(times);
         if is_new {
             self.tallies.opened += 1;
@@ -206,7 +206,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Something happened to a socket. Afterwards it is empty, or gone.
-    pub(super) fn ready(&mut self, at: usize, event: &Event) -> After {
+    pub(super) fn handle_event(&mut self, at: usize, event: &Event) -> After {
         let has_ended = event.is_read_closed();
         if !self.slots[at].connection.unwritten().is_empty() {
             let after = self.write(at);
@@ -222,8 +222,8 @@ impl<'a> Worker<'a> {
             match socket.stream.read(&mut self.buffer) {
                 Ok(0) => {
                     let waits = slot.connection.waiting_since().is_some();
-                    let tally = &mut self.tallies.paths[slot.question];
-                    slot.connection.ended(Instant::now(), &self.checkers[slot.question], tally);
+                    let tally = &mut self.tallies.paths[slot.spec];
+                    slot.connection.ended(Instant::now(), &self.checkers[slot.spec], tally);
                     slot.socket = None;
                     return if waits { After::Lost } else { After::Free };
                 }
@@ -232,9 +232,8 @@ impl<'a> Worker<'a> {
                     let now = Instant::now();
                     self.tallies.bytes += count as u64;
                     let input = &self.buffer[..count];
-                    let checker = &mut self.checkers[slot.question];
-                    match slot.connection.receive(input, now, checker, &mut self.tallies.paths[slot.question])
-                    {
+                    let checker = &mut self.checkers[slot.spec];
+                    match slot.connection.receive(input, now, checker, &mut self.tallies.paths[slot.spec]) {
                         Next::Wait => {}
                         Next::Free => after = After::Free,
                         Next::Close => {
@@ -258,7 +257,7 @@ impl<'a> Worker<'a> {
     fn write(&mut self, at: usize) -> After {
         let slot = &mut self.slots[at];
         let Some(socket) = &mut slot.socket else { return After::Free };
-        let batch = &self.settings.questions[slot.question].batch;
+        let batch = &self.settings.specs[slot.spec].batch;
         let mut refused = false;
         while !refused && !slot.connection.unwritten().is_empty() {
             match socket.stream.write(&batch[slot.connection.unwritten()]) {
@@ -297,7 +296,7 @@ impl<'a> Worker<'a> {
             self.tallies.not_connected = Some(error.kind());
         }
         let failure = if established { failure } else { Failure::Connect };
-        slot.connection.lost(failure, &mut self.tallies.paths[slot.question]);
+        slot.connection.lost(failure, &mut self.tallies.paths[slot.spec]);
         slot.socket = None;
         match (established, waits) {
             (false, _) => After::Refused,
@@ -309,7 +308,7 @@ impl<'a> Worker<'a> {
     /// The counts, with what was unanswered at the end, which is `now`.
     pub(super) fn finish(mut self, now: Instant) -> Tallies {
         for slot in &mut self.slots {
-            slot.connection.abort(now, &mut self.tallies.paths[slot.question]);
+            slot.connection.abort(now, &mut self.tallies.paths[slot.spec]);
             self.tallies.served += u64::from(slot.connection.served);
             let was_needed = slot.was_tried || self.settings.is_closed_loop();
             self.tallies.never_connected += u64::from(was_needed && !slot.was_connected);

@@ -71,7 +71,7 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     wire::get(path, HOST, Connection::Kept)
 }
 
-/// A request after whose reply the server closes.
+/// A request that asks the server to close after its reply.
 pub(crate) fn get_and_close(path: &str) -> Vec<u8> {
     wire::get(path, HOST, Connection::Closed)
 }
@@ -170,7 +170,7 @@ impl Client {
     }
 
     pub(crate) fn finish_sending(&mut self) {
-        // An error says that the connection is gone, which the next read says better.
+        // An error means that the connection is gone, which the next read reports better.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 

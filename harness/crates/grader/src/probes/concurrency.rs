@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a client waits before it counts as starved.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STARVED_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a server may take to answer when the cause is gone.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -20,16 +20,16 @@ const WORKERS: usize = 4;
 /// Long enough for the server to be inside what was just asked of it.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// No reply to `GET /` within [`PATIENCE`], and a right one after the end of the cause, is starvation; none even
-/// then is a hang.
+/// No reply to `GET /` within [`STARVED_AFTER`], and a right one after the end of the cause, is starvation;
+/// none even then is a hang.
 fn served_beside(asker: &mut Client, request: &[u8], end_the_cause: impl FnOnce() -> Verdict) -> Verdict {
     asker.send(request)?;
-    match asker.reply_within(PATIENCE) {
+    match asker.reply_within(STARVED_AFTER) {
         Ok(reply) => reply.must_be_hello(),
         Err(fault) if fault.outcome == Outcome::Hang => {
             end_the_cause()?;
             asker.reply_within(RECOVERY)?.must_be_hello()?;
-            let detail = format!("no reply for {PATIENCE:?}, a right one after that");
+            let detail = format!("no reply for {STARVED_AFTER:?}, a right one after that");
             Err(Fault::new(Outcome::Starved, detail))
         }
         Err(fault) => Err(fault),
@@ -102,7 +102,8 @@ pub(super) fn fast_beside_slow(subject: &mut Subject<'_>) -> Verdict {
     }
 }
 
-/// The sleep begins after it was asked for, so a client that is answered before its length is over did not wait for it.
+/// The sleep begins after it was asked for, so a client that is answered before its length is over did not
+/// wait for it.
 fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     const FAST: usize = 32;
     let mut slow = subject.connect()?;

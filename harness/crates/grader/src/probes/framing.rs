@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Long enough for a server to wake up and read what came so far. No outcome depends on it: a server that
-/// is slower reads the parts together, which must give the same answer.
+/// is slower reads the parts together, which must lead to the same answer.
 const SHORT_PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) fn echo_duplex(subject: &mut Subject<'_>) -> Verdict {

@@ -42,7 +42,7 @@ pub struct Probe {
     run: fn(&mut Subject<'_>) -> Verdict,
 }
 
-/// A server without special wishes.
+/// A server without special options.
 const PLAIN: Setup = Setup { options: &[], few_descriptors: false, process: false, by_hand: false };
 
 /// A server that is signalled or looked at.
@@ -102,7 +102,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "pipelined-mixture",
         "Answers small, large and slow requests that were sent at once, each in its place.",
-        "A turn that ends early must keep what the protocol has already said.",
+        "A turn that ends early must keep the output that the protocol has already produced.",
         framing::pipelined_mixture,
     ),
     Probe::new(
@@ -120,7 +120,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "burst-behind-sleep",
         "Answers 256 KiB of requests that arrive while it sleeps, without another byte from the client.",
-        "What arrives meanwhile is told of once: read until the socket would block, or remember that you did not.",
+        "The event for what arrives meanwhile comes once: read until the socket would block, or remember that you did not.",
         framing::burst_behind_sleep,
     ),
     Probe::new(

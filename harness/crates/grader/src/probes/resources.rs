@@ -2,7 +2,7 @@
 
 use super::client::{get, get_and_close};
 use super::subject::{Subject, few_descriptors};
-use super::tree::Look;
+use super::tree::Snapshot;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 /// what a busy machine leaves it.
 fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
     let pid = subject.process()?.pid();
-    let (before, start) = (Look::at(pid), Instant::now());
+    let (before, start) = (Snapshot::of(pid), Instant::now());
     thread::sleep(span);
-    let (used, span) = (Look::at(pid).cpu_since(&before), start.elapsed());
+    let (used, span) = (Snapshot::of(pid).cpu_since(&before), start.elapsed());
     subject.remark = format!("{} ms of CPU in {:.1} s", used.as_millis(), span.as_secs_f64());
     if used > span / 10 { Err(Fault::new(Outcome::Spin, &subject.remark)) } else { Ok(()) }
 }
@@ -42,11 +42,11 @@ pub(super) fn no_leaks(subject: &mut Subject<'_>) -> Verdict {
     visit(subject, 20)?;
     thread::sleep(Duration::from_millis(300));
     let pid = subject.process()?.pid();
-    let before = Look::at(pid);
+    let before = Snapshot::of(pid);
     visit(subject, COUNT)?;
     let start = Instant::now();
     loop {
-        let now = Look::at(pid);
+        let now = Snapshot::of(pid);
         let more_descriptors = now.descriptors.saturating_sub(before.descriptors);
         let more_processes = now.processes.saturating_sub(before.processes);
         let more_threads = now.threads.saturating_sub(before.threads).max(0);

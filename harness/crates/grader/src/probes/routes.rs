@@ -14,7 +14,7 @@ const ROUTES: [Route; 4] = [
     ("GET /sleep/MS after MS milliseconds", |subject| {
         subject.connect()?.ask(&get_and_close("/sleep/1"))?.must_be_ok()
     }),
-    ("POST /echo with the body that it got", |subject| ask(subject, &post_echo(b"echo"), 4)),
+    ("POST /echo with the body that it received", |subject| ask(subject, &post_echo(b"echo"), 4)),
 ];
 
 fn ask(subject: &mut Subject<'_>, request: &[u8], length: usize) -> Verdict {

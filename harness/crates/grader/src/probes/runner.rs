@@ -29,7 +29,7 @@ fn judge(probe: &Probe, target: &Target) -> Result<String, Fault> {
     }
 }
 
-/// Runs the probes and returns the findings in the order of `probes`; `done` is told of each at its end.
+/// Runs the probes and returns the findings in the order of `probes`; `done` is called with each at its end.
 pub fn run_all(probes: &[&'static Probe], target: &Target, done: &(dyn Fn(&Finding) + Sync)) -> Vec<Finding> {
     // A server that runs already is shared, so only one probe at a time is undisturbed there.
     let shares_a_server = matches!(target, Target::Address(_));

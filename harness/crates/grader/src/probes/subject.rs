@@ -62,7 +62,7 @@ impl Target {
             Target::Command(_) => None,
             Target::Address(_) if needs_options => Some("needs options, and --addr starts nothing"),
             Target::Address(_) if setup.process || setup.few_descriptors => {
-                Some("looks at the process or signals it, and --addr gives none")
+                Some("looks at the process or signals it, and --addr has none")
             }
             Target::Address(_) => None,
         }

@@ -1,8 +1,8 @@
 //! A server as a process: how it is started, waited for and ended.
 //!
 //! * `launch`: what to start, and how; `options`: its command line;
-//! * `start`: its free port, its private directory, starting it and waiting until it is ready; `owner`: whether
-//!   the port is its own;
+//! * `start`: its free port, its private directory, starting it and waiting until it is ready; `owner`:
+//!   whether the port is its own;
 //! * `server`: the process that runs; `lines`: what it prints.
 
 mod launch;

@@ -1,4 +1,4 @@
-//! A server that runs: spoken to by signals, waited for, killed with its whole group at the latest when it is
+//! A server that runs: signalled, waited for, killed with its whole group at the latest when it is
 //! dropped.
 
 use super::lines::each_line;
@@ -194,8 +194,8 @@ impl Drop for Server {
 struct Tail(Arc<Mutex<VecDeque<String>>>);
 
 impl Tail {
-    /// Keeps the last lines as they come; the first one goes through the channel too, which is closed when the
-    /// output ends.
+    /// Keeps the last lines as they come; the first one goes through the channel too, which is closed when
+    /// the output ends.
     fn follow(&self, output: impl Read + Send + 'static) -> Receiver<String> {
         let (sender, receiver) = sync_channel(1);
         let tail = self.clone();

@@ -6,8 +6,8 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A larger reply is not kept.
-const LARGEST: usize = 64 << 20;
+/// A larger reply is not kept, in bytes.
+const MAX_REPLY: usize = 64 << 20;
 
 /// Reads one reply. It must be whole within `limit`; what follows it on the connection is dropped.
 ///
@@ -43,7 +43,7 @@ pub fn read_reply(stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
         if let (_, Some(reply)) = collector.feed(&piece[..count])? {
             return Ok(reply);
         }
-        ensure!(collector.received() <= LARGEST as u64, "the reply has more than {LARGEST} bytes");
+        ensure!(collector.received() <= MAX_REPLY as u64, "the reply has more than {MAX_REPLY} bytes");
         ensure!(
             Instant::now() < deadline,
             "no whole reply within {limit:?}: {} bytes came",
@@ -60,7 +60,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(20);
 
-    /// What a server that sends these bytes, and then closes or does not, is said to have answered.
+    /// What is read from a server that sends these bytes, and then closes or does not.
     fn reply_to(bytes: &[u8], closes: bool, limit: Duration) -> Result<Reply> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!((reply.status, reply.body.as_slice()), (200, b"ab".as_slice()));
     }
 
-    /// Nobody can act on "Resource temporarily unavailable (os error 11)".
+    /// A user cannot act on "Resource temporarily unavailable (os error 11)".
     #[test]
     fn what_went_wrong_is_said_in_words() {
         let said = |bytes: &[u8], closes, limit| {

@@ -25,7 +25,7 @@ pub enum Framing {
     Close,
 }
 
-/// What a head says.
+/// A head of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Of the head itself, the empty line included.
@@ -210,8 +210,8 @@ impl Reader {
         self.state == State::Close
     }
 
-    /// A head that comes in pieces is parsed again for each of them: a server under load sends it at once, and
-    /// the limit bounds the rest.
+    /// A head that comes in pieces is parsed again for each of them: a server under load sends it at once,
+    /// and the limit bounds the rest.
     fn head(&mut self, input: &mut &[u8]) -> Result<Option<Head>> {
         let before = self.unfinished.len();
         if before > 0 {
@@ -277,10 +277,9 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     is_size.then(|| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())?
 }
 
-/// Takes `most` bytes off `input`, or as many as there are.
-fn take<'a>(input: &mut &'a [u8], most: u64) -> &'a [u8] {
-    let (taken, rest) =
-        input.split_at(usize::try_from(most).map_or(input.len(), |most| most.min(input.len())));
+/// Takes `max` bytes off `input`, or as many as there are.
+fn take<'a>(input: &mut &'a [u8], max: u64) -> &'a [u8] {
+    let (taken, rest) = input.split_at(usize::try_from(max).map_or(input.len(), |max| max.min(input.len())));
     *input = rest;
     taken
 }

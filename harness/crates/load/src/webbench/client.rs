@@ -21,8 +21,8 @@ pub struct Tally {
     pub failed: u64,
     /// Bytes read, heads included.
     pub bytes: u64,
-    /// The first 2xx that a reply had, or else the last status; 0 if there was none. The counting does not look
-    /// at it; the user is told.
+    /// The first 2xx that a reply had, or else the last status; 0 if there was none. The counting does not
+    /// look at it; the user is told.
     pub status: u16,
 }
 

@@ -7,8 +7,8 @@ const MENDED: &str = "\
 Same flags, request, counting and report as webbench 1.5. Mended: a completed run exits with 0; bytes are \
 counted in 64 bits; the preamble is printed once, not once per client; children are waited for; the alarm \
 repeats, so a client that it misses just before a read does not hang; the host is looked up once, and each \
-of its addresses is tried; an IPv6 address has its brackets in Host; stderr says when nothing was counted, or \
-when no reply was a 2xx, neither of which the report shows.
+of its addresses is tried; an IPv6 address has its brackets in Host; stderr reports when nothing was \
+counted, or when no reply was a 2xx, neither of which the report shows.
 Exit: 0 done, 1 the server cannot be reached, 2 bad arguments, 3 the run failed.";
 
 /// Fetches a URL again and again with several clients, each a process, and reports the speed.

@@ -13,14 +13,14 @@ pub struct Request {
     pub text: String,
 }
 
-/// The longest URL that webbench takes.
-const LONGEST_URL: usize = 1500;
+/// The longest URL that webbench takes, in bytes.
+const MAX_URL: usize = 1500;
 
 impl Request {
     /// Builds the request for a URL; an error says in one line what is wrong with it.
     pub fn new(url: &str, options: &Options) -> Result<Self> {
         let length = url.len();
-        ensure!(length <= LONGEST_URL, "the URL has {length} characters; at most {LONGEST_URL} are allowed");
+        ensure!(length <= MAX_URL, "the URL has {length} characters; at most {MAX_URL} are allowed");
         ensure!(
             !url.contains(|c: char| c.is_ascii_control() || c == ' '),
             "the URL contains a space or a control character"
@@ -33,7 +33,7 @@ impl Request {
             rest.find('/').with_context(|| format!("'{url}' has no '/' after the host; append one"))?;
         let (authority, path) = rest.split_at(slash);
         let server = parse(authority)?;
-        // A proxy is told the whole URL.
+        // A proxy is sent the whole URL.
         let (target, path) = match &options.proxy {
             Some(proxy) => (parse(proxy)?, url),
             None => (server.clone(), path),

@@ -19,7 +19,7 @@ const BAD_ARGUMENTS: u8 = 2;
 const UNREACHABLE: u8 = 1;
 const RUN_FAILED: u8 = 3;
 /// How long an address may take to accept a connection before the next one of the same name is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The program `webbench`.
 pub fn main() -> ExitCode {
@@ -43,7 +43,7 @@ fn drive() -> Result<ExitCode, (u8, String)> {
     let failed = |status: u8| move |error: Error| (status, format!("{error:#}"));
     let request = Request::new(url, &options).map_err(failed(BAD_ARGUMENTS))?;
     eprintln!("Webbench 1.5, clean-room driver: {} {url}", options.method());
-    let connected = request.target.resolve().and_then(|addrs| connect_first(&addrs, PATIENCE));
+    let connected = request.target.resolve().and_then(|addrs| connect_first(&addrs, CONNECT_TIMEOUT));
     let (addr, _) = connected.map_err(failed(UNREACHABLE))?;
     let client = Client {
         addr,
