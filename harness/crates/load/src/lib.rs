@@ -46,19 +46,11 @@ mod worker;
 pub use mix::Mix;
 pub use options::Args;
 pub use report::{PathReport, Report};
-pub use run::raise_descriptor_limit;
+pub use run::{measure, raise_descriptor_limit};
 pub use target::Target;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
-
-/// Puts the load on the server and returns what was counted. SIGINT and SIGTERM end it early.
-///
-/// # Errors
-/// What is wrong with the options, or that the server cannot be reached.
-pub fn measure(args: &Args) -> Result<Report> {
-    run::run(args)
-}
 
 /// Puts the load on the server and reports. Wrong replies are reported and leave the exit status alone; it
 /// is a failure when no request at all was answered right.

@@ -6,6 +6,7 @@ use super::target::Target;
 use anyhow::{Context, Result, ensure};
 use lab_core::wire::Authority;
 use serde::Serialize;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The maximum of clients of a kind: all of them are at one address, so ports are the limit.
@@ -109,18 +110,20 @@ impl Args {
 }
 
 fn any_time(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "0 to 86400 seconds are allowed".into())
+    number(text, 0.0..=86_400.0, "seconds").map(Duration::from_secs_f64)
 }
 
 fn some_time(text: &str) -> Result<Duration, String> {
-    let time = any_time(text).ok().filter(|time| *time >= Duration::from_millis(10));
-    time.ok_or_else(|| "0.01 to 86400 seconds are allowed".into())
+    number(text, 0.01..=86_400.0, "seconds").map(Duration::from_secs_f64)
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.01..=10_000_000.0).contains(rate));
-    rate.ok_or_else(|| "0.01 to 10000000 requests per second are allowed".into())
+    number(text, 0.01..=10_000_000.0, "requests per second")
+}
+
+fn number(text: &str, allowed: RangeInclusive<f64>, unit: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| allowed.contains(number));
+    number.ok_or_else(|| format!("{} to {} {unit} are allowed", allowed.start(), allowed.end()))
 }
 
 fn in_seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -17,7 +17,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-pub(super) fn run(args: &Args) -> Result<Report> {
+/// Puts the load on the server and returns what was counted. SIGINT and SIGTERM end it early.
+///
+/// # Errors
+/// What is wrong with the options, or that the server cannot be reached.
+pub fn measure(args: &Args) -> Result<Report> {
     let target = args.check()?;
     let addr = target.reachable()?;
     raise_descriptor_limit(args.connections + args.idle + args.slow, args.threads)?;

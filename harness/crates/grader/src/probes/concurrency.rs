@@ -1,6 +1,7 @@
 //! Several clients: does one of them wait for another?
 
-use super::client::{Client, LIMIT, get, get_and_close};
+use super::client::{Client, get, get_and_close};
+use super::framing::{client_that_does_not_read, must_be_whole};
 use super::subject::Subject;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::io::{Read, Write};
@@ -69,15 +70,7 @@ pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
     Ok(())
 }
 
-pub(super) fn idle_1000(subject: &mut Subject<'_>) -> Verdict {
-    silent_holders(subject, 1_000)
-}
-
-pub(super) fn idle_10000(subject: &mut Subject<'_>) -> Verdict {
-    silent_holders(subject, 10_000)
-}
-
-fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
+pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
     // The server needs as many, and takes over this process's hard limit.
     let needed = count as u64 + 500;
     let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
@@ -164,14 +157,7 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn slow_reader_beside(subject: &mut Subject<'_>) -> Verdict {
-    const LENGTH: usize = 16 * 1024 * 1024;
-    let mut slow = Client::connect_with_small_window(subject.addr)?;
-    slow.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
-    thread::sleep(SETTLE);
-    let drain = |slow: &mut Client| -> Verdict {
-        slow.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-        slow.end_within(LIMIT)
-    };
-    served_beside(&mut subject.connect()?, &get_and_close("/"), || drain(&mut slow))?;
-    drain(&mut slow)
+    let mut slow = client_that_does_not_read(subject)?;
+    served_beside(&mut subject.connect()?, &get_and_close("/"), || must_be_whole(&mut slow))?;
+    must_be_whole(&mut slow)
 }

@@ -5,7 +5,7 @@ use super::subject::Subject;
 use super::verdict::{Fault, Verdict};
 use std::io::Write;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long enough for a server to wake up and read what came so far. No outcome depends on it: a server that
 /// is slower reads the parts together, which must lead to the same answer.
@@ -36,16 +36,8 @@ pub(super) fn keep_alive(subject: &mut Subject<'_>) -> Verdict {
     client.ask(&get("/"))?.must_be_hello()
 }
 
-pub(super) fn pipelined_pair(subject: &mut Subject<'_>) -> Verdict {
-    pipelined(subject, 2)
-}
-
-pub(super) fn pipelined_100(subject: &mut Subject<'_>) -> Verdict {
-    pipelined(subject, 100)
-}
-
 /// Each request asks for a length of its own, so replies out of order show.
-fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
+pub(super) fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
     let mut client = subject.connect()?;
     let requests: Vec<u8> = (0..count).flat_map(|i| get(&format!("/bytes/{}", 10 + i))).collect();
     client.send(&requests)?;
@@ -161,31 +153,41 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
     })
 }
 
+/// More than the kernel's buffers hold, so that the server must wait for its client.
+const LARGE: usize = 16 * 1024 * 1024;
+
+/// A client that has asked for a large last reply, and reads nothing of it yet.
+pub(super) fn client_that_does_not_read(subject: &Subject<'_>) -> Result<Client, Fault> {
+    let mut client = Client::connect_with_small_window(subject.addr)?;
+    client.send(&get_and_close(&format!("/bytes/{LARGE}")))?;
+    // The reply has begun, and is too long to have left.
+    thread::sleep(Duration::from_millis(200));
+    Ok(client)
+}
+
+/// It reads the whole reply, and then the end of the connection.
+pub(super) fn must_be_whole(client: &mut Client) -> Verdict {
+    client.reply_within(LIMIT * 2)?.must_be_filler(LARGE)?;
+    client.end_within(LIMIT)
+}
+
 /// Sends on during a reply that is to be the last one. What the server does not read stays in its socket.
 pub(super) fn late_bytes(subject: &mut Subject<'_>) -> Verdict {
-    const LENGTH: usize = 16 * 1024 * 1024;
-    let mut client = Client::connect_with_small_window(subject.addr)?;
-    client.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
-    // The reply has begun, and is too long to have left.
-    thread::sleep(Duration::from_millis(100));
+    let mut client = client_that_does_not_read(subject)?;
     client.send(&get("/").repeat(300))?;
-    client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)
+    must_be_whole(&mut client)
 }
 
 /// Reads a large body in small steps, as a client on a slow line does.
 pub(super) fn slow_reader(subject: &mut Subject<'_>) -> Verdict {
-    const LENGTH: usize = 16 * 1024 * 1024;
-    let mut client = Client::connect_with_small_window(subject.addr)?;
-    client.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
-    let start = std::time::Instant::now();
+    let mut client = client_that_does_not_read(subject)?;
+    let start = Instant::now();
     // Slow for a second, then as fast as it can.
     while start.elapsed() < Duration::from_secs(1) {
         thread::sleep(Duration::from_millis(5));
-        if client.receive(std::time::Instant::now() + LIMIT, LIMIT, "the next bytes")? == 0 {
+        if client.receive(Instant::now() + LIMIT, LIMIT, "the next bytes")? == 0 {
             break;
         }
     }
-    client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)
+    must_be_whole(&mut client)
 }

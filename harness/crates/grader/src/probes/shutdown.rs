@@ -23,7 +23,7 @@ fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     Ok(client)
 }
 
-fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {
+pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {
     let mut client = accepted(subject)?;
     client.send(&get("/sleep/500"))?;
     thread::sleep(SETTLE);
@@ -31,14 +31,6 @@ fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server
     client.reply()?.must_be_ok()?;
     client.end_within(LIMIT)?;
     subject.must_exit_cleanly(DRAINED)
-}
-
-pub(super) fn sigterm_in_flight(subject: &mut Subject<'_>) -> Verdict {
-    finishes_what_is_in_flight(subject, |server| server.signal(Signal::SIGTERM))
-}
-
-pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
-    finishes_what_is_in_flight(subject, |server| server.signal_group(Signal::SIGINT))
 }
 
 pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
