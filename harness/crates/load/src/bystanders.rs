@@ -6,7 +6,6 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Read, Result, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// More than the kernel's buffers on both sides hold, so that the server must wait for the reader.
@@ -37,8 +36,9 @@ struct Client {
     is_open: bool,
 }
 
-pub(super) fn run(settings: &Settings, idle: u32, slow: u32, stop: &AtomicBool) -> Result<Bystanders> {
+pub(super) fn run(settings: &Settings) -> Result<Bystanders> {
     let mut counts = Bystanders::default();
+    let (idle, slow) = (settings.args.idle, settings.args.slow);
     if idle + slow == 0 {
         return Ok(counts);
     }
@@ -48,7 +48,7 @@ pub(super) fn run(settings: &Settings, idle: u32, slow: u32, stop: &AtomicBool) 
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut next_turn = Instant::now();
-    while Instant::now() < settings.end && !stop.load(Ordering::Relaxed) {
+    while Instant::now() < settings.end && !settings.is_stopped() {
         let now = Instant::now();
         if now >= next_turn {
             next_turn = now + PAUSE;

@@ -4,10 +4,10 @@ use super::options::Args;
 use super::reference::Expected;
 use super::report::Report;
 use super::schedule::Schedule;
-use super::settings::{RequestSpec, Settings};
+use super::settings::{Gauge, RequestSpec, Settings};
 use super::tally::Tallies;
 use super::target::Target;
-use super::worker::{Gauge, Worker};
+use super::worker::Worker;
 use super::{bystanders, event_loop, progress};
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -36,14 +36,13 @@ pub fn measure(args: &Args) -> Result<Report> {
     let start = Instant::now();
     let measure_from = start + args.warm_up;
     let end = measure_from + args.duration;
-    let settings = &Settings { args, target, addr, specs, start, measure_from, end };
-    let gauges: Vec<Gauge> = (0..args.threads).map(|_| Gauge::default()).collect();
-    let stop = &*stop;
+    let gauges = (0..args.threads).map(|_| Gauge::default()).collect();
+    let settings = &Settings { args, target, addr, specs, start, measure_from, end, stop, gauges };
     let (tallies, beside) = thread::scope(|scope| {
-        let beside = scope.spawn(move || bystanders::run(settings, args.idle, args.slow, stop));
-        let one = |(thread, gauge)| scope.spawn(move || one_thread(settings, thread, gauge, stop));
-        let threads: Vec<_> = gauges.iter().enumerate().map(one).collect();
-        progress::show(settings, &gauges, stop, || threads.iter().all(|thread| thread.is_finished()));
+        let beside = scope.spawn(|| bystanders::run(settings));
+        let one = |thread| scope.spawn(move || one_thread(settings, thread));
+        let threads: Vec<_> = (0..args.threads as usize).map(one).collect();
+        progress::show(settings, || threads.iter().all(|thread| thread.is_finished()));
         let tallies: Vec<_> =
             threads.into_iter().map(|thread| thread.join().expect("a thread panicked")).collect();
         (tallies, beside.join().expect("a thread panicked"))
@@ -57,7 +56,7 @@ pub fn measure(args: &Args) -> Result<Report> {
         })?);
     }
     let beside = beside.context("the idle and slow clients failed")?;
-    Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), stop.load(Ordering::Relaxed)))
+    Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), settings.is_stopped()))
 }
 
 /// What is asked for on a path, and what is right there.
@@ -68,20 +67,15 @@ fn spec(args: &Args, target: &Target, path: &str, status: u16, expected: Expecte
 }
 
 /// Puts its share of the load on. Where it fails, all threads stop: the rest would be another measurement.
-fn one_thread(
-    settings: &Settings,
-    thread: usize,
-    gauge: &Gauge,
-    stop: &AtomicBool,
-) -> std::io::Result<Tallies> {
+fn one_thread(settings: &Settings, thread: usize) -> std::io::Result<Tallies> {
     let args = settings.args;
     let (threads, all) = (args.threads as usize, args.connections as usize);
     let clients = all / threads + usize::from(thread < all % threads);
     let schedule = Schedule::new(settings.start, args.rate, thread, threads);
-    let worker = Worker::new(settings, gauge, stop, clients);
+    let worker = Worker::new(settings, thread, clients);
     let outcome = worker.and_then(|worker| event_loop::run(worker, schedule));
     if outcome.is_err() {
-        stop.store(true, Ordering::Relaxed);
+        settings.stop.store(true, Ordering::Relaxed);
     }
     outcome
 }

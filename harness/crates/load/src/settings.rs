@@ -1,12 +1,14 @@
-//! What all threads of a run must know.
+//! What all threads of a run share.
 
 use super::options::Args;
 use super::reference::Expected;
 use super::target::Target;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// What the threads must know. It does not change while they run.
+/// What the threads share. Nothing but the flag and the gauges changes while they run.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     pub(super) args: &'a Args,
@@ -19,6 +21,18 @@ pub(super) struct Settings<'a> {
     /// The end of the warm-up.
     pub(super) measure_from: Instant,
     pub(super) end: Instant,
+    /// The run is to end early.
+    pub(super) stop: Arc<AtomicBool>,
+    /// One for each thread.
+    pub(super) gauges: Vec<Gauge>,
+}
+
+/// What a thread publishes once a tick, for the progress line.
+#[derive(Debug, Default)]
+pub(super) struct Gauge {
+    pub(super) right: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) open: AtomicU64,
 }
 
 /// A request, and what a right reply to it is.
@@ -32,6 +46,11 @@ pub(super) struct RequestSpec {
 }
 
 impl Settings<'_> {
+    /// Whether the run is to end early. The flag carries no other data, so its order does not matter.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Whether each client asks again when it was answered, so that all of them are needed.
     pub(super) fn is_closed_loop(&self) -> bool {
         self.args.rate.is_none()

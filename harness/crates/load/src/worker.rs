@@ -10,14 +10,14 @@ use super::connection::{Connection, Next};
 use super::failure::Failure;
 use super::reply::Checker;
 use super::schedule::Due;
-use super::settings::Settings;
+use super::settings::{Gauge, Settings};
 use super::tally::{Tallies, Times};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use nix::time::{ClockId, clock_gettime};
 use std::io::{Error, ErrorKind, Read, Result, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How often timeouts are looked for and the counts are published.
@@ -35,14 +35,6 @@ pub(super) enum After {
     Lost,
     /// It could not connect and should wait until the next tick.
     Refused,
-}
-
-/// What a thread publishes once a tick, for the progress line.
-#[derive(Debug, Default)]
-pub(super) struct Gauge {
-    pub(super) right: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) open: AtomicU64,
 }
 
 /// A client.
@@ -69,7 +61,6 @@ struct Socket {
 pub(super) struct Worker<'a> {
     pub(super) settings: &'a Settings<'a>,
     gauge: &'a Gauge,
-    stop: &'a AtomicBool,
     pub(super) poll: Poll,
     slots: Vec<Slot>,
     buffer: Vec<u8>,
@@ -82,12 +73,7 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(
-        settings: &'a Settings<'a>,
-        gauge: &'a Gauge,
-        stop: &'a AtomicBool,
-        clients: usize,
-    ) -> Result<Self> {
+    pub(super) fn new(settings: &'a Settings<'a>, thread: usize, clients: usize) -> Result<Self> {
         let now = settings.start;
         let slot = || Slot {
             socket: None,
@@ -100,8 +86,7 @@ impl<'a> Worker<'a> {
         let checkers = specs.map(|spec| Checker::new(spec.status, spec.expected.clone()));
         Ok(Self {
             settings,
-            gauge,
-            stop,
+            gauge: &settings.gauges[thread],
             poll: Poll::new()?,
             slots: std::iter::repeat_with(slot).take(clients).collect(),
             buffer: vec![0; 64 * 1024],
@@ -135,8 +120,7 @@ impl<'a> Worker<'a> {
             self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
             self.cpu_before = cpu_of_thread();
         }
-        // The flag carries no other data, so its order does not matter.
-        now >= self.settings.end || self.stop.load(Ordering::Relaxed)
+        now >= self.settings.end || self.settings.is_stopped()
     }
 
     /// Once a tick: times out requests that have waited too long, and publishes the counts. Calls `lost` with
