@@ -121,9 +121,9 @@ impl Args {
         }
         let mut tasks = Vec::new();
         for stage in stages::discover()? {
-            tasks.push(stage_task(&stage, &[], Expectations::new())?);
-            for variant in &stage.variants {
-                tasks.push(stage_task(&stage, &variant.args, Expectations::new())?);
+            let variants = stage.variants.iter().map(|variant| variant.args.as_slice());
+            for options in [&[][..]].into_iter().chain(variants) {
+                tasks.push(stage_task(&stage, options, Expectations::new())?);
             }
         }
         Ok(tasks)
@@ -166,26 +166,23 @@ fn task(args: &Args) -> Result<Task> {
 }
 
 fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
-    let target = Target::stage(stage, options);
-    if let Target::Stage(launch) = &target {
-        // Once, and not as a crash in every probe.
-        launch.command()?;
-        if !options.is_empty() && stage.lacks().is_none() {
-            let options = options.join(" ");
-            target.try_start().with_context(|| {
-                format!(
-                    "stage {} does not start with `{options}` (options of grade stand before those)",
-                    stage.name
-                )
-            })?;
-        }
+    let launch = stage.launch(options);
+    // Once, and not as a crash in every probe.
+    launch.command()?;
+    let (lacks, words) = (stage.lacks(), options.join(" "));
+    if !options.is_empty() && lacks.is_none() {
+        let name = &stage.name;
+        launch.start().with_context(|| {
+            format!("stage {name} does not start with `{words}` (options of grade stand before those)")
+        })?;
     }
     let mut expect = expectations(stage.expected_with(options))
         .with_context(|| format!("what stage {} declares", stage.name))?;
     expect.extend(given);
-    let title = format!("stage {} {}", stage.name, options.join(" "));
+    let title = format!("stage {} {words}", stage.name);
     let graded = Graded { name: stage.name.clone(), title: stage.title.clone(), options: options.to_vec() };
-    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, lacks: stage.lacks(), expect })
+    let target = Target::Stage(launch);
+    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, lacks, expect })
 }
 
 fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {

@@ -4,7 +4,6 @@ use super::client::{Client, LIMIT};
 use super::verdict::{Fault, Verdict};
 use anyhow::Result;
 use lab_core::server_process::{Launch, Ready, Server, override_options};
-use lab_core::stages::Stage;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -41,11 +40,6 @@ pub(super) fn few_descriptors() -> usize {
 }
 
 impl Target {
-    /// A stage with the user's options.
-    pub fn stage(stage: &Stage, options: &[String]) -> Self {
-        Target::Stage(stage.launch(options))
-    }
-
     /// Starts it and ends it again, for an error that is no probe's.
     pub fn try_start(&self) -> Result<()> {
         self.launch(&[], None).map_or(Ok(()), |launch| launch.start().map(drop))
