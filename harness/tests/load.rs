@@ -18,7 +18,7 @@ const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13
 type Answer = (Vec<u8>, bool);
 
 /// A server with a thread per connection, for the rest of the test process. `answer` gets the number of the
-/// request, counted over all connections, and gives the reply and whether the connection stays open.
+/// request, counted over all connections, and returns the reply and whether the connection stays open.
 struct Server {
     addr: SocketAddr,
     /// Requests that were answered.
@@ -166,7 +166,7 @@ fn short_replies_are_errors_and_no_throughput() {
 }
 
 /// The reason why there is an open loop: one stall of a second hides behind thousands of quick replies in a
-/// closed loop, and not from users who come when they come.
+/// closed loop, and not from clients that do not wait for each other.
 #[test]
 fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
     let server = Server::start(|n| {
@@ -179,7 +179,7 @@ fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
     let (latency, service) =
         (report.main.latency_us.expect("open loop"), report.main.service_us.expect("answers"));
     assert!(latency.max >= 900_000 && latency.p99 >= 900_000, "{report:?}");
-    assert!(latency.p90 >= 200_000, "whoever came during the stall has waited: {report:?}");
+    assert!(latency.p90 >= 200_000, "what was to be sent during the stall has waited: {report:?}");
     // From sending, one request in a thousand was slow.
     assert!(service.max >= 900_000 && service.p99 < latency.p99 / 2, "{report:?}");
     assert!(
@@ -285,7 +285,7 @@ fn a_mix_is_counted_and_timed_apart() {
             thread::sleep(Duration::from_millis(60));
             (SLEPT.to_vec(), true)
         }
-        other => panic!("nobody asks for {other}"),
+        other => panic!("no client asks for {other}"),
     });
     // A thread per connection: no quick request waits for a slow one.
     let args =

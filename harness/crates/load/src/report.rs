@@ -289,7 +289,7 @@ impl Report {
         }
         let note = match self.main.late {
             Some(_) => "",
-            None => "\nA closed loop: these times hide the waiting. For latencies give --rate.",
+            None => "\nA closed loop: these times hide the waiting. For latencies use --rate.",
         };
         format!("{table}{note}")
     }
