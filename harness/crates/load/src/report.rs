@@ -168,25 +168,31 @@ impl Report {
         self.main.requests == 0 && self.failed() == timeouts
     }
 
-    /// What went wrong, in one line; on the path that is mixed in too.
+    /// Why not every request was answered right, in one line.
     pub fn complaint(&self) -> String {
-        let mut parts = wrong(&self.main.errors, self.main.wrong_status, self.not_connected.as_deref());
+        let mut parts = Vec::from_iter(self.faults());
         if self.main.aborted > 0 {
             parts.push(format!("{} unanswered at the end", self.main.aborted));
         }
         if self.clients_never_connected > 0 && self.main.requests == 0 {
             parts.push(format!("{} clients never connected", self.clients_never_connected));
         }
+        if parts.is_empty() { "none was sent".into() } else { parts.join(", ") }
+    }
+
+    /// What was wrong with replies and connections, on the path that is mixed in too; `None` if nothing was.
+    fn faults(&self) -> Option<String> {
+        let mut parts = wrong(&self.main.errors, self.main.wrong_status, self.not_connected.as_deref());
         if let Some(mixed) = &self.mix {
             let others = wrong(&mixed.errors, mixed.wrong_status, None);
             parts.extend(others.into_iter().map(|part| format!("{part} on the path that is mixed in")));
         }
         let is_about_the_body = |kind: &str| self.main.errors.get(kind).is_some_and(|count| *count > 0);
         let hint = match ["body", "length"].into_iter().any(is_about_the_body) {
-            true => "; --body or --learn-body changes what is right",
+            true => " (--body or --learn-body changes what is right)",
             false => "",
         };
-        if parts.is_empty() { "none was sent".into() } else { format!("{}{hint}", parts.join(", ")) }
+        (!parts.is_empty()).then(|| parts.join(", ") + hint)
     }
 
     /// For people.
@@ -199,12 +205,12 @@ impl Report {
             self.bytes as f64 / 1e6
         )];
         let failed = self.failed() + self.mix.as_ref().map_or(0, PathReport::failed);
-        lines.push(match (failed, self.clients_never_connected) {
-            (1.., _) => format!("{failed} errors: {}", self.complaint()),
-            (0, 0) => "no errors".into(),
-            (0, _) => "no wrong reply".into(),
+        lines.push(match (self.faults(), self.clients_never_connected) {
+            (Some(faults), _) => format!("{failed} errors: {faults}"),
+            (None, 0) => "no errors".into(),
+            (None, _) => "no wrong reply".into(),
         });
-        if self.main.aborted > 0 && failed == 0 {
+        if self.main.aborted > 0 {
             let requests = count(self.main.aborted as usize, "request");
             let were = if self.main.aborted == 1 { "was" } else { "were" };
             lines.push(format!("{requests} {were} still unanswered when the time ended"));
