@@ -1,6 +1,7 @@
 //! How a mistake in a command line is reported.
 
 use clap::error::{ContextKind, ContextValue};
+use std::ops::RangeInclusive;
 
 /// The message of clap in one line: what was wrong, a tip if there is one, and what is allowed or where it is
 /// listed. For errors alone: the texts of `--help` and `--version` are errors of clap's too, of the kinds
@@ -18,10 +19,31 @@ pub fn one_line(error: &clap::Error) -> String {
     }
 }
 
+/// A parser of whole numbers in a range. Unlike clap's own it says what is allowed of a text that is no
+/// number too.
+pub fn whole<T: TryFrom<u64>>(
+    allowed: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| allowed.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.ok_or_else(|| format!("a whole number in {allowed:?} is allowed"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::{Arg, Command, value_parser};
+
+    #[test]
+    fn a_number_that_is_not_allowed_is_told_the_range() {
+        let parse = whole::<u8>(1..=300);
+        assert_eq!((parse("1"), parse("255")), (Ok(1), Ok(255)));
+        for text in ["0", "301", "256", "-1", "x", ""] {
+            assert_eq!(parse(text), Err("a whole number in 1..=300 is allowed".into()), "{text}");
+        }
+    }
 
     /// Protects the contract of every command: one line that says what was wrong and what is allowed.
     #[test]

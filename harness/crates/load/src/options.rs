@@ -4,13 +4,14 @@ use super::mix::Mix;
 use super::reference::Expected;
 use super::target::Target;
 use anyhow::{Context, Result, ensure};
+use lab_core::whole;
 use lab_core::wire::Authority;
 use serde::Serialize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The maximum of clients of a kind: all of them are at one address, so ports are the limit.
-const MAX_CLIENTS: i64 = 20_000;
+const MAX_CLIENTS: u64 = 20_000;
 
 /// The options of `harness load`.
 #[derive(clap::Args, Clone, Debug, Serialize)]
@@ -24,10 +25,10 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Clients at once.
-    #[arg(short, long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=MAX_CLIENTS))]
+    #[arg(short, long, value_name = "N", default_value = "64", value_parser = whole::<u32>(1..=MAX_CLIENTS))]
     pub connections: u32,
     /// Threads; each has its share of the clients.
-    #[arg(short, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = whole::<u32>(1..=256))]
     pub threads: u32,
     /// How long to measure.
     #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = some_time)]
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub requests_per_connection: Option<u64>,
     /// Requests that a client sends at once, in one write, before it reads the replies.
-    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = whole::<u64>(1..=1024))]
     pub pipeline: u64,
     /// Open loop: send R requests per second, all clients together, whether answers come or not.
     #[arg(long, value_name = "R", conflicts_with = "pipeline", allow_negative_numbers = true, value_parser = rate)]
@@ -55,7 +56,7 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
     /// The status of a right reply.
-    #[arg(long, value_name = "CODE", default_value = "200", value_parser = clap::value_parser!(u16).range(200..=599))]
+    #[arg(long, value_name = "CODE", default_value = "200", value_parser = whole::<u16>(200..=599))]
     pub status: u16,
     /// The body of a right reply. Default: the lab's body for `/` and `/bytes/N`, else that of the first
     /// reply; also where the replies announce no length.
@@ -69,10 +70,10 @@ pub struct Args {
     #[serde(serialize_with = "in_seconds", rename = "timeout_seconds")]
     pub timeout: Duration,
     /// Beside the load: clients that connect and say nothing.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole::<u32>(0..=MAX_CLIENTS))]
     pub idle: u32,
     /// Beside the load: clients that ask for `/bytes/67108864` and read 4 KB of it every 100 ms.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MAX_CLIENTS))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole::<u32>(0..=MAX_CLIENTS))]
     pub slow: u32,
     /// Print one JSON object.
     #[arg(long)]

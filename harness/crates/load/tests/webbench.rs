@@ -173,8 +173,8 @@ fn bad_arguments_exit_with_2_and_one_line() {
         assert!(output.stdout.is_empty(), "{output:?}");
     }
     let rows: [(&[&str], &str); 5] = [
-        (&["-t", "0", "http://h/"], "0 is not in 1..=86400"),
-        (&["-c", "many", "http://h/"], "'many'"),
+        (&["-t", "0", "http://h/"], "a whole number in 1..=86400 is allowed"),
+        (&["-c", "many", "http://h/"], "'many' for '--clients <N>': a whole number in 0..=30000 is allowed"),
         (&["-9", "-1", "http://h/"], "cannot be used with"),
         (&["--head", "--trace", "http://h/"], "cannot be used with"),
         (&["--nonsense"], "--nonsense"),

@@ -1,6 +1,7 @@
 //! The command line: webbench 1.5's flags and defaults.
 
 use clap::Parser;
+use lab_core::whole;
 
 /// What differs from the original on purpose, for `--help`.
 const MENDED: &str = "\
@@ -28,13 +29,13 @@ pub struct Options {
     #[arg(short, long)]
     pub reload: bool,
     /// Run for so many seconds.
-    #[arg(short, long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(short, long, value_name = "N", default_value_t = 30, value_parser = whole::<u32>(1..=86_400))]
     pub time: u32,
     /// Send the requests to this proxy; port 80 if none is named.
     #[arg(short, long, value_name = "HOST:PORT")]
     pub proxy: Option<String>,
     /// Run so many clients at once; 0 means 1.
-    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=30_000))]
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(0..=30_000))]
     pub clients: u32,
     /// HTTP/0.9: a bare request line, then the sending side is shut.
     #[arg(short = '9', long, group = "version")]
