@@ -58,12 +58,12 @@ pub(crate) fn found_in_open_loop(
     let open_loop = OpenLoop {
         rate,
         share_of_peak: None,
-        latency_us: report.latency_us.context("no request was to be sent in so short a time")?,
-        late: report.late.unwrap_or(0),
-        never_sent: report.never_sent.unwrap_or(0),
+        latency_us: report.main.latency_us.context("no request was to be sent in so short a time")?,
+        late: report.main.late.unwrap_or(0),
+        never_sent: report.main.never_sent.unwrap_or(0),
     };
     let mixed = report.mix.as_ref().map_or(0, |mixed| mixed.requests);
-    let answered = (report.requests + mixed) as f64 / report.seconds.max(f64::MIN_POSITIVE);
+    let answered = (report.main.requests + mixed) as f64 / report.seconds.max(f64::MIN_POSITIVE);
     let limiter = limiter(&open_loop, &figures, answered, cpus, all_served);
     Ok((Figures { limiter, ..figures }, open_loop))
 }

@@ -63,12 +63,12 @@ fn parse(report: &str) -> Result<Report> {
 /// What a report says, but for the CPU time of the generator.
 pub(crate) fn measurement(report: &Report) -> Measurement {
     Measurement {
-        requests: report.requests,
+        requests: report.main.requests,
         errors: report.failed(),
         seconds: report.seconds,
         bytes: report.bytes,
         generator_cpu_seconds: 0.0,
-        closed_loop_us: report.service_us,
+        closed_loop_us: report.main.service_us,
     }
 }
 
