@@ -45,6 +45,7 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) ->
     let mut surprises = 0;
     let mut passed = 0;
     let mut declared = 0;
+    let mut not_applicable = 0;
     let count = runs.first().map_or(0, Vec::len);
     for index in 0..count {
         let findings: Vec<&Finding> = runs.iter().map(|run| &run[index]).collect();
@@ -52,6 +53,7 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) ->
         surprises += usize::from(summary.surprising > 0);
         match (summary.surprising, summary.shown.outcome) {
             (0, Outcome::Pass) => passed += 1,
+            (0, Outcome::NotApplicable) => not_applicable += 1,
             (0, _) => declared += 1,
             _ => {}
         }
@@ -77,9 +79,14 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) ->
         1 => "1 surprise".to_owned(),
         _ => format!("{surprises} surprises"),
     };
-    let declared = if declared > 0 { format!(", {declared} not, as expected") } else { String::new() };
+    let mut passed = format!("{passed} pass");
+    for (count, words) in [(declared, "not, as expected"), (not_applicable, "not applicable")] {
+        if count > 0 {
+            passed.push_str(&format!(", {count} {words}"));
+        }
+    }
     let probes = if count == 1 { "probe" } else { "probes" };
-    let verdict = format!("{}: {count} {probes}{runs}: {passed} pass{declared}; {verdict}", task.title);
+    let verdict = format!("{}: {count} {probes}{runs}: {passed}; {verdict}", task.title);
     let text = match (table.is_empty(), rows) {
         (true, _) => verdict,
         (false, Rows::Surprises) => format!("{table}\n{verdict}"),
