@@ -54,7 +54,7 @@ enum Command {
     /// Draw the charts again, and write the page beside them.
     Report(charts::Args),
     /// Say what is missing on this machine, or will distort the figures.
-    Doctor(doctor::Args),
+    Doctor,
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),
 }
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Doctor => doctor::run(),
         Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {
