@@ -125,7 +125,7 @@ check:
 # Check the ring and its parker in every order in which their threads could run.
 [group('check')]
 loom:
-    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --release --test loom --target-dir target/loom --quiet
+    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --test loom --target-dir target/loom --quiet
 
 # Check the ring under Miri: needs a nightly toolchain with the miri component.
 [group('check')]
