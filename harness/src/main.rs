@@ -15,6 +15,8 @@ use bench::recipes::{self, scenario, table};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use figures::{charts, report};
+use lab_core::clock::now;
+use lab_core::host::Host;
 use lab_core::one_line;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
@@ -87,6 +89,12 @@ fn main() -> ExitCode {
         eprintln!("lab: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// What a file of records is called, but for its ending: `20260102T030405Z-1234567890-grades`.
+fn data_name(host: &Host, what: &str) -> String {
+    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
+    format!("{}-{commit}-{what}", now().replace(['-', ':'], ""))
 }
 
 /// Help is printed as clap writes it; a mistake is one line. Returns the exit status.

@@ -1,9 +1,10 @@
 //! The record of a grade: one JSON object a line, so that it can be kept and compared.
 
+use crate::data_name;
 use anyhow::{Context, Result};
 use grader::probes::{Finding, Target};
 use grader::{Task, expected_of};
-use lab_core::clock::{now, rfc3339};
+use lab_core::clock::rfc3339;
 use lab_core::files::sha256;
 use lab_core::host::Host;
 use records::{self, Grade, Probed};
@@ -36,11 +37,8 @@ impl Writer {
             }
         };
         let host = Host::look();
-        let name = || {
-            let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
-            format!("{}-{commit}-grades", now().replace(['-', ':'], ""))
-        };
-        let record = directory.map(|directory| records::Writer::create(directory, &name())).transpose()?;
+        let create = |directory| records::Writer::create(directory, &data_name(&host, "grades"));
+        let record = directory.map(create).transpose()?;
         Ok(Self { json, uses_stdout, record, planned, host })
     }
 
