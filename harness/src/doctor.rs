@@ -56,7 +56,12 @@ impl Facts {
         let used = machine_cpu_seconds().zip(before).map(|(after, before)| after - before);
         let generators = Tool::ALL.iter().map(|tool| (tool.name(), tool.find().map(|found| found.version)));
         let references = Name::ALL.iter().map(|name| (name.as_str(), name.find().map(|found| found.version)));
-        let commands = [("curl", "apt-get install curl"), ("nc", "apt-get install netcat-openbsd")];
+        let commands = [
+            ("curl", "apt-get install curl"),
+            ("nc", "apt-get install netcat-openbsd"),
+            ("strace", "apt-get install strace"),
+            ("perf", "apt-get install linux-perf"),
+        ];
         let commands =
             commands.map(|(name, install)| (name, on_path(name).map(|_| String::new()).ok_or(install)));
         let tools = generators.chain(references).chain(commands);
@@ -233,7 +238,18 @@ fn examine(facts: &Facts) -> Vec<Finding> {
         ),
     ];
     findings.extend(facts.tools.iter().map(|(name, found)| tool(name, found)));
-    findings.extend([strace(facts.strace), perf(facts.perf)]);
+    findings.extend(facts.strace.map(|works| {
+        Finding::new(format!("strace {} trace processes.", if works { "may" } else { "must not" }))
+            .when(!works, Missing, "The book shows with it what the kernel sees.")
+            .mend("sysctl -w kernel.yama.ptrace_scope=1 (as root; a container needs --cap-add SYS_PTRACE)")
+    }));
+    findings.extend(facts.perf.map(|works| {
+        Finding::new(format!("perf {} count instructions.", if works { "can" } else { "cannot" })).when(
+            !works,
+            Note,
+            "There are no hardware counters here; it still shows where CPU time goes.",
+        )
+    }));
     findings
 }
 
@@ -246,7 +262,8 @@ fn ports(range: &str) -> Option<(u32, u32)> {
 fn tool(name: &str, found: &Result<String, String>) -> Finding {
     let effect = match name {
         "nginx" | "h2o" => "The charts could compare the stages with it.",
-        "curl" | "nc" => "Commands of the book use it.",
+        "curl" | "nc" | "strace" => "Commands of the book use it.",
+        "perf" => "It shows where CPU time goes.",
         _ => "Its charts are left out.",
     };
     match found {
@@ -255,33 +272,6 @@ fn tool(name: &str, found: &Result<String, String>) -> Finding {
         Err(install) => {
             Finding::new(format!("{name} is not installed.")).when(true, Missing, effect).mend(install)
         }
-    }
-}
-
-fn strace(works: Option<bool>) -> Finding {
-    let effect = "The book shows with it what the kernel sees.";
-    match works {
-        Some(true) => Finding::new("strace can trace processes."),
-        Some(false) => Finding::new("strace is not allowed to trace processes.")
-            .when(true, Missing, effect)
-            .mend("sysctl -w kernel.yama.ptrace_scope=1 (as root; a container needs --cap-add SYS_PTRACE)"),
-        None => Finding::new("strace is not installed.")
-            .when(true, Missing, effect)
-            .mend("apt-get install strace"),
-    }
-}
-
-fn perf(works: Option<bool>) -> Finding {
-    match works {
-        Some(true) => Finding::new("perf can count instructions."),
-        Some(false) => Finding::new("perf has no hardware counters here.").when(
-            true,
-            Note,
-            "It can measure where CPU time goes, but cannot count instructions and cycles.",
-        ),
-        None => Finding::new("perf is not installed.")
-            .when(true, Missing, "There is no profile of where CPU time goes.")
-            .mend("apt-get install linux-perf"),
     }
 }
 
@@ -330,8 +320,8 @@ mod tests {
             ("container", |facts| facts.inside = Some("in a container")),
             ("wrk", |facts| facts.tools[0].1 = Err("apt-get install wrk".into())),
             ("strace", |facts| facts.strace = Some(false)),
-            ("strace", |facts| facts.strace = None),
-            ("perf", |facts| facts.perf = None),
+            ("strace", |facts| facts.tools.push(("strace", Err("apt-get install strace".into())))),
+            ("perf", |facts| facts.perf = Some(false)),
         ];
         for (subject, spoil) in faults {
             let mut facts = good();
@@ -342,7 +332,7 @@ mod tests {
             assert!(found[0].found.contains(subject) && found[0].found.ends_with('.'), "{found:?}");
             assert!(found[0].effect.ends_with('.'), "{found:?}");
             let cannot_be_mended =
-                ["one CPU", "hypervisor", "vulnerabilities", "container"].contains(&subject);
+                ["one CPU", "hypervisor", "vulnerabilities", "container", "perf"].contains(&subject);
             assert_eq!(found[0].command.is_none(), cannot_be_mended, "{found:?}");
         }
     }
