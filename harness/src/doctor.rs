@@ -304,9 +304,9 @@ mod tests {
         }
     }
 
-    /// Each fault is found, alone, and told with what it distorts and with the command that mends it.
+    /// Each fault is found, alone, and reported with its effect and the command that mends it.
     #[test]
-    fn every_fault_is_told_with_its_effect() {
+    fn every_fault_is_reported_with_its_effect() {
         type Spoil = fn(&mut Facts);
         let faults: [(&str, Spoil); 13] = [
             ("one CPU", |facts| facts.host.cores = 1),

@@ -28,7 +28,7 @@ struct Step {
     command: Command,
 }
 
-/// What came of a step.
+/// How a step ended.
 struct Outcome {
     name: &'static str,
     passed: bool,
@@ -36,8 +36,8 @@ struct Outcome {
     tests: u64,
 }
 
-/// What all steps write to.
-struct Journal {
+/// The whole run: what all steps write to.
+struct TestRun {
     folder: PathBuf,
     start: Instant,
     outcomes: Mutex<Vec<Outcome>>,
@@ -48,28 +48,28 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let folder = target.join("test");
     create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let journal = Journal { folder, start: Instant::now(), outcomes: Mutex::default() };
+    let all = TestRun { folder, start: Instant::now(), outcomes: Mutex::default() };
     println!("side by side: the checks of the code, and every probe against every stage; then a short bench");
     // Probes and tests mostly wait; the compiler does not mind them.
     scope(|scope| {
-        let journal = &journal;
-        scope.spawn(|| journal.run(harness("probes", &["grade", "all"])));
-        journal.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
+        let all = &all;
+        scope.spawn(|| all.run(harness("probes", &["grade", "all"])));
+        all.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
         for step in tests() {
-            scope.spawn(|| journal.run(step));
+            scope.spawn(|| all.run(step));
         }
-        checks().into_iter().for_each(|step| journal.run(step));
+        checks().into_iter().for_each(|step| all.run(step));
     });
     if !args.no_bench {
         let out = tempfile::tempdir().context("no folder for the figures")?;
         let out = out.path().to_string_lossy().into_owned();
-        journal.run(harness("short bench", &["bench-all", "--quick", "--out", &out]));
+        all.run(harness("short bench", &["bench-all", "--quick", "--out", &out]));
     }
-    let outcomes = journal.outcomes.into_inner().unwrap_or_default();
+    let outcomes = all.outcomes.into_inner().unwrap_or_default();
     let failed: Vec<&str> =
         outcomes.iter().filter(|outcome| !outcome.passed).map(|outcome| outcome.name).collect();
     let tests: u64 = outcomes.iter().map(|outcome| outcome.tests).sum();
-    println!("{} steps in {}, with {tests} tests", outcomes.len(), seconds(journal.start.elapsed()));
+    println!("{} steps in {}, with {tests} tests", outcomes.len(), seconds(all.start.elapsed()));
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
     }
@@ -77,8 +77,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The tests, when they are built. `-p harness` would build them again: which features a dependency has depends
-/// on the packages that are named.
+/// The tests, when they are built. `-p harness` would build them again: which features a dependency has
+/// depends on the packages that are named.
 fn tests() -> [Step; 2] {
     let tests = [
         cargo("tests of the harness", &["test", "--workspace", "--bin", "harness", "--test", "suite"]),
@@ -124,8 +124,8 @@ impl Step {
     }
 }
 
-impl Journal {
-    /// Runs a step to its end and says what came of it.
+impl TestRun {
+    /// Runs a step to its end and says how it ended.
     fn run(&self, mut step: Step) {
         let (name, begun) = (step.name, Instant::now());
         println!("  {:>6}  {name} ...", seconds(self.start.elapsed()));

@@ -80,8 +80,8 @@ fn a_recipe_that_is_not_there_is_one_line_too() {
     }
 }
 
-/// Protects the learner who ends a stage as the stage says: a Ctrl-C reaches the whole process group, and none
-/// of it calls that an error.
+/// Protects the learner who ends a stage as the stage says: a Ctrl-C reaches the whole process group, and no
+/// part of it calls that an error.
 #[test]
 fn ctrl_c_ends_a_stage_without_a_word() {
     let place = Place::new();

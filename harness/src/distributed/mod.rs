@@ -6,7 +6,7 @@
 //! needs nothing on them but itself (Locust's must be started by hand on each host), and because Debian has
 //! it (k6 it has not).
 //!
-//! * `scenario`: what Tsung is told, `harness/engines/tsung.xml` filled in; `report`: what it counted.
+//! * `scenario`: what Tsung runs, `harness/engines/tsung.xml` filled in; `report`: what it counted.
 
 mod report;
 mod scenario;
@@ -59,7 +59,7 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
-/// Runs the scenario, records what came of it.
+/// Runs the scenario, and records its figures or why there are none.
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     let target = Target::parse(&args.url)?;
     let addr = target.reachable()?;

@@ -1,4 +1,4 @@
-//! What Tsung is told: the template `engines/tsung.xml`, filled in.
+//! The scenario that Tsung runs: the template `engines/tsung.xml`, filled in.
 
 use super::Args;
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 const SCENARIO: &str = include_str!("../../engines/tsung.xml");
 /// Clients that come in a second.
-const MOST_ARRIVALS: u32 = 2_000;
+const MAX_ARRIVALS: u32 = 2_000;
 
 /// A host that makes load.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub(super) struct Worker {
 
 /// All at once would measure the accept queue.
 pub(super) fn arrivals_per_second(clients: u32) -> u32 {
-    (clients * 10).min(MOST_ARRIVALS)
+    (clients * 10).min(MAX_ARRIVALS)
 }
 
 /// The scenario, filled in.
