@@ -132,10 +132,11 @@ loom:
 miri:
     MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p lockless-queues --test ring
 
-# Build every binary. Only a build that takes its time is announced; the waiting shell must not hold anybody's pipe open.
+# Build every binary. Only a build that takes its time is announced; the shell that waits must not hold a
+# reader's pipe open.
 [private]
 [no-exit-message]
 build:
-    @(sleep 1 >/dev/null 2>&1; echo 'lab: building; the first time that takes some minutes' >&2) >/dev/null & word=$!; \
+    @(sleep 3 >/dev/null 2>&1; echo 'lab: building; the first time that takes some minutes' >&2) >/dev/null & word=$!; \
         trap "kill $word 2>/dev/null || true" EXIT; \
         cargo build --release --workspace --bins --quiet
