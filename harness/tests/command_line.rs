@@ -1,11 +1,12 @@
 //! What a user types, and what a mistake costs: one line.
 
+use super::refusals::place_with_stage;
 use nix::sys::signal::Signal;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use test_support::{LONG, Place, Run, program, write_program};
+use test_support::{LONG, Place, Run, write_program};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -84,14 +85,16 @@ fn a_recipe_that_is_not_there_is_one_line_too() {
 /// part of it calls that an error.
 #[test]
 fn ctrl_c_ends_a_stage_without_a_word() {
-    let place = Place::new();
-    let (stage, harness) = (program("stage-01"), program("harness"));
-    let just = format!("case $1 in --evaluate) echo '{}' ;; esac", harness.display());
+    let (place, harness) = place_with_stage("exec \"${0%/*}/floor\" --addr 127.0.0.1:0");
+    // The stages are found from where the harness is started, and the script goes to its own folder.
+    let started = format!("cd '{}' && exec '{}' \"$@\"", env!("CARGO_MANIFEST_DIR"), harness.display());
+    let started = write_program(&place.path("started"), &started);
+    let just = format!("case $1 in --evaluate) echo '{}' ;; esac", started.display());
     let mut command = lab(&place, &just);
-    command.args(["stage", "1", "--addr", "127.0.0.1:0"]).process_group(0);
+    command.args(["stage", "1", "--protocol", "http"]).process_group(0);
     let mut run = Run::start(command);
-    let stage = stage.display().to_string();
-    run.wait_until("server", || place.running().iter().any(|(_, command)| command.starts_with(&stage)));
+    let runs_floor = |(_, command): &(i32, String)| command.contains("/floor --addr");
+    run.wait_until("server", || place.running().iter().any(runs_floor));
     run.signal_group(Signal::SIGINT);
     let finished = run.wait(LONG);
     assert_eq!((finished.status.code(), finished.stderr.as_str()), (Some(0), ""), "{finished:?}");

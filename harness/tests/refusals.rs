@@ -125,7 +125,7 @@ fn results_that_cannot_be_written_are_said_before_the_measuring() {
 
 /// A place with the harness and the floor, where a script can stand for a stage: binaries are looked for
 /// beside the harness.
-fn place_with_stage(script: &str) -> (Place, PathBuf) {
+pub(crate) fn place_with_stage(script: &str) -> (Place, PathBuf) {
     let place = Place::new();
     let directory = place.path("built");
     fs::create_dir(&directory).expect("a directory");
