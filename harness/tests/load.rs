@@ -18,7 +18,7 @@ const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13
 type Answer = (Vec<u8>, bool);
 
 /// A server with a thread per connection, for the rest of the test process. `answer` gets the number of the
-/// request, counted over all connections, and returns the reply and whether the connection stays open.
+/// request, counted over all connections, and gives the reply and whether the connection stays open.
 struct Server {
     addr: SocketAddr,
     /// Requests that were answered.
@@ -357,7 +357,7 @@ fn a_server_that_does_not_answer_times_out() {
 }
 
 #[test]
-fn a_port_without_a_listener_is_one_line_and_no_busy_loop() {
+fn a_port_where_nobody_listens_is_one_line_and_no_busy_loop() {
     let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/", unused.local_addr().expect("an address"));
     drop(unused);
@@ -371,7 +371,7 @@ fn a_port_without_a_listener_is_one_line_and_no_busy_loop() {
 
 /// The next request is always due before a refused one is over: the end must be seen all the same.
 #[test]
-fn an_open_loop_without_replies_ends_in_its_time() {
+fn an_open_loop_that_nobody_answers_ends_in_its_time() {
     let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/", unused.local_addr().expect("an address"));
     drop(unused);

@@ -14,7 +14,7 @@ const ONE_POINT: &str = "--concurrency 4 --duration 1 --rounds 1 --quick";
 
 const OWN_TOOL: &str = "--tools builtin --keep-alive on";
 
-/// Offers a server to the pipeline and expects that it is refused: no figures, and a failure. Returns the one
+/// Offers a server to the pipeline and expects that it is refused: no figures, and a failure. Gives the one
 /// line of stderr that says why.
 fn refused(server: &Server, options: &str, why: &[&str]) -> String {
     let place = Place::new();
