@@ -89,7 +89,7 @@ fn quick_requests_are_told_from_the_slow_ones_beside_them() {
         assert!((5..=11).contains(&mix.requests), "one in ten of about a hundred: {mix:?}");
         assert!(figures.requests <= 91 && figures.requests > mix.requests, "{figures:?}");
     }
-    // The one loop sleeps, and who comes meanwhile waits: at least one of a hundred.
+    // The one loop sleeps, and a request that comes meanwhile waits: at least one of a hundred.
     assert!(four.p99.median >= 10_000.0, "{four:?}");
 
     let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
@@ -118,7 +118,7 @@ fn an_interrupted_scenario_keeps_what_is_done_and_goes_on() {
     assert_eq!((place.data_files().len(), measured(&place.records()).count()), (1, 4));
 }
 
-/// What was begun is told by its command, not by being the last that was run there. The terminal is closed
+/// A run that can go on is recognised by its command, not by being the last one there. The terminal is closed
 /// meanwhile.
 #[test]
 fn the_same_command_goes_on_whatever_was_run_after_it() {

@@ -60,12 +60,18 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) ->
     }
     let runs = if runs.len() > 1 { format!(", {} runs", runs.len()) } else { String::new() };
     let verdict = if surprises > 0 { count(surprises, "surprise") } else { "no surprise".to_owned() };
-    let declared = match number - passed - surprises {
-        0 => String::new(),
-        declared => format!(", {declared} not, as expected"),
-    };
+    let is_not_applicable =
+        |summary: &&Summary| summary.surprising == 0 && summary.shown.outcome == Outcome::NotApplicable;
+    let not_applicable = summaries.iter().filter(is_not_applicable).count();
+    let declared = number - passed - surprises - not_applicable;
     let probes = count(number, "probe");
-    let verdict = format!("{}: {probes}{runs}: {passed} pass{declared}; {verdict}", task.title);
+    let mut tally = format!("{passed} pass");
+    for (number, words) in [(declared, "not, as expected"), (not_applicable, "not applicable")] {
+        if number > 0 {
+            tally.push_str(&format!(", {number} {words}"));
+        }
+    }
+    let verdict = format!("{}: {probes}{runs}: {tally}; {verdict}", task.title);
     let text = match (table.is_empty(), rows) {
         (true, _) => verdict,
         (false, Rows::Surprises) => format!("{table}\n{verdict}"),

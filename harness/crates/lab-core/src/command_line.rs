@@ -53,8 +53,8 @@ mod tests {
             (&["--count", "0"], "invalid value '0' for '--count <count>': 0 is not in 1..=9; see --help"),
             (&["--count", "a\n\nUsage"], "invalid value 'a"),
             (
-                &["--sise", "big"],
-                "unexpected argument '--sise' found; tip: a similar argument exists: '--size'",
+                &["--sizes", "big"],
+                "unexpected argument '--sizes' found; tip: a similar argument exists: '--size'",
             ),
             (&["--count", "1", "--only"], "the argument '--count <count>' cannot be used with '--only'"),
             (&["--count"], "a value is required for '--count <count>' but none was supplied; see --help"),
