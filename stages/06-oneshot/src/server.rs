@@ -60,7 +60,8 @@ pub fn run(options: Options) -> io::Result<()> {
     shutdown::watch(&epoll)?;
     let shared = ReactorShared::new(epoll, !options.no_oneshot);
     let (connections, clock) = (ConnectionTable::new(), Clock::new());
-    // A connection is queued at most once, so the queue never fills.
+    // A connection is queued at most once, so the queue can fill only while the server drains: then more may
+    // be open, and this thread waits for a worker.
     let (jobs, receiver) = queue(options.common.max_connections);
     scope(|scope| {
         // New in 06: this thread waits, and the workers serve.

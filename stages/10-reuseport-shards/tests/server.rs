@@ -20,6 +20,11 @@ fn early_clients_do_no_harm_to_a_shard() {
     common::early_clients_do_no_harm_to_a_shard(STAGE);
 }
 
+#[test]
+fn a_stalled_download_keeps_no_client_out_at_the_end() {
+    common::a_stalled_download_keeps_no_client_out_at_the_end(STAGE);
+}
+
 /// A read stops at the mark of urgent data. So a short one does not always mean that the socket is empty.
 #[test]
 fn a_request_behind_urgent_data_is_answered() {

@@ -41,6 +41,13 @@ fn early_clients_do_no_harm_to_a_shard() {
     }
 }
 
+#[test]
+fn a_stalled_download_keeps_no_client_out_at_the_end() {
+    if is_allowed() {
+        common::a_stalled_download_keeps_no_client_out_at_the_end(STAGE);
+    }
+}
+
 /// The bytes of all clients arrive in time, while a job holds up the loop for longer than a client may be
 /// silent. There are more of them than the kernel completes in one call.
 #[test]

@@ -103,7 +103,7 @@ pub struct Session {
     unusual: bool,
     closing: Closing,
     peer: Peer,
-    /// Bytes sent since bytes last arrived.
+    /// Bytes sent since bytes last arrived, or since a large reply began.
     sent: u64,
     timeouts: Timeouts,
     deadline_ms: u64,
@@ -197,7 +197,11 @@ impl Session {
             }
             Closing::Done => return,
         }
-        self.sent = 0;
+        if self.sent < LARGE_REPLY {
+            // The peer has what it was sent, and asks for more. A large reply may be on its way still: the
+            // peer need not wait for it before it sends more.
+            self.sent = 0;
+        }
         if !self.output.is_empty() || self.deferred_work.is_some() {
             // Stage 11: the kernel is reading the output at this moment, and a reply that is appended could
             // move it.
@@ -261,7 +265,7 @@ impl Session {
             self.unusual = true;
             return true;
         }
-        if !self.is_late(now) {
+        if self.working > 0 || now.ms < self.deadline_ms {
             return false;
         }
         if !self.output.is_empty() && self.peer.reads {
@@ -297,9 +301,10 @@ impl Session {
     }
 
     /// Whether the deadline has passed. Once the server drains, that of an idle connection counts as passed,
-    /// unless the connection has just begun.
+    /// unless the connection has just begun, and that of a lingering close.
     pub fn is_late(&self, now: &LoopContext) -> bool {
-        let ends = |session: &Self| now.ms >= session.began_ms + FIRST_REQUEST_MS && session.is_idle();
+        let is_idle = |session: &Self| now.ms >= session.began_ms + FIRST_REQUEST_MS && session.is_idle();
+        let ends = |session: &Self| session.is_lingering() || is_idle(session);
         self.working == 0 && (now.ms >= self.deadline_ms || now.draining && ends(self))
     }
 
@@ -317,6 +322,11 @@ impl Session {
     /// Whether the peer has shut its sending side.
     pub fn has_ended(&self) -> bool {
         self.peer.ended
+    }
+
+    /// Whether nothing remains but a lingering close: what arrives is dropped.
+    pub fn is_lingering(&self) -> bool {
+        matches!(self.closing, Closing::Lingering(_))
     }
 
     /// Whether the rest of a request's body is awaited.

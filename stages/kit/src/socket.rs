@@ -4,7 +4,9 @@
 //! The queued bytes and the beginning of a body leave in one call: `sendmsg(2)` gathers bytes and filler,
 //! and in front of a file `MSG_MORE` lets the kernel join the head with what `sendfile(2)` brings.
 
+use crate::clock::LoopContext;
 use crate::output::Output;
+use crate::session::Session;
 use crate::write_buffer::Body;
 use nix::errno::Errno;
 use nix::libc::off_t;
@@ -101,6 +103,16 @@ pub fn unacknowledged(socket: BorrowedFd<'_>) -> u32 {
         // Not a TCP socket: the amount is unknown, and a constant shows no progress.
         Err(_) => 0,
     }
+}
+
+/// [`Session::would_block`] for a loop that reads this socket. While the server drains, a lingering close ends
+/// as soon as the peer's kernel has all the replies: a reset destroys only what has not reached it.
+pub fn would_block(socket: BorrowedFd<'_>, session: &mut Session, now: &LoopContext) -> bool {
+    if now.draining && session.is_lingering() && unacknowledged(socket) == 0 {
+        session.ended();
+        return true;
+    }
+    session.would_block(now)
 }
 
 /// Whether bytes have arrived that are still unread (`SIOCINQ`, tcp(7)). close(2) with such bytes sends a

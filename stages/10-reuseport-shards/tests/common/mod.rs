@@ -144,6 +144,21 @@ pub(crate) fn a_shard_that_cannot_start_ends_the_server(binary: &str) {
     assert!(codes.contains(&Some(0)) && codes.contains(&Some(1)), "both must have been seen: {codes:?}");
 }
 
+/// A client that waits at the limit when the server is told to stop is answered, though a download that does
+/// not end keeps its place.
+pub(crate) fn a_stalled_download_keeps_no_client_out_at_the_end(binary: &str) {
+    let server = Server::start(binary, &["--workers", "1", "--max-connections", "1"]);
+    let mut stalled = server.ask(&get("/bytes/100000000"));
+    assert_eq!(status(&mut stalled), 200);
+    let mut waiting = server.ask(&get("/"));
+    sleep(Duration::from_millis(100));
+    assert!(waiting.set_nonblocking(true).is_ok() && waiting.peek(&mut [0]).is_err(), "there is no room");
+    waiting.set_nonblocking(false).expect("it is open");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(status(&mut waiting), 200);
+    assert_eq!(server.end().0, Some(0));
+}
+
 /// Who connects as soon as the server listens takes no descriptor that a shard still needs.
 pub(crate) fn early_clients_do_no_harm_to_a_shard(binary: &str) {
     for _ in 0..15 {
