@@ -5,7 +5,7 @@
 //! | | `--drain once` | `--drain until-would-block` |
 //! |---|---|---|
 //! | `--trigger level` | reported again: served in the next turn | served in this turn |
-//! | `--trigger edge` | **not reported again: it waits until more arrives, perhaps for ever** | served in this turn |
+//! | `--trigger edge` | **not reported again: it waits for more, perhaps for ever** | served in this turn |
 
 use clap::ValueEnum;
 use nix::sys::epoll::EpollFlags;

@@ -1,13 +1,13 @@
 //! The loop of stage 06, and its workers.
 
+use crate::options::Options;
 use crate::reactor_shared::ReactorShared;
 use crate::shared_connection::SharedConnection;
-use clap::Parser;
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
 use kit::error::failed;
 use kit::listener::Acceptor;
-use kit::options::{ProtocolKind, workers};
+use kit::options::ProtocolKind;
 use kit::shutdown;
 use kit::start::{Sessions, announce, listen};
 use kit::threads::spawn;
@@ -24,23 +24,6 @@ use thread_pool::queue::{Receiver, Sender, queue};
 
 /// How many events are fetched at once.
 const MAX_EVENTS: usize = 256;
-
-/// Stage 06: a reactor and workers share descriptors.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How many threads serve connections
-    #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
-    pub workers: usize,
-
-    /// Show the race: without EPOLLONESHOT two workers get the same connection
-    #[arg(long)]
-    pub no_oneshot: bool,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 /// The thread that waits.
 struct Reactor<'scope> {
@@ -132,8 +115,8 @@ impl Reactor<'_> {
         }
     }
 
-    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to
-    /// read.
+    /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
+    /// left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {

@@ -157,7 +157,7 @@ impl Connection {
         }
     }
 
-    /// Gives the connection up if the peer was late at `then` and all that it sent until then was processed.
+    /// Closes the connection if the peer was late at `then` and all that it sent until then was processed.
     ///
     /// # Errors
     /// As [`Connection::drive`].

@@ -3,7 +3,7 @@
 #[path = "../../10-reuseport-shards/tests/common/mod.rs"]
 mod common;
 
-use common::{PATIENCE, Server, get, status};
+use common::{LIMIT, Server, get, status};
 use io_uring_proactor::piece;
 use io_uring_proactor::proactor::Proactor;
 use nix::sys::signal::Signal;
@@ -196,7 +196,7 @@ fn no_more_are_served_than_the_limit_allows_and_no_fewer() {
         peers.iter().for_each(|peer| peer.set_nonblocking(true).unwrap());
         let start = Instant::now();
         while !peers.is_empty() {
-            assert!(start.elapsed() < PATIENCE, "{workers} workers: {} are not served", peers.len());
+            assert!(start.elapsed() < LIMIT, "{workers} workers: {} are not served", peers.len());
             // Those served keep their connections until here.
             let (served, waiting): (Vec<_>, Vec<_>) =
                 peers.into_iter().partition(|peer| peer.peek(&mut [0]).is_ok());

@@ -347,7 +347,7 @@ impl Session {
 
     /// The kernel holds `count` bytes that the peer has not acknowledged (see
     /// [`crate::socket::unacknowledged`]). If they have become fewer since the last look, the peer reads, and
-    /// [`Session::would_block`] gives it more time.
+    /// [`Session::would_block`] extends its deadline.
     pub fn unacknowledged(&mut self, count: u32) {
         self.peer.unacknowledged(count);
     }

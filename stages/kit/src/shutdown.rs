@@ -6,8 +6,8 @@
 //! 1. it sets a flag, which every loop reads with the time;
 //! 2. it writes to an eventfd that is never read, so every epoll instance that watches it wakes up;
 //! 3. it wakes the threads that are asleep in a system call: it calls `shutdown(2)` on their connections,
-//!    whose reads then return what is buffered and end of file, and makes a blocking listener non-blocking, so that
-//!    `accept(2)` returns what has arrived before and then `EAGAIN`;
+//!    whose reads then return what is buffered and end of file, and makes a blocking listener non-blocking,
+//!    so that `accept(2)` returns what has arrived before and then `EAGAIN`;
 //! 4. it sets an alarm (alarm(2)): after two seconds the process exits with 0, even if a `/sleep` still runs.
 //!
 //! Why not rely on `EINTR`? A signal interrupts one thread, once, and only if that thread is inside the call

@@ -105,8 +105,9 @@ pub fn unacknowledged(socket: BorrowedFd<'_>) -> u32 {
     }
 }
 
-/// [`Session::would_block`] for a loop that reads this socket. While the server drains, a lingering close ends
-/// as soon as the peer's kernel has all the replies: a reset destroys only what has not reached it.
+/// [`Session::would_block`] for a loop that reads this socket. While the server drains, a lingering close
+/// ends as soon as the peer's kernel has all the replies: a reset destroys only what has not reached it.
+#[inline]
 pub fn would_block(socket: BorrowedFd<'_>, session: &mut Session, now: &LoopContext) -> bool {
     if now.draining && session.is_lingering() && unacknowledged(socket) == 0 {
         session.ended();
@@ -146,7 +147,7 @@ mod tests {
 
     /// The end of the peer's bytes is none of them.
     #[test]
-    fn what_nobody_has_read_is_seen() {
+    fn unread_bytes_are_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("queued");
         let (mut socket, _) = listener.accept().expect("it is there");

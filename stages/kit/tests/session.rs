@@ -249,8 +249,8 @@ fn a_large_reply_is_not_cut_short_by_a_server_that_stops() {
     }
 }
 
-/// A peer that pipelines asks for more before it has fetched a large reply: what it sends after its last request
-/// would turn the close into a reset.
+/// A peer that pipelines asks for more before it has fetched a large reply: what it sends after its last
+/// request would turn the close into a reset.
 #[test]
 fn a_large_reply_is_remembered_though_more_requests_arrive() {
     for (first, in_stages) in [(REQUEST, false), (b"GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n", true)] {
@@ -262,8 +262,8 @@ fn a_large_reply_is_remembered_though_more_requests_arrive() {
     }
 }
 
-/// A server that drains looks at a lingering close again and again, to end it once its peer has the replies; but
-/// the time alone does not end it earlier.
+/// A server that drains looks at a lingering close again and again, to end it once its peer has the replies;
+/// but the time alone does not end it earlier.
 #[test]
 fn a_lingering_close_is_late_but_not_over_while_the_server_drains() {
     let mut server = Loop::new();

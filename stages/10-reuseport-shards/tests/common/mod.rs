@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Long enough for a machine that has other things to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server, killed when the test ends however it ends.
 pub(crate) struct Server {
@@ -48,7 +48,7 @@ impl Server {
 
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_read_timeout(Some(LIMIT)).expect("a timeout can be set");
         stream
     }
 
@@ -87,7 +87,7 @@ impl Server {
     pub(crate) fn end(mut self) -> (Option<i32>, Duration, String) {
         let start = Instant::now();
         while !self.has_ended() {
-            assert!(start.elapsed() < PATIENCE, "it does not end");
+            assert!(start.elapsed() < LIMIT, "it does not end");
             sleep(Duration::from_millis(5));
         }
         let took = start.elapsed();
@@ -128,7 +128,7 @@ pub(crate) fn a_shard_that_cannot_start_ends_the_server(binary: &str) {
         let mut looks = 0;
         // Whole at two looks: one may have seen the last of them fall.
         while looks < 2 && !server.has_ended() {
-            assert!(start.elapsed() < PATIENCE, "{limit} descriptors: a thread is missing");
+            assert!(start.elapsed() < LIMIT, "{limit} descriptors: a thread is missing");
             looks = if server.threads("S") == WORKERS + 1 { looks + 1 } else { 0 };
             sleep(Duration::from_millis(10));
         }
@@ -159,14 +159,14 @@ pub(crate) fn a_stalled_download_keeps_no_client_out_at_the_end(binary: &str) {
     assert_eq!(server.end().0, Some(0));
 }
 
-/// Who connects as soon as the server listens takes no descriptor that a shard still needs.
+/// A client that connects as soon as the server listens takes no descriptor that a shard still needs.
 pub(crate) fn early_clients_do_no_harm_to_a_shard(binary: &str) {
     for _ in 0..15 {
         let server = Server::start_with_descriptors(binary, 40, &["--workers", "2"]);
         let early: Vec<_> = (0..100).map(|_| server.connect()).collect();
         let start = Instant::now();
         while server.threads("S") < 3 {
-            assert!(start.elapsed() < PATIENCE, "a shard is missing");
+            assert!(start.elapsed() < LIMIT, "a shard is missing");
             sleep(Duration::from_millis(10));
         }
         drop(early);
