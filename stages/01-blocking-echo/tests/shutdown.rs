@@ -1,12 +1,15 @@
 //! What a client still gets when the server is told to stop.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use std::io::{BufRead, BufReader, Read, Write};
+mod common;
+
+use common::{Server, request};
+use nix::sys::signal::Signal;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+const STAGE: &str = env!("CARGO_BIN_EXE_stage-01");
 
 /// More than the client's kernel takes before the client reads, less than the server's kernel takes: the rest
 /// waits in the server's send buffer, and its thread has written all.
@@ -14,46 +17,6 @@ const LARGE: usize = 400_000;
 
 /// Long enough for the server to write all of it. If it is not, the test passes nevertheless.
 const SETTLE: Duration = Duration::from_millis(200);
-
-/// A running stage 01, killed when the test ends however it ends.
-struct Server {
-    child: Child,
-    addr: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stage-01"));
-        command.args(["--addr", "127.0.0.1:0", "--protocol", "http"]).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("built by cargo");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its first line");
-        let addr = line.trim().strip_prefix("listening on ").expect("the contract").to_owned();
-        Self { child, addr }
-    }
-
-    fn ask(&self, path: &str, header: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.addr).expect("the listener is open");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        stream.write_all(request(path, header).as_bytes()).expect("it fits into the socket");
-        stream
-    }
-
-    fn terminate(&self) {
-        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("it is not reaped yet");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn request(path: &str, header: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: x\r\n{header}\r\n")
-}
 
 /// How many bytes of the first reply's body arrive. An error ends the reading: what follows the reply may be
 /// a reset, since the client goes on sending.
@@ -66,15 +29,20 @@ fn body(mut stream: TcpStream) -> usize {
     (all.len() - head).min(LARGE)
 }
 
+#[test]
+fn what_was_sent_before_the_signal_is_answered() {
+    common::what_was_sent_before_the_signal_is_answered(STAGE, 1);
+}
+
 /// Protects downloads: a client that has sent its next requests, or is told that none will be answered and
 /// sends them all the same, still gets all of the reply that the kernel holds for it.
 #[test]
 fn a_reply_in_the_kernel_arrives_whole_though_the_client_goes_on_sending() {
     for header in ["", "Connection: close\r\n"] {
-        let mut server = Server::start();
+        let mut server = Server::start(STAGE, &[]);
         let mut stream = server.ask(&format!("/bytes/{LARGE}"), header);
         sleep(SETTLE);
-        server.terminate();
+        server.signal(Signal::SIGTERM);
         for _ in 0..20 {
             // It fails once the server has reset the connection.
             let _ = stream.write_all(request("/", "").as_bytes());
@@ -88,7 +56,7 @@ fn a_reply_in_the_kernel_arrives_whole_though_the_client_goes_on_sending() {
 /// Protects a client that waits behind one that has all it asked for and does not close.
 #[test]
 fn a_connection_that_only_lingers_keeps_no_request_waiting() {
-    let mut server = Server::start();
+    let mut server = Server::start(STAGE, &[]);
     // A bad request is answered, and then the server drops what still arrives, for two seconds.
     let mut lingering = server.ask("/ two spaces", "");
     let mut reply = [0; 12];
@@ -96,7 +64,7 @@ fn a_connection_that_only_lingers_keeps_no_request_waiting() {
     assert_eq!(&reply, b"HTTP/1.1 400");
     let mut waiting = server.ask("/", "");
     let start = Instant::now();
-    server.terminate();
+    server.signal(Signal::SIGTERM);
     let mut reply = String::new();
     waiting.read_to_string(&mut reply).expect("no reset");
     assert!(reply.ends_with("\r\n\r\nHello, World!"), "{reply:?}");
