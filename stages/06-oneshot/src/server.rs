@@ -98,7 +98,7 @@ impl Reactor<'_> {
             let token = self.connections.token(socket.as_fd());
             let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
             let connection = Arc::new(SharedConnection::new(connection, token));
-            // Inserted before it is registered: from then on a worker may close it at once, and its
+            // It is inserted before it is registered: from then on a worker may close it at once, and its
             // descriptor number may be used again.
             self.connections.insert(token, Arc::clone(&connection));
             self.shared.register(&connection);

@@ -28,7 +28,7 @@ fn a_stalled_download_keeps_no_client_out_at_the_end() {
 /// A read stops at the mark of urgent data. So a short one does not always mean that the socket is empty.
 #[test]
 fn a_request_behind_urgent_data_is_answered() {
-    // Not by the last look at a connection whose time is over.
+    // It must not be answered only by the last turn of a connection whose deadline has passed.
     let server = Server::start(STAGE, &["--workers", "1", "--header-timeout", "60"]);
     // Known to epoll, and all that follows is one edge.
     let mut stream = server.ask(&get("/bytes/0"));

@@ -49,7 +49,7 @@ pub fn run(options: Options) -> io::Result<()> {
 }
 
 impl<'all> Shard<'all> {
-    /// Made by its own thread: its queues belong to the thread that makes them.
+    /// A shard is made by its own thread: io_uring's queues belong to the thread that makes them.
     fn new(listener: OwnedFd, max: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
         let proactor = Proactor::new()?;
         let buffers = Buffers::register(&proactor)?;

@@ -83,7 +83,7 @@ fn what_the_kernel_had_accepted_before_the_signal_is_answered() {
         let mut peers: Vec<_> = (0..300).map(|_| server.ask(&get("/"))).collect();
         server.signal(Signal::SIGTERM);
         assert_eq!(status(&mut busy), 200);
-        // Closed, as a client does that was told so: another one takes its permit.
+        // Each is closed then, as by a client that was told so: another one takes its permit.
         let statuses: Vec<u16> = peers.drain(..).map(|mut peer| status(&mut peer)).collect();
         assert!(statuses.iter().all(|&status| status == 200), "limit {limit}: {statuses:?}");
         assert_eq!(server.end().0, Some(0));
