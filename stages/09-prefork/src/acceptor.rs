@@ -1,7 +1,7 @@
 //! How a child learns that a connection waits, and how many of them it takes.
 //!
-//! To the child's loop this is [`kit::listener::Acceptor`]. What epoll reports as [`LISTENER`] is the listener
-//! or, with `--accept notify`, the control pipe.
+//! The child's loop uses it as others use [`kit::listener::Acceptor`]. What epoll reports as [`LISTENER`] is
+//! the listener or, with `--accept notify`, the control pipe.
 
 use crate::children::NewChild;
 use crate::control_pipe::{ControlPipe, Received};
