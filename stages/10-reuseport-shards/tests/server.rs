@@ -21,6 +21,11 @@ fn early_clients_do_no_harm_to_a_shard() {
 }
 
 #[test]
+fn a_large_reply_arrives_whole_and_delays_the_end_no_longer() {
+    common::a_large_reply_arrives_whole_and_delays_the_end_no_longer(STAGE);
+}
+
+#[test]
 fn a_stalled_download_keeps_no_client_out_at_the_end() {
     common::a_stalled_download_keeps_no_client_out_at_the_end(STAGE);
 }

@@ -144,6 +144,39 @@ pub(crate) fn a_shard_that_cannot_start_ends_the_server(binary: &str) {
     assert!(codes.contains(&Some(0)) && codes.contains(&Some(1)), "both must have been seen: {codes:?}");
 }
 
+/// Protects downloads and restarts: a client that goes on sending still gets all of a reply that the kernel
+/// holds for it, and one that has it all and stays does not keep the server running.
+pub(crate) fn a_large_reply_arrives_whole_and_delays_the_end_no_longer(binary: &str) {
+    const LARGE: usize = 400_000;
+    for goes_on in [true, false] {
+        let server = Server::start(binary, &["--workers", "1"]);
+        let mut stream = server.ask(&get(&format!("/bytes/{LARGE}")));
+        let (mut received, mut buffer) = (0, vec![0; 16 * 1024]);
+        if goes_on {
+            // The rest is in the server's send buffer by then. If it is not, the test passes nevertheless.
+            sleep(Duration::from_millis(200));
+        }
+        while !goes_on && received < LARGE {
+            received += stream.read(&mut buffer).expect("more of the reply");
+        }
+        server.signal(Signal::SIGTERM);
+        for _ in 0..if goes_on { 20 } else { 0 } {
+            // It fails once the server has reset the connection.
+            let _ = stream.write_all(get("/").as_bytes());
+            sleep(Duration::from_millis(5));
+        }
+        // What follows the reply may be a reset, since more was sent.
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            received += count;
+        }
+        assert!(received > LARGE, "{received} bytes");
+        let (code, took, _) = server.end();
+        assert_eq!(code, Some(0));
+        // The drain lasts two seconds.
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
+    }
+}
+
 /// A client that waits at the limit when the server is told to stop is answered, though a download that does
 /// not end keeps its place.
 pub(crate) fn a_stalled_download_keeps_no_client_out_at_the_end(binary: &str) {
