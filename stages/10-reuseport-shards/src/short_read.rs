@@ -22,23 +22,22 @@ const MAX_READS: usize = 16;
 #[inline]
 pub fn turn(connection: &mut Connection, events: EpollFlags, buffer: &mut [u8], clock: &mut Clock) -> Turn {
     let reads_on = reads_on(events);
-    let mut turn = Turn::Served;
     for _ in 0..MAX_READS {
         // While the connection was writing it did not read, so what arrived meanwhile has had its edge.
         let was_writing = connection.interest() == EpollFlags::EPOLLOUT;
-        turn = connection.handle_event(buffer, clock.last());
+        let mut turn = connection.handle_event(buffer, clock.last());
         while let Turn::Work(work) = turn {
             let answer = work.run();
             turn = connection.finish_work(answer, buffer, clock.read());
         }
         if !matches!(turn, Turn::Served) {
-            break;
+            return turn;
         }
         if !(reads_on || was_writing || connection.has_filled()) {
             return Turn::Blocked;
         }
     }
-    turn
+    Turn::Served
 }
 // ANCHOR_END: turn
 

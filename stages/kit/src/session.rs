@@ -248,7 +248,15 @@ impl Session {
     /// The kernel had nothing to read, or no room to write. Returns whether that changes what
     /// [`Session::next`] returns: a server that is draining closes a connection with nothing to read, and a
     /// connection past its deadline ends now that everything has been read which the peer sent in time.
+    #[inline]
     pub fn would_block(&mut self, now: &LoopContext) -> bool {
+        // Every edge-triggered turn ends here, and next to none of them changes anything.
+        let is_late = self.working == 0 && now.ms >= self.deadline_ms;
+        (is_late || now.draining) && self.ends(is_late, now)
+    }
+
+    /// [`Session::would_block`] after the deadline, or while the server drains.
+    fn ends(&mut self, is_late: bool, now: &LoopContext) -> bool {
         if now.draining && self.is_idle() {
             let end_ms = self.began_ms + FIRST_REQUEST_MS;
             if now.ms < end_ms {
@@ -265,7 +273,7 @@ impl Session {
             self.unusual = true;
             return true;
         }
-        if self.working > 0 || now.ms < self.deadline_ms {
+        if !is_late {
             return false;
         }
         if !self.output.is_empty() && self.peer.reads {
@@ -304,8 +312,8 @@ impl Session {
     /// unless the connection has just begun, and that of a lingering close.
     pub fn is_late(&self, now: &LoopContext) -> bool {
         let is_idle = |session: &Self| now.ms >= session.began_ms + FIRST_REQUEST_MS && session.is_idle();
-        let ends = |session: &Self| session.is_lingering() || is_idle(session);
-        self.working == 0 && (now.ms >= self.deadline_ms || now.draining && ends(self))
+        let ends = now.draining && (self.is_lingering() || is_idle(self));
+        self.working == 0 && (now.ms >= self.deadline_ms || ends)
     }
 
     /// Whether closing now costs the peer nothing that it could count on: it is between requests, or its
