@@ -60,6 +60,7 @@ impl Drain {
 
     /// Whether *we* ended the turn although the kernel may have more for us. An edge that has been reported
     /// is not reported again, so epoll must be asked to look anew (`EPOLL_CTL_MOD`).
+    #[inline]
     pub fn stopped_early(self, turn: &Turn) -> bool {
         match turn {
             Turn::Paused => true,
