@@ -67,7 +67,7 @@ alias bench := bench-all
 table *OPTIONS: build
     @{{harness}} table "$@"
 
-# Measure what more workers are good for: ./lab scenario spin, where requests keep a CPU busy; ./lab scenario slow, where some sleep.
+# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, spin, or all of them.
 [group('measure')]
 [no-exit-message]
 scenario *ARGS: build

@@ -40,11 +40,12 @@ enum Command {
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
     #[command(visible_alias = "bench")]
-    BenchAll(recipes::bench_all::Args),
+    BenchAll(Box<recipes::bench_all::Args>),
     /// Measure a published table again (source 002's): a serial and a preforking server, webbench with 1 to
     /// 3,000 clients.
     Table(table::Args),
-    /// Measure what more workers are good for: requests that keep a CPU busy, and requests that sleep.
+    /// Measure what a run of everything does not show: waiting at fixed rates, few clients and many, silent
+    /// connections, a second CPU, more workers.
     #[command(arg_required_else_help = false)]
     Scenario(scenario::Args),
     /// Put load on a server from several hosts at once, by Tsung.
@@ -74,9 +75,9 @@ fn main() -> ExitCode {
         Command::Stage(args) => run_stage::run(args),
         Command::Step(args) => step::run(args),
         Command::Grade(args) => grade::run(args),
-        Command::BenchAll(args) => bench_all::run(args),
-        Command::Table(args) => table::run(args).map(|outcome| outcome.status),
-        Command::Scenario(args) => scenario::run(args).map(|outcome| outcome.status),
+        Command::BenchAll(args) => bench_all::run(*args),
+        Command::Table(args) => bench_all::shown(table::run(args)),
+        Command::Scenario(args) => scenario::run(args, &bench_all::show),
         Command::Distributed(args) => distributed::run(args),
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),

@@ -2,7 +2,8 @@
 
 use lab_core::stages::discover;
 use nix::sys::signal::Signal;
-use records::{Content, DirLock, Phase, newest, read, slow, spin};
+use records::{Content, DirLock, FLOOR, Outcome, Phase, Record, newest, read};
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 use test_support::{LONG, Place, lines, measured};
@@ -26,6 +27,12 @@ fn is_built(names: &[&str]) -> bool {
     missing.is_empty()
 }
 
+/// What tells the records of a phase that count from each other.
+fn of_phase<T: Ord>(records: &[Record], phase: Phase, what: impl Fn(&Record) -> T) -> BTreeSet<T> {
+    let of_phase = records.iter().filter(|record| record.key.phase == phase && !record.context.dropped);
+    of_phase.filter(|record| record.figures().is_some()).map(what).collect()
+}
+
 #[test]
 fn more_workers_are_measured_where_a_stage_has_them() {
     if !is_built(&["01", "04", "06"]) {
@@ -36,29 +43,33 @@ fn more_workers_are_measured_where_a_stage_has_them() {
     let run = scenario(&place, args);
     let finished = run.wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
-    assert_eq!(finished.lines_with(&["6 points in 2 rounds; about "]), 1, "{finished:?}");
-    assert_eq!(finished.lines_with(&["skipped: 01: it serves one client at a time"]), 1, "{finished:?}");
-    for words in ["of the ideal", "04 Non-blocking epoll", "06 EPOLLONESHOT", "data    "] {
+    assert_eq!(finished.lines_with(&["6 points in 2 rounds on 01, 04, 06; about "]), 1, "{finished:?}");
+    assert_eq!(finished.lines_with(&["skipped: it serves one client at a time (01)"]), 1, "{finished:?}");
+    for words in ["04 Non-blocking epoll", "06 EPOLLONESHOT", "data    ", "its chart: ./lab chart"] {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");
     }
     let records = place.records();
     assert!(records.iter().all(|record| record.key.phase == Phase::Spin && record.key.path == "/spin/200"));
     assert_eq!((records.len(), measured(&records).count()), (7, 6), "{records:#?}");
-    let points = spin(&records);
-    let found: Vec<_> = points.iter().map(|point| (point.stage.as_str(), point.workers)).collect();
-    assert_eq!(found, [("04", None), ("06", Some(1)), ("06", Some(2))]);
-    for point in &points {
+    let found: BTreeSet<_> = measured(&records)
+        .map(|record| (record.key.server.as_str(), record.key.workers, record.context.round))
+        .collect();
+    let expected = [("04", None), ("06", Some(1)), ("06", Some(2))];
+    assert_eq!(found, expected.iter().flat_map(|at| [1, 2].map(|round| (at.0, at.1, round))).collect());
+    for record in measured(&records) {
+        let figures = record.figures().expect("measured");
         assert_eq!(
-            (point.errors, point.clients, point.clients_served, point.rounds),
-            (0, 8, 8, 2),
-            "{point:?}"
+            (figures.errors, record.key.concurrency, record.served().clients),
+            (0, 8, 8),
+            "{record:?}"
         );
         // One worker can do no more than the busy time allows, however fast the machine is.
-        let most = point.ideal(200.0) * 1.02;
-        assert!((1.0..most).contains(&point.requests_per_second.median), "{point:?}");
+        let cpus = record.key.workers.unwrap_or(2).min(record.context.server_cpus.len());
+        let most = cpus as f64 * 1e6 / 200.0 * 1.02;
+        assert!((1.0..most).contains(&figures.requests_per_second), "{record:?}");
         // The busy time is CPU time. What is counted here begins and ends beside the requests, so not quite
         // all of it is seen.
-        assert!(point.cpu_us_per_request.is_some_and(|cost| cost.median > 180.0), "{point:?}");
+        assert!(figures.cpu_us_per_request.is_some_and(|cost| cost > 180.0), "{record:?}");
     }
     // Everything is there, so the same command is another run.
     assert_eq!(place.data_files(), [newest(&place.out().join("data"), Content::Spin).expect("its file")]);
@@ -75,25 +86,147 @@ fn quick_requests_are_told_from_the_slow_ones_beside_them() {
         "slow --stages 4,6 --workers 3 --mix 10:/sleep/40 --rate 100 --clients 16 --seconds 1 --rounds 1";
     let finished = scenario(&place, args).wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
-    assert!(finished.stdout.contains("10 % of 100 requests a second ask for /sleep/40"), "{finished:?}");
+    for words in ["10 % of the requests sleep for 40 ms", "04 Non-blocking epoll", "its chart: ./lab chart"] {
+        assert!(finished.stdout.contains(words), "{words}: {finished:?}");
+    }
     let records = place.records();
     assert!(records.iter().all(|record| record.key.phase == Phase::Slow), "{records:#?}");
-    let [four, six] = slow(&records).try_into().expect("two servers");
-    assert_eq!((four.workers, six.workers), (None, Some(3)));
-    for point in [&four, &six] {
-        assert_eq!((point.errors, point.clients, point.percent), (0, 16, 10), "{point:?}");
-        assert!(point.slow_p50.is_some_and(|slow| slow.median >= 39_000.0), "{point:?}");
-        let record = records.iter().find(|record| record.key.server == point.stage).expect("it was measured");
+    let [four, six] = ["04", "06"]
+        .map(|stage| records.iter().find(|record| record.key.server == stage).expect("it was measured"));
+    assert_eq!((four.key.workers, six.key.workers), (None, Some(3)));
+    for record in [four, six] {
+        let (figures, open) = record.figures().zip(record.open_loop()).expect("it was measured");
         let mix = record.mix().expect("it has one");
-        let figures = record.figures().expect("it was measured");
+        assert_eq!(
+            (figures.errors, mix.errors, record.key.concurrency, mix.percent),
+            (0, 0, 16, 10),
+            "{record:?}"
+        );
+        assert!(mix.latency_us.is_some_and(|slow| slow.p50 >= 39_000), "{record:?}");
         assert!((5..=11).contains(&mix.requests), "one in ten of about a hundred: {mix:?}");
         assert!(figures.requests <= 91 && figures.requests > mix.requests, "{figures:?}");
+        assert!(open.over_5ms.is_some_and(|over| over <= figures.requests + open.never_sent), "{open:?}");
     }
     // The one loop sleeps, and a request that comes meanwhile waits: at least one of a hundred.
-    assert!(four.p99.median >= 10_000.0, "{four:?}");
+    assert!(four.open_loop().is_some_and(|open| open.latency_us.p99 >= 10_000), "{four:?}");
+    assert!(four.open_loop().is_some_and(|open| open.over_5ms >= Some(1)), "{four:?}");
 
     let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
     assert!(drawn.status.success() && place.out().join("slow.svg").is_file(), "{drawn:?}");
+}
+
+#[test]
+fn the_same_rates_are_asked_of_every_server_and_its_peak_is_a_record() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args =
+        "latency --stages 4 --references floor --rates 200,100 --busy-rates 50 --clients 4 --seconds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let found = of_phase(&records, Phase::Latency, |record| {
+        let open = record.open_loop().expect("an open loop");
+        assert_eq!((open.share_of_peak, record.figures().map(|figures| figures.errors)), (None, Some(0)));
+        (record.key.server.clone(), record.key.path.clone(), open.rate as u64)
+    });
+    // The floor keeps no CPU busy.
+    let expected = [
+        ("04", "/", 100),
+        ("04", "/", 200),
+        ("04", "/spin/50", 50),
+        ("floor", "/", 100),
+        ("floor", "/", 200),
+    ];
+    assert_eq!(found, expected.map(|(stage, path, rate)| (stage.to_owned(), path.to_owned(), rate)).into());
+    let peaks = records.iter().filter(|record| record.key.phase == Phase::Peak);
+    assert!(peaks.clone().all(|peak| peak.figures().is_some_and(|found| found.requests_per_second > 300.0)));
+    assert_eq!(peaks.count(), 3);
+}
+
+#[test]
+fn the_cost_is_measured_with_few_clients_and_with_more_beside_one_floor() {
+    if !is_built(&["01", "04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "clients --stages 1,4 --references floor --clients 1,8 --rounds 1 --seconds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(
+        finished.lines_with(&["skipped: more clients than are served at once (01)"]),
+        1,
+        "{finished:?}"
+    );
+    let records = place.records();
+    let measured = of_phase(&records, Phase::Clients, |record| {
+        assert!(matches!(record.outcome, Outcome::Paired(_)), "{record:?}");
+        (record.key.server.clone(), record.key.concurrency)
+    });
+    let expected = [("01", 1), ("04", 1), ("04", 8), ("floor", 1), ("floor", 8)];
+    assert_eq!(measured, expected.map(|(stage, clients)| (stage.to_owned(), clients)).into());
+    let floors = records.iter().filter(|record| record.key.phase == Phase::Floor);
+    assert!(floors.clone().all(|floor| floor.key.concurrency == 8 && floor.key.server == FLOOR));
+    assert!(floors.count() >= 6, "one before the first pair and one after each");
+}
+
+#[test]
+fn silent_connections_have_their_memory_beside_the_figures_of_the_active_ones() {
+    if !is_built(&["04"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "c10k --stages 4 --references floor --idle 0,200 --rate 100 --clients 4 --seconds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let found = of_phase(&place.records(), Phase::C10k, |record| {
+        let latency = record.latency().expect("an open loop");
+        assert!(latency.figures.requests > 90 && latency.figures.errors == 0, "{record:?}");
+        let idle = record.key.idle.expect("the number of silent connections");
+        assert_eq!(latency.beside.as_ref().map_or(0, |beside| beside.connections), idle, "{record:?}");
+        // How many sockets there are, other programs have a part in: a number cannot be expected here.
+        let kernel = latency.beside.as_ref();
+        assert!(kernel.is_none_or(|beside| beside.kernel_bytes.is_some() == beside.kernel_source.is_some()));
+        (record.key.server.clone(), idle, record.key.concurrency)
+    });
+    let expected = [("04", 0, 4), ("04", 200, 4), ("floor", 0, 4), ("floor", 200, 4)];
+    assert_eq!(found, expected.map(|(stage, idle, clients)| (stage.to_owned(), idle, clients)).into());
+}
+
+#[test]
+fn a_server_is_measured_on_one_cpu_and_on_two() {
+    if !is_built(&["04", "08"]) {
+        return;
+    }
+    let place = Place::new();
+    let run = scenario(&place, "cpus --stages 4,8 --references floor --clients 8 --rounds 1");
+    let finished = run.wait(LONG);
+    if finished.stderr.contains("two CPUs are needed") {
+        return;
+    }
+    assert!(finished.status.success(), "{finished:?}");
+    let of = |stage: &str| {
+        let found = of_phase(&place.records(), Phase::Cpus, |record| {
+            let key = record.key.clone();
+            (key.server, key.path, key.cpus, key.workers)
+        });
+        found.into_iter().filter(|at| at.0 == stage).map(|at| (at.1, at.2, at.3)).collect::<Vec<_>>()
+    };
+    let both = |workers: [Option<usize>; 2]| {
+        let of_path = |path: &str| [1, 2].map(|cpus| (path.to_owned(), Some(cpus), workers[cpus - 1]));
+        ["/", "/spin/100"].into_iter().flat_map(of_path).collect::<Vec<_>>()
+    };
+    assert_eq!(of("04"), both([None, None]));
+    assert_eq!(of("08"), both([Some(1), Some(2)]));
+    assert_eq!(of("floor").len(), 2, "it keeps no CPU busy");
+    let records = place.records();
+    for record in measured(&records) {
+        let cpus = &record.context.server_cpus;
+        assert_eq!(record.key.cpus, Some(cpus.len()));
+        let shares = cpus.iter().any(|cpu| record.context.generator_cpus.contains(cpu));
+        assert_eq!(record.context.note.as_ref().is_some_and(|note| note.contains("shares the CPUs")), shares);
+    }
 }
 
 #[test]
@@ -197,7 +330,7 @@ fn a_second_run_in_the_same_place_is_refused_at_once() {
 
 #[test]
 fn bad_input_gives_one_clear_line_and_no_file() {
-    let rows: [(&[&str], &str); 14] = [
+    let rows: [(&[&str], &str); 20] = [
         (&["spin", "--workers", "0"], "--workers 0 is not possible: 1 to 1024"),
         (&["spin", "--workers", "1,many"], "'many' is no number"),
         (&["spin", "--spin", "0"], "1000000"),
@@ -212,6 +345,12 @@ fn bad_input_gives_one_clear_line_and_no_file() {
         (&["slow", "--mix", "200:/sleep/50"], "1 to 99 per cent"),
         (&["slow", "--rate", "0"], "1000000"),
         (&["slow", "--rounds", "0"], "1 to 1000 "),
+        (&["latency", "--rates", "0"], "--rates 0 is not possible"),
+        (&["latency", "--busy-rates", "many"], "'many' is no number"),
+        (&["clients", "--clients", "20001"], "1 to 20000"),
+        (&["c10k", "--idle", "20001"], "0 to 20000"),
+        (&["cpus", "--cpus", "0:1"], "two CPUs"),
+        (&["all", "--rounds", "0"], "1 to 1000 "),
     ];
     for (args, hint) in rows {
         let out = tempfile::tempdir().expect("a directory");

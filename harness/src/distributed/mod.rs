@@ -129,7 +129,8 @@ fn tsung(program: &Path, args: &Args, is_local: bool, scenario: &str) -> Result<
         launch.env.push(("ERL_EPMD_ADDRESS".into(), "127.0.0.1".into()));
     }
     let limit = Duration::from_secs(u64::from(args.duration) + GRACE);
-    let output = bounded(&mut launch.command()?, limit, &mut || !interruption.has_come()).context("tsung")?;
+    let output =
+        bounded(&mut launch.command()?, limit, &mut |_| !interruption.has_come()).context("tsung")?;
     // It ends with 0 whatever happened; the log is in a directory that is named after the time.
     let run = fs::read_dir(&logs).ok().and_then(|mut runs| runs.next()).and_then(Result::ok);
     let log = run.and_then(|run| fs::read_to_string(run.path().join("tsung.log")).ok());
@@ -146,11 +147,11 @@ fn key(args: &Args, target: &Target) -> Key {
         phase: Phase::Survey,
         server: args.name.clone().unwrap_or_else(|| target.host.clone()),
         title: "already running".into(),
-        workers: None,
         tool: "tsung".into(),
         concurrency: args.clients as usize,
         keep_alive: !args.close,
         pipeline: 1,
         path: target.path.clone(),
+        ..Key::default()
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn parse(log: &str, clients: u32) -> Result<Figures> {
         requests,
         errors: total(&wrong),
         seconds,
+        window_seconds: None,
         requests_per_second: requests as f64 / seconds,
         bytes: total(&|name| name == "size_rcv"),
         cpu_us_per_request: None,

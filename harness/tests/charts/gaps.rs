@@ -9,8 +9,6 @@ use std::process::{Command, Output};
 
 /// Of the row `serial`, which has a line without dashes.
 const SERIAL: &str = "#0072B2";
-/// Of stage 06.
-const ONESHOT: &str = "#D55E00";
 
 fn write(records: &[Record], kind: &str, directory: &Path) -> PathBuf {
     let mut writer =
@@ -78,19 +76,11 @@ fn a_cell_that_failed_in_every_round_is_named_and_no_line_crosses_it() {
         }
     }
     let (svg, texts) = drawn(&records, "table");
-    says(&texts, "Not measured: serial with 20 clients (did not end within 11 s and was killed)");
-    says(&texts, "A gap in a line: not measured.");
-    assert_eq!(
-        texts.join(" ").matches("Not measured").count(),
-        1,
-        "one round that failed is no gap: {texts:?}"
-    );
-    let here: Vec<usize> = lines(&svg, SERIAL)
-        .iter()
-        .filter(|line| line.len() > 2 && line.iter().all(|(x, _)| *x < 620))
-        .map(Vec::len)
-        .collect();
-    assert_eq!(here, [4, 8], "1 to 10 clients, and 50 to 3,000");
+    says(&texts, "Missing: serial with 20 clients, measured here (did not end within 11 s and was killed)");
+    assert_eq!(texts.join(" ").matches("Missing").count(), 1, "one round that failed is no gap: {texts:?}");
+    // The two pictures of what was measured here, then what was published.
+    let found: Vec<usize> = lines(&svg, SERIAL).iter().map(Vec::len).filter(|corners| *corners > 2).collect();
+    assert_eq!(found, [4, 8, 4, 8, 13], "1 to 10 clients, and 50 to 3,000");
 }
 
 #[test]
@@ -103,13 +93,13 @@ fn no_page_at_all_is_a_zero_and_failed_requests_are_counted() {
     let (_, texts) = drawn(&records, "table");
     assert_eq!(
         texts.iter().filter(|text| *text == "0").count(),
-        4,
-        "in both units of both panels: {texts:?}"
+        3,
+        "of both speeds, and the costs' own: {texts:?}"
     );
     says(&texts, "Cross: no page at all");
     says(&texts, "4,500 requests failed; they are not in the figures.");
     let (_, texts) = drawn(&whole_table(), "table");
-    assert!(!texts.iter().any(|text| text == "0" || text.contains("Cross") || text.contains("failed;")));
+    assert!(!texts.iter().any(|text| text.contains("Cross") || text.contains("failed;")));
 }
 
 #[test]
@@ -121,8 +111,8 @@ fn of_an_interrupted_table_is_said_what_was_not_measured_yet() {
         _ => true,
     });
     let (_, texts) = drawn(&records, "table");
-    says(&texts, "Missing: 1 process: not measured yet.");
-    says(&texts, "Not measured yet: 2 processes with 2000, 2500, 3000 clients.");
+    says(&texts, "Not measured yet: 1 process.");
+    says(&texts, "Not measured yet: 2 processes with 2,000, 2,500, 3,000 clients.");
     assert!(!texts.join(" ").contains("needs stage"), "{texts:?}");
 }
 
@@ -137,27 +127,27 @@ fn the_backlog_and_the_numbers_of_clients_are_those_of_the_data() {
         }
     }
     let (_, texts) = drawn(&records, "table");
-    says(&texts, "Measured here, with a backlog of 4,096");
-    says(&texts, "webbench with 1 to 20,000 clients");
-    assert_eq!(texts.iter().filter(|text| *text == "20,000").count(), 2, "an axis of each panel: {texts:?}");
+    says(&texts, "measured here, with a backlog of 4,096");
+    says(&texts, "webbench, 1 to 20,000 clients");
+    let named = texts.iter().filter(|text| *text == "20,000").count();
+    // And one of the pages per minute.
+    assert!(named >= 3, "an axis of each panel: {texts:?}");
 }
 
 #[test]
-fn workers_that_failed_everywhere_keep_their_column_and_no_line_crosses_it() {
+fn workers_that_failed_everywhere_are_named() {
     let mut records = spin(&["04", "06", "07"]);
     for record in records.iter_mut().filter(|record| record.key.workers == Some(2)) {
         fail(record, "refused: the server ended before it listened: exit status: 1");
     }
-    let (svg, texts) = drawn(&records, "spin");
+    let (_, texts) = drawn(&records, "spin");
     says(
         &texts,
-        "Not measured: 06, 07 with 64 clients and 2 workers (refused: the server ended before it listened: exit status: 1)",
+        "Missing: 06, 07 with 2 workers (refused: the server ended before it listened: exit status: 1)",
     );
-    for label in ["1", "2", "4", "workers", "no --workers"] {
+    for label in ["1 worker", "2 workers", "4 workers", "no option --workers"] {
         assert!(texts.iter().any(|text| text == label), "{label}: {texts:?}");
     }
-    let widest = lines(&svg, ONESHOT).iter().map(|line| line[line.len() - 1].0 - line[0].0).max();
-    assert!(widest.is_some_and(|pixels| pixels < 60), "the legend's line only: {widest:?}");
 }
 
 #[test]
@@ -165,7 +155,7 @@ fn a_long_first_line_loses_nothing() {
     let mut records = spin(&["04", "06"]);
     records.retain(|record| record.key.server != "04" || record.context.round == 1);
     let (_, texts) = drawn(&records, "spin");
-    says(&texts, "Medians of 1 to 5 rounds (some points were not measured in every round)");
+    says(&texts, "Medians of 1 to 5 rounds");
     says(&texts, "server on CPUs 0,1, generator on CPUs 0,1.");
     let [_, mut records] = scenarios(&SEVEN);
     records.retain(|record| record.key.server != "04" || record.context.round == 1);
@@ -184,7 +174,7 @@ fn many_numbers_of_workers_can_be_read() {
             records.extend((1..=count).map(|workers| Record { key: with(workers), ..record.clone() }));
         }
         let (_, texts) = drawn(&records, "spin");
-        for label in ["1".to_owned(), count.to_string(), "no --workers".into()] {
+        for label in ["1 worker".to_owned(), format!("{count} workers"), "no option --workers".into()] {
             assert!(texts.contains(&label), "{count}: {label} is missing in {texts:?}");
         }
         assert!(!texts.iter().any(|text| text.contains('…')), "{count}: {texts:?}");
@@ -204,22 +194,32 @@ fn two_files_of_a_kind_are_refused() {
     }
 }
 
-/// Protects from looking for the fault in the data: nothing but its name says what a file holds.
+/// Protects a reader who gave a file a name of their own, and one who named a file that holds nothing to draw.
 #[test]
-fn a_file_with_another_name_is_refused_for_its_name() {
+fn a_file_of_any_name_is_drawn_by_what_it_holds() {
     let directory = tempfile::tempdir().expect("a directory");
-    let renamed = directory.path().join("mine.jsonl");
-    std::fs::rename(write(&spin(&["06"]), "spin", directory.path()), &renamed).expect("renamed");
-    // Its charts must not stand for those that were asked for.
+    let named = |records: &[Record], name: &str| {
+        let file = directory.path().join(name);
+        std::fs::rename(write(records, "spin", directory.path()), &file).expect("renamed");
+        file
+    };
+    let mine = named(&spin(&["06"]), "mine.jsonl");
+    let output = draw(&[&mine], directory.path());
+    assert!(output.status.success() && directory.path().join("spin.svg").is_file(), "{output:?}");
+    let mut skipped = spin(&["06"]);
+    skipped.iter_mut().for_each(|record| fail(record, "it was tired"));
+    let nothing = named(&skipped, "nothing.jsonl");
+    // The charts of what lies beside it must not stand for its own.
     write(&whole_table(), "table", directory.path());
-    let output = draw(&[&renamed], directory.path());
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{output:?}");
-    let line = error.lines().last().unwrap_or_default();
-    for part in ["mine.jsonl", "its name", "standard", "table", "grades", "spin", "slow"] {
-        assert!(line.contains(part), "{part}: {error}");
+    let other = directory.path().join("other.jsonl");
+    std::fs::write(&other, "{\"an\": \"object\"}\n").expect("written");
+    let absent = directory.path().join("not-there.jsonl");
+    for (file, words) in
+        [(&nothing, "every point was skipped"), (&other, "other.jsonl"), (&absent, "cannot read")]
+    {
+        let output = draw(&[file], directory.path());
+        let error = String::from_utf8_lossy(&output.stderr);
+        let line = error.lines().last().unwrap_or_default();
+        assert!(!output.status.success() && line.contains(words), "{words}: {error}");
     }
-    let output = draw(&[&directory.path().join("not-there.jsonl")], directory.path());
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(error.contains("cannot read") && !error.contains("its name"), "{error}");
 }

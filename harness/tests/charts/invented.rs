@@ -82,14 +82,17 @@ pub(crate) fn record(
     if tool == "ab" && served < clients {
         add(&mut record, json!({"skipped": "ab would hang: not all are served"}));
     } else {
+        let (limiter, server_cpu, generator_cpu) =
+            if at.is_multiple_of(2) { ("generator", 1.5, 1.96) } else { ("server", 1.96, 1.5) };
         let switches = if name == "02" { Value::Null } else { json!(3_u64.pow(at as u32 % 7)) };
         add(
             &mut record,
             json!({
                 "requests": 1000, "errors": 0, "seconds": 2.0, "requests_per_second": speed, "bytes": 152_000,
-                "cpu_us_per_request": 10.0 + at as f64, "server_cpu_seconds": 1.0,
-                "generator_cpu_seconds": 1.0, "context_switches": switches, "peak_memory_bytes": 1000,
-                "limiter": if at.is_multiple_of(2) { "generator" } else { "server" },
+                "cpu_us_per_request": 10.0 + at as f64,
+                "server_cpu_seconds": server_cpu, "generator_cpu_seconds": generator_cpu,
+                "context_switches": switches, "peak_memory_bytes": 1000,
+                "limiter": limiter,
             }),
         );
     }
@@ -121,7 +124,8 @@ pub(crate) fn run(servers: &[Server]) -> Vec<Record> {
             let pair = record(server, at, "wrk", 64, true, round);
             // One server is measured while the machine is busy with something else.
             let noise = if server.0 == "06" { 3.0 } else { 0.0 };
-            let around = [9.0 + f64::from(round) + noise * f64::from(round), 10.0];
+            let floor = 9.9 + (0.1 + noise) * f64::from(round);
+            let around = [floor, 1.02 * floor];
             records.push(with(pair, Phase::Paired, json!({"floor_around": around})));
             records.extend([0.5, 0.7, 0.8, 0.9].map(|share| open_loop(server, at, share, round)));
             records.push(idle(server, at, round));

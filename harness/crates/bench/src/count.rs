@@ -9,23 +9,14 @@ use lab_core::units::number;
 use load::Report;
 use std::time::Duration;
 
-/// What was found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Counted {
-    /// Clients that got at least one right reply.
-    pub(crate) clients: usize,
-    /// Right replies per second of this short run: near the peak, if there are clients enough.
-    pub(crate) requests_per_second: f64,
-}
-
 /// How long a server may take to its first reply under load before it is called silent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Puts the load on the server and checks every reply. The inner error says why the server must not be
 /// measured; the outer one is the generator's.
-pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<Counted>> {
+pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -> Result<Result<usize>> {
     let run = |load: &Load| {
-        let (report, _) = checker.report(load, &mut || !stop())?;
+        let (report, _) = checker.report(load, &mut |_| !stop())?;
         anyhow::Ok((report.is_silence(), judge(&report)))
     };
     let mut load = load.clone();
@@ -38,16 +29,16 @@ pub(crate) fn count(checker: &Installed, load: &Load, stop: &dyn Fn() -> bool) -
         load.duration = PATIENCE.min(load.duration * 4);
     };
     let counted = match counted {
-        Ok(counted) if counted.clients < load.concurrency => counted,
+        Ok(counted) if counted < load.concurrency => counted,
         decided => return Ok(decided),
     };
     // A client may have come too late because the machine was busy: those that are starved are so again.
     let (_, longer) = run(&Load { duration: load.duration * 2, ..load.clone() })?;
-    Ok(longer.map(|longer| if longer.clients > counted.clients { longer } else { counted }))
+    Ok(longer.map(|longer| longer.max(counted)))
 }
 
 /// What a report says of the clients; an error if a reply was wrong.
-pub(crate) fn judge(report: &Report) -> Result<Counted> {
+pub(crate) fn judge(report: &Report) -> Result<usize> {
     // A client that waits in vain gives up at last: that is starving, and it is counted as such.
     let wrong =
         |(kind, count): (&String, &u64)| (*count > 0 && kind != "timeout").then_some((*count, kind.clone()));
@@ -65,7 +56,7 @@ pub(crate) fn judge(report: &Report) -> Result<Counted> {
         kinds.join(", ")
     );
     ensure!(report.main.requests > 0, "no reply at all within {:.1} s", report.seconds);
-    Ok(Counted { clients: report.clients_served as usize, requests_per_second: report.requests_per_second })
+    Ok(report.clients_served as usize)
 }
 
 #[cfg(test)]
@@ -85,7 +76,7 @@ mod tests {
     #[test]
     fn a_server_is_refused_for_wrong_replies_but_not_for_clients_that_wait() {
         let counted = judge(&report(5_000, &[("timeout", 63), ("length", 0)], 1)).expect("it only starves");
-        assert_eq!(counted.clients, 1);
+        assert_eq!(counted, 1);
         let error = judge(&report(5_643, &[("length", 50), ("status", 7)], 64)).expect_err("1 % is wrong");
         assert_eq!(error.to_string(), "57 of 5,700 replies were wrong (50 length, 7 status)");
         let error = judge(&report(0, &[("status", 1_234_567)], 0)).expect_err("all are wrong");

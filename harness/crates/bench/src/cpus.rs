@@ -31,6 +31,22 @@ pub fn shared_cpus(asked: Option<&str>) -> Result<(Vec<usize>, Vec<usize>)> {
     }
 }
 
+/// One CPU of the server and two, each with those of the generator: as asked for, else the first two for the
+/// server; the others for the generator, or those that there are.
+pub(crate) fn pair_of_cpus(asked: Option<&str>) -> Result<[(Vec<usize>, Vec<usize>); 2]> {
+    let allowed = allowed_cpus()?;
+    let (server, generator) = match (asked, allowed.as_slice()) {
+        (Some(asked), _) => cpus_of(asked, &allowed)?,
+        (None, [first, second]) => {
+            return Ok([(vec![*first], vec![*second]), (allowed.clone(), allowed)]);
+        }
+        (None, [first, second, others @ ..]) => (vec![*first, *second], others.to_vec()),
+        (None, _) => bail!("two CPUs are needed, and this process may use {}", allowed.len()),
+    };
+    ensure!(server.len() == 2, "--cpus must name two CPUs of the server, for example 0,1:2,3");
+    Ok([(server[..1].to_vec(), generator.clone()), (server, generator)])
+}
+
 fn allowed_cpus() -> Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
     Ok((0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect())
@@ -57,7 +73,7 @@ fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
     Ok(both)
 }
 
-/// The numbers of a list; `option` and `example` are for the user who wrote no number.
+/// The numbers of a list; `option` and `example` are for the message about an item that is no number.
 pub(crate) fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
     let number = |word: &str| {
         word.trim()

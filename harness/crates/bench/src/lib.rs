@@ -7,7 +7,7 @@
 //! * `generators`: the programs that put load on a server; `references`: servers by others, to compare with;
 //! * `cpus`: where both run; `smoke` and `count`: a server that answers wrong is not measured, and one that
 //!   leaves clients waiting is known for it;
-//! * `watch` and `watched`: what the server and the machine use meanwhile; `tally`: the figures of a point.
+//! * `watch`: what the server and the machine use meanwhile; `tally`: the figures of a point.
 //!
 //! It draws nothing, judges no server but by whether its replies are right, and knows a stage only as a
 //! process that prints one line, speaks TCP and takes a signal.
@@ -21,4 +21,3 @@ pub mod references;
 mod smoke;
 mod tally;
 mod watch;
-mod watched;

@@ -154,7 +154,9 @@ fn nothing_is_left_when_the_harness_is_killed() {
 #[test]
 #[ignore = "started by nothing_is_left_when_the_harness_is_killed"]
 fn the_harness_that_is_killed() {
-    let name = std::env::var("REFERENCE").ok().and_then(|name| Name::named(&name));
+    let name = std::env::var("REFERENCE")
+        .ok()
+        .and_then(|name| Name::ALL.into_iter().find(|known| known.as_str() == name));
     let Some(reference) = name.and_then(|name| name.find().ok()) else { return };
     let cpus: Vec<usize> = (0..std::thread::available_parallelism().map_or(1, |cpus| cpus.get())).collect();
     let server = start(&reference, &cpus);

@@ -1,11 +1,12 @@
 //! `harness chart`: finds the data, builds the figures, draws them as SVG.
 
-use crate::figures::{self, Data, build};
+use crate::figures::{self, Data, Source, build};
+use crate::findings::{Finding, findings};
 use crate::model::Figure;
 use crate::output::{clean, write};
 use crate::svg;
 use anyhow::{Context, Result, bail, ensure};
-use records::{Content, Record, grades, newest, read};
+use records::{Content, newest, newest_first};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,8 +14,9 @@ use std::process::ExitCode;
 /// The options of `harness chart`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Files of records: of a run, of source 002's table, of grades, of a scenario; default: the newest of
-    /// each kind in `data` below the output directory. A run brings the newest of the other kinds beside it.
+    /// Files of records: of runs of one commit, of source 002's table, of grades, of scenarios; default: in
+    /// `data` below the output directory the newest of each kind, and the standard runs of the newest run's
+    /// commit. A run brings the newest of the other kinds beside it.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Where the charts go.
@@ -31,146 +33,153 @@ pub struct Chart {
     pub svg: String,
 }
 
+/// What was drawn, from what, and where it is.
+#[derive(Debug)]
+pub struct Drawing {
+    /// The figures, in the order of the pages.
+    pub charts: Vec<Chart>,
+    /// Their data; the runs first.
+    pub sources: Vec<Source>,
+    /// The directory of the pictures.
+    pub out: PathBuf,
+}
+
 /// Draws again.
 ///
 /// # Errors
 ///
 /// The data cannot be read or drawn, or the pictures cannot be written.
 pub fn run(args: Args) -> Result<ExitCode> {
-    again(args).map(|_| ExitCode::SUCCESS)
-}
-
-/// What was drawn again, and from what.
-pub(crate) struct Drawing {
-    /// Of the run; empty if only other kinds of data were named.
-    pub(crate) records: Vec<Record>,
-    pub(crate) data: Vec<PathBuf>,
-    pub(crate) charts: Vec<Chart>,
-    pub(crate) out: PathBuf,
+    again(&args).map(|_| ExitCode::SUCCESS)
 }
 
 /// Draws again, and says what.
-pub(crate) fn again(args: Args) -> Result<Drawing> {
-    let named = if args.data.is_empty() { newest_files(&args.out.join("data"))? } else { args.data };
-    ensure_one_of_each(&named)?;
-    let (data, others): (Vec<_>, Vec<_>) =
-        named.into_iter().partition(|file| content_of(file) == Content::Run);
-    let mut records = Vec::new();
-    for file in &data {
-        let has_its_name = Content::of(file).is_some() || !file.is_file();
-        let of_file = read(file);
-        records.extend(if has_its_name { of_file? } else { of_file.with_context(|| no_run(file))? });
-    }
-    let charts = draw_all(&records, &data, &others, &args.out)?;
-    charts.iter().for_each(|chart| println!("{}", args.out.join(chart.figure.file()).display()));
-    Ok(Drawing { records, data, charts, out: args.out })
+pub(crate) fn again(args: &Args) -> Result<Drawing> {
+    let drawing = if args.data.is_empty() {
+        draw(&newest_files(&args.out.join("data"))?, &args.out)?
+    } else {
+        draw(&args.data, &args.out)?
+    };
+    drawing.charts.iter().for_each(|chart| println!("{}", args.out.join(chart.figure.file()).display()));
+    Ok(drawing)
 }
 
-/// A file of another name may hold a run that somebody keeps under a name of his own.
+/// What is not of a run, in the order of the pages.
+const OTHERS: [Content; 8] = [
+    Content::Latency,
+    Content::Clients,
+    Content::C10k,
+    Content::Slow,
+    Content::Cpus,
+    Content::Grades,
+    Content::Spin,
+    Content::Table,
+];
+
+/// A file of another name may hold a run that a user has renamed.
 fn content_of(file: &Path) -> Content {
     Content::of(file).unwrap_or(Content::Run)
 }
 
-/// Medians over two runs would be neither's: another commit, another hour, another machine.
+fn is_run(file: &Path) -> bool {
+    content_of(file) == Content::Run
+}
+
+/// The newest run with the other runs of its commit; where there is none, the newest of each other kind.
+fn newest_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    match newest(directory, Content::Run) {
+        Ok(run) => Ok(pooled(run, directory)),
+        Err(none) => {
+            let found: Vec<PathBuf> =
+                OTHERS.into_iter().filter_map(|other| newest(directory, other).ok()).collect();
+            if found.is_empty() { Err(none) } else { Ok(found) }
+        }
+    }
+}
+
+/// Standard runs of one commit are one measurement, repeated. A quick look stands alone.
+fn pooled(run: PathBuf, directory: &Path) -> Vec<PathBuf> {
+    let kind = |file: &Path| Some((commit(file)?, file.to_str()?.contains("quick")));
+    let own = kind(&run).filter(|(_, is_quick)| !is_quick);
+    let all = newest_first(directory, Content::Run).unwrap_or_default();
+    let others = all.into_iter().filter(|file| *file != run && own.is_some() && kind(file) == own);
+    others.chain([run.clone()]).collect()
+}
+
+/// `20260102T030405Z-1234567890-standard.jsonl` is of 1234567890.
+pub(crate) fn commit(file: &Path) -> Option<String> {
+    Some(file.file_stem()?.to_str()?.split('-').nth(1)?.to_owned())
+}
+
+/// Medians over runs of two commits would be of neither.
 fn ensure_one_of_each(files: &[PathBuf]) -> Result<()> {
     for content in Content::ALL {
         let its: Vec<PathBuf> = files.iter().filter(|file| content_of(file) == content).cloned().collect();
+        let name = content.ending();
         let what = match content {
-            Content::Run => "run",
-            Content::Table => "table",
-            Content::Grades => "file of grades",
-            Content::Spin => "`spin` scenario",
-            Content::Slow => "`slow` scenario",
+            Content::Run if its.iter().all(|file| commit(file) == commit(&its[0])) => continue,
+            Content::Run => "commit's runs".to_owned(),
+            Content::Table => "table".to_owned(),
+            Content::Grades => "file of grades".to_owned(),
+            _ => format!("`{name}` scenario"),
         };
-        ensure!(
-            its.len() <= 1,
-            "--data takes one {what} at a time, and here are {}: {}",
-            its.len(),
-            names_of(&its)
-        );
+        let names = names_of(&its);
+        ensure!(its.len() <= 1, "--data takes one {what} at a time, and here are {}: {names}", its.len());
     }
     Ok(())
 }
 
-/// Nothing but its name says what a file holds.
-fn no_run(file: &Path) -> String {
-    let endings: Vec<&str> = Content::ALL.iter().flat_map(|content| content.endings()).copied().collect();
-    format!(
-        "no chart can be drawn from {}: its name does not say what it holds, and it cannot be drawn as a \
-         run; give it back its name, TIME-COMMIT-KIND.jsonl, where KIND is one of {}",
-        file.display(),
-        endings.join(", ")
-    )
-}
-
-/// The newest run, which brings what is beside it; where there is none, the newest of each other kind.
-fn newest_files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let run = newest(directory, Content::Run);
-    run.map(|run| vec![run]).or_else(|none| {
-        let found: Vec<PathBuf> =
-            OTHERS.into_iter().filter_map(|other| newest(directory, other).ok()).collect();
-        if found.is_empty() { Err(none) } else { Ok(found) }
-    })
-}
-
-/// What is not of a run, in the order of the pages.
-const OTHERS: [Content; 4] = [Content::Grades, Content::Table, Content::Spin, Content::Slow];
-
-/// Draws every chart that the records of a run allow, and those of the newest grades, table and scenarios in
-/// the same directory of data. `files` are where the records are from. The charts of an earlier run do not
-/// stay beside them.
+/// Draws every chart that these files allow. Runs bring the newest of every other kind in their directory, as
+/// far as none was named, and remove the charts of an earlier run.
 ///
 /// # Errors
 ///
 /// Nothing can be drawn from the data, or the pictures cannot be written.
-pub fn draw(records: &[Record], files: &[PathBuf], out: &Path) -> Result<Vec<Chart>> {
-    draw_all(records, files, &[], out)
-}
-
-/// `others` are files of other kinds that were named; those of a kind that was not named are looked for.
-fn draw_all(records: &[Record], files: &[PathBuf], others: &[PathBuf], out: &Path) -> Result<Vec<Chart>> {
-    let mut all = Vec::new();
-    if !files.is_empty() {
-        say(files);
-        all.extend(build(Content::Run, &Data::of_run(records, files, out)?)?);
-        // The charts of what lies beside it would hide that its own are missing.
-        let unnamed = files.iter().find(|file| Content::of(file).is_none());
-        if let (Some(file), true) = (unnamed, all.is_empty()) {
-            bail!(no_run(file));
-        }
+pub fn draw(files: &[PathBuf], out: &Path) -> Result<Drawing> {
+    ensure_one_of_each(files)?;
+    let runs: Vec<PathBuf> = files.iter().filter(|file| is_run(file)).cloned().collect();
+    let other = |content: Content| {
+        let named = files.iter().find(|file| Content::of(file) == Some(content)).cloned();
+        named.or_else(|| newest(runs.first()?.parent()?, content).ok())
+    };
+    let others: Vec<PathBuf> = OTHERS.into_iter().filter_map(other).collect();
+    let mut sources = Vec::new();
+    for file in runs.iter().chain(&others) {
+        eprintln!("drawing from {}", names_of(std::slice::from_ref(file)));
+        sources.push(Source::open(file)?);
     }
-    for content in OTHERS {
-        let named = others.iter().find(|file| Content::of(file) == Some(content)).cloned();
-        let beside = || newest(files.first()?.parent()?, content).ok();
-        let Some(file) = named.or_else(beside) else { continue };
-        let files = [file];
-        say(&files);
-        if content == Content::Grades {
-            all.extend(build(content, &Data::of_grades(&grades(&files[0])?, &files, out))?);
-        } else {
-            all.extend(build(content, &Data::new(&read(&files[0])?, &files, out))?);
-        }
+    // The charts of what lies beside a run would hide that its own are missing.
+    let is_empty =
+        |source: &&Source| !source.records.iter().any(figures::is_measured) && source.grades.is_empty();
+    if let Some(source) = sources.iter().take(runs.len()).find(is_empty) {
+        let file = source.path.display();
+        bail!("no figures in {file}: every point was skipped; name another file with --data");
     }
-    ensure!(!all.is_empty(), "no chart can be drawn from this data");
+    let data = Data::new(&sources, out);
+    let found = findings(&data);
+    let charts = build(&data).into_iter().map(|figure| chart(figure, &found)).collect::<Result<Vec<_>>>()?;
+    ensure!(!charts.is_empty(), "no chart can be drawn from this data");
     fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
-    let charts: Vec<Chart> = all.into_iter().map(chart).collect::<Result<_>>()?;
     for chart in &charts {
         write(&out.join(chart.figure.file()), &chart.svg)?;
     }
-    if !files.is_empty() {
+    if !runs.is_empty() {
         remove_stale(&charts, out)?;
     }
-    Ok(charts)
+    Ok(Drawing { charts, sources, out: out.to_owned() })
 }
 
-fn chart(figure: Figure) -> Result<Chart> {
+/// A figure says what was found in it.
+fn chart(mut figure: Figure, found: &[Finding]) -> Result<Chart> {
+    let its = found.iter().find(|finding| finding.figure == figure.id);
+    figure.finding = its.map(|finding| finding.text.clone());
     let svg = clean(&svg::picture(&figure)?);
     Ok(Chart { figure, svg })
 }
 
 /// Removes the charts of a run that this drawing did not make, and says so: beside those of a narrower run
 /// they would look as if they were its own, and the recorded data draws them again. Files of other names are
-/// somebody else's.
+/// not the lab's.
 fn remove_stale(drawn: &[Chart], out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).with_context(|| format!("cannot read {}", out.display()))? {
         let entry = entry?;
@@ -185,11 +194,7 @@ fn remove_stale(drawn: &[Chart], out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn say(files: &[PathBuf]) {
-    eprintln!("drawing from {}", names_of(files));
-}
-
-/// The names of data files as a chart gives them.
+/// The names of data files as a chart has them.
 fn names_of(files: &[PathBuf]) -> String {
     let names: Vec<_> =
         files.iter().filter_map(|file| file.file_name()).map(|name| name.to_string_lossy()).collect();

@@ -2,7 +2,6 @@
 
 use lab_core::units::number;
 use records::Record;
-use std::collections::BTreeSet;
 
 /// The machine of a record, row by row.
 pub(crate) fn rows(record: &Record) -> Vec<(String, String)> {
@@ -56,25 +55,6 @@ fn on(cpus: &[usize]) -> Option<String> {
     (!cpus.is_empty()).then(|| format!("on {word} {}", runs.collect::<Vec<_>>().join(",")))
 }
 
-/// Whether it is a point of the plan that was measured. One of idle connections has no speed.
-pub(crate) fn is_measured(record: &Record) -> bool {
-    (record.figures().is_some() || record.idle().is_some()) && !record.context.dropped
-}
-
-/// `1 s each`; `0.6 to 1 s each` where the phases differ.
-pub(crate) fn durations<'a>(records: impl Iterator<Item = &'a Record>) -> String {
-    // Connections that say nothing are counted, not timed.
-    let timed = records.filter(|record| record.idle().is_none() && is_measured(record));
-    let millis: BTreeSet<u64> =
-        timed.map(|record| (1000.0 * record.context.duration_seconds).round() as u64).collect();
-    let seconds = |millis: &u64| *millis as f64 / 1000.0;
-    match (millis.first().map(seconds), millis.last().map(seconds)) {
-        (Some(least), Some(most)) if least < most => format!("{least} to {most} s each"),
-        (Some(each), _) => format!("{each} s each"),
-        _ => "without a load".into(),
-    }
-}
-
 /// The command that measures again. A run whose points had no order to be shuffled has no seed.
 pub(crate) fn measure_again(record: &Record) -> String {
     match record.context.seed {
@@ -100,15 +80,6 @@ mod tests {
     fn cpus_in_a_row_are_a_range() {
         let places = [&[3][..], &[0, 1], &[0, 1, 2, 3, 8, 10, 11]].map(on);
         assert_eq!(places.map(Option::unwrap), ["on CPU 3", "on CPUs 0,1", "on CPUs 0-3,8,10,11"]);
-    }
-
-    #[test]
-    fn points_of_different_lengths_are_both_named() {
-        let long = record("04", "wrk", 64, true, 1.0);
-        let mut short = record("04", "builtin", 64, true, 1.0);
-        assert_eq!(durations([&long, &short].into_iter()), "1 s each");
-        short.context.duration_seconds = 0.6;
-        assert_eq!(durations([&long, &short].into_iter()), "0.6 to 1 s each");
     }
 
     #[test]

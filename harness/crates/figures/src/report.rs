@@ -1,13 +1,12 @@
-//! `harness report`: the pages beside the charts. What was measured, on what, and the command that draws it
-//! again, from the recorded data alone.
+//! `harness report`: the pages beside the charts. What was found, on what it was measured, and the command
+//! that draws it again, from the recorded data alone.
 
-use crate::charts::{self, Chart};
+use crate::charts::{self, Drawing};
+use crate::findings::Front;
 use crate::markdown::Page;
 use crate::output::{clean, write as write_file};
 use crate::page;
-use anyhow::{Context, Result};
-use lab_core::files::link;
-use records::Record;
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,34 +14,31 @@ use std::process::ExitCode;
 ///
 /// # Errors
 ///
-/// There is no run among the data, or the pages cannot be written.
+/// The data cannot be read or drawn, or the pages cannot be written.
 pub fn run(args: charts::Args) -> Result<ExitCode> {
-    let drawing = charts::again(args)?;
-    let data = drawing.data.first().context("a report is about a run: name its file with --data")?;
-    for page in write(&drawing.records, &drawing.charts, data, &drawing.out)? {
+    let drawing = charts::again(&args)?;
+    for page in write(&drawing)? {
         println!("{}", page.display());
+    }
+    let ids: Vec<&str> = drawing.charts.iter().map(|chart| chart.figure.id.as_str()).collect();
+    for kind in crate::figures::ALL.iter().filter(|kind| !ids.iter().any(|id| id.starts_with(kind.name))) {
+        println!("no data for {}: `{}` records them", kind.name, kind.content.command());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes `report.html` and `README.md` beside the charts, and returns their paths. `data` is the file of the
-/// records.
+/// Writes `report.html` and `README.md` beside the charts, and returns their paths.
 ///
 /// # Errors
 ///
-/// The data behind a chart cannot be read again, or the pages cannot be written.
-pub fn write(records: &[Record], charts: &[Chart], data: &Path, out: &Path) -> Result<[PathBuf; 2]> {
-    let figures: Vec<_> = charts.iter().map(|chart| &chart.figure).collect();
-    let page = Page {
-        records,
-        figures: &figures,
-        data: link(out, data),
-        again: format!("./lab report --data {} --out {}", data.display(), out.display()),
-        measuring: to_measuring(out),
-    };
-    let file = out.join("README.md");
+/// The pages cannot be written.
+pub fn write(drawing: &Drawing) -> Result<[PathBuf; 2]> {
+    let figures: Vec<_> = drawing.charts.iter().map(|chart| &chart.figure).collect();
+    let front = Front::of(drawing);
+    let page = Page { front: &front, figures: &figures, measuring: to_measuring(&drawing.out) };
+    let file = drawing.out.join("README.md");
     write_file(&file, &clean(&page.text()))?;
-    Ok([page::write(&figures, out)?, file])
+    Ok([page::write(&front, drawing)?, file])
 }
 
 /// The path from a directory to the chapter about measuring; `None` outside the work tree.

@@ -75,6 +75,9 @@ pub struct PathReport {
     /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that
     /// the end left without one it is a lower bound: the time that it had waited.
     pub latency_us: Option<Percentiles>,
+    /// Open loop: how many of these took longer than 5 ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_5ms: Option<u64>,
     /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
     pub service_us: Option<Percentiles>,
     /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
@@ -93,6 +96,7 @@ impl PathReport {
             late: is_open.then_some(tally.late),
             never_sent: is_open.then_some(tally.never_sent),
             latency_us: latency.as_ref().and_then(percentiles),
+            over_5ms: latency.as_ref().map(|latency| latency.count_between(5_001, u64::MAX)),
             service_us: percentiles(&tally.service),
             first_byte_us: percentiles(&tally.first_byte),
         }

@@ -17,11 +17,29 @@ pub enum Content {
     Spin,
     /// The scenario `slow`: quick requests beside slow ones.
     Slow,
+    /// The scenario `latency`: how long requests wait at the same rates.
+    Latency,
+    /// The scenario `clients`: the cost against the number of clients.
+    Clients,
+    /// The scenario `c10k`: active clients beside silent ones.
+    C10k,
+    /// The scenario `cpus`: one CPU and two.
+    Cpus,
 }
 
 impl Content {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Run, Self::Table, Self::Grades, Self::Spin, Self::Slow];
+    pub const ALL: [Self; 9] = [
+        Self::Run,
+        Self::Table,
+        Self::Grades,
+        Self::Spin,
+        Self::Slow,
+        Self::Latency,
+        Self::Clients,
+        Self::C10k,
+        Self::Cpus,
+    ];
 
     /// What the names of such files end with.
     pub fn endings(self) -> &'static [&'static str] {
@@ -31,6 +49,10 @@ impl Content {
             Self::Grades => &["grades"],
             Self::Spin => &["spin"],
             Self::Slow => &["slow"],
+            Self::Latency => &["latency"],
+            Self::Clients => &["clients"],
+            Self::C10k => &["c10k"],
+            Self::Cpus => &["cpus"],
         }
     }
 
@@ -47,6 +69,10 @@ impl Content {
             Self::Grades => "harness grade all --record",
             Self::Spin => "harness scenario spin",
             Self::Slow => "harness scenario slow",
+            Self::Latency => "harness scenario latency",
+            Self::Clients => "harness scenario clients",
+            Self::C10k => "harness scenario c10k",
+            Self::Cpus => "harness scenario cpus",
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Figures, Record};
 
 /// What a reader must know of other programs' part in the figures; `None` if they had none.
 pub fn disturbance(records: &[Record]) -> Option<String> {
-    let repeated = records.iter().filter(|record| record.context.dropped).count();
+    let repeated = records.iter().filter(|record| record.context.dropped && !record.straddles()).count();
     let kept: Vec<&Figures> = records
         .iter()
         .filter(|record| !record.context.dropped)
@@ -31,10 +31,35 @@ pub fn disturbance(records: &[Record]) -> Option<String> {
     }
 }
 
+/// What a reader must know of pairs in which the machine changed its clock state; `None` if there were none.
+pub fn straddling(records: &[Record]) -> Option<String> {
+    let (again, kept): (Vec<&Record>, Vec<&Record>) =
+        records.iter().filter(|record| record.straddles()).partition(|record| record.context.dropped);
+    (!again.is_empty() || !kept.is_empty()).then(|| {
+        format!(
+            "Pairs in which the two runs of the floor differ by more than 5 %: {} measured again, {} left out of the \
+             medians.",
+            again.len(),
+            kept.len()
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::record;
+    use crate::sample::{paired, record};
+
+    #[test]
+    fn a_pair_that_was_measured_again_for_its_clock_is_no_work_of_other_programs() {
+        let mut again = paired(record("05", "builtin", 64, true, 10.0), [5.8, 7.7]);
+        let kept = again.clone();
+        again.context.dropped = true;
+        let records = [again, kept];
+        assert_eq!(disturbance(&records), None);
+        assert!(straddling(&records).is_some_and(|line| line.contains("1 measured again, 1 left out")));
+        assert_eq!(straddling(&[record("05", "wrk", 64, true, 10.0)]), None);
+    }
 
     #[test]
     fn what_was_repeated_and_what_remains_disturbed_are_told_apart() {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub struct Writer {
     file: File,
     path: PathBuf,
-    /// Of the whole lines.
+    /// The length of the whole lines, bytes.
     length: u64,
 }
 
@@ -108,7 +108,7 @@ pub fn ensure_room(directory: &Path, bytes: u64) -> Result<()> {
 }
 
 /// Reads the records of a file. A last line that was cut is left out; any other bad line is an error. So is a
-/// failure that a later try has made good.
+/// failure that a later try has made good. What limited the speed is decided anew.
 pub fn read(path: &Path) -> Result<Vec<Record>> {
     let mut records: Vec<Record> = lines(path)?;
     let mut measured: HashMap<_, usize> = HashMap::new();
@@ -129,6 +129,7 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
         .collect();
     let mut is_made_good = is_made_good.into_iter();
     records.retain(|_| !is_made_good.next().unwrap_or(false));
+    records.iter_mut().for_each(Record::decide_limiter);
     Ok(records)
 }
 
@@ -171,6 +172,27 @@ mod tests {
         let records = [record("05", "wrk", 64, true, 12345.678), skipped];
         let (_directory, path) = written(&records);
         assert_eq!(read(&path).expect("whole lines"), records);
+    }
+
+    /// Older records name the generator where both sides were busy.
+    #[test]
+    fn the_limit_is_decided_anew_where_the_use_of_the_cpus_is_known() {
+        use crate::Bottleneck;
+        let of = |server: Option<f64>, generator| {
+            let mut record = record("05", "wrk", 64, true, 10.0);
+            let figures = record.figures_mut().expect("measured");
+            (figures.server_cpu_seconds, figures.generator_cpu_seconds) = (server, generator);
+            figures.limiter = Bottleneck::Generator;
+            record
+        };
+        let mut remote = of(Some(0.97), 0.5);
+        remote.context.generator_host = Some("another".into());
+        let (_directory, path) = written(&[of(Some(0.97), 0.99), of(Some(0.6), 0.99), of(None, 0.5), remote]);
+        let limits =
+            read(&path).expect("whole lines").into_iter().map(|record| record.figures().map(|f| f.limiter));
+        let expected =
+            [Bottleneck::Both, Bottleneck::Generator, Bottleneck::Generator, Bottleneck::Generator];
+        assert_eq!(limits.collect::<Vec<_>>(), expected.map(Some));
     }
 
     #[test]

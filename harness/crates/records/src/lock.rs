@@ -36,8 +36,8 @@ mod tests {
     fn a_directory_has_one_run_at_a_time() {
         let directory = tempfile::tempdir().expect("a directory");
         let data = directory.path().join("not/yet/there");
-        let claim = DirLock::on(&data).expect("nobody is there");
-        let error = DirLock::on(&data).expect_err("somebody is").to_string();
+        let claim = DirLock::on(&data).expect("there is no other run");
+        let error = DirLock::on(&data).expect_err("there is another run").to_string();
         assert!(error.contains("another run") && error.contains("wait for its end"), "{error}");
         DirLock::on(directory.path()).expect("another directory");
         drop(claim);

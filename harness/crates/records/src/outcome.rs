@@ -27,13 +27,13 @@ pub struct Skip {
     /// The reason, in words.
     #[serde(rename = "skipped")]
     pub reason: String,
-    /// Nobody is known to have been served. (Older records of the table and of the scenarios name all
+    /// No client is known to have been served. (Older records of the table and of the scenarios name all
     /// clients.)
     #[serde(flatten)]
     pub served: Served,
 }
 
-/// Who was served, and with what.
+/// How many clients were served, and with what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Served {
     /// How many of the clients the server serves at the same time: counted by a run that checks every reply,
@@ -50,7 +50,7 @@ pub struct Throughput {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -58,12 +58,13 @@ pub struct Throughput {
 /// The same between two runs of the floor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
-    /// The floor's CPU time per request in the run before and in the run after, µs.
+    /// The floor's CPU time per request in the run before and in the run after, µs. Each of the two runs is
+    /// a record of its own, in the phase `floor`.
     pub floor_around: [f64; 2],
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -76,10 +77,13 @@ pub struct Latency {
     /// Where some of the requests asked for another path: what came of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
+    /// Where silent connections were open beside the active ones: their memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -89,7 +93,7 @@ pub struct Latency {
 pub struct IdleMemory {
     /// The memory of each.
     pub idle: Idle,
-    /// Who was served.
+    /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
 }
@@ -107,6 +111,9 @@ pub struct OpenLoop {
     /// without one: those that never left are in it with the time that they had waited, and so are those that
     /// were on their way and had waited longer than 99 of 100 answered ones.
     pub latency_us: Percentiles,
+    /// Requests in these latencies that took longer than 5 ms; `None` in records of before they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_5ms: Option<u64>,
     /// Requests that left more than a millisecond after their time.
     pub late: u64,
     /// Requests that never left, because every connection was waiting.
@@ -137,6 +144,22 @@ pub struct Mix {
     pub service_us: Option<Percentiles>,
 }
 
+/// Silent connections that were open while others were active.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// How many.
+    pub connections: usize,
+    /// Pss of the server's process tree that all of them added before any load, bytes.
+    pub user_bytes: u64,
+    /// Kernel memory of sockets that all of them added, both ends of each connection, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_bytes: Option<u64>,
+    /// Where the kernel's memory was read, beside `/proc/net/sockstat`: `/proc/slabinfo`, or `Slab in
+    /// /proc/meminfo`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_source: Option<String>,
+}
+
 /// Connections that say nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Idle {
@@ -152,12 +175,36 @@ pub struct Idle {
 impl OpenLoop {
     /// Less than this share of the intended answers a second is another load than the one that was meant.
     const REACHED: f64 = 0.95;
+    /// A loop in which more requests than this share left late, or never, was not open.
+    const LATE: f64 = 0.01;
 
     /// Whether the rate was reached with so many right answers per second, on every path. If not, the times
     /// are no latencies at that rate, but those of a run that fell behind: lower bounds that grow with the
     /// run's length.
     pub fn is_reached(&self, answered: f64) -> bool {
         answered >= Self::REACHED * self.rate
+    }
+
+    /// The share of the requests that left late, or never, in so many seconds.
+    pub fn late_share(&self, seconds: f64) -> f64 {
+        ((self.late + self.never_sent) as f64 / (self.rate * seconds).max(1.0)).min(1.0)
+    }
+
+    /// Whether it was an open loop: at most one request of a hundred left late, or never.
+    pub fn kept_its_times(&self, seconds: f64) -> bool {
+        self.late_share(seconds) <= Self::LATE
+    }
+}
+
+impl Paired {
+    /// Two runs of the floor that differ by more than this share ran in two states of the machine.
+    const STRADDLES: f64 = 0.05;
+
+    /// Whether the machine changed its state between the two runs of the floor. Their mean is then no
+    /// reference for the run between them, which is left out of every median.
+    pub fn straddles(&self) -> bool {
+        let [before, after] = self.floor_around;
+        before.max(after) > before.min(after) * (1.0 + Self::STRADDLES)
     }
 }
 
@@ -187,7 +234,7 @@ impl Outcome {
         }
     }
 
-    /// Who was served, and with what.
+    /// How many clients were served, and with what.
     pub fn served(&self) -> &Served {
         match self {
             Self::Skipped(skip) => &skip.served,
@@ -209,7 +256,7 @@ impl Outcome {
         }
     }
 
-    /// Of an open loop: what was sent, and what came of the requests for another path.
+    /// What an open loop sent, and what came of the requests for another path.
     pub fn latency(&self) -> Option<&Latency> {
         if let Self::Latency(latency) = self { Some(latency) } else { None }
     }

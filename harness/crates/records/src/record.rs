@@ -1,6 +1,6 @@
 //! One line of a file: which point, measured under what, and what came of it.
 
-use super::{Figures, Idle, Latency, Mix, OpenLoop, Outcome, Served};
+use super::{Bottleneck, Figures, Idle, Latency, Mix, OpenLoop, Outcome, Served};
 use lab_core::host::Host;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,16 @@ pub enum Phase {
     Spin,
     /// Quick requests at a fixed rate beside a few that sleep.
     Slow,
+    /// A run of the floor, of those that stand around the paired ones.
+    Floor,
+    /// The closed loop that finds the peak of which an open loop's rate is a share.
+    Peak,
+    /// CPU time per request against the number of clients, in pairs.
+    Clients,
+    /// Active clients at a fixed rate beside silent ones.
+    C10k,
+    /// The speed on one CPU and on two.
+    Cpus,
 }
 
 /// What a server is to the lab.
@@ -55,7 +65,7 @@ pub struct Record {
 
 /// What a point is known by, whatever the round: a server under a load. (The rates of an open loop share a
 /// key.)
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// What the point is for.
     #[serde(default)]
@@ -65,7 +75,7 @@ pub struct Key {
     pub server: String,
     /// Its title. The rows of source 002's table differ in nothing else.
     pub title: String,
-    /// Of the server's `--workers`, if it was given.
+    /// The value of the server's `--workers`, if it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
     /// The generator.
@@ -78,6 +88,12 @@ pub struct Key {
     pub pipeline: usize,
     /// What was asked for.
     pub path: String,
+    /// Silent connections that were open beside the active ones, if it is a point of such.
+    #[serde(rename = "idle_connections", default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<usize>,
+    /// How many CPUs the server had, if the point differs from others in that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<usize>,
 }
 
 /// When, where and by which command a point was measured, and what a reader must know of that.
@@ -118,16 +134,16 @@ pub struct Context {
     /// Disturbed by other programs and measured again: kept, but left out of every summary.
     #[serde(default)]
     pub dropped: bool,
+    /// CPU time of one round trip of 100 bytes over a loopback connection inside the harness, on the server's
+    /// CPU, just before the point and just after it, ns. It tells in which of its clock states the machine
+    /// was: see [`States`](crate::States).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ns: Option<[f64; 2]>,
     /// The machine.
     pub host: Host,
 }
 
 impl Record {
-    /// Whether a summary of this phase takes it into account.
-    pub(crate) fn counts_in(&self, phase: Phase) -> bool {
-        self.key.phase == phase && !self.context.dropped
-    }
-
     /// The figures, where there was load.
     pub fn figures(&self) -> Option<&Figures> {
         self.outcome.figures()
@@ -138,7 +154,7 @@ impl Record {
         self.outcome.figures_mut()
     }
 
-    /// Who was served, and with what.
+    /// How many clients were served, and with what.
     pub fn served(&self) -> &Served {
         self.outcome.served()
     }
@@ -148,12 +164,12 @@ impl Record {
         if let Outcome::Skipped(skip) = &self.outcome { Some(&skip.reason) } else { None }
     }
 
-    /// Of an open loop: what was sent, and what came of the requests for another path.
+    /// What an open loop sent, and what came of the requests for another path.
     pub fn latency(&self) -> Option<&Latency> {
         self.outcome.latency()
     }
 
-    /// Of an open loop: what was sent, and how long it took to come back.
+    /// What an open loop sent, and how long the replies took.
     pub fn open_loop(&self) -> Option<&OpenLoop> {
         self.latency().map(|latency| &latency.open_loop)
     }
@@ -173,6 +189,37 @@ impl Record {
     /// What connections that say nothing cost.
     pub fn idle(&self) -> Option<Idle> {
         if let Outcome::IdleMemory(memory) = &self.outcome { Some(memory.idle) } else { None }
+    }
+
+    /// Whether it is a pair in which the machine changed its state: see
+    /// [`Paired::straddles`](crate::Paired::straddles).
+    pub fn straddles(&self) -> bool {
+        matches!(&self.outcome, Outcome::Paired(paired) if paired.straddles())
+    }
+
+    /// How many CPUs the server and the generator had, where both are known and the server's CPU time is.
+    pub(crate) fn cpus(&self) -> Option<(usize, usize)> {
+        self.figures()?.server_cpu_seconds?;
+        let Context { server_cpus, generator_cpus, generator_host: None, .. } = &self.context else {
+            return None;
+        };
+        // ab has one thread, however many CPUs it may use.
+        let generator = if self.key.tool == "ab" { 1 } else { generator_cpus.len() };
+        let is_known = !server_cpus.is_empty() && !generator_cpus.is_empty();
+        is_known.then_some((server_cpus.len(), generator))
+    }
+
+    /// Decides anew what kept the speed from being higher, where that can be told from what is recorded.
+    /// Older records name one side only, even where both were busy.
+    pub(crate) fn decide_limiter(&mut self) {
+        let Some(cpus) = self.cpus() else { return };
+        let Some((figures, answered)) = self.figures().zip(self.answered_per_second()) else { return };
+        let (shares, all_served) = (figures.shares(cpus), self.served().clients >= self.key.concurrency);
+        let limiter = match self.open_loop() {
+            Some(open) => Bottleneck::of_open_loop(shares, all_served, (open, figures.seconds), answered),
+            None => Bottleneck::of(shares, all_served),
+        };
+        self.figures_mut().expect("it has figures").limiter = limiter;
     }
 
     /// CPU time per request over the mean of the floor's around it; `None` where there is no such number.

@@ -13,12 +13,12 @@ pub fn record(server: &str, tool: &str, concurrency: usize, keep_alive: bool, sp
             phase: Phase::Survey,
             server: server.into(),
             title: format!("Title of {server}"),
-            workers: None,
             tool: tool.into(),
             concurrency,
             keep_alive,
             pipeline: 1,
             path: "/".into(),
+            ..Key::default()
         },
         context: Context {
             duration_seconds: 1.0,
@@ -44,6 +44,7 @@ pub fn figures(speed: f64) -> Figures {
         requests: speed as u64,
         errors: 0,
         seconds: 1.0,
+        window_seconds: None,
         requests_per_second: speed,
         bytes: 152 * speed as u64,
         cpu_us_per_request: Some(1e6 / speed),
@@ -72,7 +73,8 @@ pub fn paired(mut record: Record, floor_around: [f64; 2]) -> Record {
 pub fn open(mut record: Record, open_loop: OpenLoop) -> Record {
     let (figures, served) = parts(&record);
     record.key.phase = Phase::Latency;
-    record.outcome = Outcome::Latency(Box::new(Latency { open_loop, mix: None, figures, served }));
+    record.outcome =
+        Outcome::Latency(Box::new(Latency { open_loop, mix: None, beside: None, figures, served }));
     record
 }
 

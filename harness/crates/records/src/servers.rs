@@ -3,7 +3,7 @@
 /// What everything is compared with.
 pub const FLOOR: &str = "floor";
 
-/// Whether it is a stage or a twin: `05`, `05-mio`. The others are references, or servers of somebody else.
+/// Whether it is a stage or a twin: `05`, `05-mio`. The others are references, or not of the lab.
 fn is_of_the_lab(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_digit())
 }

@@ -46,7 +46,7 @@ fn assert_nothing_is_lost<T: DeserializeOwned + Serialize>(line: &str, place: &s
 #[test]
 fn every_recorded_line_is_read_and_written_again_without_a_loss() {
     let files = recorded();
-    for content in Content::ALL {
+    for content in [Content::Run, Content::Table, Content::Grades, Content::Spin, Content::Slow] {
         assert!(files.iter().any(|file| Content::of(file) == Some(content)), "no file of {content:?}");
     }
     for path in files {

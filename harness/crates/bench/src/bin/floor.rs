@@ -188,6 +188,6 @@ fn listen(addr: SocketAddrV4) -> nix::Result<OwnedFd> {
 
 fn accept(listener: &OwnedFd) -> nix::Result<OwnedFd> {
     let fd = socket::accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
-    // SAFETY: accept4 has just created this descriptor and nobody else knows its number.
+    // SAFETY: accept4 has just created this descriptor and no other code knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -2,15 +2,14 @@
 
 use super::plan::Plan;
 use super::point::{Method, Point};
-use crate::generators::{Tool, WARM_UP};
-use records::Phase;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::generators::Tool;
+use std::collections::BTreeSet;
 
 impl Plan {
     /// Seconds that a point will take.
     pub fn seconds_of(&self, point: &Point) -> f64 {
-        /// Reading `/proc` before and after, and waiting for the last connection's end.
-        const AROUND: f64 = 0.02;
+        /// Reading `/proc` before and after, waiting for the last connection's end, the round trips.
+        const AROUND: f64 = 0.05;
         /// A start, connecting them, asking once on each, a few looks at the memory.
         const IDLE: f64 = 0.7;
         /// Starting a server, and waiting for an idle machine, if it is idle.
@@ -25,13 +24,17 @@ impl Plan {
             Tool::Webbench => point.load.whole_seconds() as f64 + PROCESS * point.load.concurrency as f64,
             Tool::Ab | Tool::Wrk => point.load.whole_seconds() as f64,
         };
-        let once = run + point.tool.overhead_seconds() + AROUND;
+        /// The share of the pairs that are measured again.
+        const AGAIN: f64 = 0.15;
+        /// Opening a silent connection, and seeing what it costs.
+        const SILENT: f64 = 0.000_4;
+        let once = run + point.tool.overhead_seconds() + AROUND + SILENT * point.idle.unwrap_or(0) as f64;
         let counting = if point.counts_clients() { self.counting_seconds() } else { 0.0 };
-        match point.phase {
-            _ if point.fresh => once + FRESH + counting,
+        match point.fresh {
+            true => once + FRESH + counting,
             // With the run of the floor after it.
-            Phase::Paired => 2.0 * once,
-            _ => once,
+            false if point.is_paired() => 2.0 * once * (1.0 + AGAIN),
+            false => once,
         }
     }
 
@@ -42,8 +45,9 @@ impl Plan {
         let points: f64 =
             self.points().map(|point| f64::from(self.rounds_of(point)) * self.seconds_of(point)).sum();
         // The run of the floor before the first pair of a block is one more half of a pair.
-        let before = self.of(Phase::Paired).next().map_or(0.0, |point| GATE + self.seconds_of(point) / 2.0);
-        points + f64::from(self.rounds) * before + f64::from(self.starts) * self.start_seconds()
+        let blocks = self.blocks.iter().filter_map(|block| block.first().filter(|point| point.is_paired()));
+        let before = |point: &Point| f64::from(self.rounds_of(point)) * (GATE + self.seconds_of(point) / 2.0);
+        points + blocks.map(before).sum::<f64>() + f64::from(self.starts) * self.start_seconds()
     }
 
     /// Seconds that a start of the servers that live on takes, with what is found out of them once.
@@ -58,13 +62,7 @@ impl Plan {
             (point.subject, point.load.keep_alive, point.load.concurrency, other)
         });
         let counts = counted.collect::<BTreeSet<_>>().len();
-        // A closed loop finds the peak that the rates are shares of.
-        let shares = kept().filter(|point| point.share().is_some());
-        let peaks: BTreeMap<usize, f64> =
-            shares.map(|point| (point.subject, self.seconds_of(point) - WARM_UP.as_secs_f64())).collect();
-        servers.len() as f64 * PER_SERVER
-            + counts as f64 * self.counting_seconds()
-            + peaks.values().sum::<f64>()
+        servers.len() as f64 * PER_SERVER + counts as f64 * self.counting_seconds()
     }
 
     fn counting_seconds(&self) -> f64 {

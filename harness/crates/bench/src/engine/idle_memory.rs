@@ -7,11 +7,11 @@
 use crate::smoke::{Reply, check, smoke};
 use anyhow::{Context, Result, ensure};
 use lab_core::process::{Usage, memory_of_tree};
-use lab_core::server_process::{Launch, Server};
+use lab_core::server_process::Launch;
 use lab_core::wire::{Authority, Connection, get, read_reply};
 use load::raise_descriptor_limit;
-use records::Idle;
-use std::fs::File;
+use records::{Beside, Idle};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
@@ -35,34 +35,102 @@ pub(super) fn measure(
     count: usize,
     stop: &dyn Fn() -> bool,
 ) -> Result<(Idle, Reply)> {
-    raise_descriptor_limit(u32::try_from(count)?, 1)?;
     let server = launch.start()?;
     server.must_own_its_port()?;
     let reply = smoke(server.addr, path)?;
 
-    let before = at_rest(&server, stop)?;
-    let mut connections = Vec::with_capacity(count);
-    while connections.len() < count {
-        for _ in 0..CHUNK.min(count - connections.len()) {
-            connections.push(connect(server.addr).with_context(|| {
-                format!("{} silent connections are open, and the next was refused", connections.len())
-            })?);
-        }
-        accepted(server.addr, stop)?;
-    }
-    established(server.addr, connections.len(), stop)?;
-    let silent = at_rest(&server, stop)?;
+    let pid = server.pid() as u32;
+    let Silent { mut connections, before, with, .. } = Silent::open(pid, server.addr, count, stop)?;
     for (at, chunk) in connections.chunks_mut(CHUNK).enumerate() {
         ask(chunk, server.addr, path)
             .with_context(|| format!("{count} silent connections, asked from number {}", at * CHUNK))?;
         ensure!(!stop(), "interrupted");
     }
-    let served = at_rest(&server, stop)?;
+    let served = at_rest(pid, stop)?;
     drop(connections);
     server.stop()?;
 
     let each = |memory: u64| (memory as f64 - before as f64) / count as f64;
-    Ok((Idle { connections: count, silent_bytes: each(silent), served_bytes: each(served) }, reply))
+    Ok((Idle { connections: count, silent_bytes: each(with), served_bytes: each(served) }, reply))
+}
+
+/// What the reason begins with why many silent connections are not opened to a server that forks for each.
+pub(super) const PROCESSES: &str = "it has a process for each connection";
+
+/// Silent connections to a server, open as long as this is.
+pub(super) struct Silent {
+    connections: Vec<TcpStream>,
+    /// Memory of the server before them and with them, bytes.
+    before: u64,
+    with: u64,
+    /// What all of them added.
+    pub(super) memory: Beside,
+}
+
+impl Silent {
+    /// Opens so many connections, and waits until the server has accepted them and has come to rest.
+    pub(super) fn open(pid: u32, addr: SocketAddr, count: usize, stop: &dyn Fn() -> bool) -> Result<Self> {
+        /// A server with a process for each connection is not tried with more.
+        const MOST: usize = 2_000;
+        raise_descriptor_limit(u32::try_from(count)?, 1)?;
+        let (before, kernel_before) = (at_rest(pid, stop)?, kernel_memory());
+        let mut connections = Vec::with_capacity(count);
+        while connections.len() < count {
+            for _ in 0..CHUNK.min(count - connections.len()) {
+                connections.push(connect(addr).with_context(|| {
+                    format!("{} silent connections are open, and the next was refused", connections.len())
+                })?);
+            }
+            accepted(addr, stop)?;
+            let is_many = connections.len() == 5 * CHUNK && count > MOST;
+            ensure!(
+                !is_many || Usage::of_tree(pid).processes < 5 * CHUNK,
+                "{PROCESSES}: {count} of them are not tried"
+            );
+        }
+        established(addr, count, stop)?;
+        let (with, kernel) = (at_rest(pid, stop)?, kernel_memory());
+        let kernel = kernel.zip(kernel_before);
+        let memory = Beside {
+            connections: count,
+            user_bytes: with.saturating_sub(before),
+            kernel_bytes: kernel.map(|((with, _), (before, _))| with.saturating_sub(before)),
+            kernel_source: kernel.map(|((_, source), _)| source.to_owned()),
+        };
+        Ok(Self { connections, before, with, memory })
+    }
+}
+
+/// What the kernel uses for TCP sockets, bytes, and where that was read. A socket has several objects; how
+/// many sockets there are is known exactly, but of an object's cache only how many it has room for, and how
+/// large each is. Where only root may read that, everything is taken that the kernel keeps in slabs, which
+/// changes by other programs too.
+fn kernel_memory() -> Option<(u64, &'static str)> {
+    let read = |path| fs::read_to_string(path).ok();
+    let sockets = read("/proc/net/sockstat")?;
+    let tcp = sockets.lines().find_map(|line| line.strip_prefix("TCP: "))?;
+    let value = |name: &str| -> Option<u64> {
+        let mut words = tcp.split_whitespace().skip_while(|word| *word != name);
+        words.nth(1)?.parse().ok()
+    };
+    let buffers = value("mem")? * procfs::page_size();
+    if let Some(slabs) = read("/proc/slabinfo") {
+        let of_socket: u64 = slabs.lines().filter_map(object_of_socket).sum();
+        return Some((buffers + value("alloc")? * of_socket, "/proc/slabinfo"));
+    }
+    let memory = read("/proc/meminfo")?;
+    let slab = memory.lines().find_map(|line| line.strip_prefix("Slab:"))?;
+    let kilobytes: u64 = slab.split_whitespace().next()?.parse().ok()?;
+    Some((buffers + 1024 * kilobytes, "Slab in /proc/meminfo"))
+}
+
+/// The size of the object of a line of `/proc/slabinfo`, if every TCP socket has one: `TCP 12 20 2368 13 8 :
+/// …`.
+fn object_of_socket(line: &str) -> Option<u64> {
+    const OF_SOCKET: [&str; 4] = ["TCP", "sock_inode_cache", "filp", "dentry"];
+    let mut words = line.split_whitespace();
+    words.next().filter(|name| OF_SOCKET.contains(name))?;
+    words.nth(2)?.parse().ok()
 }
 
 fn connect(addr: SocketAddr) -> Result<TcpStream> {
@@ -152,8 +220,7 @@ fn listening(line: &str) -> Option<(u16, u64)> {
 
 /// The Pss of the server's process tree once two looks have seen the same processes and the same memory. A
 /// server that does not come to rest is taken as it is then.
-fn at_rest(server: &Server, stop: &dyn Fn() -> bool) -> Result<u64> {
-    let pid = server.pid() as u32;
+fn at_rest(pid: u32, stop: &dyn Fn() -> bool) -> Result<u64> {
     let look = || (Usage::of_tree(pid).processes, memory_of_tree(pid));
     let start = Instant::now();
     let mut last = look();
@@ -187,6 +254,14 @@ fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()
 mod tests {
     use super::*;
     use std::net::TcpListener;
+
+    #[test]
+    fn the_objects_of_a_socket_are_known_by_their_names() {
+        assert_eq!(object_of_socket("TCP  10  20  2368  13 8 : tunables 0 0 0 : slabdata 1 1 0"), Some(2368));
+        for line in ["eventpoll_epi 1 2 128 192 21 1", "tw_sock_TCP 9 9 256 16 1", "TCP x", ""] {
+            assert_eq!(object_of_socket(line), None, "{line}");
+        }
+    }
 
     /// What `accepted` relies on: a connection counts from the handshake to its accept, and no longer.
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use lab_core::host::Host;
-use records::{Content, Record, newest_first, read};
+use records::{Content, Phase, Record, newest_first, read};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const ELSEWHERE: [&str; 2] = ["--out", "--seed"];
 
 /// The command line as it is recorded: without the program, and without what only says where the results go.
-pub(super) fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     recorded(std::env::args().skip(1))
 }
 
@@ -43,27 +43,17 @@ pub(super) struct Run {
     pub(super) records: Vec<Record>,
 }
 
-/// What there is of an earlier run of the same command.
-pub(super) enum Interrupted {
-    /// Nothing that could be gone on with.
-    None,
-    /// It may be unfinished, and this run can go on with it.
-    Resumable(Run),
-    /// It is unfinished and this run begins anew all the same, for this reason.
-    Unfit(String),
-}
-
-/// Looks at the runs of this kind, the newest first, for one that this one can go on with. Uncommitted
-/// changes have no name, so a run with them never goes on. A damaged file that may be of such a run is an
-/// error: to begin anew would hide it.
+/// Looks at the runs of this kind, the newest first, for one of the same command that this one can go on
+/// with; where there is none, it says why the newest unfinished one is not gone on with. A damaged file that
+/// may be of such a run is an error: to begin anew would hide it.
 pub(super) fn find_interrupted(
     directory: &Path,
     content: Content,
     command: &str,
     seed: Option<u64>,
     host: &Host,
-) -> Result<Interrupted> {
-    let mut found = Interrupted::None;
+) -> Result<Result<Run, Option<String>>> {
+    let mut reason = None;
     // A directory that cannot be read has nothing to go on with, and writing there will tell.
     for path in newest_first(directory, content).unwrap_or_default() {
         let records = match read(&path) {
@@ -71,18 +61,17 @@ pub(super) fn find_interrupted(
             Err(_) if is_of_another(&path, command) => continue,
             Err(damage) => return Err(damage).context(DAMAGED),
         };
-        let Some(first) = records.first() else { continue };
-        match judge(Run { seed: first.context.seed, path, records }, command, seed, host) {
-            Interrupted::None => {}
-            Interrupted::Resumable(run) => return Ok(Interrupted::Resumable(run)),
-            // The newest one is what the user expects to go on.
-            Interrupted::Unfit(reason) if matches!(found, Interrupted::None) => {
-                found = Interrupted::Unfit(reason)
+        let Some(first) = records.first().filter(|first| first.context.command == command) else { continue };
+        match unfit(&first.context, seed, host) {
+            None => return Ok(Ok(Run { seed: first.context.seed, path, records })),
+            Some(why) if !is_finished(&records) => {
+                let line = || format!("{} is unfinished, but {why}: beginning anew", path.display());
+                reason.get_or_insert_with(line);
             }
-            Interrupted::Unfit(_) => {}
+            Some(_) => {}
         }
     }
-    Ok(found)
+    Ok(Err(reason))
 }
 
 const DAMAGED: &str = "a damaged file may be of a run that this command could go on with: mend or move it, or begin anew \
@@ -96,30 +85,29 @@ fn is_of_another(path: &Path, command: &str) -> bool {
     values.find_map(|line| Some(line.get("command")?.as_str()? != command)).unwrap_or(false)
 }
 
-fn judge(run: Run, command: &str, seed: Option<u64>, host: &Host) -> Interrupted {
-    let Some(first) = run.records.first() else { return Interrupted::None };
-    if first.context.command != command {
-        return Interrupted::None;
+/// Why a run cannot go on with one of the same command, if so. Uncommitted changes have no name.
+fn unfit(its: &records::Context, seed: Option<u64>, host: &Host) -> Option<&'static str> {
+    match () {
+        () if host.dirty || its.host.dirty => {
+            Some("uncommitted changes have no name, so nothing says that both are of one program")
+        }
+        () if host.commit.is_empty() || its.host.commit.is_empty() => {
+            Some("the commit is not known, so nothing says that both are of one program")
+        }
+        () if its.host.commit != host.commit => Some("it is of another commit"),
+        () if !its.host.is_same_machine(host) => Some("it is of another machine, or of another kernel"),
+        () if seed.is_some_and(|seed| seed != its.seed) => Some("it has another seed"),
+        () => None,
     }
-    let reason = if host.dirty || first.context.host.dirty {
-        "uncommitted changes have no name, so nothing says that both are of one program"
-    } else if host.commit.is_empty() || first.context.host.commit.is_empty() {
-        "the commit is not known, so nothing says that both are of one program"
-    } else if first.context.host.commit != host.commit {
-        "it is of another commit"
-    } else if !first.context.host.is_same_machine(host) {
-        "it is of another machine, or of another kernel"
-    } else if seed.is_some_and(|seed| seed != run.seed) {
-        "it has another seed"
-    } else {
-        return Interrupted::Resumable(run);
+}
+
+/// A run of the floor around a pair is no point of the plan.
+fn is_finished(records: &[Record]) -> bool {
+    let is_measured = |record: &&Record| {
+        !record.context.dropped && record.skipped().is_none() && record.key.phase != Phase::Floor
     };
-    let measured =
-        run.records.iter().filter(|record| !record.context.dropped && record.skipped().is_none()).count();
-    if measured >= first.context.points_planned {
-        return Interrupted::None;
-    }
-    Interrupted::Unfit(format!("{} is unfinished, but {reason}: beginning anew", run.path.display()))
+    let planned = records.first().map_or(0, |first| first.context.points_planned);
+    records.iter().filter(is_measured).count() >= planned
 }
 
 #[cfg(test)]
@@ -144,33 +132,30 @@ mod tests {
         Host { commit: commit.into(), dirty, ..Host::default() }
     }
 
-    fn run(host: Host) -> Run {
-        let mut record = record("05", "wrk", 64, true, 10.0);
-        (record.context.host, record.context.points_planned) = (host, 2);
-        Run { seed: 7, path: "data.jsonl".into(), records: vec![record] }
+    #[test]
+    fn only_the_same_commit_machine_and_seed_go_on() {
+        let why = |its: Host, seed, host: Host| {
+            let context = records::Context { host: its, seed: 7, ..records::Context::default() };
+            unfit(&context, seed, &host).unwrap_or_default()
+        };
+        let clean = || host("abc", false);
+        assert_eq!((why(clean(), None, clean()), why(clean(), Some(7), clean())), ("", ""));
+        assert!(why(clean(), Some(8), clean()).contains("another seed"));
+        assert!(why(clean(), None, host("def", false)).contains("another commit"));
+        let elsewhere = Host { kernel: "another".into(), ..clean() };
+        assert!(why(clean(), None, elsewhere).contains("another machine"));
+        assert!(why(clean(), None, host("abc", true)).contains("uncommitted"));
+        assert!(why(host("abc", true), None, clean()).contains("uncommitted"));
+        assert!(why(host("", false), None, clean()).contains("not known"));
     }
 
     #[test]
-    fn only_the_same_command_commit_machine_and_seed_go_on() {
-        let same = |run, command: &str, seed, host| match judge(run, command, seed, &host) {
-            Interrupted::Resumable(_) => Ok(()),
-            Interrupted::None => Err(String::new()),
-            Interrupted::Unfit(reason) => Err(reason),
-        };
-        let clean = || host("abc", false);
-        assert_eq!(same(run(clean()), "bench-all", None, clean()), Ok(()));
-        assert_eq!(same(run(clean()), "bench-all", Some(7), clean()), Ok(()));
-        assert_eq!(same(run(clean()), "bench-all --quick", None, clean()), Err(String::new()));
-        let why = |outcome: Result<(), String>| outcome.expect_err("it begins anew");
-        assert!(why(same(run(clean()), "bench-all", Some(8), clean())).contains("another seed"));
-        assert!(why(same(run(clean()), "bench-all", None, host("def", false))).contains("another commit"));
-        let elsewhere = Host { kernel: "another".into(), ..clean() };
-        assert!(why(same(run(clean()), "bench-all", None, elsewhere)).contains("another machine"));
-        assert!(why(same(run(clean()), "bench-all", None, host("abc", true))).contains("uncommitted"));
-        assert!(why(same(run(host("abc", true)), "bench-all", None, clean())).contains("uncommitted"));
-        let mut whole = run(host("abc", true));
-        whole.records.push(whole.records[0].clone());
-        assert_eq!(same(whole, "bench-all", None, clean()), Err(String::new()), "a whole run is no news");
+    fn the_runs_of_the_floor_are_no_points_of_the_plan() {
+        let mut records = vec![record("05", "wrk", 64, true, 10.0); 2];
+        records.iter_mut().for_each(|record| record.context.points_planned = 2);
+        assert!(is_finished(&records));
+        records[1].key.phase = Phase::Floor;
+        assert!(!is_finished(&records));
     }
 
     /// Files of runs of a command, the oldest first.
@@ -189,17 +174,20 @@ mod tests {
         (directory, files)
     }
 
-    fn earlier_in(directory: &tempfile::TempDir, command: &str, seed: Option<u64>) -> Result<Interrupted> {
+    fn earlier_in(
+        directory: &tempfile::TempDir,
+        command: &str,
+        seed: Option<u64>,
+    ) -> Result<Result<Run, Option<String>>> {
         find_interrupted(directory.path(), Content::Table, command, seed, &host("abc", false))
     }
 
     #[test]
     fn the_newest_run_that_fits_goes_on_whatever_was_run_after_it() {
         let (directory, files) = files(&[("table", 1), ("table", 2), ("table", 3), ("table --seconds 2", 4)]);
-        let found = |seed| match earlier_in(&directory, "table", seed).expect("nothing is damaged") {
-            Interrupted::Resumable(run) => Ok(run.path),
-            Interrupted::None => Err(String::new()),
-            Interrupted::Unfit(reason) => Err(reason),
+        let found = |seed| {
+            let found = earlier_in(&directory, "table", seed).expect("nothing is damaged");
+            found.map(|run| run.path).map_err(Option::unwrap_or_default)
         };
         assert_eq!(found(None).as_ref(), Ok(&files[2]));
         assert_eq!(found(Some(1)).as_ref(), Ok(&files[0]));

@@ -1,46 +1,79 @@
 //! One point: from the look at the server before it to the look after it.
 
-use super::idle_memory;
+use super::idle_memory::{self, PROCESSES, Silent};
 use super::plan::Plan;
-use super::point::{Clients, Method, Point, Rate};
+use super::point::{Clients, Method, Point};
+use super::round_trip::RoundTrip;
 use super::servers::{Running, Servers};
 use super::setup::Setup;
-use crate::count::{Counted, judge};
+use crate::count::judge;
 use crate::generators::{Installed, Load, Measurement, Place, Tool};
 use crate::smoke::smoke;
 use crate::tally::figures;
 use crate::watch::{Spent, Watch};
-use crate::watched::{found_in_closed_loop, found_in_open_loop, run_watched};
 use anyhow::{Context, Result, bail, ensure};
+use lab_core::clock::now;
 use lab_core::server_process::Launch;
 use load::Report;
-use records::{Figures, IdleMemory, Latency, Mix, Outcome, Served, Throughput};
+use records::{Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Served, Throughput};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// What a point that was skipped while the run went on begins with, if trying again would not change it.
-pub(super) const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
+const AB_WOULD_HANG: &str = "ab would hang with keep-alive";
+/// What the reasons begin with for which a point is skipped while the run goes on, and which trying again
+/// would not change.
+pub(super) const LASTING: [&str; 2] = [AB_WOULD_HANG, PROCESSES];
 
 /// Measures points.
 pub(super) struct Meter<'a> {
     pub(super) plan: &'a Plan,
     pub(super) setup: &'a Setup,
-    /// Tells that the user wants to end the run.
+    /// Whether the user wants to end the run.
     pub(super) stop: &'a dyn Fn() -> bool,
+    pub(super) round_trip: RoundTrip,
+}
+
+/// What came of a point. An error says that the server or the generator failed; a point that is skipped as
+/// it must be is an outcome.
+pub(super) struct Measured {
+    pub(super) started_at: String,
+    pub(super) outcome: Result<Outcome>,
+    /// CPU time of a round trip before it and after it, ns.
+    pub(super) round_trip_ns: Option<[f64; 2]>,
+}
+
+impl Measured {
+    /// CPU time per request, µs.
+    pub(super) fn cost(&self) -> Option<f64> {
+        self.figures()?.cpu_us_per_request
+    }
+
+    pub(super) fn figures(&self) -> Option<&Figures> {
+        self.outcome.as_ref().ok()?.figures()
+    }
+
+    pub(super) fn is_disturbed(&self) -> bool {
+        self.figures().is_some_and(Figures::is_disturbed)
+    }
 }
 
 /// A server that is ready for a point, and the load for it.
 struct Ready<'a> {
     running: &'a mut Running,
     load: Load,
-    /// `None` where nobody counts before the point.
-    counted: Option<Counted>,
+    /// `None` where they are not counted before the point.
+    counted: Option<usize>,
+    /// The length of a right reply's body.
+    body_bytes: u64,
 }
 
 impl Meter<'_> {
-    /// Measures a point. The runs of the floor around a paired one are not its business. An error says that
-    /// the server or the generator failed; a point that is skipped as it must be is an outcome.
-    pub(super) fn measure(&self, point: &Point, servers: &mut Servers) -> Result<Outcome> {
+    /// Measures a point. The runs of the floor around a paired one are not its business.
+    pub(super) fn measure(&self, point: &Point, servers: &mut Servers) -> Measured {
+        let started_at = now();
+        // A server on another host has another clock.
+        let is_here = self.plan.subject(point).running_at().is_none();
+        let before = is_here.then(|| self.round_trip.before()).flatten();
         let outcome = match point.method {
             Method::Closed(_) => self.closed(point, servers),
             Method::Open(rate) => self.open(point, rate, servers),
@@ -49,13 +82,19 @@ impl Meter<'_> {
         if point.fresh {
             servers.forget(&self.launch(point));
         }
-        outcome
+        let round_trip_ns = before.zip(before.and_then(|_| self.round_trip.after()));
+        Measured { started_at, outcome, round_trip_ns: round_trip_ns.map(Into::into) }
     }
 
     fn launch(&self, point: &Point) -> Launch {
         let mut launch = self.plan.subject(point).launch(point.tool, &point.load);
-        launch.cpus = Some(self.setup.server_cpus.clone());
+        launch.cpus = Some(self.server_cpus(point).to_vec());
         launch
+    }
+
+    /// The CPUs of a point's server.
+    pub(super) fn server_cpus(&self, point: &Point) -> &[usize] {
+        self.plan.subject(point).cpus.as_deref().unwrap_or(&self.setup.server_cpus)
     }
 
     /// A generator that is installed.
@@ -79,102 +118,83 @@ impl Meter<'_> {
         } else {
             (servers.get(&launch, path)?, None)
         };
-        let (reply_bytes, variable_bytes) = (running.reply.bytes, running.reply.variable_bytes);
+        let reply = *running.replies.get(path).context("it was not asked")?;
+        let (reply_bytes, variable_bytes) = (reply.bytes, reply.variable_bytes);
         let load = Load { addr: running.addr, reply_bytes, variable_bytes, ..point.load.clone() };
-        Ok(Ready { running, load, counted })
+        Ok(Ready { running, load, counted, body_bytes: reply.body_bytes })
     }
 
     /// A closed loop.
     fn closed(&self, point: &Point, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
-        let Ready { running, load, counted } = self.ready(point, servers)?;
-        let mut clients = counted.map_or(load.concurrency, |counted| counted.clients);
+        let Ready { running, load, counted, body_bytes } = self.ready(point, servers)?;
+        let mut clients = counted.unwrap_or(load.concurrency);
         if tool.tool == Tool::Ab && load.keep_alive && clients < load.concurrency {
             return Ok(Outcome::skipped(ab_would_hang(clients, load.concurrency)));
         }
-        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
-        let figures = if point.method == Method::Closed(Clients::Reported) {
-            let (report, watch) = self.watched(tool, &load, running)?;
-            clients = judge(&report)?.clients;
-            found_in_closed_loop((&report, watch), cpus, clients == load.concurrency)?
-        } else {
-            let (measurement, spent) = self.by_any_tool(tool, &load, running)?;
-            figures(&measurement, &spent, cpus, clients == load.concurrency)
-        };
-        // The smallest step of its clock is far less than what so many replies cost.
-        ensure!(
-            figures.requests <= 10_000 || figures.server_cpu_seconds != Some(0.0),
-            "{}'s report cannot be true: {} replies, and the server used no CPU time",
-            tool.tool.name(),
-            figures.requests
-        );
-        let figures = self.known(figures, point, tool);
-        let served = Served { clients, body_bytes: running.reply.body_bytes };
+        let (measured, spent) = self.run(tool, &load, running)?;
+        if let (Method::Closed(Clients::Reported), Some(report)) = (point.method, &measured.report) {
+            clients = judge(report)?;
+        }
+        let figures = self.figures((point, tool), &load, clients, (&measured, &spent))?;
+        let served = Served { clients, body_bytes };
         Ok(Outcome::Throughput(Throughput { figures, served }))
     }
 
-    /// A run of any generator.
-    fn by_any_tool(
-        &self,
-        tool: &Installed,
-        load: &Load,
-        running: &mut Running,
-    ) -> Result<(Measurement, Spent)> {
-        let mut watch = Watch::new(running.pid());
-        let measurement = tool.run(load, &mut || {
-            watch.look();
+    /// A run of any generator, and what was used meanwhile.
+    fn run(&self, tool: &Installed, load: &Load, running: &mut Running) -> Result<(Measurement, Spent)> {
+        /// The times of so many processes of webbench can be read without disturbing them.
+        const FEW: usize = 256;
+        let looks = tool.tool != Tool::Webbench || load.concurrency <= FEW;
+        let mut watch = Watch::new(running.pid(), tool.tool.load_times(load), load.warm_up, looks);
+        let measured = tool.run(load, &mut |generator| {
+            watch.look(generator);
             !(self.stop)()
         });
-        must_live(running)?;
-        Ok((measurement?, watch.spent()))
-    }
-
-    /// A run of the built-in generator, watched after its warm-up.
-    fn watched(
-        &self,
-        tool: &Installed,
-        load: &Load,
-        running: &mut Running,
-    ) -> Result<(Report, Option<Watch>)> {
-        let found = run_watched(tool, load, running.pid(), self.stop);
-        must_live(running)?;
-        found
+        running.death().map_or(Ok(()), |death| bail!("{death}"))?;
+        Ok((measured?, watch.spent()))
     }
 
     /// An open loop.
-    fn open(&self, point: &Point, rate: Rate, servers: &mut Servers) -> Result<Outcome> {
+    fn open(&self, point: &Point, rate: f64, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
-        let expected = servers.expected_peak(&self.plan.subject(point).name);
-        let Ready { running, load, counted } = self.ready(point, servers)?;
+        let Ready { running, load, counted, body_bytes } = self.ready(point, servers)?;
         let counted = counted.context("the clients of an open loop are counted first")?;
-        let rate = match rate {
-            Rate::Fixed(rate) => rate,
-            Rate::Share(share) => {
-                let peak = match running.peak.or(expected) {
-                    Some(peak) => peak,
-                    None => counted.requests_per_second.max(self.peak_of(tool, &load)?),
-                };
-                running.peak = Some(peak);
-                peak * f64::from(share) / 100.0
+        let silent = |count: usize| {
+            let pid = running.pid().context("silent connections need a server that is started here")?;
+            Silent::open(pid, running.addr, count, self.stop)
+        };
+        // They stay open to the end of the point.
+        let silent = match point.idle.filter(|count| *count > 0).map(silent).transpose() {
+            Err(reason) if reason.to_string().starts_with(PROCESSES) => {
+                return Ok(Outcome::skipped(reason.to_string()));
             }
+            silent => silent?,
         };
         let load = Load { rate: Some(rate), ..load };
-        let (report, watch) = self.watched(tool, &load, running)?;
-        let cpus = (self.setup.server_cpus.len(), tool.cpus(&load));
-        let all_served = counted.clients == load.concurrency;
-        let (figures, mut open_loop) = found_in_open_loop((&report, watch), rate, cpus, all_served)?;
-        open_loop.share_of_peak = point.share().map(|share| f64::from(share) / 100.0);
+        let (measured, spent) = self.run(tool, &load, running)?;
+        let mut figures = self.figures((point, tool), &load, counted, (&measured, &spent))?;
+        let report = measured.report.context("only the built-in generator sends at a fixed rate")?;
+        let open_loop = OpenLoop {
+            rate,
+            share_of_peak: None,
+            latency_us: report.main.latency_us.context("no request was to be sent in so short a time")?,
+            over_5ms: report.main.over_5ms,
+            late: report.main.late.unwrap_or(0),
+            never_sent: report.main.never_sent.unwrap_or(0),
+        };
         let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
-        let figures = of_both(self.known(figures, point, tool), mix.as_ref());
-        let served = Served { clients: counted.clients, body_bytes: running.reply.body_bytes };
-        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, figures, served })))
-    }
-
-    /// Right replies per second of a closed loop.
-    fn peak_of(&self, tool: &Installed, load: &Load) -> Result<f64> {
-        let load = Load { mix: None, warm_up: Duration::ZERO, ..load.clone() };
-        let (report, _) = tool.report(&load, &mut || !(self.stop)())?;
-        Ok(report.requests_per_second)
+        let answered = (figures.requests + mix.as_ref().map_or(0, |mix| mix.requests)) as f64;
+        // The CPU time is of the requests on both paths.
+        let share = figures.requests as f64 / answered;
+        figures.cpu_us_per_request = figures.cpu_us_per_request.map(|cost| cost * share);
+        let shares = figures.shares((self.server_cpus(point).len(), tool.cpus(&load)));
+        let (all_served, per_second) = (counted == load.concurrency, answered / figures.seconds);
+        figures.limiter =
+            Bottleneck::of_open_loop(shares, all_served, (&open_loop, figures.seconds), per_second);
+        let served = Served { clients: counted, body_bytes };
+        let beside = silent.map(|silent| silent.memory);
+        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, beside, figures, served })))
     }
 
     /// Connections that say nothing. The server is its own: one that has carried load keeps the memory for
@@ -191,24 +211,35 @@ impl Meter<'_> {
         Ok(Outcome::IdleMemory(IdleMemory { idle, served }))
     }
 
-    /// Takes out what this machine does not know of a point whose server or generator is elsewhere.
-    fn known(&self, figures: Figures, point: &Point, tool: &Installed) -> Figures {
-        let mut known = figures;
+    /// The figures of a run with so many clients served, without what this machine does not know of a server
+    /// or a generator that is elsewhere.
+    fn figures(
+        &self,
+        (point, tool): (&Point, &Installed),
+        load: &Load,
+        clients: usize,
+        (measured, spent): (&Measurement, &Spent),
+    ) -> Result<Figures> {
+        let cpus = (self.server_cpus(point).len(), tool.cpus(load));
+        let mut figures = figures(measured, spent, cpus, clients == load.concurrency);
+        // The smallest step of its clock is far less than what so many replies cost.
+        ensure!(
+            figures.requests <= 10_000 || figures.server_cpu_seconds != Some(0.0),
+            "{}'s report cannot be true: {} replies, and the server used no CPU time",
+            tool.tool.name(),
+            figures.requests
+        );
         if self.plan.subject(point).running_at().is_some() {
             // If it happens to run on this machine, its work is not that of strangers; and the accept queue
             // is its host's.
-            (known.other_cpu_seconds, known.listen_overflows, known.listen_drops) = (None, None, None);
+            (figures.other_cpu_seconds, figures.listen_overflows, figures.listen_drops) = (None, None, None);
         } else if tool.place != Place::Here {
             // The generator's time was subtracted, but it was not spent here.
-            known.other_cpu_seconds =
-                known.other_cpu_seconds.map(|other| other + known.generator_cpu_seconds);
+            let generator = measured.generator_cpu_seconds;
+            figures.other_cpu_seconds = figures.other_cpu_seconds.map(|other| other + generator);
         }
-        known
+        Ok(figures)
     }
-}
-
-fn must_live(running: &mut Running) -> Result<()> {
-    running.death().map_or(Ok(()), |death| bail!("{death}"))
 }
 
 /// ab shares its requests among the connections and waits for each of them.
@@ -216,7 +247,7 @@ pub(crate) fn ab_would_hang(served: usize, clients: usize) -> String {
     format!("{AB_WOULD_HANG}: {served} of {clients} clients are served")
 }
 
-/// How long a right reply on the other path takes, when nobody else asks.
+/// How long a right reply on the other path takes, when no other client asks.
 fn time_of(addr: SocketAddr, path: &str) -> Result<Duration> {
     let start = Instant::now();
     smoke(addr, path).with_context(|| format!("the path that is mixed in, {path}"))?;
@@ -249,12 +280,4 @@ fn mixed(mix: &load::Mix, report: &Report) -> Result<Mix> {
         latency_us: mixed.latency_us,
         service_us: mixed.service_us,
     })
-}
-
-/// The CPU time is of the requests on both paths.
-fn of_both(figures: Figures, mix: Option<&Mix>) -> Figures {
-    let Some(mix) = mix else { return figures };
-    let answered = figures.requests + mix.requests;
-    let per_request = |seconds: f64| (answered > 0).then(|| seconds * 1e6 / answered as f64);
-    Figures { cpu_us_per_request: figures.server_cpu_seconds.and_then(per_request), ..figures }
 }

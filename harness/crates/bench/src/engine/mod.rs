@@ -6,7 +6,8 @@
 //! * `setup`: what all points have in common; `servers`: the processes, for as long as they are needed;
 //!   `meter`: one point, from before to after, with `idle_memory` for connections that say nothing and
 //!   `pairs` for the runs of the floor around a point;
-//! * `recording`: a point as a record; `interrupted`: which earlier run can go on, `resume`: from where;
+//! * `round_trip`: in which of its clock states the machine is; `recording`: a point as a record;
+//!   `interrupted`: which earlier run can go on, `resume`: from where;
 //! * `idle_gate`: waiting for other programs; `progress`: what the user sees; `session`: the run while it
 //!   goes;
 //! * `run`: from a recipe to its records.
@@ -22,6 +23,7 @@ mod point;
 mod progress;
 mod recording;
 mod resume;
+mod round_trip;
 mod run;
 mod servers;
 mod session;
@@ -29,10 +31,12 @@ mod setup;
 mod subject;
 
 pub use plan::Plan;
-pub use point::{Clients, Method, Point, Rate};
+pub use point::{Clients, Method, Point};
 pub use run::{Finished, Options, Outcome, Recipe, run};
 pub use setup::Setup;
 pub use subject::{Program, Subject};
 
+pub(crate) use interrupted::command_line;
 pub(crate) use meter::ab_would_hang;
+pub(crate) use plan::USUAL_CLIENTS;
 pub(crate) use recording::NOT_OURS;

@@ -1,72 +1,60 @@
 //! A block of pairs: floor, server, floor, server, floor … in shuffled order, the floor among the servers.
 
-use super::meter::Meter;
+use super::meter::{Measured, Meter};
 use super::point::Point;
 use super::servers::Servers;
-use anyhow::Result;
 use records::{Outcome, Paired, Phase, Throughput};
-
-/// What a request cost the floor in one run.
-#[derive(Clone, Copy)]
-struct Cost {
-    cpu_us: f64,
-    disturbed: bool,
-}
 
 /// The runs of the floor between the points of a block.
 pub(super) struct Pairs<'a> {
     meter: &'a Meter<'a>,
-    floor: Option<&'a Point>,
-    /// The last one; the next point stands after it.
-    before: Option<Cost>,
+    /// What the last run of the floor cost, and whether other programs disturbed it; the next point stands
+    /// after it.
+    before: Option<(f64, bool)>,
+    /// Every run of the floor, to be recorded.
+    pub(super) floors: Vec<(Point, Measured)>,
 }
 
 impl<'a> Pairs<'a> {
     pub(super) fn new(meter: &'a Meter<'a>) -> Self {
-        Self { meter, floor: meter.plan.floor_of_pairs(), before: None }
+        Self { meter, before: None, floors: Vec::new() }
     }
 
-    /// Measures a point; a paired one with the floor after it, and before it too, unless that was just done
-    /// and is good. Tells whether other programs disturbed the point or what it is compared with.
-    pub(super) fn measure(&mut self, point: &Point, servers: &mut Servers) -> Result<(Outcome, bool)> {
-        if point.phase != Phase::Paired {
-            let outcome = self.meter.measure(point, servers)?;
-            let disturbed = is_disturbed(&outcome);
-            return Ok((outcome, disturbed));
+    /// Measures a point; one of the floor's pairs with the floor after it, and before it too, unless that was
+    /// just done and is good. Tells whether other programs disturbed the point or what it is compared with.
+    pub(super) fn measure(&mut self, point: &Point, servers: &mut Servers) -> (Measured, bool) {
+        let floor = self.meter.plan.floor_beside(point);
+        if self.before.is_none() || self.repeats_the_floor() {
+            self.before = floor.as_ref().and_then(|floor| self.cost(floor, servers));
         }
-        if self.before.is_none_or(|cost| cost.disturbed) {
-            self.before = self.cost(servers);
-        }
-        let outcome = self.meter.measure(point, servers)?;
-        let Outcome::Throughput(Throughput { figures, served }) = outcome else {
-            return Ok((outcome, false));
+        let mut measured = self.meter.measure(point, servers);
+        let mut is_disturbed = measured.is_disturbed();
+        let (Some(floor), Ok(Outcome::Throughput(run))) = (floor, &measured.outcome) else {
+            return (measured, is_disturbed);
         };
-        let after = self.cost(servers);
-        let around = self.before.zip(after);
+        let Throughput { figures, served } = run.clone();
+        let after = self.cost(&floor, servers);
+        if let Some(((before, disturbed_before), (after, disturbed_after))) = self.before.zip(after) {
+            is_disturbed |= disturbed_before || disturbed_after;
+            let floor_around = [before, after];
+            measured.outcome = Ok(Outcome::Paired(Paired { floor_around, figures, served }));
+        }
         self.before = after;
-        let disturbed = figures.is_disturbed()
-            || around.is_some_and(|(before, after)| before.disturbed || after.disturbed);
-        let outcome = match around {
-            Some((before, after)) => {
-                Outcome::Paired(Paired { floor_around: [before.cpu_us, after.cpu_us], figures, served })
-            }
-            None => Outcome::Throughput(Throughput { figures, served }),
-        };
-        Ok((outcome, disturbed))
+        (measured, is_disturbed)
     }
 
     /// Whether this point has to wait for another run of the floor, because the last one was disturbed.
-    pub(super) fn repeats_the_floor(&self, point: &Point) -> bool {
-        point.phase == Phase::Paired && self.before.is_some_and(|cost| cost.disturbed)
+    pub(super) fn repeats_the_floor(&self) -> bool {
+        self.meter.plan.repeats && self.before.is_some_and(|(_, is_disturbed)| is_disturbed)
     }
 
-    fn cost(&self, servers: &mut Servers) -> Option<Cost> {
-        let outcome = self.meter.measure(self.floor?, servers).ok()?;
-        let cpu_us = outcome.figures()?.cpu_us_per_request?;
-        Some(Cost { cpu_us, disturbed: is_disturbed(&outcome) })
+    /// A run that fails is tried once more: without it the point beside it would be no pair.
+    fn cost(&mut self, floor: &Point, servers: &mut Servers) -> Option<(f64, bool)> {
+        (0..2).find_map(|_| {
+            let measured = self.meter.measure(floor, servers);
+            let cost = measured.cost().map(|cost| (cost, measured.is_disturbed()));
+            self.floors.push((Point { phase: Phase::Floor, ..floor.clone() }, measured));
+            cost
+        })
     }
-}
-
-fn is_disturbed(outcome: &Outcome) -> bool {
-    outcome.figures().is_some_and(|figures| figures.is_disturbed())
 }

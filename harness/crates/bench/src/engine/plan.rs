@@ -3,15 +3,29 @@
 use super::point::Point;
 use super::subject::Subject;
 use records::Phase;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Clients at once, unless something else is asked for or a server cannot serve them.
+pub(crate) const USUAL_CLIENTS: usize = 64;
 /// How long the clients are counted, if a recipe has no reason to count them longer.
 const COUNTING: Duration = Duration::from_millis(300);
-/// Of the whole time, so much may be spent on waiting before points that are each waited for.
+/// The share of the whole time that may be spent on waiting before points that are each waited for.
 const PATIENCE: f64 = 0.1;
 /// The blocks of a round, in this order.
-const PHASES: [Phase; 7] =
-    [Phase::Paired, Phase::Survey, Phase::Latency, Phase::Idle, Phase::Table, Phase::Spin, Phase::Slow];
+const PHASES: [Phase; 11] = [
+    Phase::Paired,
+    Phase::Survey,
+    Phase::Peak,
+    Phase::Latency,
+    Phase::Idle,
+    Phase::Table,
+    Phase::Spin,
+    Phase::Slow,
+    Phase::Clients,
+    Phase::C10k,
+    Phase::Cpus,
+];
 
 /// The whole run.
 #[derive(Clone, Debug)]
@@ -31,39 +45,43 @@ pub struct Plan {
     /// Whether a point that other programs disturbed is measured again: what is compared may have a tenth of
     /// them.
     pub repeats: bool,
-    /// Of the whole time, so much may be spent on waiting for an idle machine.
+    /// The share of the whole time that may be spent on waiting for an idle machine.
     pub patience: f64,
     /// What the order is shuffled with.
     pub seed: u64,
 }
 
 impl Plan {
-    /// Points, those that must be left out with the reason. Each phase is a block. The defaults are those of
-    /// points that are each measured on a server of its own: nothing is measured again, there are rounds for
-    /// that.
+    /// Points, those that must be left out with the reason. Each phase is a block, and in pairs so is each
+    /// kind of connection. The defaults are those of points that are each measured on a server of its own:
+    /// nothing is measured again, there are rounds for that.
     pub fn new(
         subjects: Vec<Subject>,
         candidates: Vec<(Point, Option<String>)>,
         rounds: u32,
         seed: u64,
     ) -> Self {
-        let mut blocks = vec![Vec::new(); PHASES.len()];
+        let mut blocks: BTreeMap<_, Vec<Point>> = BTreeMap::new();
         let mut skipped = Vec::new();
         for (point, reason) in candidates {
-            let block = PHASES.iter().position(|phase| *phase == point.phase).expect("all are there");
+            // Between kept and short connections the floor would have to be measured anew for each pair.
+            let is_paired = point.is_paired();
+            let block = PHASES.iter().position(|phase| *phase == point.phase);
+            let block = (block.expect("all are there"), is_paired && !point.load.keep_alive);
             match reason {
                 Some(reason) => skipped.push((point, reason)),
-                None => blocks[block].push(point),
+                None => blocks.entry(block).or_default().push(point),
             }
         }
+        let blocks = blocks.into_values().collect();
         let (starts, counting, repeats, patience) = (1, COUNTING, false, PATIENCE);
         Self { subjects, blocks, skipped, rounds, starts, counting, repeats, patience, seed }
     }
 
-    /// Points of which those are left out whose server cannot run.
+    /// Points of which those are left out whose server cannot run, or leaves some of the clients waiting.
     pub fn of_points(subjects: Vec<Subject>, points: Vec<Point>, rounds: u32, seed: u64) -> Self {
-        let lacks = |point: &Point| subjects[point.subject].lacks.clone();
-        let candidates = points.into_iter().map(|point| (point.clone(), lacks(&point))).collect();
+        let reason = |point: &Point| subjects[point.subject].cannot_serve(&point.load);
+        let candidates = points.into_iter().map(|point| (point.clone(), reason(&point))).collect();
         Self::new(subjects, candidates, rounds, seed)
     }
 
@@ -121,15 +139,21 @@ impl Plan {
         round == self.rounds || self.start_of(round) != self.start_of(round + 1)
     }
 
-    /// The runs of the floor that stand around all others.
-    pub(super) fn floor_of_pairs(&self) -> Option<&Point> {
-        self.of(Phase::Paired).find(|point| self.subject(point).is_floor())
+    /// The run of the floor that stands before a point and after it, if it is one in pairs: the same load on
+    /// the floor, with the usual number of clients.
+    pub(crate) fn floor_beside(&self, point: &Point) -> Option<Point> {
+        let is_beside = |other: &&Point| {
+            self.subject(other).is_floor()
+                && (other.phase, other.load.keep_alive) == (point.phase, point.load.keep_alive)
+        };
+        let floors = self.points().filter(|_| point.is_paired()).filter(is_beside);
+        floors.min_by_key(|floor| floor.load.concurrency.abs_diff(USUAL_CLIENTS)).cloned()
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::point::{Clients, Method, Rate};
+    use super::super::point::{Clients, Method};
     use super::*;
     use crate::generators::{Load, Tool};
     use lab_core::server_process::Launch;
@@ -137,7 +161,7 @@ pub(super) mod tests {
 
     fn point(subject: usize, phase: Phase, tool: Tool, method: Method, clients: usize) -> Point {
         let load = Load { concurrency: clients, ..Load::new("/") };
-        Point { subject, phase, tool, method, load, rounds: u32::MAX, fresh: false }
+        Point { subject, phase, tool, method, load, idle: None, rounds: u32::MAX, fresh: false }
     }
 
     fn subjects() -> Vec<Subject> {
@@ -155,8 +179,7 @@ pub(super) mod tests {
             })
         });
         let latency = all().flat_map(|at| {
-            let rate = |share| Method::Open(Rate::Share(share));
-            [50, 90].map(|share| point(at, Phase::Latency, Tool::Builtin, rate(share), 64))
+            [5000.0, 9000.0].map(|rate| point(at, Phase::Latency, Tool::Builtin, Method::Open(rate), 64))
         });
         let idle = |at| point(at, Phase::Idle, Tool::Builtin, Method::Idle, 1000);
         Plan {

@@ -16,6 +16,8 @@ pub struct Point {
     pub method: Method,
     /// But for the address and the length of the reply, which the running server tells.
     pub load: Load,
+    /// Silent connections that are open beside the clients of an open loop; their memory is measured too.
+    pub idle: Option<usize>,
     /// It is measured in the first of so many rounds.
     pub rounds: u32,
     /// On a server of its own, which is killed afterwards. One that had carried another load would still hold
@@ -30,8 +32,8 @@ pub struct Point {
 pub enum Method {
     /// A closed loop.
     Closed(Clients),
-    /// An open loop of the built-in generator.
-    Open(Rate),
+    /// An open loop of the built-in generator, at so many requests per second.
+    Open(f64),
     /// The memory of connections that say nothing; no generator is involved.
     Idle,
 }
@@ -48,26 +50,20 @@ pub enum Clients {
     Assumed,
 }
 
-/// How many requests per second an open loop sends.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rate {
-    /// The same for every server.
-    Fixed(f64),
-    /// So many per cent of the server's own peak, which a closed loop of the same generator finds once for
-    /// each start of a server. Where the generator is the limit of that, it is a peak of both together; the
-    /// figures say how busy the server was.
-    Share(u32),
-}
-
 impl Point {
     /// The tool as it is recorded. Silent connections need no generator.
     pub fn tool_name(&self) -> &'static str {
         if self.method == Method::Idle { "connections" } else { self.tool.name() }
     }
 
-    /// The rate as per cent of the server's peak, if it is one.
-    pub(super) fn share(&self) -> Option<u32> {
-        if let Method::Open(Rate::Share(share)) = self.method { Some(share) } else { None }
+    /// Whether it stands between two runs of the floor.
+    pub(super) fn is_paired(&self) -> bool {
+        matches!(self.phase, Phase::Paired | Phase::Clients)
+    }
+
+    /// The rate of an open loop.
+    pub(super) fn rate(&self) -> Option<f64> {
+        if let Method::Open(rate) = self.method { Some(rate) } else { None }
     }
 
     /// Whether a run that checks every reply counts the clients first.

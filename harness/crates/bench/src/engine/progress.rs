@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use super::point::Point;
 use indicatif::{ProgressBar, ProgressStyle};
-use lab_core::units::{bytes, count, minutes, number, time};
+use lab_core::units::{bytes, minutes, number, time};
 use records::{Phase, Record};
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -90,15 +90,22 @@ impl<'a> Progress<'a> {
 
     fn describe(&self, point: &Point) -> String {
         let (label, load) = (&self.plan.subject(point).label, &point.load);
-        match (point.phase, point.share()) {
-            (_, Some(share)) => format!("{label} at {share} % of its peak"),
-            (Phase::Idle, _) => format!("{label} with {} idle connections", load.concurrency),
-            (Phase::Survey | Phase::Paired | Phase::Latency, _) => {
-                let keep_alive = if load.keep_alive { "keep-alive" } else { "close" };
-                format!("{label} {} -c {} {keep_alive}", point.tool.name(), load.concurrency)
+        let path = if load.path == "/" { String::new() } else { format!(" {}", load.path) };
+        match (point.rate(), point.idle) {
+            (Some(rate), None | Some(0)) => format!("{label}{path} at {}/s", number(rate)),
+            (Some(rate), Some(idle)) => {
+                format!(
+                    "{label}{path} at {}/s beside {} silent connections",
+                    number(rate),
+                    number(idle as f64)
+                )
             }
-            (Phase::Table | Phase::Spin | Phase::Slow, _) => {
-                format!("{label}, {}", count(load.concurrency, "client"))
+            _ if point.phase == Phase::Idle => {
+                format!("{label} with {} silent connections", number(load.concurrency as f64))
+            }
+            _ => {
+                let keep_alive = if load.keep_alive { "keep-alive" } else { "close" };
+                format!("{label}{path} {} -c {} {keep_alive}", point.tool.name(), load.concurrency)
             }
         }
     }

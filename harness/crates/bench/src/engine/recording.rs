@@ -1,5 +1,6 @@
 //! A point as it is recorded.
 
+use super::meter::Measured;
 use super::plan::Plan;
 use super::point::Point;
 use super::setup::Setup;
@@ -21,22 +22,32 @@ pub(super) fn key(plan: &Plan, point: &Point) -> Key {
         keep_alive: point.load.keep_alive,
         pipeline: point.load.pipeline,
         path: point.load.path.clone(),
+        idle: point.idle,
+        cpus: subject.cpus.as_ref().map(Vec::len),
     }
 }
 
-/// The record of a point that was begun at this time.
+/// The record of a point. A failure is recorded as the reason why there are no figures.
 pub(super) fn record(
     (plan, setup): (&Plan, &Setup),
     (point, round): (&Point, u32),
-    started_at: String,
-    outcome: Outcome,
+    measured: Measured,
 ) -> Record {
+    let Measured { started_at, outcome, round_trip_ns } = measured;
+    let outcome = outcome.unwrap_or_else(|error| Outcome::skipped(format!("{error:#}")));
     let subject = plan.subject(point);
     let served = outcome.served().clients;
     let starves = !matches!(outcome, Outcome::Skipped(_)) && served < point.load.concurrency;
     let starves = starves.then(|| format!("{served} of {} clients served", point.load.concurrency));
     let foreign = (subject.kind == Kind::Target).then(|| NOT_OURS.to_owned());
-    let notes: Vec<String> = starves.into_iter().chain(foreign).collect();
+    let server_cpus = match subject.kind {
+        Kind::Target => Vec::new(),
+        _ => subject.cpus.clone().unwrap_or_else(|| setup.server_cpus.clone()),
+    };
+    let generator_cpus = point.load.cpus.clone().unwrap_or_default();
+    let share = server_cpus.iter().any(|cpu| generator_cpus.contains(cpu));
+    let share = share.then(|| "the generator shares the CPUs of the server".to_owned());
+    let notes: Vec<String> = starves.into_iter().chain(foreign).chain(share).collect();
     let tool = setup.tools.iter().find(|installed| installed.tool == point.tool);
     let context = Context {
         kind: subject.kind,
@@ -48,11 +59,12 @@ pub(super) fn record(
         quick: setup.quick,
         command: setup.command.clone(),
         started_at,
-        server_cpus: if subject.kind == Kind::Target { Vec::new() } else { setup.server_cpus.clone() },
-        generator_cpus: point.load.cpus.clone().unwrap_or_default(),
+        server_cpus,
+        generator_cpus,
         generator_host: tool.and_then(|tool| tool.place.host()).map(str::to_owned),
         note: (!notes.is_empty()).then(|| notes.join("; ")),
         dropped: false,
+        round_trip_ns,
         host: setup.host.clone(),
     };
     Record { key: key(plan, point), context, outcome }

@@ -1,16 +1,17 @@
 //! Going on with a run that was interrupted: which of the points of the plan it has.
 
 use super::interrupted::Run;
-use super::meter::AB_WOULD_HANG;
+use super::meter::LASTING;
 use super::plan::Plan;
 use super::point::Point;
 use super::recording;
 use records::{Key, Record};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What tells one point of a run from the others: its key, per cent of the peak, the round.
-type PointKey = (Key, u32, u32);
+/// What tells one point of a run from the others: its key, the requests per second of an open loop, the
+/// round.
+type PointKey = (Key, u64, u32);
 
 /// Where an interrupted run can go on.
 #[derive(Default)]
@@ -18,10 +19,8 @@ pub(super) struct ResumePoint {
     path: PathBuf,
     /// Measured, or recorded with a reason that will hold for ever. What failed is tried again.
     points: BTreeSet<PointKey>,
-    /// Points that nobody could measure were recorded when the run began.
+    /// Points that cannot be measured; they were recorded when the run began.
     skipped: BTreeSet<PointKey>,
-    /// What the latency phase has found to be a server's peak, by server and round.
-    peaks: BTreeMap<(String, u32), f64>,
 }
 
 impl ResumePoint {
@@ -29,30 +28,18 @@ impl ResumePoint {
     pub(super) fn of(run: &Run) -> Self {
         let kept = || run.records.iter().filter(|record| !record.context.dropped);
         // Whether trying again could change it.
-        let has_failed =
-            |record: &&Record| record.skipped().is_some_and(|reason| !reason.starts_with(AB_WOULD_HANG));
-        let peak = |record: &Record| {
-            let peak = record.open_loop()?.rate / share_of_peak(record)?;
-            Some(((record.key.server.clone(), record.context.round), peak))
-        };
+        let is_lasting = |reason: &str| LASTING.iter().any(|lasting| reason.starts_with(lasting));
+        let has_failed = |record: &&Record| record.skipped().is_some_and(|reason| !is_lasting(reason));
         Self {
             path: run.path.clone(),
             points: kept().filter(|record| !has_failed(record)).map(of_record).collect(),
             skipped: kept().filter(|record| record.skipped().is_some()).map(of_record).collect(),
-            peaks: run.records.iter().filter_map(peak).collect(),
         }
     }
 
     /// Whether the reason why a point of the plan cannot be measured is there.
     pub(super) fn has_reason(&self, plan: &Plan, point: &Point) -> bool {
-        self.skipped.contains(&of_point(plan, point, 1))
-    }
-
-    /// The peaks that this start of the servers has found: rates of one start are shares of one peak.
-    pub(super) fn peaks(&self, plan: &Plan, round: u32) -> BTreeMap<String, f64> {
-        let same = |at: u32| plan.start_of(at) == plan.start_of(round);
-        let peaks = self.peaks.iter().filter(|((_, at), _)| same(*at));
-        peaks.map(|((server, _), peak)| (server.clone(), *peak)).collect()
+        self.skipped.contains(&(recording::key(plan, point), 0, 1))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -68,22 +55,19 @@ impl ResumePoint {
 
     /// Whether the point is there.
     pub(super) fn has(&self, plan: &Plan, point: &Point, round: u32) -> bool {
-        self.points.contains(&of_point(plan, point, round))
+        // An open loop that was skipped has no rate: none of its rates can be measured.
+        let skipped = (recording::key(plan, point), 0, round);
+        self.points.contains(&of_point(plan, point, round)) || self.points.contains(&skipped)
     }
 }
 
-/// Where an open loop was at a share of the server's own peak.
-fn share_of_peak(record: &Record) -> Option<f64> {
-    record.open_loop()?.share_of_peak
-}
-
 fn of_record(record: &Record) -> PointKey {
-    let share = share_of_peak(record).map_or(0, |share| (share * 100.0).round() as u32);
-    (record.key.clone(), share, record.context.round)
+    let rate = record.open_loop().map_or(0, |open| open.rate.round() as u64);
+    (record.key.clone(), rate, record.context.round)
 }
 
 fn of_point(plan: &Plan, point: &Point, round: u32) -> PointKey {
-    (recording::key(plan, point), point.share().unwrap_or(0), round)
+    (recording::key(plan, point), point.rate().map_or(0, |rate| rate.round() as u64), round)
 }
 
 #[cfg(test)]
@@ -133,20 +117,30 @@ mod tests {
     }
 
     #[test]
-    fn the_rates_of_one_start_are_shares_of_one_peak() {
+    fn each_rate_of_an_open_loop_is_a_point() {
         let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
-        let open_loop =
-            OpenLoop { rate: 500.0, share_of_peak: Some(0.5), latency_us, late: 0, never_sent: 0 };
-        let mut open = sample::open(record("01", "builtin", 64, true, 500.0), open_loop);
-        open.context.round = 2;
-        let done = ResumePoint::of(&Run { seed: 7, path: "data.jsonl".into(), records: vec![open] });
-        let plan = Plan { starts: 2, ..plan(4) };
-        let peak = |round| done.peaks(&plan, round).get("01").copied();
-        assert_eq!([1, 2, 3, 4].map(peak), [Some(1000.0), Some(1000.0), None, None]);
-        let has = |share| {
-            let is = |p: &&Point| p.subject == 1 && p.share() == Some(share);
-            done.has(&plan, plan.of(Phase::Latency).find(is).expect("it is planned"), 2)
+        let open_loop = OpenLoop {
+            rate: 5000.0,
+            share_of_peak: None,
+            latency_us,
+            over_5ms: None,
+            late: 0,
+            never_sent: 0,
         };
-        assert!(has(50) && !has(90), "each rate is a point");
+        let mut open = sample::open(record("01", "builtin", 64, true, 5000.0), open_loop);
+        open.context.round = 2;
+        let of = |records| Run { seed: 7, path: "data.jsonl".into(), records };
+        let done = ResumePoint::of(&of(vec![open.clone()]));
+        let plan = plan(4);
+        let has = |done: &ResumePoint, rate, round| {
+            let is = |p: &&Point| p.subject == 1 && p.rate() == Some(rate);
+            done.has(&plan, plan.of(Phase::Latency).find(is).expect("it is planned"), round)
+        };
+        assert!(has(&done, 5000.0, 2) && !has(&done, 9000.0, 2) && !has(&done, 5000.0, 1));
+        let reason = format!("{}: 10000 of them are not tried", LASTING[1]);
+        let done = ResumePoint::of(&of(vec![skipped(open.clone(), &reason)]));
+        assert!(has(&done, 5000.0, 2) && has(&done, 9000.0, 2), "no rate can be measured");
+        let done = ResumePoint::of(&of(vec![skipped(open, "refused: it has died")]));
+        assert!(!has(&done, 5000.0, 2), "it is tried again");
     }
 }

@@ -1,11 +1,12 @@
 //! From a recipe to its records: what will be done is said, the directory is locked, a run that was
 //! interrupted goes on.
 
-use super::interrupted::{Interrupted, find_interrupted};
+use super::interrupted::find_interrupted;
 use super::meter::Meter;
 use super::plan::Plan;
 use super::point::Point;
 use super::resume::ResumePoint;
+use super::round_trip::RoundTrip;
 use super::servers::Servers;
 use super::session::{End, Session};
 use super::setup::Setup;
@@ -15,18 +16,18 @@ use lab_core::clock::now;
 use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::units::{count, minutes};
-use records::{Content, DirLock, Phase, Record, Writer, disturbance, ensure_room, read};
+use records::{Content, DirLock, Phase, Record, States, Writer, disturbance, ensure_room, read, straddling};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// A record is shorter; room for some points that are measured again.
-const RECORD_BYTES: u64 = 2_048;
+/// Two records are shorter: a pair has another one, for the run of the floor after it.
+const RECORD_BYTES: u64 = 4_096;
 /// The charts and the page.
 const DRAWN_BYTES: u64 = 4 << 20;
 
-/// What is measured, and what is said of it. `harness/tests/engine.rs` has one for servers of its own.
+/// What is measured. `harness/tests/engine.rs` has one for servers of its own.
 pub trait Recipe {
     /// What its files hold. A run that was interrupted is looked for among them.
     fn content(&self) -> Content;
@@ -42,21 +43,6 @@ pub trait Recipe {
     /// Says before the run what else a user must know of it. The line before ends with its length and its
     /// seed.
     fn announce(&self, _plan: &Plan) {}
-
-    /// Whether the servers are named in that line.
-    fn names_servers(&self) -> bool {
-        false
-    }
-
-    /// The tables at the end, if the caller has none.
-    fn tables(&self, _records: &[Record]) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// What can be done with the file, in a line.
-    fn hint(&self, _data: &Path, _out: &Path) -> Option<String> {
-        None
-    }
 }
 
 /// How a run is recorded.
@@ -90,8 +76,8 @@ pub struct Finished {
     pub out: PathBuf,
 }
 
-/// Measures what is not done yet, records, and prints the tables of everything. Fails where nothing can be
-/// measured and where nothing can be recorded.
+/// Measures what is not done yet, records, and says where. The caller shows the figures. Fails where nothing
+/// can be measured and where nothing can be recorded.
 pub fn run(options: &Options, setup: &Setup, recipe: &dyn Recipe) -> Result<Outcome> {
     let data = options.out.join("data");
     // Before anything is looked at: what another run is about to record would be done a second time.
@@ -112,9 +98,10 @@ pub fn run(options: &Options, setup: &Setup, recipe: &dyn Recipe) -> Result<Outc
     let servers = Servers::new(setup.checker.clone(), plan.counting).running_at(running);
     let interruption = Interruption::catch()?;
     let stop = || interruption.has_come();
-    let meter = Meter { plan: &plan, setup, stop: &stop };
+    let round_trip = RoundTrip::on(&setup.server_cpus);
+    let meter = Meter { plan: &plan, setup, stop: &stop, round_trip };
     let end = Session::new(&meter, &done.unwrap_or_default(), servers, writer).run()?;
-    finish(end, setup, recipe, Finished { records: read(&path)?, data: path, out: options.out.clone() })
+    finish(end, setup, Finished { records: read(&path)?, data: path, out: options.out.clone() })
 }
 
 /// The plan, and where it goes on if an earlier run of it was interrupted.
@@ -124,18 +111,15 @@ fn planned(
     setup: &Setup,
     recipe: &dyn Recipe,
 ) -> Result<(Plan, Option<ResumePoint>)> {
-    let before = match options.fresh {
-        true => Interrupted::None,
-        false => find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)?,
-    };
-    match before {
-        Interrupted::None => {}
-        Interrupted::Unfit(reason) => eprintln!("{reason}"),
-        Interrupted::Resumable(run) => {
-            let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
-            if done.progress(&plan).0 < plan.len() {
-                return Ok((plan, Some(done)));
+    if !options.fresh {
+        match find_interrupted(data, recipe.content(), &setup.command, options.seed, &setup.host)? {
+            Ok(run) => {
+                let (plan, done) = (recipe.plan(run.seed), ResumePoint::of(&run));
+                if done.progress(&plan).0 < plan.len() {
+                    return Ok((plan, Some(done)));
+                }
             }
+            Err(reason) => reason.iter().for_each(|reason| eprintln!("{reason}")),
         }
     }
     let seed = options.seed.unwrap_or_else(|| {
@@ -146,12 +130,14 @@ fn planned(
 
 /// Says what will be done, what will not, and how long it takes.
 fn announce(plan: &Plan, recipe: &dyn Recipe) {
-    let names: Vec<&str> = plan.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let names = if recipe.names_servers() { format!(" on {}", names.join(", ")) } else { String::new() };
+    let mut seen = BTreeSet::new();
+    let names = plan.subjects.iter().map(|subject| subject.name.as_str());
+    let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
     eprintln!(
-        "{} in {}{names}; about {}, longer on a busy machine; seed {}",
+        "{} in {} on {}; about {}, longer on a busy machine; seed {}",
         count(plan.len(), "point"),
         count(plan.rounds as usize, "round"),
+        names.join(", "),
         minutes(plan.seconds()),
         plan.seed
     );
@@ -159,34 +145,27 @@ fn announce(plan: &Plan, recipe: &dyn Recipe) {
     // One line for each reason, with the servers that it holds for.
     let mut reasons: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (point, reason) in &plan.skipped {
-        let servers = reasons.entry(skipped(plan, point, reason)).or_default();
-        servers.insert(&plan.subject(point).name);
+        reasons.entry(skipped(point, reason)).or_default().insert(&plan.subject(point).label);
     }
     for (line, servers) in reasons {
-        if servers.len() == plan.subjects.len() || !recipe.names_servers() {
-            eprintln!("{line}");
-        } else {
-            eprintln!("{line} ({})", servers.into_iter().collect::<Vec<_>>().join(", "));
+        match servers.len() == plan.subjects.len() {
+            true => eprintln!("skipped: {line}"),
+            false => eprintln!("skipped: {line} ({})", servers.into_iter().collect::<Vec<_>>().join(", ")),
         }
     }
 }
 
-/// Why a point is left out, without the server where all others of its kind may be left out for the same
-/// reason.
-fn skipped(plan: &Plan, point: &Point, reason: &str) -> String {
-    let what = match point.phase {
-        Phase::Latency => "latency".to_owned(),
-        Phase::Idle => "idle connections".to_owned(),
-        Phase::Survey | Phase::Paired => {
+/// Why a point is left out, without its server: other servers may be left out for the same reason.
+fn skipped(point: &Point, reason: &str) -> String {
+    match point.phase {
+        Phase::Clients => "more clients than are served at once".to_owned(),
+        Phase::Idle => format!("silent connections: {reason}"),
+        // Some reasons name the tool themselves.
+        Phase::Survey | Phase::Paired if !reason.starts_with(point.tool.name()) => {
             let kind = if point.load.keep_alive { "with keep-alive" } else { "without keep-alive" };
-            format!("{} {kind}", point.tool.name())
+            format!("{} {kind}: {reason}", point.tool.name())
         }
-        Phase::Table | Phase::Spin | Phase::Slow => plan.subject(point).label.clone(),
-    };
-    // Some reasons name the tool themselves.
-    match reason.starts_with(point.tool.name()) {
-        true => format!("skipped: {reason}"),
-        false => format!("skipped: {what}: {reason}"),
+        _ => reason.to_owned(),
     }
 }
 
@@ -201,16 +180,16 @@ fn announce_rest(plan: &Plan, done: &ResumePoint) {
     );
 }
 
-/// Prints what there is, whole or not.
-fn finish(end: End, setup: &Setup, recipe: &dyn Recipe, finished: Finished) -> Result<Outcome> {
-    let Finished { records, data, out } = &finished;
+/// Says what must be known of the records, whole or not, and where they are.
+fn finish(end: End, setup: &Setup, finished: Finished) -> Result<Outcome> {
+    let Finished { records, data, .. } = &finished;
     let has_measured = records.iter().any(|record| record.skipped().is_none());
     if has_measured {
-        let mut lines = recipe.tables(records);
-        lines.extend(refused(records));
+        let mut lines: Vec<String> = refused(records).into_iter().collect();
         lines.extend(disturbance(records));
+        lines.extend(straddling(records));
+        lines.extend(States::of(records).summary());
         lines.push(format!("data    {}", data.display()));
-        lines.extend(recipe.hint(data, out));
         lines.iter().for_each(|line| println!("{line}"));
     }
     let status = match end {

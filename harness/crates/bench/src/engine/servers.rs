@@ -3,10 +3,10 @@
 //!
 //! One that answers wrong or has died is refused for the rest of the run, with its reason.
 
-use crate::count::{Counted, count};
+use crate::count::count;
 use crate::generators::{Installed, Load};
 use crate::smoke::{Reply, look, smoke};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use lab_core::server_process::{Launch, Server};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,19 +14,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A program with its arguments and variables. Two subjects that agree in them are one process.
-type Key = (PathBuf, Vec<String>, Vec<(OsString, OsString)>);
+/// A program with its arguments, variables and CPUs. Two subjects that agree in them are one process.
+type Key = (PathBuf, Vec<String>, Vec<(OsString, OsString)>, Option<Vec<usize>>);
 
 /// A server that runs and has passed the look at one reply.
 pub(super) struct Running {
     pub(super) addr: SocketAddr,
-    pub(super) reply: Reply,
+    /// Right replies, by path.
+    pub(super) replies: BTreeMap<String, Reply>,
     /// The process that was started; `None` for a server that was running before.
     pub(super) process: Option<Server>,
-    /// The most requests per second that a closed loop got from it; the latency phase looks for it.
-    pub(super) peak: Option<f64>,
-    /// What was counted, by kind of connection and number of clients.
-    counted: BTreeMap<(bool, usize), Counted>,
+    /// How many clients were served, by path, kind of connection and number of clients.
+    counted: BTreeMap<(String, bool, usize), usize>,
 }
 
 impl Running {
@@ -49,13 +48,11 @@ pub(super) struct Servers {
     started: BTreeMap<Key, Result<Running, String>>,
     /// The one server that was running before, and its Host; then none is started.
     target: Option<(SocketAddr, String)>,
-    /// Peaks that an interrupted run has found, by the server's name.
-    peaks: BTreeMap<String, f64>,
 }
 
 impl Servers {
     pub(super) fn new(checker: Installed, counting: Duration) -> Self {
-        Self { checker, counting, started: BTreeMap::new(), target: None, peaks: BTreeMap::new() }
+        Self { checker, counting, started: BTreeMap::new(), target: None }
     }
 
     /// The server is there already, and has this name in a Host header.
@@ -63,34 +60,31 @@ impl Servers {
         Self { target: target.map(|(addr, host)| (addr, host.to_owned())), ..self }
     }
 
-    /// The peaks that need not be looked for.
-    pub(super) fn expect_peaks(&mut self, peaks: BTreeMap<String, f64>) {
-        self.peaks = peaks;
-    }
-
-    /// The peak of a server, if it need not be looked for.
-    pub(super) fn expected_peak(&self, name: &str) -> Option<f64> {
-        self.peaks.get(name).copied()
-    }
-
-    /// The server of this launch, started and asked once if it is new.
+    /// The server of this launch, started if it is new, and asked for this path once.
     pub(super) fn get(&mut self, launch: &Launch, path: &str) -> Result<&mut Running> {
         let target = self.target.as_ref();
+        let start = || match target {
+            Some((addr, _)) => Ok((*addr, None)),
+            None => launch.start().and_then(|server| {
+                server.must_own_its_port()?;
+                Ok((server.addr, Some(server)))
+            }),
+        };
         let entry = self.started.entry(key(launch)).or_insert_with(|| {
-            let running =
-                |addr, reply, process| Running { addr, reply, process, peak: None, counted: BTreeMap::new() };
-            let started = match target {
-                Some((addr, host)) => look(*addr, host, path).map(|reply| running(*addr, reply, None)),
-                None => launch.start().and_then(|server| {
-                    server.must_own_its_port()?;
-                    let reply = smoke(server.addr, path)?;
-                    Ok(running(server.addr, reply, Some(server)))
-                }),
-            };
-            started.map_err(|error| format!("refused: {error:#}"))
+            let (addr, process) = start().map_err(|error| format!("refused: {error:#}"))?;
+            Ok(Running { addr, process, replies: BTreeMap::new(), counted: BTreeMap::new() })
         });
-        if let Some(death) = entry.as_mut().ok().and_then(Running::death) {
-            *entry = Err(format!("refused: {death}"));
+        if let Ok(running) = entry {
+            let asked = match (running.death(), running.replies.contains_key(path), target) {
+                (Some(death), ..) => Err(anyhow!("{death}")),
+                (None, true, _) => Ok(None),
+                (None, false, Some((addr, host))) => look(*addr, host, path).map(Some),
+                (None, false, None) => smoke(running.addr, path).map(Some),
+            };
+            match asked {
+                Ok(reply) => running.replies.extend(reply.map(|reply| (path.to_owned(), reply))),
+                Err(error) => *entry = Err(format!("refused: {error:#}")),
+            }
         }
         match entry {
             Ok(running) => Ok(running),
@@ -105,8 +99,8 @@ impl Servers {
         launch: &Launch,
         load: &Load,
         stop: &dyn Fn() -> bool,
-    ) -> Result<(&mut Running, Counted)> {
-        let shape = (load.keep_alive, load.concurrency);
+    ) -> Result<(&mut Running, usize)> {
+        let shape = (load.path.clone(), load.keep_alive, load.concurrency);
         let running = self.get(launch, &load.path)?;
         let known = running.counted.get(&shape).copied();
         let counted = match known {
@@ -121,7 +115,7 @@ impl Servers {
         Ok((running, counted))
     }
 
-    fn count(&mut self, launch: &Launch, load: &Load, stop: &dyn Fn() -> bool) -> Result<Counted> {
+    fn count(&mut self, launch: &Launch, load: &Load, stop: &dyn Fn() -> bool) -> Result<usize> {
         let counted = count(&self.checker, load, stop);
         if stop() {
             bail!("interrupted");
@@ -169,7 +163,7 @@ impl Servers {
 }
 
 fn key(launch: &Launch) -> Key {
-    (launch.program.clone(), launch.args.clone(), launch.env.clone())
+    (launch.program.clone(), launch.args.clone(), launch.env.clone(), launch.cpus.clone())
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! A run while it goes: block by block, and what is recorded of it.
 
 use super::idle_gate::IdleGate;
-use super::meter::Meter;
+use super::meter::{Measured, Meter};
 use super::pairs::Pairs;
 use super::plan::Plan;
 use super::point::Point;
 use super::progress::Progress;
-use super::recording::record;
+use super::recording::{key, record};
 use super::resume::ResumePoint;
 use super::servers::Servers;
 use anyhow::Result;
 use lab_core::clock::now;
-use records::{Outcome, Phase, Writer};
-use std::collections::VecDeque;
+use records::{Outcome, Phase, Record, Writer};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
+
+/// A pair between whose runs of the floor the machine changed its clock state is measured again, so often at
+/// most.
+const STRADDLED: u32 = 3;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,14 +52,15 @@ impl<'a> Session<'a> {
     /// Runs the plan and records it point by point, but what is done already. An error is one of recording.
     pub(super) fn run(mut self) -> Result<End> {
         let plan = self.meter.plan;
+        let mut seen = BTreeSet::new();
         for (point, reason) in &plan.skipped {
-            if !self.done.has_reason(plan, point) {
-                let outcome = Outcome::skipped(reason);
-                self.writer.write(&record((plan, self.meter.setup), (point, 1), now(), outcome))?;
+            // The rates of an open loop share a key.
+            if seen.insert(key(plan, point)) && !self.done.has_reason(plan, point) {
+                let outcome = Ok(Outcome::skipped(reason));
+                self.write(point, 1, Measured { started_at: now(), outcome, round_trip_ns: None }, false)?;
             }
         }
         for round in 1..=plan.rounds {
-            self.servers.expect_peaks(self.done.peaks(plan, round));
             for block in plan.round(round) {
                 self.block(block.into(), round)?;
                 if (self.meter.stop)() {
@@ -77,7 +82,7 @@ impl<'a> Session<'a> {
         let (plan, stop) = (self.meter.plan, self.meter.stop);
         let mut again = repeats(plan, &points);
         let mut pairs = Pairs::new(self.meter);
-        let mut is_first = true;
+        let (mut is_first, mut straddled) = (true, 0);
         while let Some(point) = points.pop_front() {
             if self.done.has(plan, point, round) {
                 self.progress.skip(point);
@@ -86,34 +91,49 @@ impl<'a> Session<'a> {
             if stop() {
                 break;
             }
-            if std::mem::take(&mut is_first) && point.phase == Phase::Paired || point.fresh {
+            if std::mem::take(&mut is_first) && point.is_paired() || point.fresh {
                 self.wait_until_idle();
             }
             self.progress.begin(point);
-            if pairs.repeats_the_floor(point) {
+            if pairs.repeats_the_floor() {
                 self.progress.wait("the run of the floor before it was disturbed: again");
             }
-            let started_at = now();
-            let measured = pairs.measure(point, &mut self.servers);
+            let (measured, is_disturbed) = pairs.measure(point, &mut self.servers);
+            for (floor, measured) in std::mem::take(&mut pairs.floors) {
+                self.write(&floor, round, measured, false)?;
+            }
             if stop() {
                 break;
             }
-            self.failed |= measured.is_err();
-            let (outcome, disturbed) =
-                measured.unwrap_or_else(|error| (Outcome::skipped(format!("{error:#}")), false));
-            let mut record = record((plan, self.meter.setup), (point, round), started_at, outcome);
-            record.context.dropped = disturbed && again > 0;
-            self.writer.write(&record)?;
-            if record.context.dropped {
+            self.failed |= measured.outcome.is_err();
+            let straddles = matches!(&measured.outcome, Ok(Outcome::Paired(pair)) if pair.straddles());
+            if straddles && straddled < STRADDLED {
+                straddled += 1;
+                self.write(point, round, measured, true)?;
+                self.progress
+                    .wait("the machine changed its clock state between two runs of the floor: again");
+                points.push_front(point);
+            } else if is_disturbed && again > 0 {
                 again -= 1;
-                points.push_back(point);
+                self.write(point, round, measured, true)?;
                 self.progress.repeat(point);
+                points.push_back(point);
                 self.wait_until_idle();
             } else {
+                straddled = 0;
+                let record = self.write(point, round, measured, false)?;
                 self.progress.end(point, &record);
             }
         }
         Ok(())
+    }
+
+    /// Records a point; `dropped`: it is measured again.
+    fn write(&mut self, point: &Point, round: u32, measured: Measured, dropped: bool) -> Result<Record> {
+        let mut record = record((self.meter.plan, self.meter.setup), (point, round), measured);
+        record.context.dropped = dropped;
+        self.writer.write(&record)?;
+        Ok(record)
     }
 
     fn wait_until_idle(&mut self) {

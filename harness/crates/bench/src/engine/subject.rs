@@ -23,12 +23,14 @@ pub struct Subject {
     pub kind: Kind,
     /// The configuration that it runs with, for the record.
     pub configuration: Option<String>,
-    /// Of its `--workers`, if it is given.
+    /// The value of its `--workers`, if it is given.
     pub workers: Option<usize>,
     /// How many clients that keep their connection it serves at once, if not all of them.
     pub serves_at_once: Option<usize>,
     /// Why it cannot be measured, if so.
     pub lacks: Option<String>,
+    /// The CPUs that it is bound to, if not those of the run.
+    pub cpus: Option<Vec<usize>>,
     /// Where it listens, if not on 127.0.0.1.
     pub listen: Option<IpAddr>,
     /// How it comes to run.
@@ -64,7 +66,7 @@ impl Subject {
 
     /// What the kernel costs when `path` is asked for; `None` where its one write cannot carry the reply.
     pub fn floor(path: &str) -> Result<Option<Self>> {
-        /// Of `floor --filler`.
+        /// The most that `floor --filler` allows.
         const LONGEST: u64 = 65_536;
         let filler = path.strip_prefix("/bytes/").and_then(|length| length.parse().ok());
         if filler.is_some_and(|length: u64| length > LONGEST) {
@@ -99,6 +101,7 @@ impl Subject {
             workers: None,
             serves_at_once: None,
             lacks: None,
+            cpus: None,
             listen: None,
             program,
         }
@@ -127,6 +130,15 @@ impl Subject {
             launch.args = override_options(&launch.args, &["--addr".into(), addr]);
         }
         launch
+    }
+
+    /// Why it cannot serve all clients of a load at once, as far as its author knows, or cannot run at all.
+    pub fn cannot_serve(&self, load: &Load) -> Option<String> {
+        let served = self.clients_served(load.keep_alive, load.concurrency);
+        let waiting = (served < load.concurrency).then(|| {
+            format!("{served} of {} clients that keep their connection are served", load.concurrency)
+        });
+        self.lacks.clone().or(waiting)
     }
 
     /// How many of the clients are served at the same time. A client that makes a connection per request

@@ -7,42 +7,30 @@
 //! digits.
 
 use super::load::Measurement;
-use super::run::Run;
-use super::word::Word;
-use anyhow::{Context, Result, bail, ensure};
+use super::run::{Run, Word};
+use anyhow::{Context, Result, ensure};
 use lab_core::stats::Percentiles;
 
 /// More than ab can do in a second. ab reserves 32 bytes of address space for each of them.
 const REQUESTS_PER_SECOND: u64 = 250_000;
-/// The file for `-e`.
-const FILE: &str = "percentiles.csv";
 
 pub(super) fn run(mut run: Run) -> Result<Measurement> {
     let load = run.load;
-    let mut args: Vec<Word> = ["-q", "-s", "5"].map(Word::from).into();
+    let seconds = load.whole_seconds();
+    let requests = seconds * REQUESTS_PER_SECOND;
+    let options = format!("-q -s 5 -c {} -t {seconds} -n {requests}", load.concurrency);
+    let mut words: Vec<Word> = options.split(' ').map(Word::from).collect();
     if load.keep_alive {
-        args.push("-k".into());
+        words.push("-k".into());
     }
-    let requests = load.whole_seconds() * REQUESTS_PER_SECOND;
-    args.extend(["-c".into(), load.concurrency.to_string().into()]);
-    args.extend([
-        "-t".into(),
-        load.whole_seconds().to_string().into(),
-        "-n".into(),
-        requests.to_string().into(),
-    ]);
-    args.extend(["-e".into(), Word::Wanted { name: FILE }]);
+    words.extend(["-e".into(), Word::Wanted]);
     if let Some(host) = &load.host {
-        args.extend(["-H".into(), format!("Host: {host}").into()]);
+        words.extend(["-H".into(), format!("Host: {host}").into()]);
     }
-    args.push(load.url().into());
-    let output = run.output(args)?;
-    if !output.status.success() {
-        bail!("ab gave up: {}", output.last_words());
-    }
+    words.push(load.url().into());
+    let output = run.report(words)?;
     let counted = parse(&output.stdout).context("ab's report cannot be read")?;
-    let written = output.files.get(FILE).map_or("", String::as_str);
-    let closed_loop_us = percentiles_in(written).context("ab's percentiles cannot be read")?;
+    let closed_loop_us = percentiles_in(&output.file).context("ab's percentiles cannot be read")?;
     Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, closed_loop_us, ..counted })
 }
 
@@ -60,8 +48,7 @@ fn parse(report: &str) -> Result<Measurement> {
         errors,
         seconds: number(report, "Time taken for tests:")?,
         bytes: number(report, "Total transferred:")?,
-        generator_cpu_seconds: 0.0,
-        closed_loop_us: None,
+        ..Measurement::default()
     })
 }
 

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::process::{Child, Command, ExitStatus};
@@ -22,27 +21,18 @@ pub struct Output {
     pub(super) stderr: String,
     pub(super) status: ExitStatus,
     pub(super) cpu_seconds: f64,
-    /// The files that were wanted, by name, where the program wrote them.
-    pub(super) files: BTreeMap<String, String>,
+    /// The file that was wanted; empty where the program wrote none.
+    pub(super) file: String,
 }
 
 /// Runs a command that leads a process group to its end, and kills the group if that does not come in time.
-/// The CPU time is left at zero: where it was spent, the caller knows.
+/// `meanwhile` is called with the process's id about every 5 ms and ends the run early by returning `false`.
+/// The CPU time is left at zero: the caller knows where it was spent.
 pub fn bounded(
     command: &mut Command,
     limit: Duration,
-    meanwhile: &mut dyn FnMut() -> bool,
+    meanwhile: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Output> {
-    let (stdout, stderr, status) = bounded_bytes(command, limit, meanwhile)?;
-    Ok(Output::new(&stdout, &stderr, status))
-}
-
-/// The same, with stdout and stderr as they were written: in whatever encoding.
-pub(super) fn bounded_bytes(
-    command: &mut Command,
-    limit: Duration,
-    meanwhile: &mut dyn FnMut() -> bool,
-) -> Result<(Vec<u8>, Vec<u8>, ExitStatus)> {
     // Files, not pipes: a tool that prints without end fills no pipe and blocks on nothing.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
@@ -55,17 +45,11 @@ pub(super) fn bounded_bytes(
         length(&stdout).max(length(&stderr)) > OUTPUT_LIMIT
     };
     let status = Group(child).wait(limit, &is_nonsense, meanwhile)?;
-    Ok((bytes(&mut stdout)?, bytes(&mut stderr)?, status))
+    let (stdout, stderr) = (text(&mut stdout)?, text(&mut stderr)?);
+    Ok(Output { stdout, stderr, status, cpu_seconds: 0.0, file: String::new() })
 }
 
 impl Output {
-    /// What a program left behind that wrote these bytes.
-    pub(super) fn new(stdout: &[u8], stderr: &[u8], status: ExitStatus) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(stdout), text(stderr));
-        Self { stdout, stderr, status, cpu_seconds: 0.0, files: BTreeMap::new() }
-    }
-
     /// The last line of its complaints, for an error message: of stderr, and of stdout only if that is empty.
     /// What a tool prints last on stdout may be its banner.
     pub fn last_words(&self) -> String {
@@ -86,7 +70,7 @@ impl Group {
         mut self,
         limit: Duration,
         is_nonsense: &dyn Fn() -> bool,
-        meanwhile: &mut dyn FnMut() -> bool,
+        meanwhile: &mut dyn FnMut(u32) -> bool,
     ) -> Result<ExitStatus> {
         let start = Instant::now();
         loop {
@@ -99,7 +83,7 @@ impl Group {
             if is_nonsense() {
                 bail!("printed more than {} MB and was killed", OUTPUT_LIMIT >> 20);
             }
-            if !meanwhile() {
+            if !meanwhile(self.0.id()) {
                 bail!("interrupted");
             }
             sleep(POLL);
@@ -115,9 +99,10 @@ impl Drop for Group {
     }
 }
 
-pub(super) fn bytes(file: &mut File) -> Result<Vec<u8>> {
+/// What was written, in whatever encoding: what is no UTF-8 is replaced.
+pub(super) fn text(file: &mut File) -> Result<String> {
     file.rewind()?;
     let mut bytes = Vec::new();
     file.take(OUTPUT_LIMIT).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -3,7 +3,7 @@
 //! It is told what a right reply is, so what it counts is right by status, length and bytes.
 
 use super::load::Measurement;
-use super::run::Run;
+use super::run::{Run, Word, json};
 use anyhow::{Context, Result};
 use lab_core::stages::binary_directory;
 use load::Report;
@@ -16,59 +16,51 @@ pub(super) fn ours() -> Option<PathBuf> {
 }
 
 pub(super) fn run(run: Run) -> Result<Measurement> {
-    let (report, generator_cpu_seconds) = report(run)?;
-    Ok(Measurement { generator_cpu_seconds, ..measurement(&report) })
+    let is_warmed_up = !run.load.warm_up.is_zero();
+    let (report, process_seconds) = report(run)?;
+    // The process has also warmed the server up; its threads know what they used while they measured.
+    let generator_cpu_seconds = if is_warmed_up { report.cpu_seconds } else { process_seconds };
+    Ok(Measurement { generator_cpu_seconds, ..measurement(report) })
 }
 
 /// The whole report, and the CPU time of the process.
 pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     let load = run.load;
-    let threads = run.threads();
-    let mut args: Vec<String> = vec!["load".into(), load.url(), "--json".into()];
-    if let Some(host) = &load.host {
-        args.extend(["--host".into(), host.clone()]);
-    }
-    args.extend(["--connections".into(), load.concurrency.to_string()]);
-    args.extend(["--threads".into(), threads.to_string()]);
-    args.extend(["--duration".into(), load.duration.as_secs_f64().to_string()]);
-    if let Some(rate) = load.rate {
-        args.extend(["--rate".into(), rate.to_string()]);
-    }
-    if !load.warm_up.is_zero() {
-        args.extend(["--warm-up".into(), load.warm_up.as_secs_f64().to_string()]);
-    }
-    if let Some(mix) = &load.mix {
-        args.extend(["--mix".into(), mix.to_string()]);
-    }
-    if !load.keep_alive {
-        args.push("--close".into());
-    } else if load.pipeline > 1 {
-        args.extend(["--pipeline".into(), load.pipeline.to_string()]);
-    }
-    if load.learns_body {
-        args.push("--learn-body".into());
-    }
-    let output = run.output(args)?;
+    let options = format!(
+        "load --json --connections {} --threads {} --duration {} --warm-up {}",
+        load.concurrency,
+        run.threads(),
+        load.duration.as_secs_f64(),
+        load.warm_up.as_secs_f64(),
+    );
+    let mut words: Vec<Word> = options.split(' ').map(Word::from).collect();
+    words.push(load.url().into());
+    let mut add = |option: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|value| [option.into(), value.into()]));
+    };
+    add("--host", load.host.clone());
+    add("--rate", load.rate.map(|rate| rate.to_string()));
+    add("--mix", load.mix.as_ref().map(ToString::to_string));
+    add("--pipeline", (load.pipeline > 1).then(|| load.pipeline.to_string()));
+    words.extend((!load.keep_alive).then(|| "--close".into()));
+    words.extend(load.learns_body.then(|| "--learn-body".into()));
+    let output = run.output(words)?;
     // It fails when nothing was answered right, and reports all the same: that is a measurement.
-    let report = parse(&output.stdout)
+    let report = json(&output.stdout)
         .with_context(|| format!("the built-in generator gave up: {}", output.last_words()))?;
     Ok((report, output.cpu_seconds))
 }
 
-fn parse(report: &str) -> Result<Report> {
-    let json = report.lines().rfind(|line| line.starts_with('{')).context("no line of JSON")?;
-    Ok(serde_json::from_str(json)?)
-}
-
 /// What a report says, but for the CPU time of the generator.
-pub(crate) fn measurement(report: &Report) -> Measurement {
+fn measurement(report: Report) -> Measurement {
     Measurement {
         requests: report.main.requests,
         errors: report.failed(),
         seconds: report.seconds,
         bytes: report.bytes,
-        generator_cpu_seconds: 0.0,
         closed_loop_us: report.main.service_us,
+        report: Some(Box::new(report)),
+        ..Measurement::default()
     }
 }
 
@@ -76,12 +68,16 @@ pub(crate) fn measurement(report: &Report) -> Measurement {
 mod tests {
     use super::*;
 
+    fn parse(report: &str) -> Result<Report> {
+        json(report)
+    }
+
     const GOOD: &str = include_str!("../../tests/fixtures/builtin-good.txt");
     const NOT_FOUND: &str = include_str!("../../tests/fixtures/builtin-404.txt");
 
     #[test]
     fn a_recorded_report_is_read() {
-        let counted = measurement(&parse(GOOD).expect("a whole report"));
+        let counted = measurement(parse(GOOD).expect("a whole report"));
         assert!(counted.requests > 1000 && counted.errors == 0, "{counted:?}");
         assert_eq!(counted.closed_loop_us.map(|times| (times.p50, times.max)), Some((465, 4783)));
         assert!((counted.seconds - 1.0).abs() < 0.2, "{counted:?}");
@@ -89,7 +85,7 @@ mod tests {
 
     #[test]
     fn wrong_replies_are_no_throughput() {
-        let counted = measurement(&parse(NOT_FOUND).expect("a whole report"));
+        let counted = measurement(parse(NOT_FOUND).expect("a whole report"));
         assert_eq!(counted.requests, 0);
         assert!(counted.errors > 0);
     }

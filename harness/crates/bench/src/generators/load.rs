@@ -1,7 +1,7 @@
 //! What is asked of a generator, and what it says.
 
 use lab_core::stats::Percentiles;
-use load::Mix;
+use load::{Mix, Report};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -93,6 +93,8 @@ pub struct Measurement {
     /// What the tool says of the time from sending to the reply, if that can be believed: a closed loop hides
     /// the waiting.
     pub closed_loop_us: Option<Percentiles>,
+    /// All that the built-in generator says; no other tool does.
+    pub report: Option<Box<Report>>,
 }
 
 impl Measurement {

@@ -5,29 +5,23 @@
 //! server can do, not how long a request waits, so nothing here is a latency to be published.
 //!
 //! * `tool`: their names; `load`: what is asked of one, and what it says; `installed`: where it is, and a run
-//!   of it;
-//! * `ab`, `wrk`, `webbench`, `builtin`: how each is told and read; `sanity`: whether its report can be true;
-//! * `run`: a run of a program on a `place`, bounded in time (`bounded`), its arguments (`word`); `ssh`: on
-//!   another host.
+//!   of it, with whether its report can be true;
+//! * `ab`, `wrk`, `webbench`, `builtin`: how each is told and read;
+//! * `run`: a run of a program, bounded in time (`bounded`); `ssh`: on another host.
 
 mod ab;
 mod bounded;
 mod builtin;
 mod installed;
 mod load;
-mod place;
 mod run;
-mod sanity;
 mod ssh;
 mod tool;
 mod webbench;
-mod word;
 mod wrk;
 
 pub use self::load::{Load, Measurement, WARM_UP};
 pub use bounded::{Output, bounded};
-pub(crate) use builtin::measurement;
 pub use installed::{Installed, on_path};
-pub use place::Place;
-pub use ssh::Remote;
+pub use ssh::{Place, Remote};
 pub use tool::Tool;

@@ -1,9 +1,8 @@
 //! A generator on another host, by ssh.
 //!
-//! What is sent is a script for `sh` and nothing that a bare system does not have: it keeps the program's
-//! output in files, and when the program has ended it prints them, each with its length before it, together
-//! with what `times` says of the CPU time. So a login message on stdout does no harm, and no byte of the
-//! report is touched on the way.
+//! What is sent is a script for `sh` and nothing that a bare system does not have. It prints a mark before
+//! and after what the program prints, then the program's status, what `times` says of its CPU time, and the
+//! file that it wrote: so a login message on stdout does no harm.
 //!
 //! A program that outlives the measuring would spoil all that follows. ssh without a terminal sends no signal
 //! when it is killed, and a terminal (`ssh -tt`) would mix stdout with stderr and rewrite their line ends.
@@ -11,25 +10,38 @@
 //! program when it ends. Where the network goes dark and stdin does not end, `timeout` does it, if that host
 //! has it; all the tools end by themselves too.
 
-use super::bounded::{Output, bounded_bytes};
+use super::bounded::{Output, bounded};
+use super::run::Word;
 use super::tool::Tool;
-use super::word::Word;
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{Write as _, pipe};
+use std::io::{Write, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 /// How long the other host may take to say whether it has a program.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
-/// What stands before the report, so that it is found behind whatever the host greets with.
+/// What stands between the parts of the report.
 const MARK: &str = "-- report of c10k-lab --";
-/// More output of the program than this is nonsense.
-const OUTPUT_LIMIT: u64 = 1 << 20;
 /// What ssh itself ends with when it cannot do its part.
 const SSH_FAILED: i32 = 255;
+
+/// The host of a generator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// This one.
+    #[default]
+    Here,
+    /// Another one.
+    Ssh(Remote),
+}
+
+impl Place {
+    /// The other host's name, as it is recorded; `None` is this one.
+    pub fn host(&self) -> Option<&str> {
+        if let Self::Ssh(remote) = self { Some(remote.host()) } else { None }
+    }
+}
 
 /// A host that is reached by ssh.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +96,7 @@ impl Remote {
              getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1\n\
              \"$program\" {version} 2>&1 </dev/null | head -n 1\n"
         );
-        let (_, output) = self.sh(&script, LOOK_LIMIT, &mut || true)?;
+        let output = self.sh(&script, LOOK_LIMIT, &mut |_| true)?;
         let report = output.stdout.split_once(&format!("{MARK}\n"));
         let (_, report) = report.with_context(|| {
             format!("{} ran no sh on {}: {}", self.command.join(" "), self.host, output.last_words())
@@ -101,20 +113,16 @@ impl Remote {
         program: &str,
         words: &[Word],
         limit: Duration,
-        meanwhile: &mut dyn FnMut() -> bool,
+        meanwhile: &mut dyn FnMut(u32) -> bool,
     ) -> Result<Output> {
-        let (stdout, output) = self.sh(&script(program, words, limit), limit, meanwhile)?;
-        read(&stdout).with_context(|| format!("no whole report from {} ({})", self.host, output.last_words()))
+        let output = self.sh(&script(program, words, limit), limit, meanwhile)?;
+        let words = output.last_words();
+        read(output).with_context(|| format!("no whole report from {} ({words})", self.host))
     }
 
-    /// Has `sh` of that host run a script, and returns its stdout as bytes too. The script comes by stdin: so
-    /// the login shell there, whatever it is, has nothing to quote.
-    fn sh(
-        &self,
-        script: &str,
-        limit: Duration,
-        meanwhile: &mut dyn FnMut() -> bool,
-    ) -> Result<(Vec<u8>, Output)> {
+    /// Has `sh` of that host run a script. The script comes by stdin: so the login shell there, whatever it
+    /// is, has nothing to quote.
+    fn sh(&self, script: &str, limit: Duration, meanwhile: &mut dyn FnMut(u32) -> bool) -> Result<Output> {
         let (ssh, options) = self.command.split_first().context("no ssh command")?;
         let (stdin, mut open) = pipe()?;
         // Before there is a reader that could be gone: the harness ends by SIGPIPE. A pipe holds 64 KiB. In
@@ -122,14 +130,13 @@ impl Remote {
         open.write_all(format!("{{\n{script}exit\n}}\n").as_bytes())?;
         let mut command = Command::new(ssh);
         command.args(options).args([&self.host, "exec sh -s"]).stdin(stdin).process_group(0);
-        let (stdout, stderr, status) =
-            bounded_bytes(&mut command, limit, meanwhile).with_context(|| format!("{ssh} {}", self.host))?;
-        let output = Output::new(&stdout, &stderr, status);
+        let output =
+            bounded(&mut command, limit, meanwhile).with_context(|| format!("{ssh} {}", self.host))?;
         drop(open);
         if output.status.code() == Some(SSH_FAILED) {
             bail!("{} cannot be reached: {}", self.host, output.last_words());
         }
-        Ok((stdout, output))
+        Ok(output)
     }
 }
 
@@ -152,43 +159,41 @@ fn quote(word: &str) -> String {
 
 /// The script that runs a program and reports.
 fn script(program: &str, words: &[Word], limit: Duration) -> String {
-    let mut script = String::from(
-        "dir=$(mktemp -d) || exit 1\n\
-         trap 'rm -rf \"$dir\"' EXIT\n\
-         trap 'exit 1' HUP INT TERM\n",
-    );
     let mut command = quote(program);
-    let mut wanted = vec!["stdout", "stderr"];
+    let mut given = "";
     for word in words {
         command.push(' ');
         match word {
             Word::Text(text) => command.push_str(&quote(text)),
-            Word::Given { name, contents } => {
-                let _ = writeln!(script, "printf %s {} >\"$dir/{name}\"", quote(contents));
-                let _ = write!(command, "\"$dir/{name}\"");
+            Word::Given(contents) => {
+                given = contents;
+                command.push_str("\"$dir/given\"");
             }
-            Word::Wanted { name } => {
-                wanted.push(name);
-                let _ = write!(command, "\"$dir/{name}\"");
-            }
+            Word::Wanted => command.push_str("\"$dir/wanted\""),
         }
     }
-    let seconds = limit.as_secs();
     // `timeout` leads a process group of its own and passes a signal on to all of it: webbench has a process
     // per client. A shell gives a background job /dev/null as stdin, so the real one is kept as 3. The
     // watcher holds no output open: sshd would wait for it.
-    let _ = write!(
-        script,
-        "limit=\n\
+    format!(
+        "dir=$(mktemp -d) || exit 1\n\
+         trap 'rm -rf \"$dir\"' EXIT\n\
+         trap 'exit 1' HUP INT TERM\n\
+         printf %s {given} >\"$dir/given\"\n\
+         : >\"$dir/wanted\"\n\
+         limit=\n\
          command -v timeout >/dev/null && limit='timeout -k 1 {seconds}'\n\
          exec 3<&0\n\
+         echo '{MARK}'\n\
          (\n\
-         $limit {command} </dev/null 3<&- >\"$dir/stdout\" 2>\"$dir/stderr\" &\n\
+         $limit {command} </dev/null 3<&- &\n\
          tool=$!\n\
          trap 'kill \"$tool\"' TERM\n\
          wait \"$tool\"\n\
-         echo \"$?\" >\"$dir/status\"\n\
-         times >\"$dir/times\"\n\
+         status=$?\n\
+         printf '\\n%s\\n%s\\n' '{MARK}' \"$status\"\n\
+         times\n\
+         : >\"$dir/ended\"\n\
          ) &\n\
          run=$!\n\
          trap '' PIPE\n\
@@ -196,56 +201,29 @@ fn script(program: &str, words: &[Word], limit: Duration) -> String {
          watcher=$!\n\
          wait \"$run\"\n\
          kill \"$watcher\" 2>/dev/null\n\
-         [ -s \"$dir/times\" ] || exit 1\n\
-         printf '%s\\n' '{MARK}'\n\
-         cat \"$dir/status\" \"$dir/times\"\n\
-         for file in {files}; do\n\
-         [ -f \"$dir/$file\" ] || continue\n\
-         head -c {OUTPUT_LIMIT} \"$dir/$file\" >\"$dir/head\"\n\
-         echo \"$file\" $(wc -c <\"$dir/head\")\n\
-         cat \"$dir/head\"\n\
-         echo\n\
-         done\n\
-         echo end\n",
-        files = wanted.join(" "),
-    );
-    script
+         [ -f \"$dir/ended\" ] || exit 1\n\
+         echo '{MARK}'\n\
+         cat \"$dir/wanted\"\n\
+         echo '{MARK}'\n",
+        given = quote(given),
+        seconds = limit.as_secs(),
+    )
 }
 
-/// Reads what the script prints: the mark, the status, two lines of `times`, the files with their lengths,
-/// `end`. The lengths are in bytes, and the files may be in any encoding.
-fn read(stdout: &[u8]) -> Result<Output> {
-    let mark = format!("{MARK}\n");
-    let at = stdout.windows(mark.len()).position(|window| window == mark.as_bytes());
-    let mut rest = &stdout[at.context("it says nothing")? + mark.len()..];
-    let status: i32 = line(&mut rest)?.trim().parse().context("no status")?;
+/// Reads what the script prints: a greeting, what the program printed, its status with two lines of `times`,
+/// the file; a mark after each.
+fn read(output: Output) -> Result<Output> {
+    let parts: Vec<&str> = output.stdout.split(MARK).collect();
+    let [_, stdout, ended, file, _] = parts.as_slice() else { bail!("it was cut") };
+    let stdout = stdout.strip_prefix('\n').and_then(|text| text.strip_suffix('\n')).context("it was cut")?;
+    let mut lines = ended.trim().lines();
+    let status: i32 = lines.next().unwrap_or_default().parse().context("no status")?;
     // The first line is of the shell itself, the second one of what it has waited for.
-    line(&mut rest)?;
-    let cpu_seconds = line(&mut rest)?.split_whitespace().map(minutes).sum::<Result<f64>>()?;
-    let mut files = BTreeMap::new();
-    loop {
-        let header = line(&mut rest)?;
-        if header == "end" {
-            break;
-        }
-        let (name, length) = header.split_once(' ').context("a file without a length")?;
-        let length: usize = length.trim().parse().context("a file without a length")?;
-        let contents = rest.get(..length).context("it was cut")?;
-        files.insert(name.to_owned(), String::from_utf8_lossy(contents).into_owned());
-        rest = rest.get(length..).and_then(|rest| rest.strip_prefix(b"\n")).context("it was cut")?;
-    }
-    let mut file = |name: &str| files.remove(name).with_context(|| format!("no {name}"));
+    let times = lines.nth(1).context("no times")?;
+    let cpu_seconds = times.split_whitespace().map(minutes).sum::<Result<f64>>()?;
+    let (stdout, file) = (stdout.to_owned(), file.trim_start_matches('\n').to_owned());
     // A shell reports a signal as 128 and its number; where there is no process there is no other status.
-    let (stdout, stderr, status) = (file("stdout")?, file("stderr")?, ExitStatus::from_raw(status << 8));
-    Ok(Output { stdout, stderr, status, cpu_seconds, files })
-}
-
-/// Takes a line off the front.
-fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str> {
-    let end = rest.iter().position(|byte| *byte == b'\n').context("it was cut")?;
-    let line = std::str::from_utf8(&rest[..end]).context("a line of the script that is not its own")?;
-    *rest = &rest[end + 1..];
-    Ok(line)
+    Ok(Output { stdout, file, status: ExitStatus::from_raw(status << 8), cpu_seconds, ..output })
 }
 
 /// A time as `times` prints it: `1m2.500000s`.
@@ -263,13 +241,13 @@ mod tests {
     use proptest::prelude::*;
 
     /// A script as `sh` here would run it, with its end of stdin held open.
-    fn here(script: &str) -> Vec<u8> {
+    fn here(script: &str) -> Output {
         let remote = Remote {
             host: "host".into(),
             command: ["sh", "-c", "exec sh -s"].map(String::from).into(),
             harness: None,
         };
-        remote.sh(script, LOOK_LIMIT, &mut || true).expect("sh is there").0
+        remote.sh(script, LOOK_LIMIT, &mut |_| true).expect("sh is there")
     }
 
     proptest! {
@@ -278,11 +256,11 @@ mod tests {
         #[test]
         fn a_word_arrives_as_it_is(text in "[ -~\n]{0,20}", given in "[ -~\n]{0,20}") {
             let given: &'static str = Box::leak(given.into_boxed_str());
-            let words = [Word::from("%s|"), Word::from(text.clone()), Word::Given { name: "given", contents: given }];
+            let words = [Word::from("%s|"), Word::from(text.clone()), Word::Given(given)];
             // printf is a program as well, and repeats its format.
-            let output = read(&here(&script("printf", &words, LOOK_LIMIT))).expect("a whole report");
+            let output = read(here(&script("printf", &words, LOOK_LIMIT))).expect("a whole report");
             prop_assert!(output.stdout.starts_with(&format!("{text}|")), "{:?}", output.stdout);
-            let output = read(&here(&script("cat", &words[2..], LOOK_LIMIT))).expect("a whole report");
+            let output = read(here(&script("cat", &words[2..], LOOK_LIMIT))).expect("a whole report");
             prop_assert_eq!(output.stdout, given);
         }
     }
@@ -290,29 +268,33 @@ mod tests {
     #[test]
     fn what_a_program_did_is_reported() {
         let burn = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo out; echo err >&2; echo file >\"$1\"; exit 3";
-        let words = [Word::from("-c"), burn.into(), "sh".into(), Word::Wanted { name: "percentiles" }];
-        let output = read(&here(&script("sh", &words, LOOK_LIMIT))).expect("a whole report");
+        let words = [Word::from("-c"), burn.into(), "sh".into(), Word::Wanted];
+        let output = read(here(&script("sh", &words, LOOK_LIMIT))).expect("a whole report");
         assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("out\n", "err\n"));
-        assert_eq!((output.status.code(), output.files["percentiles"].as_str()), (Some(3), "file\n"));
+        assert_eq!((output.status.code(), output.file.as_str()), (Some(3), "file\n"));
         assert!(output.cpu_seconds > 0.0, "{output:?}");
     }
 
     /// A report that was cut, or to which a greeting was put, is not misread.
     #[test]
     fn a_cut_report_is_refused_and_a_greeting_is_not_in_it() {
-        let report = here(&script("echo", &[Word::from("1")], LOOK_LIMIT));
-        for cut in 0..report.trim_ascii_end().len() {
-            assert!(read(&report[..cut]).is_err(), "cut at {cut}");
+        let whole = here(&script("echo", &[Word::from("1")], LOOK_LIMIT));
+        for cut in 0..whole.stdout.trim_end().len() {
+            let stdout = whole.stdout[..cut].to_owned();
+            assert!(read(Output { stdout, ..report_of(&whole) }).is_err(), "cut at {cut}");
         }
-        // In Latin-1: the host may greet as it likes.
-        let greeted = [b"Gr\xfc\xdfe!\n", report.as_slice()].concat();
-        assert_eq!(read(&greeted).expect("a whole report").stdout, "1\n");
+        let stdout = format!("Welcome!\n{}", whole.stdout);
+        assert_eq!(read(Output { stdout, ..whole }).expect("a whole report").stdout, "1\n");
     }
 
-    /// The lengths count bytes; replaced bytes would be counted as three.
+    fn report_of(output: &Output) -> Output {
+        let (stdout, stderr, file) = (String::new(), String::new(), String::new());
+        Output { stdout, stderr, file, status: output.status, cpu_seconds: 0.0 }
+    }
+
     #[test]
     fn output_in_another_encoding_is_whole() {
-        let output = read(&here(&script("printf", &[Word::from(r"M\374ller\n")], LOOK_LIMIT)));
+        let output = read(here(&script("printf", &[Word::from(r"M\374ller\n")], LOOK_LIMIT)));
         assert_eq!(output.expect("a whole report").stdout, "M\u{fffd}ller\n");
     }
 

@@ -1,6 +1,7 @@
 //! The generators' names, and what is known of each.
 
 use super::load::Load;
+use std::time::Duration;
 
 /// The generators that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,11 +30,6 @@ impl Tool {
         }
     }
 
-    /// The tool with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tool| tool.name() == name)
-    }
-
     /// Seconds that a run takes beside its measuring: starting, and webbench's clients sleeping first.
     pub fn overhead_seconds(self) -> f64 {
         match self {
@@ -41,6 +37,15 @@ impl Tool {
             Tool::Wrk => 0.08,
             Tool::Builtin => 0.02,
             Tool::Webbench => 1.05,
+        }
+    }
+
+    /// From when to when the load is on the server, from the start of the tool.
+    pub(crate) fn load_times(self, load: &Load) -> (Duration, Duration) {
+        match self {
+            Tool::Ab | Tool::Wrk => (Duration::ZERO, Duration::from_secs(load.whole_seconds())),
+            Tool::Webbench => (Duration::from_secs(1), Duration::from_secs(1 + load.whole_seconds())),
+            Tool::Builtin => (load.warm_up, load.warm_up + load.duration),
         }
     }
 

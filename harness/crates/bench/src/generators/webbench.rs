@@ -17,14 +17,8 @@ pub(super) fn ours() -> Option<PathBuf> {
 
 pub(super) fn run(mut run: Run) -> Result<Measurement> {
     let load = run.load;
-    let args = vec![
-        "-t".into(),
-        load.whole_seconds().to_string(),
-        "-c".into(),
-        load.concurrency.to_string(),
-        url(load),
-    ];
-    let output = run.output(args)?;
+    let options = format!("-t {} -c {} {}", load.whole_seconds(), load.concurrency, url(load));
+    let output = run.output(options.split(' ').map(Into::into).collect())?;
     // The status of the original says nothing: a completed run does not end with 0.
     let counted =
         parse(&output.stdout, load).with_context(|| format!("webbench gave up: {}", output.last_words()))?;
@@ -33,17 +27,13 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
         bail!("webbench: {doubt}");
     }
     if counted.requests == 0 && counted.errors == 0 {
-        bail!("webbench: {}", empty(&counted));
+        let why = match counted.bytes {
+            0 => "no reply came, or none ended",
+            _ => "bytes came, and no reply ended; the server does not close the connection",
+        };
+        bail!("webbench: nothing was counted: {why}");
     }
     Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, ..counted })
-}
-
-/// Why a report has neither successes nor failures.
-fn empty(counted: &Measurement) -> &'static str {
-    match counted.bytes {
-        0 => "nothing was counted: no reply came, or none ended",
-        _ => "nothing was counted: bytes came, and no reply ended; the server does not close the connection",
-    }
 }
 
 /// webbench sends no header that it is told to send: the name of the server must be in the URL, and is looked
@@ -74,8 +64,7 @@ fn parse(report: &str, load: &Load) -> Result<Measurement> {
         errors: failed.saturating_add(short),
         seconds: load.whole_seconds() as f64,
         bytes,
-        generator_cpu_seconds: 0.0,
-        closed_loop_us: None,
+        ..Measurement::default()
     })
 }
 

@@ -8,9 +8,8 @@
 //! 23,639 requests became a p99 of 935 ms, which neither a user has waited nor a closed loop has seen.
 
 use super::load::Measurement;
-use super::run::Run;
-use super::word::Word;
-use anyhow::{Context, Result, bail};
+use super::run::{Run, Word, json};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 const SCRIPT: &str = include_str!("wrk.lua");
@@ -35,7 +34,7 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
         format!("-c{}", load.concurrency).into(),
         format!("-d{}s", load.whole_seconds()).into(),
         "-s".into(),
-        Word::Given { name: "wrk.lua", contents: SCRIPT },
+        Word::Given(SCRIPT),
     ];
     if !load.keep_alive {
         words.extend(["-H".into(), "Connection: close".into()]);
@@ -44,25 +43,20 @@ pub(super) fn run(mut run: Run) -> Result<Measurement> {
         words.extend(["-H".into(), format!("Host: {host}").into()]);
     }
     words.extend([load.url().into(), "--".into(), load.pipeline.to_string().into()]);
-    let output = run.output(words)?;
-    if !output.status.success() {
-        bail!("wrk gave up: {}", output.last_words());
-    }
+    let output = run.report(words)?;
     let counted = parse(&output.stdout).context("wrk's report cannot be read")?;
     Ok(Measurement { generator_cpu_seconds: output.cpu_seconds, ..counted })
 }
 
 fn parse(report: &str) -> Result<Measurement> {
-    let json = report.lines().rfind(|line| line.starts_with('{')).context("no line of JSON")?;
-    let counted: Counted = serde_json::from_str(json)?;
+    let counted: Counted = json(report)?;
     let errors = [counted.status, counted.connect, counted.read, counted.write, counted.timeout];
     Ok(Measurement {
         requests: counted.requests.saturating_sub(counted.status),
         errors: errors.into_iter().fold(0, u64::saturating_add),
         seconds: counted.microseconds as f64 / 1e6,
         bytes: counted.bytes,
-        generator_cpu_seconds: 0.0,
-        closed_loop_us: None,
+        ..Measurement::default()
     })
 }
 

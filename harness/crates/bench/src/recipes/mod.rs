@@ -1,13 +1,11 @@
-//! What is measured: each recipe has its options, its points and its table at the end; the engine does the
-//! rest.
+//! What is measured: each recipe has its options and its points; the engine does the rest.
 //!
 //! * `bench_all`: every stage under every tool; `table`: a table that was published; `scenario`: loads under
 //!   which more workers show;
 //! * `options`: what all but the first take; `select`: lists on the command line, and what is there of them;
-//!   `whole_number`: numbers on it; `grid`: a table on the terminal.
+//!   `whole_number`: numbers on it.
 
 pub mod bench_all;
-mod grid;
 mod options;
 pub mod scenario;
 mod select;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 use lab_core::stages::{Stage, find};
 use records::{FLOOR, Phase};
 
-/// The tools that were asked for. Without a wish: the three that everybody knows, and our own where webbench
-/// would be alone.
+/// The tools that were asked for; by default ab, wrk and webbench, and the built-in one where webbench would
+/// be alone.
 pub(super) fn tools(asked: Option<&str>) -> Result<Vec<Tool>> {
     let mut tools = tools_of(asked.unwrap_or("ab,wrk,webbench"))?;
     if asked.is_none() && Tool::Ab.find().is_err() && Tool::Wrk.find().is_err() {
@@ -91,43 +91,31 @@ fn range(item: &str) -> Option<(u8, u8)> {
 
 /// The tools of a list such as `ab,wrk`, each once.
 fn tools_of(list: &str) -> Result<Vec<Tool>> {
-    let there = Tool::ALL.map(Tool::name).join(", ");
-    let items = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let tools = each_once(items, Tool::named, |name| format!("no tool `{name}`: there is {there}"))?;
-    ensure!(!tools.is_empty(), "--tools names no tool: there is {there}");
-    Ok(tools)
+    named(list, "--tools", "tool", &Tool::ALL.map(|tool| (tool.name(), tool)))
 }
 
-/// The phases of a list such as `paired,latency`.
+/// The phases of a list such as `paired,idle`.
 pub(super) fn phases(list: &str) -> Result<Vec<Phase>> {
-    let all = [Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle];
-    let find = |name: &str| ["survey", "paired", "latency", "idle"].iter().position(|known| *known == name);
-    each_once(
-        list.split(',').map(str::trim),
-        |name| find(name).map(|at| all[at]),
-        |name| format!("--phases: no phase `{name}`: there is survey, paired, latency, idle"),
-    )
+    ensure!(!list.contains("latency"), "--phases: latency is measured by `harness scenario latency`");
+    let all = [("survey", Phase::Survey), ("paired", Phase::Paired), ("idle", Phase::Idle)];
+    named(list, "--phases", "phase", &all)
 }
 
 /// The references of a list such as `floor,nginx`, each once. The floor is allowed and not named: it is
 /// always measured.
 fn references_of(list: &str) -> Result<Vec<Name>> {
-    let items = list.split(',').map(str::trim).filter(|name| *name != FLOOR);
-    each_once(items, Name::named, |name| {
-        let there = Name::ALL.map(Name::as_str).join(", ");
-        format!("--references: no reference `{name}`: there is {FLOOR}, {there}")
-    })
+    let others = Name::ALL.map(|name| (name.as_str(), Some(name)));
+    let all: Vec<_> = [(FLOOR, None)].into_iter().chain(others).collect();
+    Ok(named(list, "--references", "reference", &all)?.into_iter().flatten().collect())
 }
 
-/// What each item names.
-fn each_once<'a, T: PartialEq>(
-    items: impl Iterator<Item = &'a str>,
-    find: impl Fn(&str) -> Option<T>,
-    unknown: impl Fn(&str) -> String,
-) -> Result<Vec<T>> {
+/// What each item of a list names, each once.
+fn named<T: Copy + PartialEq>(list: &str, option: &str, what: &str, all: &[(&str, T)]) -> Result<Vec<T>> {
     let mut chosen = Vec::new();
-    for item in items {
-        let found = find(item).with_context(|| unknown(item))?;
+    for item in list.split(',').map(str::trim) {
+        let found = all.iter().find(|(name, _)| *name == item).map(|(_, found)| *found);
+        let there = || all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let found = found.with_context(|| format!("{option}: no {what} `{item}`: there is {}", there()))?;
         if !chosen.contains(&found) {
             chosen.push(found);
         }
@@ -238,8 +226,9 @@ mod tests {
     fn phases_have_names() {
         assert_eq!(phases("idle, paired").expect("good"), [Phase::Idle, Phase::Paired]);
         for bad in ["", "idle,", "table", "Idle"] {
-            assert!(phases(bad).expect_err(bad).to_string().contains("survey, paired, latency, idle"));
+            assert!(phases(bad).expect_err(bad).to_string().contains("survey, paired, idle"));
         }
+        assert!(phases("latency").expect_err("elsewhere").to_string().contains("scenario latency"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! h2o: <https://h2o.examp1e.net/configure.html>.
 
-use super::reference::{CONNECTIONS, GREETING, Reference, is_root};
+use super::{CONNECTIONS, GREETING, Reference, is_root};
 use lab_core::server_process::{Launch, Ready};
 
 /// The name of the file that `/` answers. It lies in the private directory.

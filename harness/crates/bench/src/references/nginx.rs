@@ -1,6 +1,6 @@
 //! nginx: <https://nginx.org/en/docs/>.
 
-use super::reference::{CONNECTIONS, GREETING, Reference, is_root};
+use super::{CONNECTIONS, GREETING, Reference, is_root};
 use lab_core::server_process::{Launch, Ready};
 use nix::sys::signal::Signal;
 

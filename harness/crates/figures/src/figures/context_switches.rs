@@ -1,92 +1,52 @@
 //! Context switches of the server per request: how often it went to sleep, or was made to.
 
-use super::data::{Data, clients_in_words, connections, limit, nearest, servers_of, signs, tools};
-use crate::model::{Choice, Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit};
-use anyhow::Result;
-use lab_core::stats::Estimate;
-use records::{Cell, Record, Shape, cells};
-use std::collections::BTreeSet;
+use super::data::{Data, Place, distinct, legend, nearest, only, servers, tools};
+use crate::model::{Figure, Panel, Points, Scale, Unit};
+use lab_core::units::count;
+use records::Record;
 
-/// Under the load of the overview; the page has the others too.
-pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
-    let cells = cells(&data.records);
-    let kept = || cells.iter().filter(|cell| cell.shape.keep_alive);
-    let kept_tools = tools(kept().map(|cell| cell.shape.tool.as_str()));
-    let Some(&tool) = kept_tools.first() else { return Ok(Vec::new()) };
-    let its = kept().filter(|cell| cell.shape.tool == tool);
-    let Some(clients) = nearest(its.map(|cell| cell.shape.concurrency)) else { return Ok(Vec::new()) };
-    let mut all_tools = tools(cells.iter().map(|cell| cell.shape.tool.as_str()));
-    all_tools.sort_by_key(|other| *other != tool);
-    let all_clients: BTreeSet<usize> = cells.iter().map(|cell| cell.shape.concurrency).collect();
-    let mut all_clients: Vec<usize> = all_clients.into_iter().collect();
-    all_clients.sort_by_key(|&other| other != clients);
-
-    let title = format!("Context switches per request with {} ({tool})", clients_in_words(clients));
-    let is_shown = |record: &&Record| {
-        record.key.tool == tool
-            && record.key.keep_alive
-            && record.key.concurrency == clients
-            && record.figures().is_some()
-    };
-    let records: Vec<&Record> = data.survey().filter(is_shown).collect();
-    let mut figure = data.figure("context-switches", title, &records);
+/// Under one load; the page has the others too.
+pub(super) fn build(data: &Data) -> Vec<Figure> {
+    let lines = only(&data.in_one_state(data.survey()), |record| record.figures().is_some());
+    let kept = only(&lines, |record| record.key.keep_alive);
+    let Some(&tool) = tools(&kept).first() else { return Vec::new() };
+    let clients = nearest(&only(&kept, |record| record.key.tool == tool));
+    let mut loads =
+        distinct(&lines, |record| (!record.key.keep_alive, record.key.concurrency, record.key.tool.as_str()));
+    let is_first = |load: &(bool, usize, &str)| !load.0 && Some(load.1) == clients && load.2 == tool;
+    loads.sort_by_key(|load| !is_first(load));
     let axis = "switches of the server per request, logarithmic (fewer is better)";
+    let panel = |(at, (is_short, clients, tool)): (usize, &(bool, usize, &str))| {
+        let kind = if *is_short { "a connection per request" } else { "kept" };
+        let name = format!("{tool}, {}, {kind}", count(*clients, "client"));
+        Panel { hidden: at > 0, ..Panel::new(&name, axis, Unit::Short, Scale::Log) }
+    };
     let mut points = Points {
-        measures: vec![Measure::new("switches", axis, Unit::Short, Scale::Log)],
-        choices: vec![
-            choice("tool", "Generator", all_tools.iter().map(ToString::to_string).collect()),
-            connections(Show::First),
-            choice("clients", "Clients", all_clients.iter().map(usize::to_string).collect()),
-        ],
-        series: servers_of(cells.iter()),
-        figures: true,
+        panels: loads.iter().enumerate().map(panel).collect(),
+        series: servers(&lines),
         ..Points::default()
     };
-    for cell in &cells {
-        let Some(series) = points.series_of(&cell.shape.stage) else { continue };
-        let tool = all_tools.iter().position(|tool| *tool == cell.shape.tool).unwrap_or(0);
-        let clients = all_clients.iter().position(|&clients| clients == cell.shape.concurrency).unwrap_or(0);
-        let options = vec![tool, usize::from(!cell.shape.keep_alive), clients];
-        points.points.push(Point { options, ..point(data, cell, series) });
-    }
-    if points.of(&[0, 0, 0], 0).all(|point| point.look == Look::Missed) {
-        return Ok(Vec::new());
-    }
-    figure.about =
-        "Voluntary and involuntary switches of all its threads and processes, over right answers. \
-                    A server that always finds the next request ready need not sleep; one that hands each \
-                    request over wakes somebody up."
-            .into();
-    figure.notes.push(signs(
-        &points,
-        &[
-            (
-                Look::Hollow,
-                "Hollow: the generator was the limit; a server that waits for it sleeps more often.",
-            ),
-            (Look::Cross, "Cross: some of the clients got no answer at all."),
-        ],
-    ));
-    figure.plot = Plot::Points(points);
-    Ok(vec![figure])
-}
-
-fn choice(id: &str, label: &str, options: Vec<String>) -> Choice {
-    Choice { id: id.into(), label: label.into(), says: options.clone(), options, show: Show::First }
-}
-
-fn point(data: &Data, cell: &Cell, series: usize) -> Point {
-    let rounds = data.rounds(|record| {
-        let is_of_cell = Shape::of(record).as_ref() == Some(&cell.shape);
-        per_request(record).filter(|_| is_of_cell)
-    });
-    let values: Vec<f64> = rounds.iter().map(|(_, value)| *value).collect();
-    let Some(estimate) = Estimate::of(&values) else {
-        let why = "not known: the processes or threads that ended took the count along";
-        return Point::missed(series, 0.0, why.into());
+    let place = |record: &Record| {
+        let load = (!record.key.keep_alive, record.key.concurrency, record.key.tool.as_str());
+        loads.iter().position(|other| *other == load).map(Place::panel)
     };
-    let (look, note) = limit(cell.limiter, cell.clients_served, cell.shape.concurrency);
-    Point { look, note: Some(note), ..Point::new(series, 0.0, estimate, rounds) }
+    points.add(&lines, true, place, per_request);
+    points.explain("not known: the processes or threads that ended took the count along");
+    if points.on(0).next().is_none() {
+        return Vec::new();
+    }
+    points.write_values();
+    let signs = legend(&points, "A server that waits for the generator sleeps more often.");
+    let with = points.panels[0].name.clone();
+    let title = format!("How often does a server sleep? Context switches per request ({with})");
+    let shown = only(&lines, |record| place(record) == Some(Place::panel(0)));
+    let mut figure = data.figure("context-switches", &title, &shown, points);
+    figure.about = "Voluntary and involuntary switches of all its threads and processes, over right \
+                    answers. A server that always finds the next request ready need not sleep; one that \
+                    hands each request over wakes another thread up."
+        .into();
+    figure.notes.push(signs);
+    vec![figure]
 }
 
 fn per_request(record: &Record) -> Option<f64> {

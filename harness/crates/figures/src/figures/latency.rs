@@ -1,143 +1,201 @@
-//! How long requests wait at a share of the server's own peak.
+//! How long requests wait at a fixed rate.
 
-use super::data::{Data, servers, signs};
-use crate::model::{Axis, Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit, together};
-use anyhow::Result;
-use lab_core::stats::{Estimate, Percentiles, median};
+use super::data::{Data, Line, Place, distinct, only, servers, skipped};
+use crate::model::{Axis, Figure, Panel, Point, Points, Scale, Unit, groups};
+use lab_core::stats::{Percentiles, median};
 use lab_core::units::number;
-use records::{Bottleneck, LatencyCurve, LatencyPoint, OpenLoop, Phase, Record, latencies};
+use records::{Phase, Record};
+use std::collections::BTreeMap;
 
-/// One of a distribution: its name, its words, how it is read from a point and from a record, and whether the
-/// picture has it.
-type Percentile = (&'static str, &'static str, fn(&LatencyPoint) -> Estimate, fn(&Percentiles) -> u64, bool);
+/// The wait that figures and findings are about, µs.
+pub(crate) const LIMIT: f64 = 1000.0;
 
-const PERCENTILES: [Percentile; 4] = [
-    ("p50", "half of the requests (p50) waited at most", |point| point.p50, |latency| latency.p50, true),
-    ("p90", "9 of 10 (p90) waited at most", |point| point.p90, |latency| latency.p90, false),
-    ("p99", "99 of 100 (p99) waited at most", |point| point.p99, |latency| latency.p99, true),
-    ("p99.9", "999 of 1,000 (p99.9) waited at most", |point| point.p99_9, |latency| latency.p99_9, true),
-];
-/// What is looked at first: the wait that one of a hundred exceeds.
-const FIRST: usize = 2;
+/// Why a rate that was not reached has no wait.
+pub(super) const BEHIND: &str = "the rate was not reached: the wait would say how long the run was";
 
-/// The open loops of each server, if there are any.
-pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
-    let (curves, records) = (latencies(&data.records), data.of_phase(Phase::Latency));
-    if curves.is_empty() {
-        return Ok(Vec::new());
+/// Measures of one path: p99 is drawn, the page and the tables have the others.
+type Read = fn(&Percentiles) -> u64;
+const PERCENTILES: [(&str, Read); 4] =
+    [("p99", |p| p.p99), ("p50", |p| p.p50), ("p90", |p| p.p90), ("p99.9", |p| p.p99_9)];
+
+/// The open loops, if there are any.
+pub(super) fn build(data: &Data) -> Vec<Figure> {
+    let lines = data.in_one_state(data.of(&[Phase::Latency]));
+    let measured = only(&lines, |record| record.open_loop().is_some());
+    if measured.is_empty() {
+        return Vec::new();
     }
-    let title = "How long requests wait, at a share of each server's own peak (open loop)";
-    let mut figure = data.figure("latency", title.to_owned(), &records);
-    let all = || curves.iter().flat_map(|curve| &curve.points);
-    let mut shares: Vec<f64> = all().map(|point| point.share_of_peak).collect();
-    shares.sort_by(f64::total_cmp);
-    shares.dedup();
-    let measure = |(name, says, _, _, drawn): Percentile| {
-        let measure = Measure::new(name, "latency", Unit::Micros, Scale::Log);
-        Measure { says: says.to_owned(), drawn, ..measure }
-    };
+    let paths = distinct(&measured, |record| record.key.path.as_str());
+    let per_path = PERCENTILES.len() + 1;
     let mut points = Points {
         x: Some(Axis {
-            label: "share of the server's own peak".into(),
-            scale: Scale::Bands(shares.iter().map(|share| Unit::Percent.text(100.0 * share)).collect()),
+            label: "requests per second, sent at fixed times".into(),
+            scale: Scale::Log,
             ..Axis::default()
         }),
-        measures: together(PERCENTILES.map(measure).into()),
-        first: FIRST,
-        show: Show::Marks,
-        series: servers(curves.iter().map(|curve| (curve.stage.as_str(), curve.title.as_str()))),
-        gaps: data.gaps(&records, |_| Some(Vec::new())),
+        panels: paths.iter().flat_map(|path| panels(path)).collect(),
+        series: servers(&lines),
         ..Points::default()
     };
-    for curve in &curves {
-        let Some(series) = points.series_of(&curve.stage) else { continue };
-        points.series[series].remark = Some((None, peak(curve)));
-        for point in &curve.points {
-            let x = shares.iter().position(|&share| share == point.share_of_peak).unwrap_or(0) as f64;
-            let of = |measure| self::point(data, &curve.stage, point, measure);
-            let its = (0..PERCENTILES.len()).map(|measure| Point { series, x, measure, ..of(measure) });
-            points.points.extend(its);
+    let at_rates = at_rates(&measured);
+    let rate = |record: &Record| at_rates.get(&rate_key(record)?).map(|at| at.rate);
+    let is_kept = |record: &Record| at_rates.get(&rate_key(record)?).filter(|at| !at.is_late).map(|_| ());
+    let kept = only(&measured, |record| is_kept(record).is_some());
+    for (at, path) in paths.iter().enumerate() {
+        let of_path = only(&kept, |record| record.key.path == *path);
+        let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
+            let place =
+                |record: &Record| Some(Place { panel: per_path * at + panel, mark: 0, x: rate(record)? });
+            points.add(&of_path, false, place, value);
+        };
+        for (panel, (_, read)) in PERCENTILES.into_iter().enumerate() {
+            let wait = |record: &Record| Some(read(&record.open_loop()?.latency_us) as f64);
+            add(panel, &|record| wait(record).filter(|_| is_reached(record)));
         }
+        add(PERCENTILES.len(), &|record| server_share(record).map(|share| 100.0 * share));
     }
+    points.explain(BEHIND);
+    for at in 0..points.series.len() {
+        let limits = paths.iter().enumerate().filter_map(|(path, name)| {
+            let words = limit_of(&points, at, per_path * path)?;
+            Some(format!("{name} {words}"))
+        });
+        let limits = limits.collect::<Vec<_>>().join("; ");
+        points.series[at].remark = (!limits.is_empty()).then_some(limits);
+    }
+    let colours = groups(&points.series);
+    let title = "How much load before p99 passes 1 ms?";
+    let mut figure = data.figure("latency", title, &lines, points);
     figure.about = "Requests leave at fixed times, whether answers come or not; a wait counts from the \
-                    intended time of sending to the whole reply. Each server has its own peak, so compare \
-                    the shapes at a share, not at a rate. The peak (100 %) is what the built-in generator, \
-                    which sends these requests too, got from the server in a closed loop just before; it is \
-                    not wrk's figure."
+                    intended time of sending to the whole reply, and 99 of 100 waited at most p99. Below \
+                    each name: the rates at which its lines pass 1 ms. The server's share of its CPU at \
+                    each rate is in the table and, on the page, a picture."
         .into();
-    figure.notes = notes(&points, all());
-    figure.plot = Plot::Points(points);
-    Ok(vec![figure])
+    figure.notes.extend([
+        colours,
+        format!(
+            "{} of {} points were left out, since more than 1 % of the requests left late in half of the \
+             rounds or more: the generator was behind, and part of the wait would be its own.",
+            at_rates.values().filter(|at| at.is_late).count(),
+            at_rates.len()
+        ),
+        skipped(&lines),
+    ]);
+    vec![figure]
 }
 
-fn point(data: &Data, stage: &str, at: &LatencyPoint, measure: usize) -> Point {
-    let (_, _, estimate, read, _) = PERCENTILES[measure];
-    let rounds = data.rounds(|record| {
-        let open = open(record).filter(|_| record.key.server == stage)?;
-        // As the points are put together: a computed share is not always the same number.
-        let is_here = (open.share_of_peak? - at.share_of_peak).abs() < 0.000_6;
-        is_here.then(|| read(&open.latency_us) as f64)
+fn panels(path: &str) -> impl Iterator<Item = Panel> {
+    let percentiles = PERCENTILES.into_iter().enumerate().map(move |(at, (name, _))| Panel {
+        hidden: at > 0,
+        lines: vec![LIMIT],
+        ..Panel::new(&format!("{name}, GET {path}"), &format!("{name} of the wait"), Unit::Micros, Scale::Log)
     });
-    let (look, words) = match at.limiter {
-        _ if !at.reached => (Look::Missed, "the rate was not reached"),
-        Bottleneck::Generator => (Look::Hollow, "limit: the generator"),
-        Bottleneck::Clients => (Look::Cross, "some clients were not served"),
-        Bottleneck::Server => (Look::Filled, "limit: the server"),
-        Bottleneck::Neither | Bottleneck::Unreached => (Look::Filled, ""),
+    let busy = Panel {
+        hidden: true,
+        ..Panel::new(
+            &format!("CPU, GET {path}"),
+            "share of its CPU that the server used",
+            Unit::Percent,
+            Scale::Linear,
+        )
     };
-    let mut note = format!("planned {}/s, answered {}/s", number(at.rate), number(at.answered));
-    if !words.is_empty() {
-        note += &format!("; {words}");
-    }
-    if at.late_share > 0.0 {
-        note += &format!("; {:.2} % late", 100.0 * at.late_share);
-    }
-    if at.errors > 0 {
-        note += &format!("; {} errors in all rounds", at.errors);
-    }
-    Point { look, note: Some(note), ..Point::new(0, 0.0, estimate(at), rounds) }
+    percentiles.chain([busy])
 }
 
-fn open(record: &Record) -> Option<&OpenLoop> {
-    record.open_loop().filter(|_| record.key.phase == Phase::Latency && record.figures().is_some())
+/// The rates of one point differ from round to round where they are shares of a peak.
+fn rate_key(record: &Record) -> Option<(String, String, u64)> {
+    let open = record.open_loop()?;
+    let rate = open.share_of_peak.map_or(open.rate, |share| 1000.0 * share).round() as u64;
+    Some((record.key.server.clone(), record.key.path.clone(), rate))
 }
 
-/// `100 % = 61,000/s; late: 0.2 %`: what the shares are of, and how far the loop was not open.
-fn peak(curve: &LatencyCurve) -> String {
-    let peaks: Vec<f64> = curve.points.iter().map(|point| point.rate / point.share_of_peak).collect();
-    let reached = curve.points.iter().filter(|point| point.reached);
-    let late = match 100.0 * reached.map(|point| point.late_share).fold(0.0, f64::max) {
-        none if none < 0.05 => String::new(),
-        few => format!("; late: {few:.1} %"),
+/// The rounds of one point.
+struct AtRate {
+    /// Median.
+    rate: f64,
+    /// The loop was not open in half of the rounds or more.
+    is_late: bool,
+}
+
+fn at_rates(lines: &[Line]) -> BTreeMap<(String, String, u64), AtRate> {
+    let mut rounds: BTreeMap<_, Vec<(f64, bool)>> = BTreeMap::new();
+    for record in lines.iter().map(|line| line.record) {
+        let (Some(key), Some(open)) = (rate_key(record), record.open_loop()) else { continue };
+        let seconds = record.figures().map_or(0.0, |figures| figures.seconds);
+        rounds.entry(key).or_default().push((open.rate, !open.kept_its_times(seconds)));
+    }
+    let point = |(key, rounds): (_, Vec<(f64, bool)>)| {
+        let rates: Vec<f64> = rounds.iter().map(|(rate, _)| *rate).collect();
+        let late = rounds.iter().filter(|(_, is_late)| *is_late).count();
+        Some((key, AtRate { rate: median(&rates)?, is_late: 2 * late >= rounds.len() }))
     };
-    format!("100 % = {}/s{late}", Unit::Count.text(median(&peaks).unwrap_or(f64::NAN).round()))
+    rounds.into_iter().filter_map(point).collect()
 }
 
-fn notes<'a>(points: &Points, all: impl Iterator<Item = &'a LatencyPoint> + Clone) -> Vec<String> {
-    let mut notes = vec![signs(
-        points,
-        &[
-            (
-                Look::Missed,
-                "Arrow at the top edge: the rate was not reached, because of the server, the generator or \
-                 other programs. How long a request waits then depends on how long one measures, so there is \
-                 no latency to show.",
-            ),
-            (Look::Hollow, "Hollow: the generator was the limit, so part of the waiting is its own."),
-            (Look::Cross, "Cross: some of the clients got no answer at all."),
-        ],
-    )];
-    notes.push("The percentiles of one share stand side by side.".into());
-    if all.clone().filter(|point| point.reached).any(|point| point.late_share >= 0.0005) {
-        notes.push(
-            "Late: requests that left more than a millisecond after their time, or never, at the worst \
-             share; their waiting is in the figures."
-                .into(),
+pub(crate) fn is_reached(record: &Record) -> bool {
+    let answered = record.answered_per_second().unwrap_or(0.0);
+    record.open_loop().is_some_and(|open| open.is_reached(answered))
+}
+
+/// The share of its CPUs that the server used.
+fn server_share(record: &Record) -> Option<f64> {
+    let figures = record.figures()?;
+    let cpus = record.context.server_cpus.len();
+    (cpus > 0)
+        .then(|| Some(figures.shares((cpus, 1)).0))
+        .flatten()
+        .filter(|_| figures.server_cpu_seconds.is_some())
+}
+
+/// `48,000/s`, `over 60,000/s`: where a line passes the limit.
+fn limit_of(points: &Points, series: usize, panel: usize) -> Option<String> {
+    let mut line: Vec<&Point> = points.on(panel).filter(|point| point.series == series).collect();
+    line.sort_by(|one, other| one.x.total_cmp(&other.x));
+    let last = line.last()?;
+    Some(match crossing(&line) {
+        // Three digits: a rate between two others is known no better.
+        Some(rate) => format!("{}/s", number(round(rate))),
+        None if last.value < LIMIT => format!("over {}/s", number(round(last.x))),
+        None => "at no rate".into(),
+    })
+}
+
+/// To three digits.
+fn round(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 0.0;
+    }
+    let unit = 10f64.powf(value.log10().floor() - 2.0);
+    (value / unit).round() * unit
+}
+
+/// The rate at which a line passes the limit for good: between the last point below it and the next, evenly
+/// on the logarithms.
+fn crossing(line: &[&Point]) -> Option<f64> {
+    let at = line.iter().rposition(|point| point.value < LIMIT)?;
+    let (below, above) = (line[at], line.get(at + 1)?);
+    let share = (LIMIT / below.value).ln() / (above.value / below.value).ln();
+    Some(below.x * (above.x / below.x).powf(share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::data::point;
+
+    #[test]
+    fn a_line_passes_the_limit_between_two_rates() {
+        let at = |x: f64, value: f64| Point {
+            value,
+            ..point(0, Place { x, ..Place::default() }, &[], false, |_| None)
+        };
+        let line = [at(100.0, 100.0), at(1000.0, 2000.0), at(2000.0, 500.0), at(8000.0, 2000.0)];
+        let line: Vec<&Point> = line.iter().collect();
+        let rate = crossing(&line).expect("it passes");
+        assert!(
+            (rate - 4000.0).abs() < 1.0,
+            "half way on both logarithms, after the last time below: {rate}"
         );
+        assert_eq!(crossing(&line[..3]), None);
     }
-    let errors: u64 = all.map(|point| point.errors).sum();
-    if errors > 0 {
-        notes.push(format!("{errors} requests failed; they are in no percentile."));
-    }
-    notes
 }

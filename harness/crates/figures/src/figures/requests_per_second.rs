@@ -1,87 +1,69 @@
-//! Requests per second, and what a request costs, against the number of clients; a figure for each tool.
+//! Requests per second as a tool sees them; a figure for each tool.
 
-use super::data::{Data, HOLLOW, connections, servers_of, signs};
-use super::overview::{points_of, speed_and_cost};
-use crate::model::{Axis, Figure, Look, Plot, Point, Points, Scale, Show, Unit};
-use anyhow::{Result, ensure};
-use records::{Cell, Record, cells};
-use std::collections::BTreeSet;
+use super::data::{Data, Line, Place, distinct, legend, only, servers};
+use crate::model::{Figure, Panel, Points, Scale, Unit, marks};
+use lab_core::units::count;
+use records::Record;
 
-/// A tool each.
-pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
-    let cells = cells(&data.records);
-    let tools: BTreeSet<&str> = cells.iter().map(|cell| cell.shape.tool.as_str()).collect();
-    let of_tool = |tool: &str| {
-        let its: Vec<&Cell> = cells.iter().filter(|cell| cell.shape.tool == tool).collect();
-        by(tool, &its, data)
-    };
-    tools.into_iter().map(of_tool).collect()
+/// Axis of every figure of speeds.
+pub(super) const SPEED: &str = "requests per second (more is better)";
+/// What a hollow marker means on it.
+pub(super) const HOLLOW: &str =
+    "Hollow markers do not compare the servers: look at the CPU time per request.";
+
+/// A figure for each tool.
+pub(super) fn build(data: &Data) -> Vec<Figure> {
+    let lines = data.in_one_state(data.survey());
+    let tools = distinct(&lines, |record| record.key.tool.as_str()).into_iter();
+    let is_plain = |tool: &&str| tool.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    tools.filter(is_plain).filter_map(|tool| by(tool, &lines, data)).collect()
 }
 
-fn by(tool: &str, cells: &[&Cell], data: &Data) -> Result<Figure> {
-    let is_plain = tool.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    ensure!(is_plain, "'{tool}' is no tool's name");
-    let clients: BTreeSet<usize> = cells.iter().map(|cell| cell.shape.concurrency).collect();
-    let clients: Vec<usize> = clients.into_iter().collect();
-    let title = match clients.as_slice() {
-        [1] => format!("Requests per second with 1 client, measured with {tool}"),
-        [one] => format!("Requests per second with {one} clients, measured with {tool}"),
-        _ => format!("Requests per second against clients, measured with {tool}"),
-    };
-    // What a tool cannot do by its nature is no gap.
-    let is_drawn = |kept: bool| cells.iter().any(|cell| cell.shape.keep_alive == kept);
-    let records: Vec<&Record> =
-        data.survey().filter(|record| record.key.tool == tool && is_drawn(record.key.keep_alive)).collect();
-    let mut figure = data.figure(format!("requests-per-second-{tool}"), title, &records);
+fn by(tool: &str, all: &[Line], data: &Data) -> Option<Figure> {
+    let lines = only(all, |record| record.key.tool == tool);
+    let measured = only(&lines, |record| record.figures().is_some());
+    if measured.is_empty() {
+        return None;
+    }
+    let clients = distinct(&measured, |record| record.key.concurrency);
+    let kinds = kinds(&measured);
     let mut points = Points {
-        measures: speed_and_cost(),
-        choices: vec![connections(if clients.len() > 1 { Show::Below } else { Show::Beside })],
-        series: servers_of(cells.iter().copied()),
-        gaps: data.gaps(&records, |record| Some(vec![usize::from(!record.key.keep_alive)])),
-        figures: true,
+        panels: kinds.iter().map(|(_, name)| Panel::new(name, SPEED, Unit::Count, Scale::Linear)).collect(),
+        series: servers(&lines),
         ..Points::default()
     };
-    // One number of clients is no curve: each server has a row then.
-    points.x = (clients.len() > 1).then(|| Axis {
-        label: "clients at once".into(),
-        scale: Scale::Bands(clients.iter().map(|&clients| Unit::Count.text(clients as f64)).collect()),
-        ..Axis::default()
-    });
-    for cell in cells {
-        let Some(series) = points.series_of(&cell.shape.stage) else { continue };
-        let band = clients.iter().position(|&clients| clients == cell.shape.concurrency).unwrap_or(0);
-        let options = vec![usize::from(!cell.shape.keep_alive)];
-        let its = points_of(data, cell, series);
-        points.points.extend(its.map(|point| Point { x: band as f64, options: options.clone(), ..point }));
+    // One number of clients needs no legend.
+    if clients.len() > 1 {
+        points.marks = marks(clients.iter().map(|n| (n.to_string(), count(*n, "client"))));
     }
-    for series in &mut points.series {
-        series.remark = starved(cells, &series.server).map(|remark| (Some(Look::Cross), remark));
+    let panel = |record: &Record| kinds.iter().position(|(kept, _)| *kept == record.key.keep_alive);
+    let place = |record: &Record| {
+        let mark = clients.iter().position(|clients| *clients == record.key.concurrency)?;
+        Some(Place { panel: panel(record)?, mark, x: 0.0 })
+    };
+    points.add(&lines, true, place, |record| Some(record.figures()?.requests_per_second));
+    // What a tool cannot do by its nature is no gap.
+    if points.marks.is_empty() {
+        points.write_values();
     }
-    figure.about = "A closed loop: each client asks again when it has its answer. The figure that everybody \
-                    looks for, and the one that depends most on the generator and on what else the machine \
-                    does."
+    let with = match clients.as_slice() {
+        [one] => format!(" with {}", count(*one, "client")),
+        _ => String::new(),
+    };
+    let signs = legend(&points, HOLLOW);
+    let title = format!("How many requests per second does {tool} see{with}?");
+    let mut figure = data.figure(&format!("requests-per-second-{tool}"), &title, &lines, points);
+    figure.about = "A closed loop: each client asks again when it has its answer. The number that most \
+                    readers look for, and the one that depends most on the generator and on what else the \
+                    machine does."
         .into();
-    if points.x.is_some() {
-        figure.notes.push(
-            "All markers in a grey band are of the same number of clients: they stand side by side only to \
-             be seen. Lines guide the eye from band to band."
-                .into(),
-        );
-    }
-    let cross = (Look::Cross, "Cross: the other clients got no answer at all.");
-    figure.notes.push(signs(&points, &[HOLLOW, cross]));
-    figure.plot = Plot::Points(points);
-    Ok(figure)
+    figure.notes.push(signs);
+    Some(figure)
 }
 
-/// `1 of 16 to 256 clients served`.
-fn starved(cells: &[&Cell], server: &str) -> Option<String> {
-    let starving = cells.iter().filter(|cell| cell.shape.stage == server && cell.starves_clients());
-    let few = starving.clone().min_by_key(|cell| cell.shape.concurrency)?.shape.concurrency;
-    let most = starving.max_by_key(|cell| cell.shape.concurrency)?;
-    let clients = match most.shape.concurrency {
-        many if few == many => few.to_string(),
-        many => format!("{few} to {many}"),
-    };
-    Some(format!("{} of {clients} clients served", most.clients_served))
+/// Kept connections and a connection per request, as far as either was measured.
+pub(super) fn kinds(measured: &[Line]) -> Vec<(bool, &'static str)> {
+    let all = [(true, "connections kept"), (false, "a connection per request")];
+    let is_there = |kept: bool| measured.iter().any(|line| line.record.key.keep_alive == kept);
+    all.into_iter().filter(|(kept, _)| is_there(*kept)).collect()
 }

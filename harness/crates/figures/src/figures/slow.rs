@@ -1,122 +1,103 @@
 //! How long quick requests wait while a few others sleep.
 
-use super::caption::Caption;
-use super::data::{Data, servers_in, signs};
-use crate::machine::places;
-use crate::model::{Figure, Look, Measure, Plot, Point, Points, Scale, Show, Unit, together};
-use anyhow::Result;
-use lab_core::stats::{Estimate, Percentiles};
-use lab_core::units::count;
-use records::{Bottleneck, Phase, Record, SlowPoint, slow};
+use super::data::{Data, Place, distinct, servers};
+use super::latency::{BEHIND, is_reached};
+use crate::model::{Figure, Panel, Point, Points, Scale, Unit};
+use lab_core::units::number;
+use records::{Phase, Record};
 
-/// One of a distribution: its name, its words, and how it is read from a point and from a record.
-type Percentile = (&'static str, &'static str, fn(&SlowPoint) -> Estimate, fn(&Percentiles) -> u64);
-
-const PERCENTILES: [Percentile; 2] = [
-    ("p50", "half of the quick requests (p50) waited at most", |point| point.p50, |latency| latency.p50),
-    ("p99", "99 of 100 (p99)", |point| point.p99, |latency| latency.p99),
-];
-
-/// The quick requests of each server, if there were slow ones beside them.
-pub(super) fn build(data: &Data) -> Result<Vec<Figure>> {
-    let (measured, records) = (slow(&data.records), data.of_phase(Phase::Slow));
-    let (Some(first), Some(record)) = (measured.first(), records.first()) else { return Ok(Vec::new()) };
-    let most = measured.iter().map(|point| point.clients).max().unwrap_or_default();
-    let title = format!(
-        "How long a quick request waits while {} % of the requests {}",
-        first.percent,
-        does(&first.path)
-    );
-    let mut figure = data.figure("slow", title, &records);
-    let caption = Caption::new(&records, &data.name());
-    let asked = format!(
-        "{}; {} requests per second (open loop), GET {} and {}, {most} connections, {} s per point; {}.",
-        caption.how,
-        Unit::Count.text(first.rate),
-        record.key.path,
-        first.path,
-        record.context.duration_seconds,
-        places(record)
-    );
-    figure.subtitle = caption.asking(asked).lines();
-    let axis = "from the intended time of sending to the whole reply, logarithmic (less is better)";
-    let measure = |(name, says, ..): Percentile| Measure {
-        says: says.to_owned(),
-        ..Measure::new(name, axis, Unit::Micros, Scale::Log)
+/// The quick requests of each server, if there were slow ones beside them. Of older data, which have not
+/// counted those over 5 ms, p90 is drawn.
+pub(super) fn build(data: &Data) -> Vec<Figure> {
+    let lines = data.of(&[Phase::Slow]);
+    let whole: Vec<_> = lines.iter().filter(|line| line.record.mix().is_some()).copied().collect();
+    let Some((first, mix)) = whole.first().and_then(|line| Some((line.record, line.record.mix()?))) else {
+        return Vec::new();
+    };
+    let has_shares = whole.iter().any(|line| over_5ms(line.record).is_some());
+    let share = "share of the quick requests over 5 ms (less is better)";
+    let wait = |name: &str, hidden| {
+        let label = format!("{name} of the quick requests' wait, logarithmic (less is better)");
+        Panel { hidden, ..Panel::new(name, &label, Unit::Micros, Scale::Log) }
     };
     let mut points = Points {
-        measures: together(PERCENTILES.map(measure).into()),
-        show: Show::Marks,
-        series: servers_in(&records),
-        gaps: data.gaps(&records, |_| Some(Vec::new())),
-        figures: true,
+        panels: vec![
+            Panel { hidden: !has_shares, ..Panel::new("over 5 ms", share, Unit::Percent, Scale::Linear) },
+            wait("p90", has_shares),
+            wait("p99", has_shares),
+            wait("p50", true),
+        ],
+        series: servers(&lines),
+        bars: has_shares,
         ..Points::default()
     };
-    for point in &measured {
-        let Some(series) = points.series_of(&point.stage) else { continue };
-        let of = |measure| self::point(data, point, most, PERCENTILES[measure]);
-        points.points.extend([0, 1].map(|measure| Point { series, measure, ..of(measure) }));
-    }
-    figure.about =
-        "Requests leave at fixed times, whether answers come or not, and the slow ones are spread \
-                    evenly among them. A server that sleeps in its only loop lets everybody wait; one with a \
-                    worker to spare does not. The waits of the slow requests themselves are not in the \
-                    picture."
-            .into();
-    figure.notes = notes(&measured, &points);
-    figure.plot = Plot::Points(points);
-    Ok(vec![figure])
-}
-
-/// None where the rate was not reached: how long a request waits then depends on how long one measures.
-fn point(data: &Data, at: &SlowPoint, most: usize, (_, _, of, read): Percentile) -> Point {
-    let with = with(at, most);
-    if !at.reached {
-        let [answered, rate] = [at.answered, at.rate].map(|speed| Unit::Count.text(speed.round()));
-        let with = with.map_or(String::new(), |with| with + ": ");
-        return Point::missed(
-            0,
-            0.0,
-            format!(
-                "{with}the rate was not reached: {answered} of {rate} answered per second, so no wait is \
-                 shown"
-            ),
+    let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
+        points.add(
+            &lines,
+            false,
+            |_| Some(Place::panel(panel)),
+            |record| value(record).filter(|_| is_reached(record)),
         );
-    }
-    let rounds = data.rounds(|record| {
-        let is_here = record.key.phase == Phase::Slow
-            && record.key.server == at.stage
-            && record.key.workers == at.workers;
-        let open = record.open_loop().filter(|_| is_here && is_whole(record))?;
-        Some(read(&open.latency_us) as f64)
-    });
-    let (look, limit) = match at.limiter {
-        Bottleneck::Generator => (Look::Hollow, "; limit: the generator"),
-        Bottleneck::Clients => (Look::Cross, "; some clients were not served"),
-        Bottleneck::Server | Bottleneck::Neither | Bottleneck::Unreached => (Look::Filled, ""),
     };
-    let Estimate { median, interval } = of(at);
+    if has_shares {
+        add(0, &|record| over_5ms(record).map(|share| 100.0 * share));
+    }
     // A wait below a microsecond is none, and has no place on a logarithmic axis.
-    let interval = interval.map(|(low, high)| (low.max(1.0), high.max(1.0)));
-    let estimate = Estimate { median: median.max(1.0), interval };
-    let answered = Unit::Count.text(at.answered.round());
-    let note = format!(
-        "answered {answered}/s{}{limit}",
-        with.as_ref().map_or(String::new(), |with| format!("; {with}"))
+    add(1, &|record| Some(record.open_loop()?.latency_us.p90.max(1) as f64));
+    add(2, &|record| Some(record.open_loop()?.latency_us.p99.max(1) as f64));
+    add(3, &|record| Some(record.open_loop()?.latency_us.p50.max(1) as f64));
+    // The shares stand beside the waits that they are of.
+    let waits = |points: &Points, series: usize| {
+        let its = [1, 2].into_iter().filter_map(|at| points.on(at).find(|point| point.series == series));
+        let text =
+            |point: &Point| format!("{} {}", points.panels[point.panel].name, Unit::Micros.text(point.value));
+        its.map(text).collect::<Vec<_>>().join(", ")
+    };
+    let texts: Vec<_> = (0..points.series.len()).map(|series| waits(&points, series)).collect();
+    for point in points.points.iter_mut().filter(|point| point.panel == 0) {
+        point.text = Some(texts[point.series].clone());
+    }
+    points.explain(BEHIND);
+    points.write_values();
+    let rate = number(first.open_loop().map_or(0.0, |open| open.rate));
+    let title = format!(
+        "How many quick requests wait behind a slow one? {} % of the requests {}",
+        mix.percent,
+        does(&mix.path)
     );
-    Point { look, note: Some(note), aside: with, ..Point::new(0, 0.0, estimate, rounds) }
+    let mut figure = data.figure("slow", &title, &lines, points);
+    figure.about = format!(
+        "{rate} requests per second leave at fixed times, whether answers come or not, and the slow ones \
+         are spread evenly among them. A server that sleeps in its only loop delays all clients; one with a \
+         worker to spare does not. The waits of the slow requests themselves are not in the picture."
+    );
+    let workers = distinct(&whole, |record| record.key.workers).into_iter().flatten();
+    let workers = workers.map(|workers| workers.to_string()).collect::<Vec<_>>().join(" or ");
+    if !workers.is_empty() {
+        figure.notes.push(format!(
+            "A server with workers has {workers} of them; where each connection keeps a worker for itself, there \
+             are only as many clients as workers."
+        ));
+    }
+    let never = |record: &Record| {
+        record.open_loop().map_or(0, |open| open.never_sent)
+            + record.mix().and_then(|mix| mix.never_sent).unwrap_or(0)
+    };
+    let never: u64 = whole.iter().map(|line| never(line.record)).sum();
+    if never > 0 {
+        figure.notes.push(format!(
+            "{} requests never left, because every connection was waiting; the quick ones are in the \
+             figures.",
+            number(never as f64)
+        ));
+    }
+    vec![figure]
 }
 
-fn is_whole(record: &Record) -> bool {
-    record.figures().is_some() && record.mix().is_some()
-}
-
-/// `4 workers, 4 clients`; how many clients, where a server has fewer than the others.
-fn with(point: &SlowPoint, most: usize) -> Option<String> {
-    let workers = point.workers.map(|workers| count(workers, "worker"));
-    let fewer = (point.clients < most).then(|| count(point.clients, "client"));
-    let with: Vec<String> = workers.into_iter().chain(fewer).collect();
-    (!with.is_empty()).then(|| with.join(", "))
+/// The share of the quick requests that took longer than 5 ms, or never left.
+pub(crate) fn over_5ms(record: &Record) -> Option<f64> {
+    let (figures, open) = record.figures().zip(record.open_loop())?;
+    Some(open.over_5ms? as f64 / ((figures.requests + open.never_sent) as f64).max(1.0))
 }
 
 /// `/sleep/50`: `sleep for 50 ms`; of any other path the path.
@@ -126,65 +107,9 @@ fn does(path: &str) -> String {
     millis.map_or_else(|| format!("ask for {path}"), |millis| format!("sleep for {millis} ms"))
 }
 
-fn notes(measured: &[SlowPoint], points: &Points) -> Vec<String> {
-    let mut notes = vec![signs(
-        points,
-        &[
-            (Look::Hollow, "Hollow: the generator was the limit, so part of the waiting is its own."),
-            (Look::Cross, "Cross: some of the clients got no answer at all."),
-        ],
-    )];
-    let never: u64 = measured.iter().map(|point| point.never_sent).sum();
-    if never > 0 {
-        let never = Unit::Count.text(never as f64);
-        notes.push(format!(
-            "{never} requests never left, because every connection was waiting; the quick ones are in the \
-             figures."
-        ));
-    }
-    let errors: u64 = measured.iter().map(|point| point.errors).sum();
-    if errors > 0 {
-        notes.push(format!("{errors} requests failed; they are in no percentile."));
-    }
-    notes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    /// Such a wait would grow with the time that one measures.
-    #[test]
-    fn a_rate_that_was_not_reached_has_no_wait() {
-        let point = |reached| SlowPoint {
-            stage: "06".into(),
-            title: "t".into(),
-            workers: Some(4),
-            clients: 64,
-            rate: 2000.0,
-            answered: 1234.0,
-            reached,
-            percent: 5,
-            path: "/sleep/50".into(),
-            p50: Estimate { median: 300_000.0, interval: None },
-            p99: Estimate { median: 594_000.0, interval: None },
-            slow_p50: None,
-            never_sent: 0,
-            errors: 0,
-            limiter: Bottleneck::Unreached,
-            rounds: 1,
-        };
-        let data = Data::new(&[], &[], Path::new("."));
-        let of = |reached| super::point(&data, &point(reached), 64, PERCENTILES[1]);
-        let (late, in_time) = (of(false), of(true));
-        assert_eq!((late.is_drawn(), in_time.is_drawn(), in_time.value), (false, true, 594_000.0));
-        let note = late.note.expect("the reason");
-        assert!(
-            note.starts_with("4 workers: ") && note.contains("1,234 of 2,000") && !note.contains("ms"),
-            "{note}"
-        );
-    }
 
     #[test]
     fn a_path_that_sleeps_says_so() {

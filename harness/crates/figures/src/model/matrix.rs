@@ -7,8 +7,10 @@ use serde::Serialize;
 pub struct Matrix {
     /// The servers: name and title.
     pub columns: Vec<(String, String)>,
-    /// The probes.
+    /// The probes; those that do not pass everywhere stand first.
     pub rows: Vec<String>,
+    /// How many these are.
+    pub differing: usize,
     /// Row by row, a cell for each column; `None` where a server was not asked.
     pub cells: Vec<Vec<Option<Cell>>>,
 }
@@ -18,7 +20,7 @@ pub struct Matrix {
 pub struct Cell {
     /// The kind of end.
     pub outcome: Outcome,
-    /// As the probe says it: `broken: hang`.
+    /// In the probe's words: `broken: hang`.
     pub words: String,
     /// Whether it is not what the server declares.
     pub surprise: bool,

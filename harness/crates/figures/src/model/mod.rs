@@ -2,32 +2,30 @@
 //! and why, and the records behind each point. The renderers read nothing else, so that the picture, the
 //! interactive page and the tables cannot disagree.
 //!
-//! * `points`: values of servers, over a load or in a row each; `view`: which of them a picture has;
-//!   `matrix`: what each server can do;
+//! * `points`: values of servers, in a row each or over a load; `matrix`: what each server can do;
 //! * `style`: a server looks the same on every figure; `unit`: a number reads the same everywhere.
 
 mod matrix;
 mod points;
 mod style;
 mod unit;
-mod view;
 
 pub use matrix::{Cell, Matrix, Outcome};
-pub use points::{Axis, Choice, Gap, Interval, Look, Measure, Point, Points, Reference, Scale, Show, Spread};
+pub use points::{Axis, Interval, Mark, Marker, Panel, Point, Points, Scale, marks};
+pub(crate) use style::groups;
 pub use style::{Colour, Series, Style};
-pub use unit::Unit;
-pub use view::{counts, gap_lines, together};
+pub use unit::{NONE, Unit};
 
 use serde::Serialize;
 
 /// Everything that a figure says.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figure {
-    /// What it is called on the page and as a file: `latency` is `latency.svg`.
+    /// Its name on the page and as a file: `latency` is `latency.svg`.
     pub id: String,
-    /// What it shows.
+    /// The question that it answers.
     pub title: String,
-    /// The sentence that the eye should meet first, where there is one.
+    /// The answer, where one sentence is enough.
     pub finding: Option<String>,
     /// How it was measured, on what, and the data's name; a line each.
     pub subtitle: Vec<String>,
@@ -37,7 +35,7 @@ pub struct Figure {
     pub notes: Vec<String>,
     /// What is drawn.
     pub plot: Plot,
-    /// The files of records behind it, as links from its directory. A point's records are lines of the first.
+    /// The files of records behind it, as links from its directory.
     pub data: Vec<String>,
     /// The command that draws it again.
     pub command: String,

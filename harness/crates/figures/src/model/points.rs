@@ -1,54 +1,47 @@
-//! Values of servers: over a load, or in a row each.
+//! Values of servers: in a row each, or over a load.
 
-use super::unit::{NONE, Unit};
+use super::unit::Unit;
 use super::{Series, Style};
-use lab_core::stats::Estimate;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Values, and the ways to look at them.
+/// Values, and the pictures that show them.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Points {
     /// What the values stand over; without it each series has a row.
     pub x: Option<Axis>,
-    /// What was measured, one or several.
-    pub measures: Vec<Measure>,
-    /// The measure that the page shows first.
-    pub first: usize,
-    /// How the measures share a picture.
-    pub show: Show,
-    /// What else the points differ in.
-    pub choices: Vec<Choice>,
-    /// Whose points they are, in the order of the legend.
+    /// A picture each.
+    pub panels: Vec<Panel>,
+    /// What the values of one series in one picture are, where there are several: a tool each, a percentile
+    /// each. Without them a value looks like its series.
+    pub marks: Vec<Mark>,
+    /// The owners of the points, in the order of the legend.
     pub series: Vec<Series>,
-    /// The values.
+    /// The values, and what is missing.
     pub points: Vec<Point>,
-    /// What is missing.
-    pub gaps: Vec<Gap>,
-    /// What the values are compared with; of the first measure.
-    pub references: Vec<Reference>,
-    /// Rows are bars from zero, not marks.
+    /// Rows are bars from zero.
     pub bars: bool,
-    /// The figures of a row stand beside it.
-    pub figures: bool,
+    /// Every round is a dot.
+    pub dots: bool,
 }
 
-/// One thing that was measured.
-#[derive(Clone, Debug, Serialize)]
-pub struct Measure {
-    /// In a word, as a switch and a table have it: `p99`.
+/// One picture: a measure under a load.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Panel {
+    /// Of a switch, of a column, above the picture where there are several.
     pub name: String,
-    /// In a legend: `99 of 100 (p99) waited at most`.
-    pub says: String,
-    /// Its axis.
+    /// The axis of its values.
     pub axis: Axis,
-    /// Whether the picture has it; page and tables have every one.
-    pub drawn: bool,
-    /// Of its marks, where several measures share a picture.
-    pub style: Style,
+    /// Only the page and the tables have it.
+    pub hidden: bool,
+    /// Values to compare with.
+    pub lines: Vec<f64>,
+    /// From one value to another: what cannot be told from the line.
+    pub band: Option<(f64, f64)>,
 }
 
 /// An axis.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Axis {
     /// What its numbers are, with the unit.
     pub label: String,
@@ -56,199 +49,222 @@ pub struct Axis {
     pub unit: Unit,
     /// Where they lie.
     pub scale: Scale,
-    /// A second label at the other side, and what a number is multiplied with there.
-    pub also: Option<(String, f64)>,
 }
 
 /// Where the numbers of an axis lie.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scale {
     /// Evenly, from zero.
     #[default]
     Linear,
-    /// Evenly, around a value that the others are compared with.
-    Around(f64),
     /// A factor has the same length everywhere; zero lies apart.
     Log,
-    /// A band for each; a point's x is the number of its band.
-    Bands(Vec<String>),
 }
 
-/// How a picture, which has no switch, shows several measures or options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Show {
-    /// The first; the page has a switch.
-    #[default]
-    First,
-    /// Pictures below each other; the page has a switch.
-    Below,
-    /// Pictures beside each other, here and there.
-    Beside,
-    /// Marks of several colours in one picture. Where the points stand over something, each series then has a
-    /// picture of its own, and the page a switch.
-    Marks,
-}
-
-/// Something that points differ in: the connections, the generator.
+/// One of several values that share a picture.
 #[derive(Clone, Debug, Serialize)]
-pub struct Choice {
-    /// In the address of a view.
-    pub id: String,
-    /// Before the switch.
+pub struct Mark {
+    /// In a table: `p99`.
+    pub name: String,
+    /// In a legend: `99 of 100 (p99) waited at most`.
     pub label: String,
-    /// What there is to choose from, in a word or two.
-    pub options: Vec<String>,
-    /// The same above a picture.
-    pub says: Vec<String>,
-    /// How a picture shows them.
-    pub show: Show,
+    /// What it looks like.
+    pub style: Style,
 }
 
 /// One value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
-    /// Whose, as an index.
+    /// The index of its series.
     pub series: usize,
-    /// Of what, as an index.
-    pub measure: usize,
-    /// For each choice the option that it belongs to.
-    pub options: Vec<usize>,
-    /// Where it stands; on bands the band's number.
+    /// The index of its panel.
+    pub panel: usize,
+    /// The index of its mark; 0 where there are none.
+    pub mark: usize,
+    /// Where it stands along x.
     pub x: f64,
     /// The median of its records.
     pub value: f64,
     /// How sure it is.
     pub interval: Option<Interval>,
     /// How it is drawn.
-    pub look: Look,
+    pub marker: Marker,
     /// Why it looks so, and what else is to be known of it.
     pub note: Option<String>,
-    /// The little of it that stands beside a row.
-    pub aside: Option<String>,
-    /// The records behind it: the lines of the data file, from 0, each with its own figure.
-    pub records: Vec<(usize, f64)>,
+    /// What stands beside its row.
+    pub text: Option<String>,
+    /// The records behind it: the file, the line in it from 0, and the record's own value.
+    pub records: Vec<(usize, usize, f64)>,
 }
 
 /// How sure a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// Its lower end.
     pub low: f64,
     /// Its upper end.
     pub high: f64,
-    /// What it is.
-    pub spread: Spread,
-}
-
-/// What an interval is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Spread {
-    /// The smallest and the largest round.
-    Range,
-    /// The 95 % bootstrap interval of the median.
-    Bootstrap,
+    /// What it is: `range of 5`, `95 %, 9 rounds`.
+    pub of: String,
 }
 
 /// How a point is drawn; its note has the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Look {
-    /// The server was the limit, or nobody.
+pub enum Marker {
+    /// The value is the server's own.
     Filled,
-    /// The generator was the limit: the server could do more.
+    /// Something else than the server alone was the limit.
     Hollow,
     /// Only some of the clients were served.
     Cross,
-    /// Not drawn, but named: there is no such figure.
+    /// Not drawn, but named: there is no such value.
     Missed,
 }
 
-/// A point that was not measured.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Gap {
-    /// The server by which the page switches it on and off.
-    pub server: String,
-    /// What it is called.
-    pub name: String,
-    /// For each choice the option; empty if it is missing whatever is chosen.
-    pub options: Vec<usize>,
-    /// Clients at once.
-    pub clients: usize,
-    /// Workers, where they were told.
-    pub workers: Option<usize>,
-    /// Why.
-    pub reason: String,
+/// Marks that share a picture, told apart by their styles: name and label of each.
+pub fn marks<S: Into<String>>(names: impl IntoIterator<Item = (S, S)>) -> Vec<Mark> {
+    let mark = |(at, (name, label)): (usize, (S, S))| Mark {
+        name: name.into(),
+        label: label.into(),
+        style: Style::series(at),
+    };
+    names.into_iter().enumerate().map(mark).collect()
 }
 
-/// What values are compared with.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reference {
-    /// A value.
-    Line(f64),
-    /// From one value to another.
-    Band(f64, f64),
-    /// A value for each place along x, with what they are.
-    Steps(String, Vec<(f64, f64)>),
+impl Panel {
+    /// A picture of one measure.
+    pub fn new(name: &str, label: &str, unit: Unit, scale: Scale) -> Self {
+        Self { name: name.into(), axis: Axis { label: label.into(), unit, scale }, ..Self::default() }
+    }
 }
 
 impl Point {
-    /// A point of these records, each with its own figure, without anything to be said about it.
-    pub fn new(series: usize, x: f64, estimate: Estimate, records: Vec<(usize, f64)>) -> Self {
-        let spread = if records.len() < 5 { Spread::Range } else { Spread::Bootstrap };
-        let interval = estimate.interval.map(|(low, high)| Interval { low, high, spread });
-        let interval =
-            interval.filter(|interval| [interval.low, interval.high].into_iter().all(Unit::is_number));
-        Self {
-            series,
-            measure: 0,
-            options: Vec::new(),
-            x,
-            value: estimate.median,
-            interval,
-            look: Look::Filled,
-            note: None,
-            aside: None,
-            records,
-        }
-    }
-
-    /// A figure that there is not, with the reason.
-    pub fn missed(series: usize, x: f64, why: String) -> Self {
-        let none = Estimate { median: f64::NAN, interval: None };
-        Self { look: Look::Missed, note: Some(why), ..Self::new(series, x, none, Vec::new()) }
-    }
-
     /// Whether it has a place on an axis.
     pub fn is_drawn(&self) -> bool {
-        self.look != Look::Missed && Unit::is_number(self.value) && Unit::is_number(self.x)
+        self.marker != Marker::Missed && Unit::is_number(self.value) && Unit::is_number(self.x)
     }
 
-    /// What must be on the axis: the ends of the interval and the value.
+    /// The ends of its interval and the value.
     pub fn ends(&self) -> impl Iterator<Item = f64> {
-        let interval = self.interval.into_iter().flat_map(|interval| [interval.low, interval.high]);
+        let interval = self.interval.iter().flat_map(|interval| [interval.low, interval.high]);
         interval.chain([self.value]).filter(|&value| Unit::is_number(value))
-    }
-
-    /// `1.07 [1.03–1.10]`; a dash where there is no figure.
-    pub fn text(&self, unit: Unit) -> String {
-        if self.look == Look::Missed {
-            return NONE.to_owned();
-        }
-        let value = unit.text(self.value);
-        self.interval.map_or(value.clone(), |Interval { low, high, .. }| {
-            format!("{value} [{}–{}]", unit.text(low), unit.text(high))
-        })
     }
 }
 
-impl Measure {
-    /// A measure that is called by its axis.
-    pub fn new(name: &str, label: &str, unit: Unit, scale: Scale) -> Self {
-        let axis = Axis { label: label.into(), unit, scale, also: None };
-        Self { name: name.into(), says: name.into(), axis, drawn: true, style: Style::series(0) }
+impl Points {
+    /// The panels that a picture has.
+    pub fn drawn(&self) -> Vec<usize> {
+        (0..self.panels.len()).filter(|&at| !self.panels[at].hidden).collect()
+    }
+
+    /// The points that a panel shows.
+    pub fn on(&self, panel: usize) -> impl Iterator<Item = &Point> + Clone {
+        self.points.iter().filter(move |point| point.panel == panel && point.is_drawn())
+    }
+
+    /// Everything that must be on the axis of a panel. The rounds are dots on it, or nowhere.
+    pub fn values(&self, panel: usize) -> Vec<f64> {
+        let dots = |point: &Point| {
+            let rounds = if self.dots { point.records.as_slice() } else { &[] };
+            rounds.iter().map(|round| round.2).collect::<Vec<_>>()
+        };
+        let of = self.on(panel).flat_map(|point| point.ends().chain(dots(point)));
+        of.chain(self.panels[panel].lines.iter().copied()).collect()
+    }
+
+    /// Of a row: the style of each of its points.
+    pub fn style(&self, point: &Point) -> Style {
+        self.marks.get(point.mark).map_or(self.series[point.series].style, |mark| mark.style)
+    }
+
+    /// Why a row has no mark in a panel.
+    pub fn why_not(&self, series: usize, panel: usize) -> String {
+        let missed = self.points.iter().find(|point| point.series == series && point.panel == panel);
+        let why = missed.and_then(|point| point.note.as_ref()).map(|why| {
+            let is_plain = why.starts_with("not ");
+            if is_plain { why.clone() } else { format!("none: {why}") }
+        });
+        why.unwrap_or_else(|| "not measured".into())
+    }
+
+    /// What the whiskers are, and what is missing.
+    pub(super) fn words(&self) -> Vec<String> {
+        let drawn = self.drawn();
+        let shown = self.points.iter().filter(|point| drawn.contains(&point.panel) && point.is_drawn());
+        let of: BTreeSet<&str> =
+            shown.filter_map(|point| Some(point.interval.as_ref()?.of.as_str())).collect();
+        let mut kinds: BTreeMap<&str, BTreeSet<(usize, &str)>> = BTreeMap::new();
+        for of in of {
+            // `95 %, 10 rounds in 2 runs`, `range of 5`
+            let (kind, rounds) = of.split_once(", ").or_else(|| of.split_once(" of ")).unwrap_or((of, ""));
+            let (count, rest) = rounds.split_once(' ').unwrap_or((rounds, "rounds"));
+            kinds.entry(kind).or_default().extend(count.parse::<usize>().ok().map(|count| (count, rest)));
+        }
+        let kind = |(kind, rounds): (&str, BTreeSet<(usize, &str)>)| {
+            let kind = if kind == "95 %" { "95 % bootstrap interval of the median" } else { kind };
+            match (rounds.first(), rounds.last()) {
+                (Some((few, _)), Some((many, rest))) if few < many => {
+                    format!("{kind}, {few} to {many} {rest}")
+                }
+                (Some((only, rest)), _) => format!("{kind}, {only} {rest}"),
+                _ => kind.to_owned(),
+            }
+        };
+        let kinds: Vec<String> = kinds.into_iter().map(kind).collect();
+        let whiskers =
+            if kinds.is_empty() { String::new() } else { format!("Whiskers: {}.", kinds.join("; ")) };
+        std::iter::once(whiskers).chain(self.missing()).collect()
+    }
+
+    /// What stands behind the names of the series.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        self.series.iter().filter_map(|series| Some(format!("{}: {}", series.label, series.remark.as_ref()?)))
+    }
+
+    /// `Missing: 01, 03 with 64 clients (ab would hang)`: what a reader would look for and not find, as far
+    /// as no empty row says it.
+    pub fn missing(&self) -> Vec<String> {
+        type Loads = Vec<(u64, String)>;
+        let drawn = self.drawn();
+        let has_row = |point: &Point| {
+            self.x.is_some() || self.on(point.panel).any(|other| other.series == point.series)
+        };
+        let missed = self
+            .points
+            .iter()
+            .filter(|point| !point.is_drawn() && drawn.contains(&point.panel) && has_row(point));
+        let mut servers: BTreeMap<(&str, &str), Loads> = BTreeMap::new();
+        for point in missed {
+            let mark = self.marks.get(point.mark).map(|mark| mark.label.clone());
+            let place = self.x.as_ref().map(|x| {
+                format!("{} {}", x.unit.tick(point.x), x.label.split(' ').next().unwrap_or_default())
+            });
+            let panel = (drawn.len() > 1).then(|| self.panels[point.panel].name.clone());
+            let is_all = self.on(point.panel).all(|other| other.series != point.series);
+            // Where nothing is there, the loads need no names.
+            let parts = if is_all { [None, None, None] } else { [mark, place, panel] };
+            let (load, order) = (
+                parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
+                if is_all { 0 } else { point.x.to_bits() },
+            );
+            let reason = point.note.as_deref().unwrap_or("no such value");
+            let name = self.series[point.series].name.as_str();
+            servers.entry((reason, name)).or_default().push((order, load));
+        }
+        let mut alike: BTreeMap<(&str, Loads), Vec<&str>> = BTreeMap::new();
+        for ((reason, name), mut loads) in servers {
+            loads.sort();
+            loads.dedup();
+            alike.entry((reason, loads)).or_default().push(name);
+        }
+        let line = |((reason, loads), names): ((&str, Loads), Vec<&str>)| {
+            let loads: Vec<String> =
+                loads.into_iter().map(|(_, load)| load).filter(|load| !load.is_empty()).collect();
+            let with = if loads.is_empty() { String::new() } else { format!(" with {}", loads.join("; ")) };
+            format!("Missing: {}{with} ({reason})", names.join(", "))
+        };
+        alike.into_iter().map(line).collect()
     }
 }

@@ -1,8 +1,6 @@
-//! What a series looks like. Colours, markers and dashes are chosen so that twelve series stay apart, on
-//! paper and for colour-blind eyes too.
+//! What a series looks like. A colour stands for how a server waits, a shape for the server.
 
-use super::Look;
-use records::{Kind, label};
+use records::label;
 use serde::{Serialize, Serializer};
 
 /// Red, green, blue.
@@ -16,19 +14,29 @@ impl Serialize for Colour {
 }
 
 /// Okabe and Ito's colours, without the yellow, which is hardly seen on white.
-const COLOURS: [Colour; 7] = [
-    Colour(0, 0, 0),
-    Colour(230, 159, 0),
-    Colour(86, 180, 233),
-    Colour(0, 158, 115),
-    Colour(0, 114, 178),
-    Colour(213, 94, 0),
-    Colour(204, 121, 167),
+const BLACK: Colour = Colour(0, 0, 0);
+const ORANGE: Colour = Colour(230, 159, 0);
+const SKY: Colour = Colour(86, 180, 233);
+const GREEN: Colour = Colour(0, 158, 115);
+const BLUE: Colour = Colour(0, 114, 178);
+const VERMILION: Colour = Colour(213, 94, 0);
+const PURPLE: Colour = Colour(204, 121, 167);
+const GREY: Colour = Colour(110, 110, 110);
+
+/// The groups of servers that have a colour each, with their members in the order of the shapes. Any other
+/// stage has the last colour, any other server is grey.
+const GROUPS: [(&str, Colour, &[&str]); 6] = [
+    ("orange: a process or a thread per client", ORANGE, &["01", "02", "02-threads", "03"]),
+    ("blue: one readiness loop", BLUE, &["04", "05", "05-mio"]),
+    ("vermilion: hand-off to workers", VERMILION, &["06", "07"]),
+    ("green: a loop per CPU", GREEN, &["08", "09", "10"]),
+    ("purple: completion", PURPLE, &["11"]),
+    ("sky blue: tasks", SKY, &["12", "12-tokio", "12-fibers", "13"]),
 ];
 
-/// Corners of the markers, around the point; all about equally large.
+/// Corners of the shapes, around the point; all about equally large.
 #[rustfmt::skip]
-const MARKERS: [&[(i32, i32)]; 7] = [
+const SHAPES: [&[(i32, i32)]; 7] = [
     &[(-5, -5), (5, -5), (5, 5), (-5, 5)],
     &[(0, -7), (7, 5), (-7, 5)],
     &[(0, -7), (7, 0), (0, 7), (-7, 0)],
@@ -41,84 +49,77 @@ const MARKERS: [&[(i32, i32)]; 7] = [
     ],
 ];
 
+/// Dashes of the lines of one colour.
+const DASHES: [Option<(i32, i32)>; 4] = [None, Some((9, 4)), Some((2, 4)), Some((14, 3))];
+
 /// The look of one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Style {
     /// Of lines and markers.
     pub colour: Colour,
     /// The corners of its marker, around the point, in pixels.
-    pub marker: &'static [(i32, i32)],
+    pub shape: &'static [(i32, i32)],
     /// The lengths of its dashes and of the gaps between, in pixels; `None` for a whole line.
     pub dashes: Option<(i32, i32)>,
 }
 
 impl Style {
-    /// The style of a server, the same on every figure whoever else is on it: `01`, `05-mio`, `floor`. Up to
-    /// stage 14 no two stages look alike; a twin has its stage's colour, the next marker and dots.
-    pub fn of(name: &str) -> Self {
-        let (number, twin) = name.split_once('-').map_or((name, false), |(number, _)| (number, true));
-        let Some(index) = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) else {
-            return Self::reference(name);
-        };
-        let dashes = match (twin, index < COLOURS.len()) {
-            (true, _) => Some((2, 4)),
-            (false, true) => None,
-            (false, false) => Some((10, 5)),
-        };
-        // The second seven have the colours of the first, and other markers.
-        let shift = usize::from(twin) + index / COLOURS.len() * 3;
-        Self {
-            colour: COLOURS[index % COLOURS.len()],
-            marker: MARKERS[(index + shift) % MARKERS.len()],
-            dashes,
-        }
+    fn new(colour: Colour, at: usize) -> Self {
+        Self { colour, shape: SHAPES[at % SHAPES.len()], dashes: DASHES[at % DASHES.len()] }
     }
 
-    /// A reference is grey, since it is no competitor, and the floor is lighter than a server that does the
-    /// work.
-    fn reference(name: &str) -> Self {
-        let (shade, marker, dashes) = match name {
-            "floor" => (120, 0, (3, 4)),
-            "nginx" => (85, 1, (9, 3)),
-            "h2o" => (85, 2, (1, 3)),
-            _ => (85, 3, (6, 6)),
-        };
-        Self { colour: Colour(shade, shade, shade), marker: MARKERS[marker], dashes: Some(dashes) }
+    /// The style of a server, the same on every figure whatever else is on it: `01`, `05-mio`, `floor`.
+    pub fn of(name: &str) -> Self {
+        for (_, colour, members) in GROUPS {
+            if let Some(at) = members.iter().position(|member| *member == name) {
+                return Self::new(colour, at);
+            }
+        }
+        match name {
+            "floor" => Self::new(GREY, 4),
+            "nginx" => Self::new(GREY, 1),
+            "h2o" => Self::new(GREY, 2),
+            _ if records::is_reference(name) => Self::new(GREY, 3),
+            _ => Self::new(SKY, name.bytes().map(usize::from).sum()),
+        }
     }
 
     /// One of a few series that are no servers; at most seven.
     pub fn series(at: usize) -> Self {
-        // The darkest contrast first: blue, orange, green, black.
-        const ORDER: [usize; 7] = [4, 1, 3, 0, 5, 2, 6];
-        let at = at % ORDER.len();
-        Self {
-            colour: COLOURS[ORDER[at]],
-            marker: MARKERS[at],
-            dashes: [None, Some((8, 4)), Some((2, 3))][at % 3],
-        }
+        // The darkest contrast first.
+        const ORDER: [Colour; 7] = [BLUE, ORANGE, GREEN, BLACK, VERMILION, SKY, PURPLE];
+        Self::new(ORDER[at % ORDER.len()], at)
     }
 }
 
-/// Whose points they are.
+/// What the colours of these servers stand for, in one sentence.
+pub(crate) fn groups(series: &[Series]) -> String {
+    let is_here = |members: &[&str]| series.iter().any(|series| members.contains(&series.server.as_str()));
+    let here = GROUPS.iter().filter(|(.., members)| is_here(members)).map(|(group, ..)| *group);
+    let words = here.collect::<Vec<_>>().join("; ");
+    if words.is_empty() { words } else { format!("Colours: {words}.") }
+}
+
+/// The owner of points.
 #[derive(Clone, Debug, Serialize)]
 pub struct Series {
-    /// The server by which the page switches it on and off: `05-mio`; empty where it is nobody's here.
+    /// The server by which the page switches it on and off: `05-mio`; empty where it is none.
     pub server: String,
+    /// In a sentence: `05-mio`.
+    pub name: String,
     /// As figures and tables name it.
     pub label: String,
-    /// What the server is to the lab.
-    pub kind: Kind,
     /// What it looks like.
     pub style: Style,
-    /// A second line beside its name, with the mark that it is about.
-    pub remark: Option<(Option<Look>, String)>,
+    /// What stands behind its name in a legend.
+    pub remark: Option<String>,
 }
 
 impl Series {
     /// A server.
     pub fn server(name: &str, title: &str) -> Self {
-        let kind = if records::is_reference(name) { Kind::Reference } else { Kind::Stage };
-        Self { server: name.into(), label: label(name, title), kind, style: Style::of(name), remark: None }
+        let (name, label) = (name.to_owned(), label(name, title));
+        Self { server: name.clone(), style: Style::of(&name), name, label, remark: None }
     }
 }
 
@@ -127,19 +128,14 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    /// Protects from two servers that cannot be told apart on one figure.
     #[test]
-    fn twelve_stages_and_two_twins_can_be_told_apart() {
-        let mut names: Vec<String> = (1..=12).map(|number| format!("{number:02}")).collect();
-        names.extend(["02-threads", "05-mio", "floor", "nginx", "h2o"].map(String::from));
-        let looks: BTreeSet<_> = names.iter().map(|name| Style::of(name)).collect();
+    fn every_server_of_the_lab_has_its_own_look() {
+        let others = ["floor", "nginx", "h2o"];
+        let names: Vec<&str> =
+            GROUPS.iter().flat_map(|(_, _, members)| members.iter().copied()).chain(others).collect();
+        let looks: BTreeSet<_> =
+            names.iter().map(|name| Style::of(name)).map(|style| (style.colour, style.shape)).collect();
         assert_eq!(looks.len(), names.len());
-        let first: Vec<Style> = names[..7].iter().map(|name| Style::of(name)).collect();
-        let colours: BTreeSet<_> = first.iter().map(|style| style.colour).collect();
-        let markers: BTreeSet<_> = first.iter().map(|style| style.marker).collect();
-        assert_eq!(
-            (colours.len(), markers.len()),
-            (7, 7),
-            "seven stages have seven colours and seven markers"
-        );
     }
 }

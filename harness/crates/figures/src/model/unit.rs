@@ -4,7 +4,7 @@ use lab_core::units;
 use serde::Serialize;
 
 /// What stands for a number that there is not.
-pub(super) const NONE: &str = "–";
+pub const NONE: &str = "–";
 
 /// A number that is larger is no measurement.
 const ABSURD: f64 = 1e15;
@@ -46,6 +46,7 @@ impl Unit {
             Self::Short => short(value),
             Self::Micros => units::time(value),
             Self::Bytes => units::bytes(value),
+            Self::Percent if value.abs() < 9.95 => format!("{value:.1} %"),
             Self::Percent => format!("{value:.0} %"),
         }
     }

@@ -1,27 +1,12 @@
 //! The records as the page holds them.
 
-use anyhow::Result;
+use crate::figures::Source;
 use lab_core::files::link;
-use records::{Record, read};
+use records::Record;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// A file of records.
-pub(super) struct Source {
-    /// The file as a link from the page.
-    pub(super) link: String,
-    /// The file as the command line takes it.
-    pub(super) path: String,
-    pub(super) records: Vec<Record>,
-}
-
-impl Source {
-    pub(super) fn open(file: &Path, out: &Path) -> Result<Self> {
-        Ok(Self { link: link(out, file), path: file.display().to_string(), records: read(file)? })
-    }
-}
 
 /// A file of records as a table. Record N of a figure is line N of its file, from 0.
 #[derive(Serialize)]
@@ -37,7 +22,7 @@ pub(super) struct File {
 }
 
 impl File {
-    pub(super) fn new(source: &Source) -> Self {
+    pub(super) fn new(source: &Source, out: &Path) -> Self {
         let objects: Vec<Map<String, Value>> = source.records.iter().map(object).collect();
         let names: BTreeSet<&String> = objects.iter().flat_map(Map::keys).collect();
         let (common, columns): (Vec<&String>, Vec<&String>) = names
@@ -52,7 +37,7 @@ impl File {
             row
         };
         Self {
-            file: source.link.clone(),
+            file: link(out, &source.path),
             common: common.into_iter().map(|name| (name.clone(), objects[0][name].clone())).collect(),
             rows: objects.iter().map(row).collect(),
             columns: columns.into_iter().cloned().collect(),
@@ -86,8 +71,8 @@ mod tests {
         let skipped = skipped(record("01", "ab", 64, true, 1.0), "it would hang");
         let records =
             vec![record("04", "wrk", 64, true, 50_000.0), record("04", "wrk", 8, true, 1.0), skipped];
-        let source = Source { link: "data/run.jsonl".into(), path: String::new(), records: records.clone() };
-        let file = File::new(&source);
+        let source = Source { records: records.clone(), ..Source::default() };
+        let file = File::new(&source, Path::new("."));
         for (at, record) in records.iter().enumerate() {
             let mut fields = object(record);
             fields.retain(|_, value| !value.is_null());

@@ -1,219 +1,124 @@
-//! Values over a load. Pictures stand below or beside each other; where several measures share a picture,
-//! each series has a small one of its own.
+//! Values over a load: panels below each other, and one legend beside them.
 
-use super::area::{Area, Drawn};
-use super::mark::{ENTRY, Entry, legend_across};
-use super::panel::{FOOT, Line, NUMBERS, Panel};
-use super::text::{LINE, MARGIN};
+use super::draw::{Area, Drawn, ENTRY, Entry, axes, dot, ends};
+use super::scale::Scale;
+use super::text::{self, LINE, MARGIN, NORMAL, SMALL};
 use super::{Body, WIDTH};
-use crate::model::{Axis, Look, Measure, Point, Points, Reference, Scale, Series, Show};
+use crate::model::{Axis, Marker, Point, Points};
+use plotters::coord::ranged1d::Ranged;
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 
-/// Beside a picture.
-const LEGEND: i32 = 350;
-/// Small pictures in a row.
-const COLUMNS: usize = 4;
-/// Left of the first of them.
-const TIMES: i32 = 84;
+/// Beside the panels.
+const LEGEND: i32 = 400;
+/// Left of the axes, for the numbers.
+const NUMBERS: i32 = 96;
+/// Below the axes, for the numbers and what they are.
+const FOOT: i32 = 58;
+/// Above the axes, for what the panel shows.
+const HEAD: i32 = 36;
+const HEIGHT: i32 = 340;
 
-/// The pictures of a figure.
+/// The panels of a figure.
 pub(super) struct Picture<'a> {
     points: &'a Points,
     x: &'a Axis,
-    facets: Vec<Vec<usize>>,
-    /// Of the axes of one picture.
-    width: i32,
+    panels: Vec<usize>,
 }
 
 impl<'a> Picture<'a> {
     pub(super) fn new(points: &'a Points, x: &'a Axis) -> Self {
-        let bands = if let Scale::Bands(names) = &x.scale { names.len() as i32 } else { 0 };
-        // So many bands can be told apart.
-        let width = (WIDTH - LEGEND - NUMBERS).max(24 * bands);
-        Self { points, x, facets: points.facets(), width }
+        Self { points, x, panels: points.drawn() }
     }
 
-    /// What is drawn, where there is but one.
-    fn measure(&self) -> usize {
-        self.points.drawn().first().copied().unwrap_or(0)
+    /// The series that have a point.
+    fn shown(&self) -> Vec<usize> {
+        let has_point =
+            |&series: &usize| self.panels.iter().any(|&panel| self.line(panel, series).next().is_some());
+        (0..self.points.series.len()).filter(has_point).collect()
     }
 
-    /// A picture of these lines, on axes that hold what is in these facets.
-    fn panel(&self, facets: &'a [Vec<usize>], lines: Vec<Line<'a>>, corners: [(i32, i32); 2]) -> Panel<'a> {
-        Panel {
-            heads: Vec::new(),
-            lines,
-            x: self.x,
-            y: &self.points.measures[self.measure()].axis,
-            values: self.values(facets),
-            places: self.places(facets),
-            steps: self.steps().map_or(&[], |(_, steps)| steps),
-            room: corners[1].0 - corners[0].0,
-            corners,
-            has_numbers: true,
-            has_label: true,
+    fn line(&self, panel: usize, series: usize) -> impl Iterator<Item = &'a Point> + Clone {
+        self.points.on(panel).filter(move |point| point.series == series)
+    }
+
+    fn panel(&self, area: &Area, panel: usize, top: i32) -> Drawn {
+        let what = &self.points.panels[panel];
+        let width = WIDTH - LEGEND - NUMBERS;
+        // Panels of one axis have the same numbers, so that they can be compared.
+        let is_alike = |other: &usize| self.points.panels[*other].axis == what.axis;
+        let alike: Vec<usize> = self.panels.iter().copied().filter(is_alike).collect();
+        let values: Vec<f64> = alike.iter().flat_map(|&panel| self.points.values(panel)).collect();
+        let places: Vec<f64> = self.points.on(panel).map(|point| point.x).collect();
+        let x = Scale::over(self.x, &places, width);
+        let y = Scale::of(&what.axis, &values, HEIGHT, false);
+        let (name, label) = (&what.name, &what.axis.label);
+        let head =
+            if self.panels.len() > 1 && name != label { format!("{name}: {label}") } else { label.clone() };
+        let head = text::fit(&head, NORMAL, WIDTH - NUMBERS - MARGIN);
+        text::write(area, &head, NORMAL, (NUMBERS, top + 14), BLACK, HPos::Left)?;
+        let around = area.clone().shrink((0, top + HEAD), (NUMBERS + width, HEIGHT + FOOT));
+        let mut chart = axes(&around, (NUMBERS, FOOT), (&x, &y), &self.x.label)?;
+        for &value in &what.lines {
+            let ends = [x.range().start, x.range().end].map(|place| (place, y.at(value)));
+            chart.draw_series([PathElement::new(ends, BLACK.stroke_width(2))])?;
         }
-    }
-
-    fn is_beside(&self) -> bool {
-        self.points.choices.iter().any(|choice| choice.show == Show::Beside)
-    }
-
-    fn is_grid(&self) -> bool {
-        self.points.show == Show::Marks
-    }
-
-    fn steps(&self) -> Option<(&'a str, &'a [(f64, f64)])> {
-        self.points.references.iter().find_map(|reference| match reference {
-            Reference::Steps(label, steps) => Some((label.as_str(), steps.as_slice())),
-            _ => None,
-        })
-    }
-
-    /// The points of the drawn measures in a facet.
-    fn points_in(&self, facet: &'a [usize]) -> impl Iterator<Item = &'a Point> {
-        let (points, drawn) = (self.points, self.points.drawn());
-        drawn.into_iter().flat_map(move |measure| points.of(facet, measure))
-    }
-
-    /// What must be on the upright axis of these facets.
-    fn values(&self, facets: &'a [Vec<usize>]) -> Vec<f64> {
-        let drawn = facets.iter().flat_map(|facet| self.points_in(facet)).filter(|point| point.is_drawn());
-        let steps = self.steps().into_iter().flat_map(|(_, steps)| steps).map(|(_, value)| *value);
-        drawn.flat_map(Point::ends).chain(steps).collect()
-    }
-
-    /// Where something stands in these facets. Of a single one every band is shown: that nothing was measured
-    /// there is to be seen.
-    fn places(&self, facets: &'a [Vec<usize>]) -> Vec<f64> {
-        match &self.x.scale {
-            Scale::Bands(names) if self.facets.len() == 1 => (0..names.len()).map(|at| at as f64).collect(),
-            _ => facets.iter().flat_map(|facet| self.points_in(facet)).map(|point| point.x).collect(),
-        }
-    }
-
-    /// A line for each series that has a point in the facet, and the legend: these series, and what else is
-    /// to be told.
-    fn lines(&self, facet: &'a [usize]) -> (Vec<Line<'a>>, Vec<Entry<'a>>) {
-        let steps = self.steps().map(|(text, _)| Entry { text, style: None, has_line: true, look: None });
-        let (mut lines, mut entries) = (Vec::new(), Vec::from_iter(steps));
-        for (at, series) in self.points.series.iter().enumerate() {
-            let its = self.points.of(facet, self.measure()).filter(|point| point.series == at);
-            let mut points: Vec<&Point> = its.collect();
-            points.sort_by(|one, other| one.x.total_cmp(&other.x));
-            if points.is_empty() {
-                continue;
-            }
-            let style = Some(&series.style);
-            let has_line = points.iter().filter(|point| point.look != Look::Cross).count() > 1;
-            entries.push(Entry { text: &series.label, style, has_line, look: Some(Look::Filled) });
-            let is_here =
-                |look: Option<Look>| look.is_none() || points.iter().any(|point| Some(point.look) == look);
-            let remark = series.remark.as_ref().filter(|(look, _)| is_here(*look));
-            entries.extend(remark.map(|(look, text)| Entry { text, style, has_line: false, look: *look }));
-            lines.push(Line { style: series.style, points });
-        }
-        (lines, entries)
-    }
-
-    /// Pictures below each other, each with its legend beside it.
-    fn below(&'a self, area: Option<&Area>) -> anyhow::Result<i32> {
-        let mut top = 0;
-        for facet in &self.facets {
-            let (lines, entries) = self.lines(facet);
-            let (from, to) = (top + 36, top + 36 + (ENTRY * entries.len() as i32).max(300));
-            top = to + FOOT + 8;
-            let Some(area) = area else { continue };
-            let name = self.points.facet_name(facet);
-            let differ = if self.facets.len() > 1 { "; the scales of the two pictures differ" } else { "" };
-            let kind = if name.is_empty() { String::new() } else { format!("{name}: ") };
-            let head = format!("{kind}{}{differ}", self.points.measures[self.measure()].axis.label);
-            let corners = [(NUMBERS, from), (NUMBERS + self.width, to)];
-            let panel = self.panel(std::slice::from_ref(facet), lines, corners);
-            Panel { heads: vec![head], room: WIDTH - NUMBERS - MARGIN, ..panel }.draw(area)?;
-            for (at, entry) in entries.iter().enumerate() {
-                let place = (NUMBERS + self.width + 24, from + ENTRY / 2 + ENTRY * at as i32);
-                entry.draw(area, place, LEGEND - 24 - MARGIN)?;
+        // Lines first, so that no line covers a marker.
+        for series in self.shown() {
+            let style = self.points.series[series].style;
+            let stroke = RGBColor::from(style.colour).stroke_width(2);
+            let its = self.points.points.iter().filter(|p| p.panel == panel && p.series == series);
+            for stretch in stretches(its.collect()) {
+                let places = stretch.iter().map(|point| (x.at(point.x), y.at(point.value)));
+                let places: Vec<(f64, f64)> = places.collect();
+                match style.dashes {
+                    None => chart.draw_series(LineSeries::new(places, stroke))?,
+                    Some((on, off)) => chart.draw_series(DashedLineSeries::new(places, on, off, stroke))?,
+                };
             }
         }
-        Ok(top)
-    }
-
-    /// Pictures beside each other on the same axes, each with its legend above it.
-    fn beside(&'a self, area: Option<&Area>) -> anyhow::Result<i32> {
-        let all = WIDTH / self.facets.len().max(1) as i32;
-        let (width, top, height) = (all - 2 * NUMBERS, 84, 360);
-        for (at, facet) in self.facets.iter().enumerate() {
-            let Some(area) = area else { continue };
-            let left = all * at as i32 + NUMBERS;
-            let (lines, entries) = self.lines(facet);
-            legend_across(Some(area), &entries, (left, 26), width + NUMBERS)?;
-            let panel = self.panel(&self.facets, lines, [(left, top), (left + width, top + height)]);
-            let mut heads = vec![self.points.facet_name(facet)];
-            // The legend and the names of the axes are below it.
-            heads.resize(4, String::new());
-            Panel { heads, room: width + NUMBERS, ..panel }.draw(area)?;
+        for point in self.points.on(panel) {
+            let at = |value: f64| (x.at(point.x), y.at(value));
+            let ends = ends(point.interval.as_ref(), at);
+            dot(&mut chart, at(point.value), ends, self.points.series[point.series].style, point.marker)?;
         }
-        Ok(top + height + FOOT)
+        Ok(())
     }
+}
 
-    /// A small picture for each series, all with the same axes; the measures are marks in it.
-    fn grid(&'a self, area: Option<&Area>) -> anyhow::Result<i32> {
-        const HEIGHT: i32 = 240;
-        let measures: Vec<(usize, &Measure)> =
-            self.points.drawn().into_iter().map(|at| (at, &self.points.measures[at])).collect();
-        let entry = |(_, measure): &(usize, &'a Measure)| Entry {
-            text: &measure.says,
-            style: Some(&measure.style),
-            has_line: true,
-            look: Some(Look::Filled),
-        };
-        let entries: Vec<Entry> = measures.iter().map(entry).collect();
-        let top = 10 + legend_across(area, &entries, (TIMES, 4), WIDTH - TIMES - MARGIN)?;
-        let facet = self.facets.first().map_or(&[][..], Vec::as_slice);
-        let has_point = |series: &usize| self.points_in(facet).any(|point| point.series == *series);
-        let all: Vec<usize> = (0..self.points.series.len()).filter(has_point).collect();
-        let width = (WIDTH - TIMES - MARGIN) / COLUMNS as i32;
-        for (at, &series) in all.iter().enumerate() {
-            let Some(area) = area else { continue };
-            let (left, top) = (TIMES + width * (at % COLUMNS) as i32, top + HEIGHT * (at / COLUMNS) as i32);
-            let line = |(at, measure): &(usize, &Measure)| {
-                let its = self.points.of(facet, *at).filter(|point| point.series == series);
-                Line { style: measure.style, points: its.collect() }
-            };
-            let Series { label, remark, .. } = &self.points.series[series];
-            let remark = remark.iter().map(|(_, remark)| remark.clone());
-            let corners = [(left, top + 2 * LINE + 10), (left + width - 26, top + HEIGHT - FOOT + 8)];
-            let panel = Panel {
-                heads: [label.clone()].into_iter().chain(remark).collect(),
-                room: width - 10,
-                has_numbers: at % COLUMNS == 0,
-                has_label: at + COLUMNS >= all.len(),
-                ..self.panel(&self.facets, measures.iter().map(line).collect(), corners)
-            };
-            panel.draw(area)?;
-        }
-        Ok(top + HEIGHT * all.len().div_ceil(COLUMNS) as i32 + 12)
-    }
-
-    fn arranged(&'a self, area: Option<&Area>) -> anyhow::Result<i32> {
-        if self.is_grid() {
-            self.grid(area)
-        } else if self.is_beside() {
-            self.beside(area)
-        } else {
-            self.below(area)
-        }
-    }
+/// The points that a line connects: it runs over no place where the series has a point without a value, and a
+/// point where some clients starve is no step of it.
+fn stretches(mut line: Vec<&Point>) -> Vec<Vec<&Point>> {
+    line.sort_by(|one, other| one.x.total_cmp(&other.x));
+    let is_step = |point: &&Point| point.is_drawn() && point.marker != Marker::Cross;
+    let stretches = line.split(|point| !is_step(point)).map(<[&Point]>::to_vec);
+    stretches.filter(|stretch| stretch.len() > 1).collect()
 }
 
 impl Body for Picture<'_> {
     fn size(&self) -> (i32, i32) {
-        let width = if self.is_grid() || self.is_beside() { WIDTH } else { NUMBERS + self.width + LEGEND };
-        // Without an area nothing is drawn, so nothing can fail.
-        (width.max(WIDTH), self.arranged(None).unwrap_or_default())
+        let panels = self.panels.len() as i32 * (HEAD + HEIGHT + FOOT + 8);
+        let entry =
+            |at: usize| if self.points.series[at].remark.is_some() { ENTRY + LINE - 2 } else { ENTRY };
+        (WIDTH, panels.max(HEAD + self.shown().into_iter().map(entry).sum::<i32>()))
     }
 
     fn draw(&self, area: &Area) -> Drawn {
-        self.arranged(Some(area)).map(drop)
+        for (at, &panel) in self.panels.iter().enumerate() {
+            self.panel(area, panel, at as i32 * (HEAD + HEIGHT + FOOT + 8))?;
+        }
+        let mut y = HEAD + ENTRY / 2;
+        let (left, room) = (WIDTH - LEGEND + 24, LEGEND - 24 - MARGIN);
+        for series in self.shown().into_iter().map(|at| &self.points.series[at]) {
+            let (text, style) = (series.label.as_str(), series.style);
+            Entry { text, style, has_line: true, marker: Marker::Filled }.draw(area, (left, y), room)?;
+            if let Some(remark) = &series.remark {
+                y += LINE - 2;
+                let remark = text::fit(remark, SMALL, room - Entry::SAMPLE);
+                text::write(area, &remark, SMALL, (left + Entry::SAMPLE, y), text::DARK, HPos::Left)?;
+            }
+            y += ENTRY;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Outcomes: servers in columns, probes in rows.
 
-use super::area::{Area, Drawn, draw};
+use super::draw::{Area, Drawn, draw};
 use super::text::{self, MARGIN, NORMAL, SMALL};
 use super::{Body, WIDTH};
 use crate::model::{Cell, Matrix, Outcome};
@@ -71,7 +71,7 @@ fn draw_cell(area: &Area, (x, y): (i32, i32), width: i32, cell: &Cell, has_frame
 
 impl Body for Picture<'_> {
     fn size(&self) -> (i32, i32) {
-        (WIDTH, TOP + ROW * self.matrix.rows.len() as i32)
+        (WIDTH, TOP + ROW * (self.matrix.differing as i32 + 1))
     }
 
     fn draw(&self, area: &Area) -> Drawn {
@@ -85,7 +85,8 @@ impl Body for Picture<'_> {
             let twin = text::fit(twin, SMALL, self.column - 2);
             text::write(area, &twin, SMALL, (x, TOP - 14), BLACK, HPos::Center)?;
         }
-        for (at, (probe, cells)) in self.matrix.rows.iter().zip(&self.matrix.cells).enumerate() {
+        let rows = self.matrix.rows.iter().zip(&self.matrix.cells).take(self.matrix.differing);
+        for (at, (probe, cells)) in rows.enumerate() {
             let y = TOP + ROW * at as i32;
             let name = text::fit(probe, SMALL, NAMES - MARGIN - 8);
             text::write(area, &name, SMALL, (NAMES - 12, y + ROW / 2), BLACK, HPos::Right)?;
@@ -95,6 +96,15 @@ impl Body for Picture<'_> {
                 draw_cell(area, corner, self.column, cell, cell.is_declared())?;
             }
         }
-        Ok(())
+        let alike = self.matrix.rows.len() - self.matrix.differing;
+        let words = format!(
+            "{} everywhere.",
+            match alike {
+                1 => "1 other probe passes".to_owned(),
+                alike => format!("{alike} other probes pass"),
+            }
+        );
+        let y = TOP + ROW * self.matrix.differing as i32 + ROW / 2;
+        text::write(area, &words, SMALL, (NAMES, y), BLACK, HPos::Left)
     }
 }

@@ -1,21 +1,18 @@
 //! A figure as a picture: SVG by plotters, readable in print and by colour-blind eyes.
 //!
-//! * `rows`: a row for each server; `lines`: values over a load, each picture a `panel`; `matrix`: outcomes;
-//! * `chart`, `scale`, `mark`, `text`: the axes, what stands on them, and the words.
+//! * `rows`: a row for each server; `lines`: values over a load; `matrix`: outcomes;
+//! * `scale`, `draw`, `text`: the axes, what stands on them, and the words.
 
-mod area;
-mod chart;
+mod draw;
 mod lines;
-mod mark;
 mod matrix;
-mod panel;
 mod rows;
 mod scale;
 mod text;
 
 use crate::model::{Figure, Plot};
 use anyhow::Result;
-use area::{Area, Drawn};
+use draw::{Area, Drawn};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 use text::{LARGE, LINE, MARGIN};

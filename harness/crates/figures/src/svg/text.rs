@@ -1,6 +1,6 @@
 //! Text on a picture. Without a font library nothing can measure text, so widths are estimated, generously.
 
-use super::area::{Area, Drawn, draw};
+use super::draw::{Area, Drawn, draw};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -84,25 +84,6 @@ pub(super) fn lines(area: &Area, lines: &[String], top: i32) -> Drawn {
     Ok(())
 }
 
-/// Those of the labels, the most important first, that can be centred at their places without touching one
-/// that was kept. `extent` is how much of the axis a label takes.
-pub(super) fn apart<T: Clone>(
-    labels: impl IntoIterator<Item = (f64, T)>,
-    extent: impl Fn(&T) -> f64,
-) -> Vec<(f64, T)> {
-    /// Between two labels.
-    const GAP: f64 = 8.0;
-    let mut kept: Vec<(f64, T)> = Vec::new();
-    for (at, label) in labels {
-        let is_free =
-            |(other, text): &(f64, T)| (at - other).abs() >= (extent(&label) + extent(text)) / 2.0 + GAP;
-        if kept.iter().all(is_free) {
-            kept.push((at, label));
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,13 +93,6 @@ mod tests {
         let lines = wrap(&"three words more ".repeat(20), 14.0, 200);
         assert!(lines.len() > 5 && lines.iter().all(|line| width(line, 14.0) <= 200), "{lines:?}");
         assert_eq!(lines.join(" "), "three words more ".repeat(20).trim());
-    }
-
-    #[test]
-    fn of_labels_that_touch_the_first_stays() {
-        let labels = [(100.0, "3,000"), (60.0, "1,000"), (40.0, "500"), (100.0, "3,000")];
-        let kept = apart(labels, |text| f64::from(width(text, 14.0)));
-        assert_eq!(kept, [(100.0, "3,000"), (40.0, "500")]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What every renderer and every figure must bear: names that nobody foresaw, no figures, one figure, figures
+//! What every renderer and every figure must bear: unexpected names, no figures, one figure, figures
 //! that are none.
 
 mod figures;

@@ -20,7 +20,7 @@ pub(crate) fn find() -> Option<PathBuf> {
     names.iter().flat_map(|name| places().map(move |place| place.join(name))).find(|file| file.is_file())
 }
 
-/// Opens a page without any network, lets its scripts run, and gives what the page has become.
+/// Opens a page without any network, lets its scripts run, and returns what the page has become.
 pub(crate) fn dump(chromium: &Path, page: &Path, width: u32, scratch: &Path) -> String {
     let (profile, output) =
         (scratch.join(format!("profile-{width}")), scratch.join(format!("dom-{width}.html")));

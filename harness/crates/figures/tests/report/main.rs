@@ -60,21 +60,24 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
     let text = |name: &str| seen.get(name).unwrap_or_else(|| panic!("nothing about {name} in {seen:#?}"));
     assert_eq!(text("complaints"), &serde_json::json!([]), "the console is silent");
     let figures = [
-        "overview",
-        "cpu-per-request",
+        "what-each-idea-costs",
+        "capacity",
+        "latency",
+        "cost-by-clients",
+        "c10k",
+        "slow",
+        "second-cpu",
+        "tools-side-by-side",
         "requests-per-second-ab",
         "requests-per-second-wrk",
-        "tools-side-by-side",
-        "latency",
         "context-switches",
         "idle-memory",
-        "table",
         "spin",
-        "slow",
+        "table",
     ];
     assert_eq!(text("plots"), &serde_json::json!(figures));
     for (name, expected) in [
-        ("lines on speed", records::SERVERS.len()),
+        ("lines on cost", records::SERVERS.len()),
         ("marks on speed", records::SERVERS.len() * records::CLIENTS.len()),
         ("marks of 04 on speed", records::CLIENTS.len()),
         ("marks of 04 when it is off", 0),
@@ -96,9 +99,8 @@ fn check(seen: &BTreeMap<String, Value>, directory: &Path) {
         "another axis has other numbers",
         "another axis has other places",
         "back on the first axis all is as before",
-        "another figure has other places",
         "another tool has other places",
-        "other clients have other places",
+        "another panel has other places",
         "a generator's limit is hollow",
         "starving clients are a cross",
         "the keyboard shows a point",
@@ -153,8 +155,8 @@ fn the_scenarios_are_on_the_pages() {
     let data = html.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next());
     let page: Value = serde_json::from_str(data.expect("the page has data")).expect("JSON");
     for (title, data, file) in [
-        ("What more workers make of requests", records::SPIN, "spin.svg"),
-        ("How long a quick request waits while 5 %", records::SLOW, "slow.svg"),
+        ("What do more workers make of requests", records::SPIN, "spin.svg"),
+        ("How many quick requests wait behind a slow one? 5 %", records::SLOW, "slow.svg"),
     ] {
         let figures = page["figures"].as_array().expect("figures");
         let figure = figures.iter().find(|figure| figure["id"] == file.trim_end_matches(".svg"));

@@ -1,7 +1,10 @@
 // A reader: clicks, points, types, and writes down what it saw; see main.rs.
 "use strict";
 const WRK = "requests-per-second-wrk";
-const RATIO = "cpu-per-request";
+const RATIO = "what-each-idea-costs";
+const LATENCY = "latency";
+const SWITCHES = "context-switches";
+const CLIENTS = "cost-by-clients";
 const IDLE = "idle-memory";
 const seen = {};
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -17,7 +20,7 @@ const servers = () => new Set(marks(WRK).map((mark) => mark.dataset.server)).siz
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function switchServers() {
-  seen["lines on speed"] = all(".canvas .line", plot(WRK)).length;
+  seen["lines on cost"] = all(".canvas .line", plot(CLIENTS)).length;
   seen["marks on speed"] = marks(WRK).length;
   seen["marks of 04 on speed"] = marks(WRK, "04").length;
   click(server("04"));
@@ -41,23 +44,21 @@ function switchAxes() {
   lookForCollisions();
   click(`#${WRK} input[data-log="${WRK}"]`);
   seen["back on the first axis all is as before"] = !different(before, [ticks(WRK), places(WRK)]);
-  click(`#${WRK} input[value="CPU µs per request"]`);
-  seen["another figure has other places"] = different(before[1], places(WRK));
-  click(`#${WRK} input[value="requests/s"]`);
   seen["another tool has other places"] = different(before[1], places("requests-per-second-ab"));
-  const switches = places("context-switches");
-  click('#context-switches input[value="256"]');
-  seen["other clients have other places"] = different(switches, places("context-switches"));
+  const switches = places(SWITCHES);
+  const other = document.querySelector(`#${SWITCHES} input[value^="wrk, 256 clients"]`);
+  other.click();
+  seen["another panel has other places"] = different(switches, places(SWITCHES));
 }
 
 async function followAddress() {
-  location.hash = `hide=01+floor&${WRK}.axis=log&latency.measure=p50`;
+  location.hash = `hide=01+floor&${WRK}.axis=log&latency.panel=p50%2C+GET+%2F`;
   await pause(50);
   const off = marks(WRK, "01").length + marks(WRK, "floor").length;
-  const share = document.querySelector("#latency input:checked").value;
+  const panel = document.querySelector("#latency input:checked").value;
   const boxes = [server("01"), server("floor")].map((box) => document.querySelector(box).checked);
   seen["the address brings the view back"] =
-    off === 0 && share === "p50" && document.querySelector(`[data-log=${WRK}]`).checked && !boxes.includes(true);
+    off === 0 && panel === "p50, GET /" && document.querySelector(`[data-log=${WRK}]`).checked && !boxes.includes(true);
   location.hash = "";
   await pause(50);
 }
@@ -104,7 +105,7 @@ function look() {
   const ofZero = Number(symbol(marks(IDLE, "h2o")[0]).getAttribute("transform").match(/[\d.]+/)[0]);
   seen["nothing is at the edge of its axis and said so"] = ofZero === Math.min(...edge) && notes(IDLE).includes("h2o");
   seen["a rate that was not reached is said and not drawn"] =
-    marks("latency", "06").length === 3 && notes("latency").includes("06 at 90 %");
+    marks("latency", "06").length === 3 && notes("latency").includes("06 with") && notes("latency").includes("was not reached");
   seen["every figure is drawn"] = all("figure[data-figure]").every((figure) => figure.querySelector(".canvas svg, .canvas table"));
   seen["links to files"] = [...new Set(all("figcaption a, #again a").map((link) => link.getAttribute("href")))];
   seen["width of the window"] = innerWidth;

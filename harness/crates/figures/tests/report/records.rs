@@ -1,7 +1,7 @@
 //! Invented records of every phase, written and drawn as `harness bench-all` does it.
 
 use figures::{charts, report};
-use records::{Record, Writer, read};
+use records::{Record, Writer};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -36,15 +36,21 @@ pub(crate) const TABLE: &str = "data/20260102T040506Z-0123456789-table.jsonl";
 pub(crate) const SPIN: &str = "data/20260102T050607Z-0123456789-spin.jsonl";
 pub(crate) const SLOW: &str = "data/20260102T060708Z-0123456789-slow.jsonl";
 
-/// Writes the data, the charts and the pages into a directory; gives the page.
+const CLIENTS_FILE: &str = "data/20260102T070809Z-0123456789-clients.jsonl";
+const C10K: &str = "data/20260102T080910Z-0123456789-c10k.jsonl";
+const CPUS: &str = "data/20260102T091011Z-0123456789-cpus.jsonl";
+
+/// Writes the data, the charts and the pages into a directory; returns the page's path.
 pub(crate) fn report(out: &Path) -> PathBuf {
     let run = written(out, RUN, survey().chain(others()));
     written(out, TABLE, table());
     written(out, SPIN, spin());
     written(out, SLOW, slow());
-    let records = read(&run).expect("whole lines");
-    let charts = charts::draw(&records, std::slice::from_ref(&run), out).expect("charts");
-    report::write(&records, &charts, &run, out).expect("pages");
+    written(out, CLIENTS_FILE, clients());
+    written(out, C10K, c10k());
+    written(out, CPUS, cpus());
+    let drawing = charts::draw(&[run], out).expect("charts");
+    report::write(&drawing).expect("pages");
     out.join("report.html")
 }
 
@@ -75,7 +81,8 @@ fn point(server: usize, phase: &str, tool: &str, clients: usize, round: usize) -
         "host": {
             "kernel": "6.18.44", "cpu": "A Processor With A Very Long Name @ 3.70GHz", "cores": 2,
             "governor": "none", "somaxconn": 4096, "port_range": "32768-60999", "descriptors": [1024, 20000],
-            "commit": "0123456789", "dirty": false, "tools": {"wrk": "wrk 4.1.0", "ab": "Version 2.3 <$Revision$>"},
+            "commit": "0123456789", "dirty": false, "tools": {"wrk": "wrk 4.1.0", "ab": "Version 2.3 \
+                <$Revision$>"},
         },
     });
     let figures = json!({
@@ -110,7 +117,7 @@ fn survey() -> impl Iterator<Item = Value> {
             ("01", "ab") => skipped(record, "ab would hang: 1 client is served"),
             (_, "ab") => with(record, json!({"requests_per_second": 0.3 * speed(server, clients, round)})),
             ("01", _) if clients > 1 => with(record, json!({"clients_served": 1, "limiter": "clients"})),
-            ("05", _) => with(record, json!({"limiter": "generator"})),
+            ("05", _) => with(record, json!({"server_cpu_seconds": 0.5, "generator_cpu_seconds": 0.95})),
             _ => record,
         }
     })
@@ -131,9 +138,9 @@ fn others() -> impl Iterator<Item = Value> {
         let latency = [50, 70, 80, 90].map(|share| {
             let wait = (100 + 10 * server + round) * 1000 / (100 - share);
             // 06 answers a tenth of what was planned at 90 %.
-            let faster = if SERVERS[server].0 == "06" && share == 90 { 10.0 } else { 0.9 };
+            let faster = if SERVERS[server].0 == "06" && share == 90 { 10.0 } else { 1.0 };
             let open_loop = json!({
-                "rate": faster * speed(server, 64, round), "share_of_peak": share as f64 / 100.0, "late": 3, "never_sent": 0,
+                "rate": faster * share as f64 / 100.0 * speed(server, 64, round), "share_of_peak": share as f64 / 100.0, "late": 3, "never_sent": 0,
                 "latency_us": {"p50": wait, "p90": 2 * wait, "p99": 4 * wait, "p99_9": 8 * wait, "max": 20 * wait},
             });
             with(point(server, "latency", "builtin", 64, round), json!({"open_loop": open_loop}))
@@ -171,6 +178,42 @@ fn slow() -> impl Iterator<Item = Value> {
     let mix = json!({"percent": 5, "path": "/sleep/50", "requests": 20, "errors": 0, "latency_us": latency});
     let fields = json!({"open_loop": open_loop, "mix": mix, "command": "scenario slow"});
     [4, 7].into_iter().map(move |server| with(point(server, "slow", "builtin", 64, 1), fields.clone()))
+}
+
+/// Costs with one client and with many.
+fn clients() -> impl Iterator<Item = Value> {
+    let all = (1..=3).flat_map(|round| (0..SERVERS.len()).map(move |server| (server, round)));
+    all.flat_map(|(server, round)| {
+        CLIENTS.map(|clients| {
+            let fields = json!({"floor_around": [9.0, 9.1], "command": "scenario clients"});
+            with(point(server, "clients", "builtin", clients, round), fields)
+        })
+    })
+}
+
+/// Active clients beside silent ones; stage 06 falls behind.
+fn c10k() -> impl Iterator<Item = Value> {
+    (0..SERVERS.len()).flat_map(|server| [0, 1_000, 10_000].map(|idle| (server, idle))).map(|(server, idle)| {
+        let rate = if SERVERS[server].0 == "06" { 1e9 } else { 1_000.0 };
+        let latency = json!({"p50": 90, "p90": 100, "p99": 200 + server, "p99_9": 400, "max": 900});
+        let open_loop = json!({"rate": rate, "late": 0, "never_sent": 0, "latency_us": latency});
+        let beside = json!({"connections": idle, "user_bytes": 300 * idle, "kernel_bytes": 4_000 * idle});
+        let fields = json!({"open_loop": open_loop, "beside": beside, "idle_connections": idle, "command": "scenario c10k"});
+        with(point(server, "c10k", "builtin", 64, 1), fields)
+    })
+}
+
+/// One CPU and two.
+fn cpus() -> impl Iterator<Item = Value> {
+    let all = (1..=3).flat_map(|round| (0..SERVERS.len()).map(move |server| (server, round)));
+    all.flat_map(|(server, round)| {
+        [(1, "/"), (2, "/"), (1, "/spin/100"), (2, "/spin/100")].map(|(cpus, path)| {
+            let speed = f64::from(cpus) * speed(server, 64, round);
+            let fields =
+                json!({"cpus": cpus, "path": path, "requests_per_second": speed, "command": "scenario cpus"});
+            with(point(server, "cpus", "builtin", 64, round), fields)
+        })
+    })
 }
 
 fn skipped(record: Value, reason: &str) -> Value {

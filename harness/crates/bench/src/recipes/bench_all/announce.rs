@@ -1,11 +1,11 @@
-//! What is said before a run: what fits into its time.
+//! What is said before a run: what fits into its time, and which servers are not known to be right.
 
-use super::profile::{Profile, Workload};
-use crate::engine::Plan;
-use crate::generators::Tool;
+use super::profile::{Profile, Series, Workload};
+use crate::engine::{Plan, Subject};
+use lab_core::stages::Stage;
 use lab_core::units::{count, minutes};
-use records::Phase;
-use std::time::Duration;
+use records::{Phase, ungraded};
+use std::path::Path;
 
 /// Says what the profile has chosen, if it had a choice.
 pub(super) fn announce(plan: &Plan, profile: Profile, workload: &Workload, budget: Option<f64>) {
@@ -16,46 +16,40 @@ pub(super) fn announce(plan: &Plan, profile: Profile, workload: &Workload, budge
     } else {
         eprintln!("{name} means to end within {time}; the least that it can measure takes longer:");
     }
-    for line in lines(plan, workload) {
-        eprintln!("  {line}");
-    }
+    let is_planned = |series: &&Series| {
+        let what = (series.phase, series.tool, series.keep_alive);
+        plan.points().any(|point| (point.phase, point.tool, point.load.keep_alive) == what)
+    };
+    workload.series.iter().filter(is_planned).for_each(|series| eprintln!("  {}", line(series)));
 }
 
-/// What is measured, a line for each tool and phase.
-fn lines(plan: &Plan, workload: &Workload) -> Vec<String> {
-    let clients = |numbers: &[usize]| {
-        let list = numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-        format!("{list} {}", if numbers == [1] { "client" } else { "clients" })
+fn line(series: &Series) -> String {
+    let numbers = series.clients.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let clients = format!("{numbers} client{}", if numbers == "1" { "" } else { "s" });
+    let kind = if series.keep_alive { "kept connections" } else { "a connection per request" };
+    let what = match series.phase {
+        Phase::Idle => format!("memory of {numbers} silent connections"),
+        Phase::Paired => format!(
+            "CPU time per request, each server between two runs of the floor: {}, {clients}, {kind}; {} s each",
+            series.tool.name(),
+            series.duration.as_secs_f64()
+        ),
+        _ => format!("{}: {clients}, {kind}; {} s each", series.tool.name(), series.duration.as_secs_f64()),
     };
-    let often = |rounds: u32| match rounds >= workload.rounds {
-        true => String::new(),
-        false => format!(", in {}", count(rounds as usize, "round")),
-    };
-    let closed = || plan.of(Phase::Survey).chain(plan.of(Phase::Paired));
-    let has = |tool| closed().any(|point| point.tool == tool);
-    let seconds = |duration: Duration| format!("{} s each", duration.as_secs_f64());
-    let (long, others) = (seconds(workload.duration), often(workload.rounds_of_others));
-    let mut lines = Vec::new();
-    for tool in [Tool::Wrk, Tool::Builtin].into_iter().filter(|&tool| has(tool)) {
-        let (kept, closed) = (clients(&workload.clients.kept), clients(&workload.clients.closed));
-        lines.push(format!("{}: {kept} with keep-alive, {closed} without; {long}", tool.name()));
-    }
-    for (tool, numbers) in [(Tool::Ab, &workload.clients.ab), (Tool::Webbench, &workload.clients.webbench)] {
-        if has(tool) {
-            lines.push(format!("{}: {}; {long}{others}", tool.name(), clients(numbers)));
-        }
-    }
-    if plan.of(Phase::Paired).next().is_some() {
-        lines.push("CPU time per request: each server between two runs of the floor".into());
-    }
-    if plan.of(Phase::Latency).next().is_some() {
-        lines.push(format!(
-            "latency: an open loop at shares of each server's peak; {}",
-            seconds(workload.open_loop)
-        ));
-    }
-    if plan.of(Phase::Idle).next().is_some() {
-        lines.push(format!("memory of idle connections{}", often(workload.idle_rounds)));
-    }
-    lines
+    format!("{what}; {}", count(series.rounds as usize, "round"))
+}
+
+/// The stages among the servers that have no grade of the binary that is measured, in one line. Measuring
+/// goes on: a smoke precedes each server in any case.
+pub(super) fn ungraded_note(stages: &[Stage], subjects: &[Subject], out: &Path) -> Option<String> {
+    let is_measured = |stage: &&Stage| subjects.iter().any(|subject| subject.name == stage.name);
+    let measured = stages.iter().filter(is_measured);
+    let servers: Vec<(&str, &Path)> =
+        measured.map(|stage| (stage.name.as_str(), stage.binary.as_path())).collect();
+    // A look has no grades of its own.
+    let directories = [out.join("data"), Path::new("results").join("data")];
+    let ungraded = directories.iter().map(|directory| ungraded(directory, &servers)).min_by_key(Vec::len)?;
+    (!ungraded.is_empty()).then(|| {
+        format!("no grade of this binary is recorded: {} (./lab grade all --record)", ungraded.join(", "))
+    })
 }

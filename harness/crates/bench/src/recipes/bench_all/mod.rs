@@ -1,33 +1,30 @@
 //! `harness bench-all`: measure the stages with other people's load generators.
 //!
 //! * `options`: what the user asked for; `remote`: servers and generators on other machines;
-//! * `profile`: how much is measured; `points`: what; `skips`: what is left out, and why; `announce`: what
-//!   fits;
-//! * `graded`: whether the servers are known to be right.
+//! * `profile`: how much is measured; `points`: what, and what is left out; `announce`: what is said before.
 
 mod announce;
-mod graded;
 mod options;
 mod points;
 mod profile;
 mod remote;
-mod skips;
 
 pub use options::Args;
 
 use super::select;
 use crate::cpus::cpus;
 use crate::engine::{self, Outcome, Plan, Recipe, Setup, Subject};
-use crate::generators::{Load, Place};
+use crate::generators::{Load, Place, Tool};
 use anyhow::{Result, ensure};
 use lab_core::stages::{Stage, discover};
 use lab_core::wire::Authority;
-use points::Axes;
+use points::Common;
 use profile::{Profile, Workload};
-use records::{Content, Record};
+use records::Content;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Measures, records, and prints the tables. Fails where nothing can be measured, where a word of the user's
+/// Measures and records. Fails where nothing can be measured, where a word of the user's
 /// has no meaning, and where nothing can be recorded.
 pub fn run(mut args: Args) -> Result<Outcome> {
     let out = args.out();
@@ -37,9 +34,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
         args.path.clone_from(path);
     }
     args.ensure_path()?;
-    let wanted = select::tools(args.tools.as_deref())?;
     let (workloads, budget) = args.workloads()?;
-    let phases = args.phases()?;
     let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
     let stages = if target.is_some() { Vec::new() } else { discover()? };
     let subjects = match target {
@@ -47,7 +42,8 @@ pub fn run(mut args: Args) -> Result<Outcome> {
         None => subjects(&args, &stages, server_cpus.len())?,
     };
     let (mut installed, mut absent) = (Vec::new(), Vec::new());
-    for &tool in &wanted {
+    let series = workloads.iter().flat_map(|workload| &workload.series);
+    for tool in series.map(|series| series.tool).collect::<BTreeSet<Tool>>() {
         match tool.find_on(&place)? {
             Ok(found) => installed.push(found),
             Err(install) => absent.push((tool, install)),
@@ -65,12 +61,11 @@ pub fn run(mut args: Args) -> Result<Outcome> {
         ..Load::new(&args.path)
     };
     let quick = args.profile() == Profile::Quick;
-    let keep_alive = args.keep_alive.kinds();
-    let axes = Axes { tools: wanted, absent, keep_alive, phases, load, repeats: !quick };
-    let workload = richest(&subjects, &axes, workloads, budget);
+    let common = Common { absent, load, repeats: !quick };
+    let workload = richest(&subjects, &common, workloads, budget);
     let setup = Setup { quick, ..Setup::new(installed, server_cpus)? };
-    let options = engine::Options { out: out.clone(), seed: args.seed, fresh: args.fresh };
-    let recipe = BenchAll { subjects, stages, axes, workload, profile: args.profile(), budget, out };
+    let options = engine::Options { out: out.clone(), seed: args.options.seed, fresh: args.options.fresh };
+    let recipe = BenchAll { subjects, stages, common, workload, profile: args.profile(), budget, out };
     engine::run(&options, &setup, &recipe)
 }
 
@@ -103,8 +98,8 @@ fn subjects(args: &Args, stages: &[Stage], cpus: usize) -> Result<Vec<Subject>> 
 }
 
 /// The first workload that fits into the time; the last one if none does.
-fn richest(subjects: &[Subject], axes: &Axes, workloads: Vec<Workload>, budget: Option<f64>) -> Workload {
-    let seconds = |workload: &Workload| points::plan(subjects.to_vec(), axes, workload, 0).seconds();
+fn richest(subjects: &[Subject], common: &Common, workloads: Vec<Workload>, budget: Option<f64>) -> Workload {
+    let seconds = |workload: &Workload| points::plan(subjects.to_vec(), common, workload, 0).seconds();
     let fits = |workload: &&Workload| budget.is_none_or(|budget| seconds(workload) <= budget);
     workloads.iter().find(fits).or(workloads.last()).expect("every profile has a workload").clone()
 }
@@ -112,7 +107,7 @@ fn richest(subjects: &[Subject], axes: &Axes, workloads: Vec<Workload>, budget: 
 struct BenchAll {
     subjects: Vec<Subject>,
     stages: Vec<Stage>,
-    axes: Axes,
+    common: Common,
     workload: Workload,
     profile: Profile,
     budget: Option<f64>,
@@ -129,22 +124,13 @@ impl Recipe for BenchAll {
     }
 
     fn plan(&self, seed: u64) -> Plan {
-        points::plan(self.subjects.clone(), &self.axes, &self.workload, seed)
-    }
-
-    fn names_servers(&self) -> bool {
-        true
+        points::plan(self.subjects.clone(), &self.common, &self.workload, seed)
     }
 
     fn announce(&self, plan: &Plan) {
         announce::announce(plan, self.profile, &self.workload, self.budget);
-        if let Some(note) = graded::note(&self.stages, &self.subjects, &self.out) {
+        if let Some(note) = announce::ungraded_note(&self.stages, &self.subjects, &self.out) {
             eprintln!("{note}");
         }
-    }
-
-    /// Who draws the figures prints them too.
-    fn tables(&self, _: &[Record]) -> Vec<String> {
-        Vec::new()
     }
 }

@@ -1,9 +1,11 @@
 //! What a user may say to `harness bench-all`.
 
-use super::profile::{Clients, Profile, Workload};
+use super::profile::{Profile, Workload};
 use super::remote::Elsewhere;
-use crate::recipes::select::{clients, phases};
-use crate::recipes::whole_number::whole;
+use crate::engine::USUAL_CLIENTS;
+use crate::generators::Tool;
+use crate::recipes::options::Options;
+use crate::recipes::select::{self, clients, phases};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use records::Phase;
@@ -29,18 +31,12 @@ pub struct Args {
     /// Seconds per point; whole ones, the tools know no others [default: by profile]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(super) duration: Option<u32>,
-    /// How often everything is measured; from five on an interval can be computed [default: by profile]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(super) rounds: Option<u32>,
     /// How much is measured.
     #[arg(long, alias = "rigor", value_enum, default_value = "standard", conflicts_with = "quick")]
     pub(super) profile: Profile,
     /// The same as `--profile quick`.
     #[arg(long)]
     pub(super) quick: bool,
-    /// Begin anew, even if the same run was interrupted and could go on.
-    #[arg(long)]
-    pub(super) fresh: bool,
     /// The CPUs of the server and of the generator; default: the first one and the second one.
     #[arg(long, value_name = "SERVER:GENERATOR")]
     pub(super) cpus: Option<String>,
@@ -57,18 +53,13 @@ pub struct Args {
     /// always one]
     #[arg(long, value_name = "LIST")]
     pub(super) references: Option<String>,
-    /// What is measured: survey (speed), paired (CPU time against the floor), latency (open loop), idle
-    /// (memory). Default: all that the profile has; without the last two for a run narrowed to some tools or
-    /// loads.
+    /// What is measured: survey (speed), paired (CPU time against the floor), idle (memory). Default: all of
+    /// them; without the last one for a run narrowed to some tools or loads. How long requests wait:
+    /// `harness scenario latency`.
     #[arg(long, value_name = "LIST")]
     pub(super) phases: Option<String>,
-    /// What the order of the points is shuffled with; default: the time.
-    #[arg(long, allow_negative_numbers = true, value_parser = whole::<u64>(0..=u64::MAX))]
-    pub(super) seed: Option<u64>,
-    /// Where the charts go; the data goes to `data` below it [default: results, for a run of everything by
-    /// `--profile standard` or `full`; results/look for a part of it or a quick look]
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) options: Options,
     #[command(flatten)]
     pub(super) elsewhere: Elsewhere,
 }
@@ -78,17 +69,6 @@ pub(super) enum KeepAlive {
     On,
     Off,
     Both,
-}
-
-impl KeepAlive {
-    /// Whether a client keeps its connection, for each kind of point.
-    pub(super) fn kinds(self) -> Vec<bool> {
-        match self {
-            Self::On => vec![true],
-            Self::Off => vec![false],
-            Self::Both => vec![true, false],
-        }
-    }
 }
 
 impl Args {
@@ -114,11 +94,11 @@ impl Args {
     }
 
     /// What is measured.
-    pub(super) fn phases(&self) -> Result<Vec<Phase>> {
+    fn phases(&self) -> Result<Vec<Phase>> {
         let phases = match &self.phases {
             Some(list) => phases(list)?,
             None if self.is_narrowed() => vec![Phase::Survey, Phase::Paired],
-            None => vec![Phase::Survey, Phase::Paired, Phase::Latency, Phase::Idle],
+            None => vec![Phase::Survey, Phase::Paired, Phase::Idle],
         };
         self.elsewhere.phases(phases)
     }
@@ -127,30 +107,61 @@ impl Args {
     /// how long, how often or what has decided.
     pub(super) fn workloads(&self) -> Result<(Vec<Workload>, Option<f64>)> {
         let mut workloads = self.profile().workloads();
-        let is_ladder = !self.is_narrowed() && self.duration.is_none() && self.rounds.is_none();
+        let is_ladder = !self.is_narrowed() && self.duration.is_none() && self.options.rounds.is_none();
         if !is_ladder {
             workloads.truncate(1);
         }
-        // What a quick look has not by itself, it has for a user who names it.
-        let named = self.phases.as_deref().map(phases).transpose()?.unwrap_or_default();
+        let phases = self.phases()?;
+        let tools = select::tools(self.tools.as_deref())?;
         let numbers = self.concurrency.as_deref().map(|list| clients(list, "--concurrency")).transpose()?;
+        let pairs_by = self.tool_of_pairs(&tools);
         for workload in &mut workloads {
-            workload.pairs |= named.contains(&Phase::Paired);
-            workload.latency |= named.contains(&Phase::Latency);
-            if named.contains(&Phase::Idle) {
-                workload.idle_rounds = workload.idle_rounds.max(1);
-            }
-            if let Some(numbers) = &numbers {
-                workload.clients = Clients::same(numbers.clone());
-            }
-            if let Some(seconds) = self.duration {
-                workload.duration = Duration::from_secs(seconds.into());
-            }
-            if let Some(rounds) = self.rounds {
-                (workload.rounds, workload.rounds_of_others, workload.idle_rounds) = (rounds, rounds, rounds);
+            workload.series.retain(|series| {
+                let is_asked_for = match series.phase {
+                    Phase::Survey => tools.contains(&series.tool),
+                    Phase::Paired => pairs_by.is_some(),
+                    _ => true,
+                };
+                let is_of_kind = match self.keep_alive {
+                    KeepAlive::On => series.keep_alive,
+                    KeepAlive::Off => !series.keep_alive,
+                    KeepAlive::Both => true,
+                };
+                is_asked_for && (is_of_kind || series.phase == Phase::Idle) && phases.contains(&series.phase)
+            });
+            for series in &mut workload.series {
+                series.rounds = self.options.rounds.unwrap_or(series.rounds);
+                if series.phase == Phase::Idle {
+                    continue;
+                }
+                if let Some(seconds) = self.duration {
+                    series.duration = Duration::from_secs(seconds.into());
+                }
+                if let Some(numbers) = &numbers {
+                    series.clients.clone_from(numbers);
+                }
+                if let (Phase::Paired, Some(tool)) = (series.phase, pairs_by) {
+                    // A pair stands for a server: one number of clients is enough.
+                    let usual = |clients: &&usize| clients.abs_diff(USUAL_CLIENTS);
+                    series.clients = series.clients.iter().min_by_key(usual).copied().into_iter().collect();
+                    series.tool = tool;
+                }
             }
         }
         Ok((workloads, self.profile().budget().filter(|_| is_ladder)))
+    }
+
+    /// The generator of the pairs: the built-in one, which brings a server to its limit, unless other tools
+    /// are asked for. ab and webbench cannot stand for the others.
+    fn tool_of_pairs(&self, tools: &[Tool]) -> Option<Tool> {
+        let has = |tool: Tool| tools.contains(&tool);
+        match &self.tools {
+            Some(_) if self.phases.is_none() && !has(Tool::Builtin) => {
+                Some(Tool::Wrk).filter(|&tool| has(tool))
+            }
+            Some(_) if has(Tool::Wrk) && !has(Tool::Builtin) => Some(Tool::Wrk),
+            _ => Some(Tool::Builtin),
+        }
     }
 
     /// A look must not take the place of a measurement.
@@ -158,12 +169,15 @@ impl Args {
         let everything = !self.is_narrowed()
             && self.stages.is_none()
             && self.duration.is_none()
-            && self.rounds.is_none()
+            && self.options.rounds.is_none()
             && self.phases.is_none()
             && !self.elsewhere.is_wanted()
             && self.path == "/";
         let measured = everything && self.profile() != Profile::Quick;
-        self.out.clone().unwrap_or_else(|| if measured { "results".into() } else { "results/look".into() })
+        self.options
+            .out
+            .clone()
+            .unwrap_or_else(|| if measured { "results".into() } else { "results/look".into() })
     }
 }
 
@@ -204,12 +218,33 @@ mod tests {
 
     #[test]
     fn what_the_user_names_holds_for_every_tool_and_ends_the_choice() {
-        let (workloads, budget) =
-            args("--concurrency 8,1 --rounds 2 --phases idle").workloads().expect("good");
+        let (workloads, budget) = args("--concurrency 8,1 --rounds 2").workloads().expect("good");
         let [workload] = workloads.as_slice() else { panic!("no choice: {workloads:?}") };
-        assert_eq!((workload.rounds, workload.rounds_of_others, workload.idle_rounds), (2, 2, 2));
-        assert_eq!((&workload.clients.ab, &workload.clients.kept), (&vec![1, 8], &vec![1, 8]));
+        assert!(workload.series.iter().all(|series| series.rounds == 2));
+        for series in &workload.series {
+            let clients: &[usize] = if series.phase == Phase::Paired { &[8] } else { &[1, 8] };
+            assert_eq!(series.clients, clients, "{series:?}");
+        }
         assert_eq!(budget, None);
         assert!(args("").workloads().expect("good").0.len() > 1);
+    }
+
+    #[test]
+    fn the_built_in_generator_measures_pairs_unless_other_tools_are_named() {
+        let of = |line: &str| {
+            let workload = args(line).workloads().expect("good").0.remove(0);
+            let tools = |phase| workload.series.iter().filter(move |s| s.phase == phase).map(|s| s.tool);
+            let mut both = [tools(Phase::Paired), tools(Phase::Survey)].map(Iterator::collect::<Vec<_>>);
+            both.iter_mut().for_each(Vec::dedup);
+            both
+        };
+        let three = vec![Tool::Ab, Tool::Wrk, Tool::Webbench];
+        if Tool::Ab.find().is_ok() || Tool::Wrk.find().is_ok() {
+            assert_eq!(of(""), [vec![Tool::Builtin], three]);
+        }
+        assert_eq!(of("--tools wrk"), [vec![Tool::Wrk], vec![Tool::Wrk]]);
+        assert_eq!(of("--tools webbench"), [vec![], vec![Tool::Webbench]]);
+        assert_eq!(of("--tools wrk,builtin"), [vec![Tool::Builtin], vec![Tool::Wrk, Tool::Builtin]]);
+        assert_eq!(of("--tools ab --phases paired"), [vec![Tool::Builtin], vec![]]);
     }
 }

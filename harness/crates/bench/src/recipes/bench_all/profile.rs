@@ -3,8 +3,10 @@
 //! A run must end in the time that its name promises, however many servers there are. So each profile is a
 //! ladder: the richest workload that fits is taken, and the run says which.
 
+use crate::engine::USUAL_CLIENTS;
 use crate::generators::Tool;
 use clap::ValueEnum;
+use records::Phase;
 use std::time::Duration;
 
 /// How much is measured.
@@ -12,79 +14,70 @@ use std::time::Duration;
 pub(super) enum Profile {
     /// One short round: two minutes, for looking
     Quick,
-    /// Five rounds with pairs: a quarter of an hour
+    /// Seven rounds in pairs and three of each tool: a quarter of an hour
     Standard,
     /// Nine rounds of longer points, the servers started anew twice: hours
     Full,
 }
 
-/// The numbers of clients for each tool.
-#[derive(Clone, Debug)]
-pub(super) struct Clients {
-    /// wrk with keep-alive, and the built-in generator where it stands in for it.
-    pub(super) kept: Vec<usize>,
-    /// wrk with a connection per request.
-    pub(super) closed: Vec<usize>,
-    /// ab, both kinds: it would double the time and tell the same.
-    pub(super) ab: Vec<usize>,
-    pub(super) webbench: Vec<usize>,
-}
-
-impl Clients {
-    fn of_tools(kept: &[usize], closed: &[usize], ab: &[usize], webbench: &[usize]) -> Self {
-        Self { kept: kept.into(), closed: closed.into(), ab: ab.into(), webbench: webbench.into() }
-    }
-
-    /// What a user named holds for every tool.
-    pub(super) fn same(clients: Vec<usize>) -> Self {
-        Self { kept: clients.clone(), closed: clients.clone(), ab: clients.clone(), webbench: clients }
-    }
-
-    pub(super) fn of(&self, tool: Tool, keep_alive: bool) -> &[usize] {
-        match (tool, keep_alive) {
-            (Tool::Ab, _) => &self.ab,
-            (Tool::Webbench, _) => &self.webbench,
-            (Tool::Wrk | Tool::Builtin, true) => &self.kept,
-            (Tool::Wrk | Tool::Builtin, false) => &self.closed,
-        }
-    }
+/// One kind of load, on every server.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Series {
+    /// Survey, paired or idle.
+    pub(super) phase: Phase,
+    pub(super) tool: Tool,
+    pub(super) keep_alive: bool,
+    /// The numbers of clients.
+    pub(super) clients: Vec<usize>,
+    /// How long a point is.
+    pub(super) duration: Duration,
+    pub(super) rounds: u32,
 }
 
 /// What a run has.
 #[derive(Clone, Debug)]
 pub(super) struct Workload {
-    pub(super) clients: Clients,
-    /// Of a point.
-    pub(super) duration: Duration,
-    /// Of a point of the open loop.
-    pub(super) open_loop: Duration,
-    /// Of the run that checks every reply and counts the clients.
+    pub(super) series: Vec<Series>,
+    /// How long the run is that checks every reply and counts the clients.
     pub(super) counting: Duration,
-    pub(super) rounds: u32,
-    /// ab and webbench are measured in the first of them.
-    pub(super) rounds_of_others: u32,
-    /// Idle connections are measured in the first of them; none leaves them out.
-    pub(super) idle_rounds: u32,
     /// How often the servers are started, all rounds together.
     pub(super) starts: u32,
-    pub(super) pairs: bool,
-    pub(super) latency: bool,
 }
 
-/// Five rounds of short points, on one start of the servers; webbench always has 64 clients.
-fn standard(kept: &[usize], closed: &[usize], ab: &[usize]) -> Workload {
-    Workload {
-        clients: Clients::of_tools(kept, closed, ab, &[64]),
-        duration: Duration::from_secs(1),
-        open_loop: Duration::from_millis(600),
-        counting: Duration::from_millis(500),
-        rounds: 5,
-        rounds_of_others: 5,
-        idle_rounds: 5,
-        starts: 1,
-        pairs: true,
-        latency: true,
-    }
+/// Connections that say nothing.
+const SILENT: usize = 1_000;
+
+fn pairs(keep_alive: bool, millis: u64, rounds: u32) -> Series {
+    let duration = Duration::from_millis(millis);
+    let clients = vec![USUAL_CLIENTS];
+    Series { phase: Phase::Paired, tool: Tool::Builtin, keep_alive, clients, duration, rounds }
+}
+
+/// Every tool with each kind of connection. The built-in one is measured in pairs already: here it is for
+/// users that ask for it.
+fn survey(clients: &[usize], seconds: u64, rounds: u32) -> impl Iterator<Item = Series> {
+    let kinds = Tool::ALL.into_iter().flat_map(|tool| [true, false].map(|kept| (tool, kept)));
+    let (duration, clients) = (Duration::from_secs(seconds), clients.to_vec());
+    kinds.map(move |(tool, keep_alive)| Series {
+        phase: Phase::Survey,
+        tool,
+        keep_alive,
+        clients: clients.clone(),
+        duration,
+        rounds,
+    })
+}
+
+fn idle(rounds: u32) -> Series {
+    let (clients, duration) = (vec![SILENT], Duration::from_secs(1));
+    Series { phase: Phase::Idle, tool: Tool::Builtin, keep_alive: true, clients, duration, rounds }
+}
+
+/// Pairs with kept connections and with short ones, in so many rounds, and three rounds of each tool.
+fn standard(kept: u32, short: u32) -> Workload {
+    let series = [pairs(true, 800, kept), pairs(false, 800, short)];
+    let series = series.into_iter().chain(survey(&[USUAL_CLIENTS], 1, 3)).chain([idle(3)]);
+    Workload { series: series.collect(), counting: Duration::from_millis(500), starts: 1 }
 }
 
 impl Profile {
@@ -92,47 +85,28 @@ impl Profile {
     pub(super) fn workloads(self) -> Vec<Workload> {
         match self {
             Self::Quick => {
-                let quick = Workload {
-                    counting: Duration::from_millis(300),
-                    rounds: 1,
-                    idle_rounds: 1,
-                    pairs: false,
-                    latency: false,
-                    ..standard(&[64], &[64], &[64])
+                let look = |kinds: &[bool], has_short_ab: bool, idle_rounds: u32| {
+                    let pairs = kinds.iter().map(|&kept| pairs(kept, 300, 1));
+                    let is_left_out = |series: &Series| series.tool == Tool::Ab && !series.keep_alive;
+                    let survey = survey(&[USUAL_CLIENTS], 1, 1);
+                    let survey = survey.filter(|series| has_short_ab || !is_left_out(series));
+                    let idle = (0..idle_rounds).map(|_| idle(1));
+                    let series = pairs.chain(survey).chain(idle).collect();
+                    Workload { series, counting: Duration::from_millis(200), starts: 1 }
                 };
-                let two = Clients::of_tools(&[1, 64], &[1, 64], &[64], &[64]);
-                let least = Workload { idle_rounds: 0, ..quick.clone() };
-                vec![Workload { clients: two, ..quick.clone() }, quick, least]
-            }
-            Self::Standard => {
-                let rich = standard(&[1, 8, 64, 256], &[1, 64], &[1, 64]);
-                let lean = standard(&[1, 64, 256], &[64], &[64]);
-                let fewer = |rounds, lean: &Workload| Workload { rounds_of_others: rounds, ..lean.clone() };
-                let least = Workload { idle_rounds: 3, ..lean.clone() };
-                let some = standard(&[1, 64, 256], &[1, 64], &[64]);
+                let both = [true, false];
                 vec![
-                    rich.clone(),
-                    fewer(4, &rich),
-                    fewer(3, &rich),
-                    some,
-                    lean,
-                    fewer(4, &least),
-                    fewer(3, &least),
+                    look(&both, true, 1),
+                    look(&both, false, 1),
+                    look(&both[..1], false, 1),
+                    look(&both[..1], false, 0),
                 ]
             }
+            Self::Standard => [(9, 9), (9, 7), (7, 7), (7, 6), (7, 5)].map(|(k, s)| standard(k, s)).into(),
             Self::Full => {
-                let (most, others) = ([1, 8, 64, 256, 1000], [1, 8, 64, 256]);
-                vec![Workload {
-                    clients: Clients::of_tools(&most, &most, &others, &others),
-                    duration: Duration::from_secs(2),
-                    open_loop: Duration::from_secs(2),
-                    counting: Duration::from_secs(1),
-                    rounds: 9,
-                    rounds_of_others: 9,
-                    idle_rounds: 9,
-                    starts: 3,
-                    ..standard(&[], &[], &[])
-                }]
+                let series = [pairs(true, 2_000, 9), pairs(false, 2_000, 9), idle(9)];
+                let series = series.into_iter().chain(survey(&[1, 8, 64, 256], 2, 9));
+                vec![Workload { series: series.collect(), counting: Duration::from_secs(1), starts: 3 }]
             }
         }
     }

@@ -32,8 +32,8 @@ pub(super) struct Elsewhere {
     /// Where our own generator, `harness`, is on that host [default: on its PATH]
     #[arg(long, value_name = "PATH", requires = "generator")]
     remote_harness: Option<String>,
-    /// Where the stages listen, so that the other host reaches them: an address of this one. Whoever reaches
-    /// it reaches them too. Without it they listen on 127.0.0.1 only.
+    /// Where the stages listen, so that the other host reaches them: an address of this one. Every
+    /// host that reaches it reaches them too. Without it they listen on 127.0.0.1 only.
     #[arg(long, value_name = "ADDRESS", requires = "generator")]
     listen: Option<IpAddr>,
 }

@@ -1,20 +1,27 @@
-//! `harness scenario`: loads under which more than one CPU, or more than one worker, shows.
+//! `harness scenario`: loads under which more shows than in a run of everything.
 //!
-//! A small reply costs less than handing it to another thread, so the survey cannot tell servers with several
-//! workers from those with one loop. Here a request costs something itself:
-//!
+//! * `latency`: how long requests wait, at the same rates for every server;
+//! * `clients`: what a request costs with 1 to 1,024 clients;
+//! * `c10k`: what silent connections cost, and the active clients beside them;
+//! * `cpus`: what a second CPU is worth;
 //! * `spin`: every request keeps a CPU busy; how the throughput grows with the workers;
 //! * `slow`: a few requests sleep; how long the quick ones beside them wait.
 //!
-//! `servers`: the stages, each with its workers; `tables`: what is printed at the end.
+//! `servers`: the servers of each.
 
+mod c10k;
+mod clients;
+mod cpus;
+mod latency;
 mod servers;
 mod slow;
 mod spin;
-mod tables;
 
-use crate::engine::Outcome;
+use super::options::Options;
+use crate::engine::{Finished, Outcome};
 use anyhow::Result;
+use clap::Parser;
+use std::process::ExitCode;
 
 /// The options of `harness scenario`.
 #[derive(clap::Args, Clone, Debug)]
@@ -25,16 +32,92 @@ pub struct Args {
 
 #[derive(clap::Subcommand, Clone, Debug)]
 enum Scenario {
+    /// The same requests per second for every server, in an open loop: how long they wait.
+    Latency(latency::Args),
+    /// CPU time per request against the number of clients, each run between two runs of the floor.
+    Clients(clients::Args),
+    /// Active clients at a fixed rate beside thousands of silent connections: tail, cost and memory.
+    C10k(c10k::Args),
+    /// One CPU with one worker, and two with two: requests per second.
+    Cpus(cpus::Args),
     /// Every request keeps a CPU busy for a while: requests per second against workers.
     Spin(spin::Args),
     /// A few of the requests sleep: how long the quick ones beside them wait, at a fixed rate.
     Slow(slow::Args),
+    /// All of them, one after the other.
+    All(Options),
 }
 
-/// Measures, records, prints.
-pub fn run(args: Args) -> Result<Outcome> {
-    match args.scenario {
+/// A scenario as it is typed after `harness scenario`.
+#[derive(clap::Parser)]
+struct Typed {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+/// Measures and records; `show` shows what was found.
+pub fn run(args: Args, show: &dyn Fn(&Finished) -> Result<()>) -> Result<ExitCode> {
+    let Scenario::All(options) = args.scenario else { return shown(measure(args.scenario)?, show) };
+    let mut status = ExitCode::SUCCESS;
+    for name in ["latency", "clients", "c10k", "cpus", "spin", "slow"] {
+        let mut scenario = Typed::parse_from(["scenario", name]).scenario;
+        let rounds = options.rounds.map_or(String::new(), |rounds| format!(" --rounds {rounds}"));
+        *scenario.options() =
+            Options { command: Some(format!("scenario {name}{rounds}")), ..options.clone() };
+        eprintln!("scenario {name}");
+        let outcome = measure(scenario)?;
+        let (is_interrupted, its) = (outcome.finished.is_none(), shown(outcome, show)?);
+        if its != ExitCode::SUCCESS {
+            status = its;
+        }
+        if is_interrupted {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+fn shown(outcome: Outcome, show: &dyn Fn(&Finished) -> Result<()>) -> Result<ExitCode> {
+    outcome.finished.iter().try_for_each(show)?;
+    Ok(outcome.status)
+}
+
+fn measure(scenario: Scenario) -> Result<Outcome> {
+    match scenario {
+        Scenario::Latency(args) => latency::run(args),
+        Scenario::Clients(args) => clients::run(args),
+        Scenario::C10k(args) => c10k::run(args),
+        Scenario::Cpus(args) => cpus::run(args),
         Scenario::Spin(args) => spin::run(args),
         Scenario::Slow(args) => slow::run(args),
+        Scenario::All(_) => unreachable!("it is taken apart before"),
+    }
+}
+
+impl Scenario {
+    fn options(&mut self) -> &mut Options {
+        match self {
+            Self::Latency(args) => &mut args.servers.common.options,
+            Self::Clients(args) => &mut args.servers.common.options,
+            Self::C10k(args) => &mut args.servers.common.options,
+            Self::Cpus(args) => &mut args.servers.common.options,
+            Self::Spin(args) => &mut args.common.options,
+            Self::Slow(args) => &mut args.common.options,
+            Self::All(options) => options,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects `scenario all` from a scenario that has no defaults.
+    #[test]
+    fn every_scenario_can_be_run_without_options() {
+        for name in ["latency", "clients", "c10k", "cpus", "spin", "slow", "all"] {
+            let mut typed = Typed::try_parse_from(["scenario", name]).expect(name);
+            typed.scenario.options().rounds = Some(2);
+        }
     }
 }

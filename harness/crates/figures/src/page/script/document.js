@@ -1,40 +1,58 @@
 // The words around the figures.
 
 const MAIN = document.querySelector("main");
+const FRONT = DATA.front;
 
 function links(files) {
   return files.flatMap((file, at) => [at > 0 ? ", " : "", element("a", { href: file }, file)]);
 }
 
+// The first screen: what was found, what cannot be told apart, then and now, the machine.
 function buildHeader() {
-  const { summary, warnings } = DATA.run;
+  const { findings, alike, then, warnings, machine } = FRONT;
   const to = ({ id, title }) => element("a", { href: `#${id}` }, title);
-  const more = [["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]].map(([id, title]) => to({ id, title }));
-  const nav = [...DATA.figures.map(to), ...more].flatMap((link) => [link, " "]);
-  const lines = warnings.map((warning) => element("p", { class: "warning" }, warning));
-  document.querySelector("header").append(element("p", {}, summary), ...lines, element("nav", {}, ...nav));
+  const more = [["measured", "What was measured"], ["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]];
+  const nav = [...DATA.figures.map(to), ...more.map(([id, title]) => to({ id, title }))].flatMap((link) => [link, " "]);
+  const lines = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
+  const part = (title, ...parts) => [element("h2", {}, title), ...parts];
+  const found = findings.map(({ text, figure }) => element("li", {}, text, " ", element("a", { href: `#${figure}` }, "figure")));
+  document.querySelector("header").append(
+    ...warnings.map((warning) => element("p", { class: "warning" }, warning)),
+    ...(found.length > 0 ? [element("ol", { class: "findings" }, ...found)] : []),
+    ...(alike.length > 0 ? part("What cannot be told apart", lines(alike)) : []),
+    ...(then ? part("Then and now", element("p", {}, then.text), fold("By server", textTable(["server", "then", "now", "change"], then.rows))) : []),
+    ...part("The machine", lines(machine)),
+    fold("All figures on this page", element("nav", {}, ...nav)),
+  );
+}
+
+function fold(title, ...parts) {
+  return element("details", {}, element("summary", {}, title), ...parts);
 }
 
 // The place of a figure, with its words.
 function figurePlace({ id, title, finding, about, notes, subtitle, data, command, plot }) {
   const lines = (texts, name) => texts.filter(Boolean).map((text) => element("p", { class: name }, text));
   const picture = `${id}.svg`;
-  const table = element("details", {}, element("summary", {}, "The figures"), element("div", { class: "figures" }));
+  const table = fold("The figures", element("div", { class: "figures" }));
   const caption = element("figcaption", {}, ...lines(subtitle.filter((line) => !line.startsWith("Data:"))));
   caption.append(element("p", {}, "Data: ", ...links(data), ". Picture: ", ...links([picture]), ". Drawn again by ", element("code", {}, command)));
   const part = (name, hidden = false) => element("div", { class: name, hidden });
-  return element("figure", { "data-figure": id, id }, element("h2", {}, title), ...lines([finding], "finding"), ...lines([about]),
-    part("switches"), part("canvas"), part("gaps"), ...lines(notes, "note"), part("record", true),
+  return element("figure", { "data-figure": id, id }, element("h2", {}, title), ...lines([finding], "finding"),
+    part("switches"), part("canvas"), part("gaps"), ...lines([about, ...notes], "note"), part("record", true),
     ...(plot.form === "points" ? [table] : []), caption);
+}
+
+// A row for each file: nothing is said over several of them.
+function measuredSection() {
+  const { columns, files } = FRONT;
+  const note = "Disturbed: measurements during which other programs used more than a tenth of a CPU.";
+  return element("section", { id: "measured" }, element("h2", {}, "What was measured, when and how"), textTable(columns, files), element("p", {}, note));
 }
 
 // A table for each machine, or each state of one, that there are records of.
 function machineSection() {
-  const machines = DATA.run.machines.flatMap(([file, rows]) => {
-    const body = rows.map(([what, value]) => element("tr", {}, element("th", { scope: "row" }, what), element("td", {}, value)));
-    const title = DATA.run.machines.length > 1 ? [element("h3", {}, `of ${file}`)] : [];
-    return [...title, element("div", { class: "wide" }, element("table", {}, element("tbody", {}, ...body)))];
-  });
+  const machines = FRONT.machines.map(([file, rows]) => fold(`of ${file}`, textTable(["", ""], rows)));
   return element("section", { id: "machine" }, element("h2", {}, "The machine"), ...machines);
 }
 
@@ -52,12 +70,13 @@ function againSection() {
   const files = [...new Set(DATA.figures.flatMap((figure) => figure.data))];
   return element("section", { id: "again" }, element("h2", {}, "Again"),
     element("p", {}, "The data: ", ...links(files), ", one JSON object a line; nothing on this page comes from elsewhere."),
-    element("p", {}, "The page and its charts, from the recorded data:"), element("pre", {}, DATA.run.again),
-    element("p", {}, "The measuring, at the commit that is named above:"), element("pre", {}, DATA.run.measure.join("\n")));
+    element("p", {}, "The page and its charts, from the recorded data:"), element("pre", {}, FRONT.again),
+    element("p", {}, "The measuring, at the commit that is named above:"), element("pre", {}, FRONT.measure.join("\n")));
 }
 
 function buildDocument() {
   buildHeader();
   MAIN.prepend(...DATA.figures.map(figurePlace));
+  MAIN.insertBefore(measuredSection(), document.getElementById("reading"));
   MAIN.append(machineSection(), ...referencesSection(), againSection());
 }

@@ -31,9 +31,9 @@ function dress({ colour }, server = "") {
   return { "data-server": server, class: "dressed", style: `--light:${colour};--dark:${dark}` };
 }
 
-function shape({ marker }, look, size) {
+function shape({ shape: corners_ }, look, size) {
   const cross = `M${-6 * size} ${-6 * size}L${6 * size} ${6 * size}M${-6 * size} ${6 * size}L${6 * size} ${-6 * size}`;
-  const corners = `M${marker.map(([x, y]) => `${x * size} ${y * size}`).join("L")}Z`;
+  const corners = `M${corners_.map(([x, y]) => `${x * size} ${y * size}`).join("L")}Z`;
   return drawing("path", { class: look, d: look === "cross" ? cross : corners });
 }
 

@@ -3,17 +3,19 @@
 const OUTCOMES = { pass: "·", starved: "S", wrong: "W", broken: "B", notapplicable: NONE, unknown: "?" };
 
 function drawMatrix(place, figure, state) {
-  const { columns, rows, cells } = figure.plot;
+  const { columns, rows, cells, differing } = figure.plot;
   const shown = columns.map((_, at) => at).filter((at) => !state.hidden.has(columns[at][0]));
-  const head = shown.map((at) => element("th", { scope: "col", title: columns[at][1] }, columns[at][0]));
+  const head = () => shown.map((at) => element("th", { scope: "col", title: columns[at][1] }, columns[at][0]));
   const body = rows.map((probe, row) => {
     const own = shown.map((at) => matrixCell(place, probe, columns[at], cells[row][at]));
     return element("tr", {}, element("th", { scope: "row" }, probe), ...own);
   });
-  const table = element("table", { class: "matrix" }, element("thead", {}, element("tr", {}, element("th"), ...head)), element("tbody", {}, ...body));
+  const table = (its) => element("div", { class: "wide", tabindex: 0 }, element("table", { class: "matrix" },
+    element("thead", {}, element("tr", {}, element("th"), ...head())), element("tbody", {}, ...its)));
   const legend = Object.entries(OUTCOMES).slice(0, 5).map(([outcome, sign]) => `${sign} ${outcome.replace("notapp", "not app")}`);
   const signs = element("p", { class: "signs" }, [...legend, "framed: a declared flaw", "!: a surprise"].join(" · "));
-  place.querySelector(".canvas").replaceChildren(signs, element("div", { class: "wide", tabindex: 0 }, table));
+  const alike = element("details", {}, element("summary", {}, `${rows.length - differing} probes pass everywhere`), table(body.slice(differing)));
+  place.querySelector(".canvas").replaceChildren(signs, table(body.slice(0, differing)), alike);
 }
 
 function matrixCell(place, probe, [name, title], cell) {

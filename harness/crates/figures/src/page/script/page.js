@@ -72,23 +72,22 @@ function buildLegend() {
   LEGEND.append(
     element("div", { class: "buttons" }, ...buttons),
     element("div", { class: "servers" }, ...measuredServers().map(serverSwitch)),
-    element("p", { class: "signs" }, "hollow: the generator was the limit · × : not all clients were served · whisker: interval"),
+    element("p", { class: "signs" }, "hollow: the server alone was not the limit · × : not all clients were served · whisker: interval"),
   );
   if (matchMedia("(max-width: 900px)").matches) LEGEND.open = false;
 }
 
-function choiceSwitch(figure, { id, label, options, at }) {
-  const radios = options.map((option, number) => {
-    const radio = element("input", { type: "radio", name: `${figure.id}.${id}`, value: option });
+function panelSwitch(figure) {
+  const radios = switchOf(figure).map((name, number) => {
+    const radio = element("input", { type: "radio", name: `${figure.id}.panel`, value: name });
     radio.addEventListener("change", () => {
-      const own = state.figures[figure.id];
-      if (at < 0) own.measure = number;
-      else own.options[at] = number;
+      state.figures[figure.id].panel = number;
       changed([figure]);
+      showState();
     });
-    return element("label", {}, radio, option);
+    return element("label", {}, radio, name);
   });
-  return element("fieldset", {}, element("legend", {}, label), ...radios);
+  return radios.length > 0 ? [element("fieldset", {}, element("legend", {}, "Figure"), ...radios)] : [];
 }
 
 function axisSwitch(figure) {
@@ -101,8 +100,7 @@ function axisSwitch(figure) {
 }
 
 function buildSwitches(figure) {
-  const choices = switchesOf(figure).map((choice) => choiceSwitch(figure, choice));
-  PLACES.get(figure).querySelector(".switches").replaceChildren(...choices, axisSwitch(figure));
+  PLACES.get(figure).querySelector(".switches").replaceChildren(...panelSwitch(figure), axisSwitch(figure));
 }
 
 // Sets every switch to what the state says.
@@ -110,11 +108,9 @@ function showState() {
   for (const box of LEGEND.querySelectorAll("input")) box.checked = !state.hidden.has(box.dataset.server);
   for (const figure of PLOTS) {
     const [place, own] = [PLACES.get(figure), state.figures[figure.id]];
-    place.querySelector("[data-log]").checked = own.logarithmic;
-    for (const { id, at } of switchesOf(figure)) {
-      const radios = place.querySelectorAll(`input[name="${figure.id}.${id}"]`);
-      radios[at < 0 ? own.measure : own.options[at]].checked = true;
-    }
+    place.querySelector("[data-log]").checked = isLogarithmic(figure, own);
+    const radios = place.querySelectorAll(`input[name="${figure.id}.panel"]`);
+    if (radios.length > 0) radios[own.panel].checked = true;
   }
 }
 
@@ -126,7 +122,7 @@ function start() {
   const resized = new ResizeObserver(debounce(drawAll));
   resized.observe(document.querySelector("main"));
   // The address is for the view, so going to a figure leaves it alone.
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll("nav a, .findings a")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
       document.querySelector(link.getAttribute("href")).scrollIntoView();

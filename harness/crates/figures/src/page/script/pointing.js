@@ -55,6 +55,6 @@ function neighbour(marks, current, key, pointOf) {
   if (series.length === 0) return current;
   const next = down ? Math.min(...series) : Math.max(...series);
   const same = marks.filter((node) => pointOf(node).series === next);
-  const away = (node) => Math.abs(pointOf(node).x - here.x) + Math.abs(pointOf(node).measure - here.measure) / 100;
+  const away = (node) => Math.abs(pointOf(node).x - here.x) + Math.abs(pointOf(node).mark - here.mark) / 100;
   return same.reduce((best, node) => (away(node) < away(best) ? node : best));
 }

@@ -1,8 +1,8 @@
 // What is behind a point: its records, and where each one stands.
 
 // A line of the file that a figure is from, counted from 0.
-function recordAt(figure, number) {
-  const file = DATA.files.find((one) => one.file === figure.data[0]);
+function recordAt(figure, [at, number]) {
+  const file = DATA.files.find((one) => one.file === figure.data[at]);
   const row = file.rows[number];
   const own = file.columns.map((name, at) => [name, row[at] ?? null]);
   return { ...file.common, ...Object.fromEntries(own), file: file.file, line: number + 1 };
@@ -16,20 +16,14 @@ function measuringCommand(record) {
   return `./lab ${record.command}${record.seed === 0 ? "" : ` --seed ${record.seed}`}`;
 }
 
-// `04 Non-blocking epoll · p99, kept, 64 clients at once`
+// `04 Non-blocking epoll · p99, 64 clients at once`
 function pointName({ plot }, point) {
-  const several = plot.measures.length > 1 ? [plot.measures[point.measure].name] : [];
-  const options = plot.choices.map((choice, at) => choice.options[point.options[at]]);
-  const x = plot.x ? [`${placeName(plot, point.x)} ${plot.x.label.replace(/ \(.*/, "")}`] : [];
-  const load = [...several, ...options, ...x].join(", ");
+  const panel = plot.panels.length > 1 ? [plot.panels[point.panel].name] : [];
+  const mark = plot.marks.length > 0 ? [plot.marks[point.mark].label] : [];
+  const x = plot.x ? [`${format(point.x, plot.x.unit)} ${plot.x.label.replace(/ \(.*/, "")}`] : [];
+  const load = [...panel, ...mark, ...x].join(", ");
   return [plot.series[point.series].label, load].filter(Boolean).join(" · ");
 }
-
-function placeName({ x }, place) {
-  return x.scale.bands?.[place] ?? format(place, x.unit);
-}
-
-const SPREADS = { range: "smallest to largest round", bootstrap: "95 % bootstrap interval" };
 
 function intervalName({ interval, records }, unit) {
   if (!interval) return records.length > 0 ? "one round" : "";
@@ -38,10 +32,10 @@ function intervalName({ interval, records }, unit) {
 
 // The short text beside a point.
 function summary(figure, point) {
-  const { axis } = figure.plot.measures[point.measure];
-  const records = point.records.map(([number]) => recordAt(figure, number));
-  const rounds = point.records.map(([, value], at) => `${format(value, axis.unit)} (line ${records[at].line})`);
-  const spread = point.interval ? ` (${SPREADS[point.interval.spread]})` : "";
+  const { axis } = figure.plot.panels[point.panel];
+  const records = point.records.map((record) => recordAt(figure, record));
+  const rounds = point.records.map(([, , value], at) => `${format(value, axis.unit)} (line ${records[at].line})`);
+  const spread = point.interval ? ` (${point.interval.of})` : "";
   const interval = [intervalName(point, axis.unit)].filter(Boolean).map((words) => `, ${words}${spread}`);
   const lines = [`${axis.label}: ${format(point.value, axis.unit)}${interval.join("")}`, point.note, ...origin(records, rounds)];
   const title = element("b", {}, pointName(figure, point));
@@ -73,7 +67,7 @@ const FIRST_FIELDS = ["file", "line", "round", "started_at", "stage", "title", "
 
 // All fields of all rounds: a row per field, a column per round.
 function recordTable(figure, point) {
-  const records = point.records.map(([number]) => flat(recordAt(figure, number)));
+  const records = point.records.map((record) => flat(recordAt(figure, record)));
   const names = [...new Set([...FIRST_FIELDS, ...records.flatMap((record) => Object.keys(record))])];
   const table = element("table");
   for (const name of names) {
@@ -91,7 +85,7 @@ function recordTable(figure, point) {
 // Shown under the figure until it is closed.
 function pinRecord(place, figure, point) {
   if (point.records.length === 0) return;
-  const command = measuringCommand(recordAt(figure, point.records[0][0]));
+  const command = measuringCommand(recordAt(figure, point.records[0]));
   pin(place, `Records: ${pointName(figure, point)} `, [
     element("p", {}, "Measured again by ", element("code", {}, command)),
     element("div", { class: "wide", tabindex: 0 }, recordTable(figure, point)),

@@ -27,7 +27,7 @@ const UNITS = {
     const [unit, name] = size < 999.5 ? [1, "B"] : size < 999500 ? [1e3, "kB"] : [1e6, "MB"];
     return `${(value / unit).toFixed(size / unit < 9.95 && unit > 1 ? 1 : 0)} ${name}`;
   },
-  percent: (value) => `${value.toFixed(0)} %`,
+  percent: (value) => `${value.toFixed(Math.abs(value) < 9.95 ? 1 : 0)} %`,
 };
 
 function format(value, unit) {
@@ -80,19 +80,12 @@ function logTicks(low, high, most) {
   return coarse.filter((_, at) => at % Math.ceil(coarse.length / most) === 0);
 }
 
-// The axis for these values. Without a logarithm it begins at 0, unless there is a value to compare with: then what matters
-// is the distance from there.
-function valueScale(values, scale, logarithmic, ends) {
-  if (logarithmic) {
-    const positive = values.filter((value) => value > 0);
-    const [low, high] = [Math.min(...positive), Math.max(...positive)];
-    // At least a factor of four: a difference of a few per cent must not fill the picture.
-    const room = Math.max((high / low) ** 0.06, Math.sqrt((4 * low) / high), 1.05);
-    return logScale([low / room, high * room], ends);
-  }
-  const baseline = scale.around;
-  if (baseline === undefined) return linearScale([Math.min(0, ...values), Math.max(...values, Number.EPSILON) * 1.06], ends);
-  const [low, high] = [Math.min(baseline, ...values), Math.max(baseline, ...values)];
-  const room = Math.max(0.06 * (high - low), 0.05);
-  return linearScale([Math.max(0, low - room), high + room], ends);
+// The axis for these values; without a logarithm it begins at 0.
+function valueScale(values, logarithmic, ends) {
+  if (!logarithmic) return linearScale([Math.min(0, ...values), Math.max(...values, Number.EPSILON) * 1.06], ends);
+  const positive = values.filter((value) => value > 0);
+  const [low, high] = [Math.min(...positive), Math.max(...positive)];
+  // At least a factor of four: a difference of a few per cent must not fill the picture.
+  const room = Math.max((high / low) ** 0.06, Math.sqrt((4 * low) / high), 1.05);
+  return logScale([low / room, high * room], ends);
 }

@@ -3,20 +3,10 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const PLOTS = DATA.figures.filter(({ plot }) => plot.form === "points");
 
-// The measures that share no picture have a switch like the other choices.
-function switchesOf({ plot }) {
-  const { measures, show, x } = plot;
-  const isSwitched = measures.length > 1 && (show === "first" || (show === "marks" && x !== null));
-  const options = measures.map((measure) => measure.name);
-  const measure = { id: "measure", label: "Figure", options, first: plot.first, at: -1 };
-  const choices = plot.choices.map((choice, at) => ({ ...choice, first: firstWithPoints(plot, at), at }));
-  return [...(isSwitched ? [measure] : []), ...choices.filter((choice) => choice.show !== "beside" && choice.options.length > 1)];
-}
-
-// A choice that nothing was measured with is not what a reader meets first.
-function firstWithPoints(plot, at) {
-  const used = new Set(plot.points.map((point) => point.options[at]));
-  return Math.max(0, plot.choices[at].options.findIndex((_, option) => used.has(option)));
+// A figure with hidden panels has a switch: what the picture shows, or one panel alone.
+function switchOf({ plot }) {
+  const names = plot.panels.map(({ name }) => name);
+  return plot.panels.some(({ hidden }) => hidden) ? ["as in the picture", ...names] : [];
 }
 
 function readState() {
@@ -24,22 +14,17 @@ function readState() {
   const hidden = new Set((words.get("hide") ?? "").split(" ").filter(Boolean));
   const figures = {};
   for (const figure of PLOTS) {
-    const state = { measure: null, options: figure.plot.choices.map((_, at) => firstWithPoints(figure.plot, at)) };
-    for (const { id, options, first, at } of switchesOf(figure)) {
-      const asked = options.indexOf(words.get(`${figure.id}.${id}`));
-      const chosen = asked >= 0 ? asked : first;
-      if (at < 0) state.measure = chosen;
-      else state.options[at] = chosen;
-    }
+    const panel = Math.max(0, switchOf(figure).indexOf(words.get(`${figure.id}.panel`)));
     const axis = words.get(`${figure.id}.axis`);
-    state.logarithmic = axis ? axis === "log" : isLogarithmic(figure);
+    const state = { panel, logarithmic: axis ? axis === "log" : null };
     figures[figure.id] = state;
   }
   return { hidden, figures };
 }
 
-function isLogarithmic({ plot }) {
-  return plot.measures[0].axis.scale === "log";
+// As the first picture has it.
+function isLogarithmic({ plot }, { panel, logarithmic }) {
+  return logarithmic ?? plot.panels[panelsOf(plot, { panel })[0]].axis.scale === "log";
 }
 
 // Only what differs from the page as it opens.
@@ -48,11 +33,8 @@ function stateToHash(state) {
   if (state.hidden.size > 0) words.set("hide", [...state.hidden].join(" "));
   for (const figure of PLOTS) {
     const own = state.figures[figure.id];
-    if (own.logarithmic !== isLogarithmic(figure)) words.set(`${figure.id}.axis`, own.logarithmic ? "log" : "linear");
-    for (const { id, options, first, at } of switchesOf(figure)) {
-      const chosen = at < 0 ? own.measure : own.options[at];
-      if (chosen !== first) words.set(`${figure.id}.${id}`, options[chosen]);
-    }
+    if (own.logarithmic !== null) words.set(`${figure.id}.axis`, own.logarithmic ? "log" : "linear");
+    if (own.panel > 0) words.set(`${figure.id}.panel`, switchOf(figure)[own.panel]);
   }
   return words.toString();
 }

@@ -1,0 +1,165 @@
+//! What a request costs each server: CPU time as a multiple of the floor's in the runs just before and just
+//! after, and in µs, by the floor's own cost in the clock state that most runs share.
+
+use crate::figures::{Data, Line};
+use crate::sample::{Change, Sample};
+use lab_core::stages;
+use lab_core::stats::median;
+use records::{FLOOR, Phase, Record, order};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// What the clients did.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Load {
+    /// Kept connections sort first.
+    pub(crate) is_short: bool,
+    pub(crate) path: String,
+    pub(crate) clients: usize,
+}
+
+/// All servers under one load.
+#[derive(Clone, Debug)]
+pub(crate) struct Costs<'a> {
+    pub(crate) load: Load,
+    /// Those that count.
+    pub(crate) lines: Vec<Line<'a>>,
+    /// Pairs that were left out, because the machine changed its state in them.
+    pub(crate) straddling: usize,
+    /// What a request costs the floor, µs.
+    pub(crate) floor_us: f64,
+}
+
+impl Load {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            is_short: !record.key.keep_alive,
+            path: record.key.path.clone(),
+            clients: record.key.concurrency,
+        }
+    }
+
+    /// `64 clients that keep their connections`.
+    pub(crate) fn words(&self) -> String {
+        let path = if self.path == "/" { String::new() } else { format!(", {}", self.path) };
+        match (self.clients, self.is_short) {
+            (1, false) => format!("1 client that keeps its connection{path}"),
+            (1, true) => format!("1 client, a connection per request{path}"),
+            (clients, false) => format!("{clients} clients that keep their connections{path}"),
+            (clients, true) => format!("{clients} clients, a connection per request{path}"),
+        }
+    }
+}
+
+/// The pairs of a phase, by load; the load that figures show first is the first.
+pub(crate) fn costs<'a>(data: &Data<'a>, phase: Phase) -> Vec<Costs<'a>> {
+    let mut loads: BTreeMap<Load, Vec<Line>> = BTreeMap::new();
+    for line in data.of(&[phase]) {
+        loads.entry(Load::of(line.record)).or_default().push(line);
+    }
+    loads.retain(|_, lines| lines.iter().any(|line| line.record.figures().is_some()));
+    let mut all: Vec<Costs> =
+        loads.into_iter().map(|(load, lines)| of_load(data, phase, load, lines)).collect();
+    all.sort_by_key(|costs| {
+        let Load { is_short, path, clients } = &costs.load;
+        (*is_short, path != "/", clients.abs_diff(64))
+    });
+    all
+}
+
+fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) -> Costs<'a> {
+    let lines: Vec<Line> = all.iter().filter(|line| !line.record.straddles()).copied().collect();
+    // The runs of the floor around pairs with other numbers of clients all have the usual number.
+    let is_reference = |floor: &Load| {
+        (floor.is_short, &floor.path) == (load.is_short, &load.path)
+            && (phase == Phase::Clients || floor.clients == load.clients)
+    };
+    let of_runs = |line: &Line| lines.iter().any(|other| other.file == line.file);
+    let floors = data.of(&[Phase::Floor]).into_iter();
+    let floors = floors.filter(|line| is_reference(&Load::of(line.record)) && of_runs(line)).collect();
+    let mut floors: Vec<f64> = data
+        .in_one_state(floors)
+        .iter()
+        .filter_map(|line| line.record.figures()?.cpu_us_per_request)
+        .collect();
+    // Older data have the floor's cost beside the pairs only.
+    if floors.is_empty() {
+        floors = data.in_one_state(lines.clone()).iter().filter_map(|line| line.record.floor_us()).collect();
+    }
+    Costs { straddling: all.len() - lines.len(), floor_us: median(&floors).unwrap_or(f64::NAN), load, lines }
+}
+
+/// The floor's cost beside a pair, µs.
+trait Paired {
+    fn floor_us(&self) -> Option<f64>;
+}
+
+impl Paired for Record {
+    fn floor_us(&self) -> Option<f64> {
+        Some(self.figures()?.cpu_us_per_request? / self.ratio_to_floor()?)
+    }
+}
+
+impl<'a> Costs<'a> {
+    /// CPU time per request of a pair, µs, as it would have been in the state that most runs share.
+    pub(crate) fn us(&self, record: &Record) -> Option<f64> {
+        Some(record.ratio_to_floor()? * self.floor_us)
+    }
+
+    /// The servers, in the order of the figures.
+    pub(crate) fn servers(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = self.lines.iter().map(|line| line.record.key.server.as_str()).collect();
+        names.sort_by_key(|name| order(name));
+        names.dedup();
+        names
+    }
+
+    /// The ratios of one server.
+    pub(crate) fn sample(&self, server: &str) -> Sample {
+        let mut sample = Sample::default();
+        for line in self.lines.iter().filter(|line| line.record.key.server == server) {
+            line.record.ratio_to_floor().into_iter().for_each(|ratio| sample.push(line.file, ratio));
+        }
+        sample
+    }
+
+    /// How many times as much one server costs as another. The floor against itself is what noise looks like.
+    pub(crate) fn change(&self, from: &str, to: &str) -> Option<Change> {
+        let floor = self.sample(FLOOR).interval();
+        let noise = floor.map_or(0.0, |floor| (1.0 - floor.low).max(floor.high - 1.0));
+        Some(Change { noise, ..self.sample(to).over(&self.sample(from))? })
+    }
+
+    /// A server against the floor.
+    pub(crate) fn over_floor(&self, server: &str) -> Option<Change> {
+        self.change(FLOOR, server)
+    }
+
+    /// From each step to the next, as far as both were measured: base, step, change.
+    pub(crate) fn steps(&self) -> Vec<(String, String, Change)> {
+        let step = |server: &&str| {
+            let base = base_of(server)?;
+            let change = self.change(&base, server)?;
+            Some((base, (*server).to_owned(), change))
+        };
+        self.servers().iter().filter_map(step).collect()
+    }
+}
+
+/// The stage that a server changes in one thing: what its metadata say, or, where no stage is to be found,
+/// the one before it. A twin changes its own stage.
+pub(crate) fn base_of(server: &str) -> Option<String> {
+    static BASES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    let bases = BASES.get_or_init(|| {
+        let stages = stages::discover().unwrap_or_default();
+        let base = |stage: stages::Stage| {
+            let number = if stage.is_twin { stage.number } else { stage.builds_on };
+            (stage.name, format!("{number:02}"))
+        };
+        stages.into_iter().map(base).collect()
+    });
+    let (number, is_twin) = server.split_once('-').map_or((server, false), |(number, _)| (number, true));
+    let number: u8 = number.parse().ok()?;
+    let before = || format!("{:02}", if is_twin { number } else { number.saturating_sub(1) });
+    Some(bases.get(server).cloned().unwrap_or_else(before)).filter(|base| base != "00")
+}

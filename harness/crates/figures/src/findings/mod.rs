@@ -1,0 +1,133 @@
+//! The first screen of the pages: what was found, in sentences that are computed from the records; what
+//! cannot be told apart; how this run compares with an earlier commit; and the machine.
+
+mod rules;
+mod then;
+
+use crate::charts::Drawing;
+use crate::figures::{Data, Source, caption, is_measured};
+use crate::machine;
+use lab_core::files::link;
+use lab_core::units::{count, number};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// One sentence, and the figure that it follows from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Finding {
+    /// The sentence. Its numbers are computed from the records.
+    pub(crate) text: String,
+    /// The figure that shows it.
+    pub(crate) figure: &'static str,
+}
+
+/// So many sentences can be read in a minute.
+const MOST: usize = 6;
+
+/// What the data support, the most telling first. The first screen has the first of them, a figure its own.
+pub(crate) fn findings(data: &Data) -> Vec<Finding> {
+    rules::ALL.iter().filter_map(|rule| rule(data)).collect()
+}
+
+/// Everything around the figures.
+#[derive(Debug, Serialize)]
+pub(crate) struct Front {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) alike: Vec<String>,
+    pub(crate) then: Option<then::Then>,
+    pub(crate) warnings: Vec<String>,
+    /// What the figures were measured on, and its clock states.
+    pub(crate) machine: Vec<String>,
+    /// A row for each file: see [`COLUMNS`].
+    pub(crate) files: Vec<[String; 7]>,
+    pub(crate) columns: [&'static str; 7],
+    /// The machines in detail, each with the file whose records name it first.
+    pub(crate) machines: Vec<(String, Vec<(String, String)>)>,
+    /// What the references ran with.
+    pub(crate) configurations: Vec<(String, String)>,
+    /// The command that writes the pages again.
+    pub(crate) again: String,
+    /// Those that measure again.
+    pub(crate) measure: BTreeSet<String>,
+}
+
+const COLUMNS: [&str; 7] = ["file", "command", "commit", "begun", "points", "seconds each", "disturbed"];
+
+impl Front {
+    pub(crate) fn of(drawing: &Drawing) -> Self {
+        let (sources, out) = (&drawing.sources, &drawing.out);
+        let data = Data::new(sources, out);
+        let records = || sources.iter().flat_map(|source| &source.records);
+        let quick = records().any(|record| record.context.quick).then(|| {
+            "A quick look: short points, for orientation only. No difference between servers can be claimed \
+             from it."
+                .to_owned()
+        });
+        let mut machines: Vec<(&Source, &records::Record)> = Vec::new();
+        for (source, record) in
+            sources.iter().flat_map(|source| source.records.iter().map(move |r| (source, r)))
+        {
+            if !machines.iter().any(|(_, other)| other.context.host == record.context.host) {
+                machines.push((source, record));
+            }
+        }
+        let paths: Vec<String> = sources.iter().map(|source| source.path.display().to_string()).collect();
+        Self {
+            findings: findings(&data).into_iter().take(MOST).collect(),
+            alike: rules::alike(&data),
+            then: then::compare(&data, sources),
+            warnings: quick.into_iter().collect(),
+            machine: summary(sources),
+            files: sources.iter().map(|source| row(source, out)).collect(),
+            columns: COLUMNS,
+            machines: machines
+                .iter()
+                .map(|(source, record)| (link(out, &source.path), machine::rows(record)))
+                .collect(),
+            configurations: records()
+                .filter_map(|record| Some((record.key.server.clone(), record.context.configuration.clone()?)))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+            again: format!("./lab report --data {} --out {}", paths.join(" "), out.display()),
+            measure: records().map(machine::measure_again).collect(),
+        }
+    }
+}
+
+/// The machines, and the clock states of the runs.
+fn summary(sources: &[Source]) -> Vec<String> {
+    let hosts: BTreeSet<String> =
+        sources.iter().filter_map(|source| Some(source.records.first()?.context.host.summary())).collect();
+    let states = sources.iter().filter_map(|source| {
+        let summary = records::States::of(&source.records).summary()?;
+        Some(format!("{}: {summary}", source.path.file_stem()?.to_string_lossy()))
+    });
+    hosts.into_iter().chain(states).collect()
+}
+
+/// What one file holds; nothing is said over several of them.
+fn row(source: &Source, out: &Path) -> [String; 7] {
+    let counted: Vec<_> =
+        source.records.iter().filter(|record| is_measured(record) && !record.context.dropped).collect();
+    let again = source.records.iter().filter(|record| record.context.dropped).count();
+    let figures = || counted.iter().filter_map(|record| record.figures());
+    let disturbed = figures().filter(|figures| figures.is_disturbed()).count();
+    let again = if again > 0 { format!("; {} measured again", count(again, "point")) } else { String::new() };
+    let first = source.records.first().map(|record| &record.context);
+    let grade = source.grades.first();
+    let host = first.map(|first| &first.host).or_else(|| grade.map(|grade| &grade.host));
+    let begun = first.map(|first| &first.started_at).or_else(|| grade.map(|grade| &grade.started_at));
+    let commit = host.map(|host| host.commit_name()).unwrap_or_default();
+    let points = if source.grades.is_empty() { counted.len() } else { source.grades.len() };
+    [
+        link(out, &source.path),
+        first.map_or("grade all --record".into(), |first| first.command.clone()),
+        commit.strip_prefix("commit ").unwrap_or(&commit).to_owned(),
+        begun.cloned().unwrap_or_default(),
+        number(points as f64),
+        caption::seconds(counted.iter().copied()).unwrap_or_default(),
+        first.map_or(String::new(), |_| format!("{disturbed} of {}{again}", figures().count())),
+    ]
+}
