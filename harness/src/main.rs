@@ -40,7 +40,7 @@ enum Command {
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
     #[command(visible_alias = "bench")]
-    BenchAll(recipes::bench_all::Args),
+    BenchAll(Box<recipes::bench_all::Args>),
     /// Measure a published table again (source 002's): a serial and a preforking server, webbench with 1 to
     /// 3,000 clients.
     Table(table::Args),
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         Command::Stage(args) => run_stage::run(args),
         Command::Step(args) => step::run(args),
         Command::Grade(args) => grade::run(args),
-        Command::BenchAll(args) => bench_all::run(args),
+        Command::BenchAll(args) => bench_all::run(*args),
         Command::Table(args) => bench_all::shown(table::run(args)),
         Command::Scenario(args) => scenario::run(args, &bench_all::show),
         Command::Distributed(args) => distributed::run(args),
