@@ -61,7 +61,7 @@ pub struct Args {
     #[command(flatten)]
     pub(super) options: Options,
     #[command(flatten)]
-    pub(super) elsewhere: Box<Elsewhere>,
+    pub(super) elsewhere: Elsewhere,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
