@@ -382,7 +382,7 @@ fn a_port_on_which_nothing_listens_is_one_line_at_once() {
         let output = load(&[&[&format!("http://{addr}/"), "-d", "600", "--json"], args].concat());
         assert!(start.elapsed() < Duration::from_secs(60), "{args:?}: {output:?}");
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &[][..]), "{args:?}");
-        let expected = format!("harness: nothing listens on {addr}: connection refused\n");
+        let expected = format!("lab: nothing listens on {addr}: connection refused\n");
         assert_eq!(String::from_utf8_lossy(&output.stderr), expected, "{args:?}");
     }
 }
