@@ -16,11 +16,12 @@ default:
 setup *OPTIONS:
     @./lab setup "$@"
 
+# Job control leaves just out of the terminal's foreground: it would call a Ctrl-C an error.
 # Run stage N until Ctrl-C; more words are options of the stage: ./lab stage 5 --trigger edge
 [group('learn')]
 [no-exit-message]
-stage N *OPTIONS: build
-    @{{harness}} stage "$1" -- "${@:2}"
+stage *ARGS: build
+    @if [ -t 0 ]; then set -m; fi; {{harness}} stage "${@:1:1}" -- "${@:2}"; exit $?
 
 # Open the book.
 [group('learn')]
@@ -31,19 +32,19 @@ notes *OPTIONS:
 # Show what changed from one stage to the next, every file of it: ./lab step 5; ./lab step 5 8 --stat
 [group('learn')]
 [no-exit-message]
-step STAGE *OPTIONS: build
+step *ARGS: build
     @{{harness}} step "$@"
 
 # Ask stage N what it can do: ./lab grade 4; ./lab grade 5-mio; ./lab grade 5 --trigger level
 [group('judge')]
 [no-exit-message]
-grade N *OPTIONS: build
+grade *ARGS: build
     @{{harness}} grade "$@"
 
 # Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
 [group('judge')]
 [no-exit-message]
-grade-cmd COMMAND *OPTIONS: build
+grade-cmd *ARGS: build
     @{{harness}} grade --cmd "$@"
 
 # Grade every stage, its twins and its variants.
@@ -69,7 +70,7 @@ table *OPTIONS: build
 # Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, spin, or all of them.
 [group('measure')]
 [no-exit-message]
-scenario NAME *OPTIONS: build
+scenario *ARGS: build
     @{{harness}} scenario "$@"
 
 # Draw the charts again from the recorded data.
@@ -87,22 +88,24 @@ report *OPTIONS: build
 # Put load on a server that is running: ./lab load http://127.0.0.1:8080/ --rate 1000
 [group('measure')]
 [no-exit-message]
-load URL *OPTIONS: build
+load *ARGS: build
     @{{harness}} load "$@"
 
 # Put load on a server from several hosts, by Tsung: ./lab distributed http://web1:8080/ --workers load1=4,load2=4
 [group('measure')]
 [no-exit-message]
-distributed URL *OPTIONS: build
+distributed *ARGS: build
     @{{harness}} distributed "$@"
 
 # Say what is missing on this machine, or will distort the figures.
 [group('measure')]
-doctor: build
-    @{{harness}} doctor
+[no-exit-message]
+doctor *OPTIONS: build
+    @{{harness}} doctor "$@"
 
 # Compare stage 07's ring with other queues, without any network.
 [group('measure')]
+[no-exit-message]
 bench-queues *OPTIONS:
     cargo bench -p experiments --bench queues -- "$@"
 
@@ -122,16 +125,18 @@ check:
 # Check the ring and its parker in every order in which their threads could run.
 [group('check')]
 loom:
-    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --release --test loom --target-dir target/loom --quiet
+    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --test loom --target-dir target/loom --quiet
 
 # Check the ring under Miri: needs a nightly toolchain with the miri component.
 [group('check')]
 miri:
     MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p lockless-queues --test ring
 
-# Build every binary. Only a build that takes its time is announced; the waiting shell must not hold anybody's pipe open.
+# Build every binary. Only a build that takes its time is announced; the shell that waits must not hold a
+# reader's pipe open.
 [private]
+[no-exit-message]
 build:
-    @(sleep 1 >/dev/null 2>&1; echo 'lab: building; the first time that takes some minutes' >&2) >/dev/null & word=$!; \
+    @(sleep 3 >/dev/null 2>&1; echo 'lab: building; the first time that takes some minutes' >&2) >/dev/null & word=$!; \
         trap "kill $word 2>/dev/null || true" EXIT; \
         cargo build --release --workspace --bins --quiet

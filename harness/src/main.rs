@@ -12,14 +12,19 @@ mod step;
 mod test;
 
 use bench::recipes::{self, scenario, table};
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use figures::{charts, report};
+use lab_core::clock::now;
+use lab_core::host::Host;
+use lab_core::one_line;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
 
 /// Runs, probes and measures the stages of the lab.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+// What a user types: the recipes of the justfile have the names of the commands.
+#[command(name = "lab", bin_name = "./lab", version, arg_required_else_help = false)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +46,7 @@ enum Command {
     Table(table::Args),
     /// Measure what a run of everything does not show: waiting at fixed rates, few clients and many, silent
     /// connections, a second CPU, more workers.
+    #[command(arg_required_else_help = false)]
     Scenario(scenario::Args),
     /// Put load on a server from several hosts at once, by Tsung.
     Distributed(distributed::Args),
@@ -51,7 +57,7 @@ enum Command {
     /// Draw the charts again, and write the page beside them.
     Report(charts::Args),
     /// Say what is missing on this machine, or will distort the figures.
-    Doctor(doctor::Args),
+    Doctor,
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),
 }
@@ -61,7 +67,11 @@ fn main() -> ExitCode {
     // MSG_NOSIGNAL.
     // SAFETY: no thread runs yet and the action is the default one.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
-    let outcome = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let outcome = match cli.command {
         Command::Stage(args) => run_stage::run(args),
         Command::Step(args) => step::run(args),
         Command::Grade(args) => grade::run(args),
@@ -72,12 +82,46 @@ fn main() -> ExitCode {
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Doctor => doctor::run(),
         Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {
         // One line: what was wrong, then why.
-        eprintln!("harness: {error:#}");
+        eprintln!("lab: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// What a file of records is called, but for its ending: `20260102T030405Z-1234567890-grades`.
+fn data_name(host: &Host, what: &str) -> String {
+    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
+    format!("{}-{commit}-{what}", now().replace(['-', ':'], ""))
+}
+
+/// Help is printed as clap writes it; a mistake is one line. Returns the exit status.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let line = one_line(error);
+    match error.kind() {
+        // clap itself names only the one that is alike, if any.
+        ErrorKind::InvalidSubcommand => {
+            let fault = line.trim_end_matches("; see --help");
+            eprintln!("lab: {fault}; allowed are {}", subcommands().join(", "));
+        }
+        _ => eprintln!("lab: {line}"),
+    }
+    ExitCode::from(2)
+}
+
+/// What may follow the commands that the user typed.
+fn subcommands() -> Vec<String> {
+    let mut command = Cli::command();
+    for word in std::env::args().skip(1) {
+        let Some(known) = command.find_subcommand(word) else { break };
+        command = known.clone();
+    }
+    command.get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }

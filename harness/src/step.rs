@@ -3,13 +3,10 @@
 use anyhow::{Context, Result, bail};
 use lab_core::stages::{self, Stage};
 use similar::{ChangeTag, TextDiff};
-use std::fs::read_to_string;
-use std::io::{IsTerminal, Write, stdout};
+use std::fs::{read_dir, read_to_string};
+use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// Lines of context around a change.
-const CONTEXT: usize = 3;
 
 /// The options.
 #[derive(clap::Args)]
@@ -39,19 +36,19 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         _ if to.builds_on == 0 => bail!("stage {} is the first: there is no step to it", to.name),
         _ => find(&all, &to.builds_on.to_string())?,
     };
-    let changes = changes(from, to)?;
-    let mut out = Painter { out: stdout().lock(), colour: stdout().is_terminal() };
-    out.line("", &format!("From stage {} ({}) to stage {} ({})", from.name, from.title, to.name, to.title))?;
-    out.line("", &format!("New: {}", to.idea))?;
-    for change in &changes {
-        let (added, removed) = change.count();
-        let note = if change.before.is_empty() { "  a new file" } else { "" };
-        out.line("", &format!("  {:<28} +{added} -{removed}{note}", change.path.display()))?;
+    println!("From stage {} ({}) to stage {} ({})", from.name, from.title, to.name, to.title);
+    println!("New: {}", to.idea);
+    let changes = changes(&from.folder.join("src"), &to.folder.join("src"))?;
+    for Change { path, before, after } in &changes {
+        let diff = TextDiff::from_lines(before, after);
+        let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+        let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
+        let note = if before.is_empty() { "  a new file" } else { "" };
+        println!("  {:<28} +{added} -{removed}{note}", path.display());
     }
-    let inherited = inherited(&to.folder.join("src/server.rs"))?;
-    out.line("", &format!("Its loop inherits from: {}", inherited.join(", ")))?;
+    println!("Its loop inherits from: {}", inherited(&read(&to.folder.join("src/server.rs"))?).join(", "));
     if !args.stat {
-        changes.iter().try_for_each(|change| out.diff(change))?;
+        changes.iter().for_each(print);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -66,53 +63,47 @@ fn find<'a>(all: &'a [Stage], name: &str) -> Result<&'a Stage> {
 }
 
 /// The loop first, then the files that are new, by name. What `to` inherits it uses where it is.
-fn changes(from: &Stage, to: &Stage) -> Result<Vec<Change>> {
+fn changes(from: &Path, to: &Path) -> Result<Vec<Change>> {
     let mut files = Vec::new();
-    collect(&to.folder.join("src"), &mut files)?;
+    collect(to, &mut files)?;
     files.sort_by_key(|path| (path.file_name() != Some("server.rs".as_ref()), path.clone()));
     let mut changes = Vec::new();
     for file in files {
-        let path = file.strip_prefix(to.folder.join("src"))?.to_owned();
-        let after = read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let after = without_anchors(&after);
-        let before = read_to_string(from.folder.join("src").join(&path)).unwrap_or_default();
-        let before = without_anchors(&before);
-        if before != after {
-            changes.push(Change { path, before, after });
-        }
+        let path = file.strip_prefix(to)?.to_owned();
+        let before = from.join(&path);
+        let before = if before.is_file() { read(&before)? } else { String::new() };
+        changes.push(Change { path, before, after: read(&file)? });
     }
+    changes.retain(|change| change.before != change.after);
     Ok(changes)
 }
 
-/// The lines that mark the book's excerpts are no part of a step.
-fn without_anchors(text: &str) -> String {
-    text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("// ANCHOR")).collect()
+/// A source text without the lines that mark the book's excerpts, which are no part of a step.
+fn read(file: &Path) -> Result<String> {
+    let text = read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("// ANCHOR")).collect())
 }
 
 /// The files of a crate's source, without those that only list or start the others.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = folder.read_dir().with_context(|| format!("{} cannot be read", folder.display()))?;
-    for entry in entries {
+    for entry in read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            if name != "bin" {
-                collect(&path, files)?;
-            }
-        } else if name.ends_with(".rs") && !matches!(name.as_str(), "lib.rs" | "main.rs") {
-            files.push(path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match name.as_ref() {
+            "bin" | "lib.rs" | "main.rs" => {}
+            _ if path.is_dir() => collect(&path, files)?,
+            name if name.ends_with(".rs") => files.push(path),
+            _ => {}
         }
     }
     Ok(())
 }
 
 /// What a loop's `use` lines take from other crates of the lab: `nonblocking_epoll::connection`.
-fn inherited(server: &Path) -> Result<Vec<String>> {
-    let text = read_to_string(server).with_context(|| format!("{} cannot be read", server.display()))?;
+fn inherited(server: &str) -> Vec<String> {
     let foreign = ["std", "nix", "clap", "libc", "io_uring", "mio", "crate"];
-    let used = text.lines().filter_map(|line| line.strip_prefix("use "));
+    let used = server.lines().filter_map(|line| line.strip_prefix("use ")?.split_once("::"));
     let mut names: Vec<String> = used
-        .filter_map(|path| path.split_once("::"))
         .filter(|(first, _)| !foreign.contains(first))
         .map(|(first, rest)| match rest.split(['{', ':', ';']).next() {
             Some(module) if first != "kit" && !module.is_empty() => format!("{first}::{module}"),
@@ -121,52 +112,23 @@ fn inherited(server: &Path) -> Result<Vec<String>> {
         .collect();
     names.sort();
     names.dedup();
-    Ok(names)
+    names
 }
 
-impl Change {
-    /// Lines added and removed.
-    fn count(&self) -> (usize, usize) {
-        let diff = TextDiff::from_lines(&self.before, &self.after);
-        let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-        (count(ChangeTag::Insert), count(ChangeTag::Delete))
-    }
-}
-
-/// Prints a diff, in colour on a terminal.
-struct Painter<W> {
-    out: W,
-    colour: bool,
-}
-
-impl<W: Write> Painter<W> {
-    /// `code` is what SGR calls the colour.
-    fn line(&mut self, code: &str, text: &str) -> Result<()> {
-        let text = text.trim_end_matches('\n');
-        match self.colour && !code.is_empty() {
-            true => writeln!(self.out, "\x1b[{code}m{text}\x1b[0m")?,
-            false => writeln!(self.out, "{text}")?,
+/// Prints a diff in the unified format, in colour on a terminal.
+fn print(Change { path, before, after }: &Change) {
+    println!("\n--- {} ---", path.display());
+    for line in TextDiff::from_lines(before, after).unified_diff().to_string().lines() {
+        // What SGR calls the colour (ECMA-48 8.3.117).
+        let colour = match line.as_bytes().first() {
+            Some(b'+') => "32",
+            Some(b'-') => "31",
+            Some(b'@') => "36",
+            _ => "0",
+        };
+        match stdout().is_terminal() {
+            true => println!("\x1b[{colour}m{line}\x1b[0m"),
+            false => println!("{line}"),
         }
-        Ok(())
-    }
-
-    fn diff(&mut self, change: &Change) -> Result<()> {
-        self.line("", "")?;
-        self.line("1", &format!("--- {} ---", change.path.display()))?;
-        let diff = TextDiff::from_lines(&change.before, &change.after);
-        for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
-            if index > 0 {
-                self.line("36", "...")?;
-            }
-            for line in group.iter().flat_map(|op| diff.iter_changes(op)) {
-                let (code, sign) = match line.tag() {
-                    ChangeTag::Insert => ("32", '+'),
-                    ChangeTag::Delete => ("31", '-'),
-                    ChangeTag::Equal => ("", ' '),
-                };
-                self.line(code, &format!("{sign}{}", line.value()))?;
-            }
-        }
-        Ok(())
     }
 }

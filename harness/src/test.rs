@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How many lines of a failed step's output are shown; all of them stay in its file.
 const SHOWN_LINES: usize = 200;
+/// Tests at once in a program. Most of them wait, for a server or for a time, so there may be more than CPUs.
+const TEST_THREADS: &str = "4";
 
 /// The options.
 #[derive(clap::Args)]
@@ -26,7 +28,7 @@ struct Step {
     command: Command,
 }
 
-/// What came of a step.
+/// How a step ended.
 struct Outcome {
     name: &'static str,
     passed: bool,
@@ -34,8 +36,8 @@ struct Outcome {
     tests: u64,
 }
 
-/// What all steps write to.
-struct Journal {
+/// The whole run: what all steps write to.
+struct TestRun {
     folder: PathBuf,
     start: Instant,
     outcomes: Mutex<Vec<Outcome>>,
@@ -46,25 +48,28 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let folder = target.join("test");
     create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let journal = Journal { folder, start: Instant::now(), outcomes: Mutex::default() };
+    let all = TestRun { folder, start: Instant::now(), outcomes: Mutex::default() };
     println!("side by side: the checks of the code, and every probe against every stage; then a short bench");
-    // Probes and the tests of the harness mostly wait; the compiler does not mind them.
+    // Probes and tests mostly wait; the compiler does not mind them.
     scope(|scope| {
-        scope.spawn(|| journal.run(harness("probes", &["grade", "all"])));
-        journal.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
-        scope.spawn(|| journal.run(cargo("tests of the harness", &["test", "-p", "harness"])));
-        code().into_iter().for_each(|step| journal.run(step));
+        let all = &all;
+        scope.spawn(|| all.run(harness("probes", &["grade", "all"])));
+        all.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
+        for step in tests() {
+            scope.spawn(|| all.run(step));
+        }
+        checks().into_iter().for_each(|step| all.run(step));
     });
     if !args.no_bench {
         let out = tempfile::tempdir().context("no folder for the figures")?;
         let out = out.path().to_string_lossy().into_owned();
-        journal.run(harness("short bench", &["bench-all", "--quick", "--out", &out]));
+        all.run(harness("short bench", &["bench-all", "--quick", "--out", &out]));
     }
-    let outcomes = journal.outcomes.into_inner().unwrap_or_default();
+    let outcomes = all.outcomes.into_inner().unwrap_or_default();
     let failed: Vec<&str> =
         outcomes.iter().filter(|outcome| !outcome.passed).map(|outcome| outcome.name).collect();
     let tests: u64 = outcomes.iter().map(|outcome| outcome.tests).sum();
-    println!("{} steps in {}, with {tests} tests", outcomes.len(), seconds(journal.start.elapsed()));
+    println!("{} steps in {}, with {tests} tests", outcomes.len(), seconds(all.start.elapsed()));
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
     }
@@ -72,24 +77,30 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The tests, when they are built. `-p harness` would build them again: which features a dependency has
+/// depends on the packages that are named.
+fn tests() -> [Step; 2] {
+    let tests = [
+        cargo("tests of the harness", &["test", "--workspace", "--bin", "harness", "--test", "suite"]),
+        cargo("other tests", &["test", "--workspace", "--exclude", "harness"]),
+    ];
+    tests.map(|step| step.env("RUST_TEST_THREADS", TEST_THREADS))
+}
+
 /// What is asked of the code, the quickest first.
-fn code() -> Vec<Step> {
+fn checks() -> Vec<Step> {
     let mut steps = vec![cargo("format", &["fmt", "--all", "--check"])];
     if Command::new("typos").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok() {
         steps.push(Step { name: "spelling", command: Command::new("typos") });
     } else {
         println!("  spelling: skipped, since typos is not here; ./lab test installs it");
     }
-    steps.push(cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    let mut documentation = cargo("documentation", &["doc", "--workspace", "--no-deps"]);
-    documentation.command.env("RUSTDOCFLAGS", "-D warnings");
-    steps.push(documentation);
-    steps.push(cargo("tests", &["test", "--workspace", "--exclude", "harness"]));
-    let loom =
-        ["test", "-p", "lockless-queues", "--release", "--test", "loom", "--target-dir", "target/loom"];
-    let mut model = cargo("model check", &loom);
-    model.command.env("RUSTFLAGS", "--cfg loom");
-    steps.push(model);
+    let loom = ["test", "-p", "lockless-queues", "--test", "loom", "--target-dir", "target/loom"];
+    steps.extend([
+        cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+        cargo("model check", &loom).env("RUSTFLAGS", "--cfg loom"),
+    ]);
     steps
 }
 
@@ -106,12 +117,19 @@ fn harness(name: &'static str, args: &[&str]) -> Step {
     Step { name, command }
 }
 
-impl Journal {
-    /// Runs a step to its end and says what came of it.
+impl Step {
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+}
+
+impl TestRun {
+    /// Runs a step to its end and says how it ended.
     fn run(&self, mut step: Step) {
-        println!("  {:>6}  {} ...", seconds(self.start.elapsed()), step.name);
-        let (begun, path) =
-            (Instant::now(), self.folder.join(format!("{}.log", step.name.replace(' ', "-"))));
+        let (name, begun) = (step.name, Instant::now());
+        println!("  {:>6}  {name} ...", seconds(self.start.elapsed()));
+        let path = self.folder.join(format!("{}.log", name.replace(' ', "-")));
         let status = File::create(&path).and_then(|log| {
             let errors = log.try_clone()?;
             step.command.stdin(Stdio::null()).stdout(log).stderr(errors).status()
@@ -119,23 +137,22 @@ impl Journal {
         let output = read_to_string(&path).unwrap_or_default();
         let passed = status.as_ref().is_ok_and(|status| status.success());
         let word = if passed { "passed" } else { "FAILED" };
-        let took = seconds(begun.elapsed());
-        println!("  {:>6}  {}: {word} in {took}", seconds(self.start.elapsed()), step.name);
+        println!("  {:>6}  {name}: {word} in {}", seconds(self.start.elapsed()), seconds(begun.elapsed()));
+        if let Err(error) = status {
+            println!("{name} could not be started: {error}");
+        }
         if !passed {
-            if let Err(error) = status {
-                println!("{} could not be started: {error}", step.name);
-            }
             let lines: Vec<&str> = output.lines().collect();
             let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
             println!("{}\n(the last {} lines of {})", shown.join("\n"), shown.len(), path.display());
         }
-        let outcome = Outcome { name: step.name, passed, tests: tests(&output) };
+        let outcome = Outcome { name, passed, tests: passed_tests(&output) };
         self.outcomes.lock().unwrap_or_else(|poison| poison.into_inner()).push(outcome);
     }
 }
 
 /// How many tests passed, by cargo's own lines: `test result: ok. 7 passed; ...`.
-fn tests(output: &str) -> u64 {
+fn passed_tests(output: &str) -> u64 {
     let results = output.lines().filter_map(|line| line.strip_prefix("test result: ok. "));
     results.filter_map(|rest| rest.split(' ').next()?.parse::<u64>().ok()).sum()
 }
@@ -151,6 +168,6 @@ mod unit {
     fn tests_are_counted_by_cargos_own_lines() {
         let output = "test result: ok. 7 passed; 0 failed; 0 ignored\nx\ntest result: FAILED. 3 passed; 1 failed\n\
                       test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured\n";
-        assert_eq!(super::tests(output), 12);
+        assert_eq!(super::passed_tests(output), 12);
     }
 }

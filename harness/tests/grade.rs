@@ -3,6 +3,9 @@
 use std::process::{Command, Output};
 use test_support::manner::{Manner, serve};
 use test_support::program;
+use test_support::server::{Server, Then};
+
+const MISSING: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone";
 
 fn grade(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_harness")).arg("grade").args(args).output().unwrap()
@@ -62,6 +65,19 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(stderr.lines().count() == 1 && stderr.contains(allowed), "{args:?}: {stderr}");
     }
+}
+
+/// Protects those who grade a server of their own before it has the lab's routes: that is said first, and an
+/// outcome that says nothing about the server is not printed as if it did.
+#[test]
+fn a_server_without_the_routes_has_no_grade() {
+    let server = Server::start(|_| (MISSING, Then::AsAsked));
+    let output = grade(&["--addr", &server.addr.to_string()]);
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(stderr.starts_with("This server lacks routes") && stderr.contains("GET /sleep/MS"), "{stderr}");
+    assert!(stdout.contains("0 pass, 34 not applicable") && !stdout.contains("as expected"), "{stdout}");
+    assert_eq!((output.status.code(), stdout.lines().count()), (Some(1), 1), "{stdout}");
 }
 
 /// Protects `--cmd`: a program of any kind that listens on $PORT is started, graded and ended.

@@ -1,5 +1,5 @@
 //! A run that is ended in the middle: by Ctrl-C, by an orderly stop, by a terminal that is closed, by a kill
-//! that nobody can catch. Nothing stays behind, no record is damaged, and the same command goes on.
+//! that cannot be caught. Nothing stays behind, no record is damaged, and the same command goes on.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -148,7 +148,7 @@ fn a_run_under_nohup_outlives_its_terminal() {
     is_complete(&only_file(&place));
 }
 
-/// Nobody can catch this one. The lab promises whole data; that the children die too is the kernel's doing
+/// SIGKILL cannot be caught. The lab promises whole data; that the children die too is the kernel's doing
 /// (`PR_SET_PDEATHSIG`), and worth a test, since a server that stays would disturb every later run.
 #[test]
 fn a_kill_damages_no_record_and_the_rerun_goes_on() {

@@ -18,7 +18,7 @@ const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13
 type Answer = (Vec<u8>, bool);
 
 /// A server with a thread per connection, for the rest of the test process. `answer` gets the number of the
-/// request, counted over all connections, and gives the reply and whether the connection stays open.
+/// request, counted over all connections, and returns the reply and whether the connection stays open.
 struct Server {
     addr: SocketAddr,
     /// Requests that were answered.
@@ -114,14 +114,21 @@ fn the_count_is_the_servers() {
     for args in [["-c", "8", "-t", "1"], ["-c", "8", "-t", "3"]] {
         let server = Server::start(|_| (RIGHT.to_vec(), true));
         let report = report(&server.url(), &[&args[..], &["-d", "0.5"]].concat());
-        assert!(report.requests > 50 && report.failed() == 0, "{report:?}");
+        assert!(report.main.requests > 50 && report.failed() == 0, "{report:?}");
         assert_eq!(report.clients_served, 8);
         assert_eq!(report.connections_opened, 8);
-        assert!(report.requests <= server.answered(), "{report:?}");
-        assert!(report.requests + report.aborted >= server.answered(), "{report:?} {}", server.answered());
+        assert!(report.main.requests <= server.answered(), "{report:?}");
+        assert!(
+            report.main.requests + report.main.aborted >= server.answered(),
+            "{report:?} {}",
+            server.answered()
+        );
         assert!((0.4..5.0).contains(&report.seconds) && report.cpu_seconds > 0.0, "{report:?}");
-        assert!(report.bytes >= report.requests * RIGHT.len() as u64, "{report:?}");
-        assert!(report.service_us.is_some() && report.latency_us.is_none(), "a closed loop has no latency");
+        assert!(report.bytes >= report.main.requests * RIGHT.len() as u64, "{report:?}");
+        assert!(
+            report.main.service_us.is_some() && report.main.latency_us.is_none(),
+            "a closed loop has no latency"
+        );
     }
 }
 
@@ -130,7 +137,7 @@ fn the_warm_up_is_not_counted() {
     let server = Server::start(|_| (RIGHT.to_vec(), true));
     let report = report(&server.url(), &["-c", "4", "-d", "0.5", "--warm-up", "0.5"]);
     assert!(
-        report.requests > 50 && report.requests < server.answered() - 50,
+        report.main.requests > 50 && report.main.requests < server.answered() - 50,
         "{report:?} {}",
         server.answered()
     );
@@ -151,15 +158,15 @@ fn short_replies_are_errors_and_no_throughput() {
         let answered = server.answered();
         assert!(answered > 200, "{answered}");
         let expected = (0..answered).filter(|n| bad(*n)).count() as u64;
-        let counted = report.errors["length"];
+        let counted = report.main.errors["length"];
         assert!(counted > 0 && counted.abs_diff(expected) <= 4, "{counted} of {expected}: {report:?}");
         assert_eq!(report.failed(), counted, "{report:?}");
-        assert!(report.requests <= answered - counted, "{report:?}");
+        assert!(report.main.requests <= answered - counted, "{report:?}");
     }
 }
 
 /// The reason why there is an open loop: one stall of a second hides behind thousands of quick replies in a
-/// closed loop, and not from users who come when they come.
+/// closed loop, and not from clients that do not wait for each other.
 #[test]
 fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
     let server = Server::start(|n| {
@@ -169,12 +176,16 @@ fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
         (RIGHT.to_vec(), true)
     });
     let report = report(&server.url(), &["-c", "1", "-d", "4", "--rate", "300"]);
-    let (latency, service) = (report.latency_us.expect("open loop"), report.service_us.expect("answers"));
+    let (latency, service) =
+        (report.main.latency_us.expect("open loop"), report.main.service_us.expect("answers"));
     assert!(latency.max >= 900_000 && latency.p99 >= 900_000, "{report:?}");
-    assert!(latency.p90 >= 200_000, "whoever came during the stall has waited: {report:?}");
+    assert!(latency.p90 >= 200_000, "what was to be sent during the stall has waited: {report:?}");
     // From sending, one request in a thousand was slow.
     assert!(service.max >= 900_000 && service.p99 < latency.p99 / 2, "{report:?}");
-    assert!(report.requests_per_second > 200.0 && report.late.is_some_and(|late| late >= 200), "{report:?}");
+    assert!(
+        report.requests_per_second > 200.0 && report.main.late.is_some_and(|late| late >= 200),
+        "{report:?}"
+    );
 }
 
 /// A server that stops answering towards the end sends no slow reply, and must not look as if it had been
@@ -188,23 +199,23 @@ fn a_stall_that_outlasts_the_run_shows_in_the_latency() {
         (RIGHT.to_vec(), true)
     });
     let report = report(&server.url(), &["-c", "4", "-d", "2", "--rate", "200", "--timeout", "20"]);
-    assert!((299..=300).contains(&report.requests) && report.failed() == 0, "{report:?}");
+    assert!((299..=300).contains(&report.main.requests) && report.failed() == 0, "{report:?}");
     // Four are cut off and the others never left. The server's end of the first may be a little late, not the
     // run's.
-    assert_eq!((report.aborted, report.aborted_in_latency), (4, Some(4)), "{report:?}");
-    assert!(report.never_sent.is_some_and(|count| count >= 50), "{report:?}");
-    let latency = report.latency_us.expect("open loop");
+    assert_eq!((report.main.aborted, report.main.aborted_in_latency), (4, Some(4)), "{report:?}");
+    assert!(report.main.never_sent.is_some_and(|count| count >= 50), "{report:?}");
+    let latency = report.main.latency_us.expect("open loop");
     assert!(latency.max >= 300_000 && latency.p90 >= 100_000, "{report:?}");
-    assert!(report.service_us.expect("answers").p50 < latency.p90, "{report:?}");
+    assert!(report.main.service_us.expect("answers").p50 < latency.p90, "{report:?}");
 }
 
 #[test]
 fn the_open_loop_keeps_its_rate_and_counts_what_it_could_not_send() {
     let server = Server::start(|_| (RIGHT.to_vec(), true));
     let kept = report(&server.url(), &["-c", "8", "-t", "2", "-d", "2", "--rate", "200", "--warm-up", "0.5"]);
-    let all = kept.requests + kept.aborted + kept.never_sent.expect("open loop");
+    let all = kept.main.requests + kept.main.aborted + kept.main.never_sent.expect("open loop");
     assert!((399..=401).contains(&all), "every intended request is accounted for: {kept:?}");
-    assert!(kept.requests > 300 && kept.failed() == 0, "{kept:?}");
+    assert!(kept.main.requests > 300 && kept.failed() == 0, "{kept:?}");
 
     // One client that waits 50 ms for each answer can send 20 per second of 200.
     let slow = Server::start(|_| {
@@ -212,10 +223,10 @@ fn the_open_loop_keeps_its_rate_and_counts_what_it_could_not_send() {
         (RIGHT.to_vec(), true)
     });
     let missed = report(&slow.url(), &["-c", "1", "-d", "2", "--rate", "200"]);
-    let all = missed.requests + missed.aborted + missed.never_sent.expect("open loop");
+    let all = missed.main.requests + missed.main.aborted + missed.main.never_sent.expect("open loop");
     assert!((399..=401).contains(&all), "{missed:?}");
-    assert!(missed.requests <= 41 && missed.never_sent >= Some(350), "{missed:?}");
-    assert!(missed.latency_us.expect("answers").max >= 1_000_000, "{missed:?}");
+    assert!(missed.main.requests <= 41 && missed.main.never_sent >= Some(350), "{missed:?}");
+    assert!(missed.main.latency_us.expect("answers").max >= 1_000_000, "{missed:?}");
 }
 
 #[test]
@@ -224,13 +235,16 @@ fn a_server_that_answers_only_404_has_no_throughput() {
     let output = load(&[&server.url(), "-c", "2", "-d", "0.3", "--json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report = read(&output);
-    assert_eq!((report.requests, report.clients_served), (0, 0));
-    assert!(report.errors["status"] > 10 && report.failed() == report.errors["status"], "{report:?}");
+    assert_eq!((report.main.requests, report.clients_served), (0, 0));
+    assert!(
+        report.main.errors["status"] > 10 && report.failed() == report.main.errors["status"],
+        "{report:?}"
+    );
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(complaint.lines().count() == 1 && complaint.contains("status"), "{complaint}");
     // What is right can be said.
     let output = load(&[&server.url(), "-c", "2", "-d", "0.3", "--json", "--status", "404"]);
-    assert!(output.status.success() && read(&output).requests > 10, "{output:?}");
+    assert!(output.status.success() && read(&output).main.requests > 10, "{output:?}");
 }
 
 #[test]
@@ -239,21 +253,21 @@ fn connections_are_opened_anew_where_one_carries_no_more_requests() {
     let closing = Server::start(|_| (LAST.to_vec(), false));
     let report_of = |server: &Server, args: &[&str]| {
         let report = report(&server.url(), &[&["-c", "4", "-d", "0.5"], args].concat());
-        assert!(report.requests > 20 && report.failed() == 0, "{args:?}: {report:?}");
+        assert!(report.main.requests > 20 && report.failed() == 0, "{args:?}: {report:?}");
         assert_eq!(report.clients_served, 4);
         report
     };
     for args in [&[][..], &["--close"], &["--rate", "100"]] {
         let report = report_of(&closing, args);
-        assert!(report.connections_opened >= report.requests, "{args:?}: {report:?}");
+        assert!(report.connections_opened >= report.main.requests, "{args:?}: {report:?}");
     }
     // The client closes.
     let open = Server::start(|_| (RIGHT.to_vec(), true));
     let report = report_of(&open, &["--requests-per-connection", "3"]);
-    let needed = report.requests / 3;
+    let needed = report.main.requests / 3;
     assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
     let report = report_of(&open, &["--requests-per-connection", "5", "--pipeline", "2"]);
-    let needed = report.requests / 5;
+    let needed = report.main.requests / 5;
     assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
 }
 
@@ -271,7 +285,7 @@ fn a_mix_is_counted_and_timed_apart() {
             thread::sleep(Duration::from_millis(60));
             (SLEPT.to_vec(), true)
         }
-        other => panic!("nobody asks for {other}"),
+        other => panic!("no client asks for {other}"),
     });
     // A thread per connection: no quick request waits for a slow one.
     let args =
@@ -279,12 +293,12 @@ fn a_mix_is_counted_and_timed_apart() {
     let open = report(&server.url(), &args);
     let mixed = open.mix.clone().expect("there was a mix");
     assert_eq!((open.failed(), mixed.failed()), (0, 0), "{open:?}");
-    let quick = open.requests + open.aborted + open.never_sent.expect("open loop");
+    let quick = open.main.requests + open.main.aborted + open.main.never_sent.expect("open loop");
     let slow_ones = mixed.requests + mixed.aborted + mixed.never_sent.expect("open loop");
     assert!((399..=401).contains(&(quick + slow_ones)), "every intended request is accounted for: {open:?}");
     assert!((19..=21).contains(&slow_ones), "one in each run of twenty: {open:?}");
     assert!(mixed.latency_us.expect("answers").p50 >= 59_000, "{open:?}");
-    assert!(open.latency_us.expect("answers").p50 < 59_000, "{open:?}");
+    assert!(open.main.latency_us.expect("answers").p50 < 59_000, "{open:?}");
     assert_eq!(open.options["mix"], "5:/sleep/60", "the choice is recorded");
 
     let before = slow.load(Ordering::Relaxed);
@@ -294,7 +308,7 @@ fn a_mix_is_counted_and_timed_apart() {
     assert!(mixed.requests > 5 && mixed.failed() == 0 && closed.failed() == 0, "{closed:?}");
     assert!((mixed.requests..=mixed.requests + 4).contains(&asked), "{asked}: {closed:?}");
     assert!(mixed.latency_us.is_none() && mixed.service_us.expect("answers").p50 >= 59_000, "{closed:?}");
-    let all = closed.requests + closed.aborted + mixed.requests + mixed.aborted;
+    let all = closed.main.requests + closed.main.aborted + mixed.requests + mixed.aborted;
     assert!((mixed.requests + mixed.aborted).abs_diff(all / 5) <= 2, "a fifth of {all}: {closed:?}");
 }
 
@@ -308,7 +322,7 @@ fn a_mix_has_its_own_idea_of_a_right_reply() {
     });
     let wrong = report(&server.url(), &["-c", "4", "-d", "0.5", "--mix", "10:/nowhere"]);
     let mixed = wrong.mix.clone().expect("there was a mix");
-    assert!(wrong.requests > 50 && wrong.failed() == 0, "{wrong:?}");
+    assert!(wrong.main.requests > 50 && wrong.failed() == 0, "{wrong:?}");
     assert!(mixed.requests == 0 && mixed.errors["status"] > 5, "{wrong:?}");
     assert_eq!(mixed.failed(), mixed.errors["status"], "{wrong:?}");
     let output = load(&[&server.url(), "-c", "4", "-d", "0.3", "--mix", "10:/nowhere"]);
@@ -323,8 +337,8 @@ fn unannounced_closing_costs_requests_and_not_the_run() {
     let start = Instant::now();
     let report = report(&server.url(), &["-c", "4", "-d", "0.5"]);
     assert!(start.elapsed() < Duration::from_secs(20), "{report:?}");
-    assert!(report.requests > 20 && report.connections_opened > 4, "{report:?}");
-    let lost = ["closed", "read", "write"].iter().map(|kind| report.errors[*kind]).sum::<u64>();
+    assert!(report.main.requests > 20 && report.connections_opened > 4, "{report:?}");
+    let lost = ["closed", "read", "write"].iter().map(|kind| report.main.errors[*kind]).sum::<u64>();
     assert_eq!(report.failed(), lost, "{report:?}");
     assert!(report.connections_opened <= server.accepted.load(Ordering::Relaxed) + 4);
 }
@@ -335,52 +349,71 @@ fn pipelined_replies_are_counted_one_by_one() {
     for depth in ["2", "16", "1000"] {
         let server = Server::start(|_| (RIGHT.to_vec(), true));
         let report = report(&server.url(), &["-c", "2", "-d", "0.5", "--pipeline", depth]);
-        assert!(report.requests > 20 && report.failed() == 0, "{depth}: {report:?}");
-        assert!(report.requests <= server.answered(), "{depth}: {report:?}");
-        assert!(report.requests + report.aborted >= server.answered(), "{depth}: {report:?}");
+        assert!(report.main.requests > 20 && report.failed() == 0, "{depth}: {report:?}");
+        assert!(report.main.requests <= server.answered(), "{depth}: {report:?}");
+        assert!(report.main.requests + report.main.aborted >= server.answered(), "{depth}: {report:?}");
     }
     // The body of each third reply differs: exactly those are wrong, wherever the cuts of the stream fall.
     let server =
         Server::start(|n| (if n % 3 == 2 { RIGHT.to_ascii_uppercase() } else { RIGHT.to_vec() }, true));
     let wrong = report(&server.url(), &["-c", "1", "-d", "0.5", "--pipeline", "16"]);
-    assert!(wrong.requests > 20, "{wrong:?}");
-    assert!((wrong.errors["body"] * 2).abs_diff(wrong.requests) <= 32, "{wrong:?}");
-    assert_eq!(wrong.failed(), wrong.errors["body"], "{wrong:?}");
+    assert!(wrong.main.requests > 20, "{wrong:?}");
+    assert!((wrong.main.errors["body"] * 2).abs_diff(wrong.main.requests) <= 32, "{wrong:?}");
+    assert_eq!(wrong.failed(), wrong.main.errors["body"], "{wrong:?}");
 }
 
 #[test]
 fn a_server_that_does_not_answer_times_out() {
     let server = Server::start(|n| if n == 5 { (Vec::new(), true) } else { (RIGHT.to_vec(), true) });
     let report = report(&server.url(), &["-c", "4", "-d", "1.5", "--timeout", "0.3"]);
-    assert!(report.errors["timeout"] >= 1 && report.requests > 20, "{report:?}");
+    assert!(report.main.errors["timeout"] >= 1 && report.main.requests > 20, "{report:?}");
     assert!(report.connections_opened >= 5, "the client went on: {report:?}");
 }
 
+/// The user has mistyped the port, or has not started the server: to be told so after ten seconds is late.
 #[test]
-fn a_port_where_nobody_listens_is_one_line_and_no_busy_loop() {
+fn a_port_on_which_nothing_listens_is_one_line_at_once() {
     let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", unused.local_addr().expect("an address"));
+    let addr = unused.local_addr().expect("an address");
     drop(unused);
-    let output = load(&[&url, "-c", "4", "-d", "0.5", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let report = read(&output);
+    for args in [&["-c", "300", "-t", "3"][..], &["-c", "4", "--rate", "500000"], &["--close", "--idle", "9"]]
+    {
+        let start = Instant::now();
+        let output = load(&[&[&format!("http://{addr}/"), "-d", "600", "--json"], args].concat());
+        assert!(start.elapsed() < Duration::from_secs(60), "{args:?}: {output:?}");
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &[][..]), "{args:?}");
+        let expected = format!("harness: nothing listens on {addr}: connection refused\n");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected, "{args:?}");
+    }
+}
+
+/// A server that answers one request, and after which nothing listens on its port any more.
+fn mortal() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        drop(listener);
+        serve(stream, &|_, _| (LAST.to_vec(), false), &AtomicU64::new(0));
+    });
+    url
+}
+
+#[test]
+fn a_server_that_has_died_causes_no_busy_loop() {
+    let report = report(&mortal(), &["-c", "4", "-d", "0.5"]);
     // Four clients try again every 50 ms, so about 40 times; a busy loop would try thousands of times.
-    assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("connect"), "{output:?}");
+    assert!((4..400).contains(&report.main.errors["connect"]), "{report:?}");
+    assert_eq!(report.not_connected.as_deref(), Some("connection refused"));
 }
 
 /// The next request is always due before a refused one is over: the end must be seen all the same.
 #[test]
-fn an_open_loop_that_nobody_answers_ends_in_its_time() {
-    let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", unused.local_addr().expect("an address"));
-    drop(unused);
-    let output = load(&[&url, "-c", "4", "-d", "0.5", "--rate", "500000", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let report = read(&output);
-    assert!((4..400).contains(&report.errors["connect"]), "{report:?}");
+fn an_open_loop_that_nothing_answers_ends_in_its_time() {
+    let report = report(&mortal(), &["-c", "4", "-d", "0.5", "--rate", "500000"]);
+    assert!((4..400).contains(&report.main.errors["connect"]), "{report:?}");
     assert_eq!(report.not_connected.as_deref(), Some("connection refused"));
-    assert!(report.never_sent.is_some_and(|count| count > 200_000), "{report:?}");
+    assert!(report.main.never_sent.is_some_and(|count| count > 200_000), "{report:?}");
 }
 
 /// RFC 9110 section 15.2: what comes before the final reply is no reply, in the same segment or long before
@@ -399,8 +432,12 @@ fn interim_replies_are_not_the_reply() {
             }
         });
         let report = report(&server.url(), &["-c", "2", "-d", "0.5"]);
-        assert!(report.requests > 5 && report.failed() == 0, "apart: {apart}: {report:?}");
-        assert!(report.requests + report.aborted >= server.answered(), "{report:?} {}", server.answered());
+        assert!(report.main.requests > 5 && report.failed() == 0, "apart: {apart}: {report:?}");
+        assert!(
+            report.main.requests + report.main.aborted >= server.answered(),
+            "{report:?} {}",
+            server.answered()
+        );
     }
 }
 
@@ -421,7 +458,7 @@ fn replies_without_a_length_are_compared_with_the_first() {
         let right = page.clone();
         let server = Server::start(move |_| right.clone());
         let clean = report(&server.url(), &["-c", "2", "-d", "0.4"]);
-        assert!(clean.requests > 10 && clean.failed() == 0, "{name}: {clean:?}");
+        assert!(clean.main.requests > 10 && clean.failed() == 0, "{name}: {clean:?}");
         assert_eq!(
             (clean.without_length.as_slice(), clean.clients_served),
             ([name.to_owned()].as_slice(), 2)
@@ -437,11 +474,15 @@ fn replies_without_a_length_are_compared_with_the_first() {
             _ => page.clone(),
         });
         let wrong = report(&server.url(), &["-c", "1", "-d", "0.4"]);
-        assert!(wrong.errors["body"] > 0 && wrong.errors["length"] > 0, "{name}: {wrong:?}");
-        assert_eq!(wrong.failed(), wrong.errors["body"] + wrong.errors["length"], "{name}: {wrong:?}");
+        assert!(wrong.main.errors["body"] > 0 && wrong.main.errors["length"] > 0, "{name}: {wrong:?}");
+        assert_eq!(
+            wrong.failed(),
+            wrong.main.errors["body"] + wrong.main.errors["length"],
+            "{name}: {wrong:?}"
+        );
         // Nothing is right that is not as it was told to be.
         let told = load(&[&server.url(), "-c", "1", "-d", "0.2", "--json", "--body", "Hello, World!"]);
-        assert_eq!((told.status.code(), read(&told).requests), (Some(1), 0), "{name}: {told:?}");
+        assert_eq!((told.status.code(), read(&told).main.requests), (Some(1), 0), "{name}: {told:?}");
     }
     let server = Server::start(|_| (RIGHT.to_vec(), true));
     assert!(report(&server.url(), &["-d", "0.1"]).without_length.is_empty(), "they all have one");
@@ -498,6 +539,19 @@ fn the_table_names_what_went_wrong() {
     assert!(output.stderr.is_empty(), "no progress where there is no terminal: {output:?}");
 }
 
+#[test]
+fn what_is_unanswered_at_the_end_is_told_in_words() {
+    let server = Server::start(|n| {
+        if n > 0 {
+            thread::sleep(Duration::from_secs(60));
+        }
+        (RIGHT.to_vec(), true)
+    });
+    let output = load(&[&server.url(), "-c", "4", "-d", "0.5"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("\n4 requests were still unanswered when the time ended\n"), "{output:?}");
+}
+
 /// Ctrl-C ends the run early, and what was counted so far is reported.
 #[test]
 fn an_interrupt_reports_what_was_counted() {
@@ -514,7 +568,7 @@ fn an_interrupt_reports_what_was_counted() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     let report = read(&output);
-    assert!(report.interrupted && report.requests >= 90 && report.seconds < 300.0, "{report:?}");
+    assert!(report.interrupted && report.main.requests >= 90 && report.seconds < 300.0, "{report:?}");
 }
 
 /// Without ab and wrk a benchmark still has a generator that keeps connections.

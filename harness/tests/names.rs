@@ -41,7 +41,7 @@ fn each_command_of_the_harness_is_a_recipe_of_the_same_name() {
     for command in &commands {
         let body = recipes.get(command).unwrap_or_else(|| panic!("there is no recipe `{command}`"));
         let calls = |line: &String| {
-            let words = line.strip_prefix("@{{harness}} ").and_then(|words| words.split(' ').next());
+            let words = line.split_once("{{harness}} ").and_then(|(_, words)| words.split(' ').next());
             words.is_some_and(|word| word == command)
         };
         assert!(body.iter().any(calls), "{command}: {body:?}");

@@ -12,7 +12,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Protects a reader from an excerpt that is not there, a link that leads nowhere, a page that nobody can find.
+/// Protects a reader from an excerpt that is not there, a link that leads nowhere, a page without a link.
 #[test]
 fn the_book_is_whole() {
     let faults = faults(&workspace().join("notes/src"));

@@ -14,8 +14,8 @@ const ONE_POINT: &str = "--concurrency 4 --duration 1 --rounds 1 --quick";
 
 const OWN_TOOL: &str = "--tools builtin --keep-alive on";
 
-/// Offers a server to the pipeline and expects that it is refused: no figures, and a failure. Gives the one
-/// line of stderr that says why.
+/// Offers a server to the pipeline and expects that it is refused: no figures, and a failure. Returns the
+/// one line of stderr that says why.
 fn refused(server: &Server, options: &str, why: &[&str]) -> String {
     let place = Place::new();
     let finished = place.bench(&format!("--target {} {ONE_POINT} {options}", server.url()));
@@ -114,9 +114,9 @@ fn load(server: &Server, options: &[&str]) -> Report {
     serde_json::from_str(&finished.stdout).expect("one JSON object")
 }
 
-/// The reason why latency comes from an open loop. A server that stands still for a second of five: a fifth
-/// of those who come when they come have waited, and of the requests of eight patient clients eight have, out
-/// of thousands.
+/// The reason why latency comes from an open loop. A server stalls for a second of five: a fifth of the
+/// requests of independent clients have waited, and of eight clients that wait for each reply eight requests
+/// have, out of thousands.
 #[test]
 fn a_stall_shows_in_the_open_loop_and_hardly_in_requests_per_second() {
     let (steady, stalled, open) = std::thread::scope(|scope| {
@@ -128,13 +128,13 @@ fn a_stall_shows_in_the_open_loop_and_hardly_in_requests_per_second() {
     });
     let kept = stalled.requests_per_second / steady.requests_per_second;
     assert!(kept > 0.6, "a fifth of the time is lost, not more: {kept}\n{steady:?}\n{stalled:?}");
-    let closed = stalled.service_us.expect("answers");
+    let closed = stalled.main.service_us.expect("answers");
     assert!(closed.max >= 900_000, "the stall was there: {stalled:?}");
     assert!(closed.p99 < 300_000, "and the closed loop hides it: {stalled:?}");
-    assert!(stalled.latency_us.is_none(), "a closed loop has no latency: {stalled:?}");
-    let latency = open.latency_us.expect("answers");
+    assert!(stalled.main.latency_us.is_none(), "a closed loop has no latency: {stalled:?}");
+    let latency = open.main.latency_us.expect("answers");
     assert!(latency.p99 >= 600_000 && latency.max >= 900_000, "the open loop shows it: {open:?}");
-    // On a steady server nobody waits for long, so it is the stall that is seen.
+    // On a steady server no request waits for long, so it is the stall that is seen.
     assert!(latency.p50 < 300_000, "{open:?}");
     assert_eq!((steady.failed(), stalled.failed(), open.failed()), (0, 0, 0));
 }

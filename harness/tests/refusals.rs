@@ -17,7 +17,7 @@ fn harness() -> &'static str {
     env!("CARGO_BIN_EXE_harness")
 }
 
-/// The reason that the file gives for each point without figures.
+/// The reason that the file has for each point without figures.
 fn reasons(records: &[Record]) -> Vec<&str> {
     records.iter().filter_map(|record| record.skipped()).collect()
 }
@@ -125,7 +125,7 @@ fn results_that_cannot_be_written_are_said_before_the_measuring() {
 
 /// A place with the harness and the floor, where a script can stand for a stage: binaries are looked for
 /// beside the harness.
-fn place_with_stage(script: &str) -> (Place, PathBuf) {
+pub(crate) fn place_with_stage(script: &str) -> (Place, PathBuf) {
     let place = Place::new();
     let directory = place.path("built");
     fs::create_dir(&directory).expect("a directory");
@@ -138,7 +138,7 @@ fn place_with_stage(script: &str) -> (Place, PathBuf) {
     (place, directory.join("harness"))
 }
 
-/// Measures that stage, and expects that nothing of it is measured while the floor is. Gives the reason.
+/// Measures that stage, and expects that nothing of it is measured while the floor is. Returns the reason.
 fn stage_is_refused(script: &str) -> String {
     let (place, harness) = place_with_stage(script);
     let mut command = place.command(harness);
@@ -212,7 +212,7 @@ fn a_port_in_use_is_one_line() {
     assert_eq!(place.left_behind(SOON), [""; 0]);
 }
 
-/// The opposite: nobody listens where the user says that a server is.
+/// The opposite: no server listens where the user says that one is.
 #[test]
 fn a_target_that_is_not_there_is_one_line() {
     let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -230,7 +230,7 @@ fn a_target_that_is_not_there_is_one_line() {
 const VERSION: &str = "case \"$1\" in -V|-v) echo 'tool 1.0'; exit;; esac;";
 
 /// Puts a script in the place of a tool, measures with it and with the lab's own, and expects that the own
-/// tool's point is measured and the other one's is not. Gives the reason.
+/// tool's point is measured and the other one's is not. Returns the reason.
 fn tool_is_refused(tool: &str, script: &str) -> String {
     tool_is_refused_after(tool, script).0
 }
@@ -286,7 +286,7 @@ fn a_tool_that_prints_nonsense_is_said_and_the_others_measure() {
             "echo 'it timed out' >&2; echo 'Benchmarking 127.0.0.1 (be patient)'; exit 1".to_owned(),
             "it timed out",
         ),
-        // Nobody can say what Müller said, and the rest of it is there.
+        // A byte that is not UTF-8 is replaced; the rest of the line is kept.
         ("ab", r"printf 'M\374ller gave up\n' >&2; exit 1".to_owned(), "ller gave up"),
     ];
     for (tool, script, hint) in rows {

@@ -63,7 +63,7 @@ impl Drop for Running {
     }
 }
 
-/// A program in the place of ssh: it drops the host and gives the last word to a shell, as sshd does. What it
+/// A program in the place of ssh: it drops the host and hands the last word to a shell, as sshd does. What it
 /// starts is out of reach of a signal to its process group, as a process on another host is.
 fn stand_in(directory: &Path, shell: &str) -> PathBuf {
     let path = directory.join("ssh-stand-in");
@@ -221,7 +221,7 @@ fn wait_until(what: &str, happened: impl Fn() -> bool) {
     }
 }
 
-/// Protects the other host: a harness that was killed says goodbye to nobody.
+/// Protects the other host: a harness that was killed cannot end what it started there.
 #[test]
 fn a_remote_generator_does_not_outlive_the_harness() {
     let server = Running::start();

@@ -251,7 +251,7 @@ fn an_interrupted_scenario_keeps_what_is_done_and_goes_on() {
     assert_eq!((place.data_files().len(), measured(&place.records()).count()), (1, 4));
 }
 
-/// What was begun is told by its command, not by being the last that was run there. The terminal is closed
+/// A run that can go on is recognised by its command, not by being the last one there. The terminal is closed
 /// meanwhile.
 #[test]
 fn the_same_command_goes_on_whatever_was_run_after_it() {

@@ -26,7 +26,7 @@ fn process(place: &Place, end: &str) -> Option<i32> {
 }
 
 #[test]
-fn a_server_that_dies_is_told_with_its_signal_and_has_served_nobody() {
+fn a_server_that_dies_is_reported_with_its_signal_and_has_served_no_client() {
     let place = Place::new();
     let mut run = table(&place, "--clients 4 --seconds 1 --rounds 1");
     // It is asked for its version before any server runs.

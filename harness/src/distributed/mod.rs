@@ -6,20 +6,21 @@
 //! needs nothing on them but itself (Locust's must be started by hand on each host), and because Debian has
 //! it (k6 it has not).
 //!
-//! * `scenario`: what Tsung is told, `harness/engines/tsung.xml` filled in; `report`: what it counted.
+//! * `scenario`: what Tsung runs, `harness/engines/tsung.xml` filled in; `report`: what it counted.
 
 mod report;
 mod scenario;
 
-use self::scenario::{Worker, arrivals_per_second, scenario, this_host, workers};
+use self::scenario::{Worker, scenario, this_host};
+use crate::data_name;
 use anyhow::{Context as _, Result, ensure};
-use bench::generators::{Measurement, bounded, on_path};
+use bench::generators::{bounded, on_path};
 use lab_core::clock::now;
 use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::server_process::Launch;
 use load::Target;
-use records::{Bottleneck, Context, Figures, Key, Kind, Outcome, Phase, Record, Served, Throughput, Writer};
+use records::{Context, Key, Kind, Outcome, Phase, Record, Served, Throughput, Writer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -48,8 +49,8 @@ pub(crate) struct Args {
     close: bool,
     /// The hosts that make the load, each with the number of processes if it is not one: `load1=4,load2=4`.
     /// Tsung logs in there by ssh without a password [default: two processes on this host]
-    #[arg(long, value_name = "HOST[=N],...")]
-    workers: Option<String>,
+    #[arg(long, value_name = "HOST[=N]", value_delimiter = ',', value_parser = Worker::parse)]
+    workers: Vec<Worker>,
     /// The program that logs in, in place of ssh. It gets the host and a command.
     #[arg(long, value_name = "PROGRAM", default_value = "ssh")]
     connect: String,
@@ -58,55 +59,60 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
-/// Runs the scenario, records what came of it.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+/// Runs the scenario, and records its figures or why there are none.
+pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     let target = Target::parse(&args.url)?;
     let addr = target.reachable()?;
-    let workers = match &args.workers {
-        Some(list) => workers(list)?,
-        None => vec![Worker { host: this_host()?, processes: 2 }],
-    };
+    let is_local = args.workers.is_empty();
+    if is_local {
+        args.workers.push(Worker { host: this_host()?, processes: 2 });
+    }
     let program = on_path("tsung").context("tsung is not installed: apt-get install tsung")?;
     let mut host = Host::look();
     host.tools.insert("tsung".into(), version(&program)?);
-    let clients = args.clients as usize;
     // Before the measuring: a directory that cannot be written is said now.
-    let mut writer = Writer::create(&args.out.join("data"), &file_name(&host))?;
-    let names: Vec<&str> = workers.iter().map(|worker| worker.host.as_str()).collect();
+    let mut writer = Writer::create(&args.out.join("data"), &data_name(&host, "distributed"))?;
+    let hosts: Vec<&str> = args.workers.iter().map(|worker| worker.host.as_str()).collect();
     eprintln!(
-        "{clients} clients on {} for {} s, and some seconds more for Tsung to start",
-        names.join(", "),
+        "{} clients on {} for {} s, and some seconds more for Tsung to start",
+        args.clients,
+        hosts.join(", "),
         args.duration
     );
     eprintln!("no CPU figures: the server is not ours");
     let started_at = now();
-    let outcome = tsung(&program, &args, &scenario(&args, addr, &target, &workers));
-    let counted = outcome.and_then(|log| {
-        let spread = clients as f64 / f64::from(arrivals_per_second(args.clients));
-        report::parse(&log, clients, spread).context("Tsung's log cannot be read")
-    });
-    let clients = args.clients as usize;
-    let outcome = match &counted {
+    let log = tsung(&program, &args, is_local, &scenario(&args, addr, &target));
+    let figures = log.and_then(|log| report::parse(&log, args.clients).context("Tsung's log cannot be read"));
+    let outcome = match &figures {
         // Tsung does not say which client was served how often; one that gave up is an error.
-        Ok(counted) => Outcome::Throughput(Throughput {
-            figures: figures(counted),
-            served: Served { clients, body_bytes: 0 },
+        Ok(figures) => Outcome::Throughput(Throughput {
+            figures: figures.clone(),
+            served: Served { clients: args.clients as usize, body_bytes: 0 },
         }),
         Err(error) => Outcome::skipped(format!("{error:#}")),
     };
-    let key = key(&args, &target);
-    let context = Context { started_at, ..context(&args, &names.join(","), host) };
-    let record = Record { key, context, outcome };
-    writer.write(&record)?;
-    let counted = counted?;
-    println!("{:.0} requests/s, {} errors", counted.requests_per_second(), counted.errors);
+    let context = Context {
+        kind: Kind::Target,
+        duration_seconds: args.duration.into(),
+        round: 1,
+        points_planned: 1,
+        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        started_at,
+        generator_host: Some(hosts.join(",")),
+        note: Some("no CPU figures: the server and the generators are not ours to look into".into()),
+        host,
+        ..Context::default()
+    };
+    writer.write(&Record { key: key(&args, &target), context, outcome })?;
+    let figures = figures?;
+    println!("{:.0} requests/s, {} errors", figures.requests_per_second, figures.errors);
     println!("data    {}", writer.path().display());
-    ensure!(counted.requests > 0, "no request was answered with 200");
+    ensure!(figures.requests > 0, "no request was answered with 200");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs Tsung in a directory of its own and gives its log.
-fn tsung(program: &Path, args: &Args, scenario: &str) -> Result<String> {
+/// Runs Tsung in a directory of its own and returns its log.
+fn tsung(program: &Path, args: &Args, is_local: bool, scenario: &str) -> Result<String> {
     let interruption = Interruption::catch()?;
     let directory = tempfile::Builder::new().prefix("tsung-").tempdir()?;
     let file = directory.path().join("scenario.xml");
@@ -118,7 +124,7 @@ fn tsung(program: &Path, args: &Args, scenario: &str) -> Result<String> {
     launch.args.extend(["-f".into(), file.display().to_string(), "-l".into(), logs.display().to_string()]);
     launch.args.push("start".into());
     launch.env.push(("HOME".into(), directory.path().into()));
-    if args.workers.is_none() {
+    if is_local {
         // The daemon that tells Erlang's nodes each other's ports need not be seen from outside.
         launch.env.push(("ERL_EPMD_ADDRESS".into(), "127.0.0.1".into()));
     }
@@ -148,47 +154,4 @@ fn key(args: &Args, target: &Target) -> Key {
         path: target.path.clone(),
         ..Key::default()
     }
-}
-
-fn context(args: &Args, workers: &str, host: Host) -> Context {
-    Context {
-        kind: Kind::Target,
-        duration_seconds: args.duration.into(),
-        round: 1,
-        points_planned: 1,
-        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
-        generator_host: Some(workers.to_owned()),
-        note: Some("no CPU figures: the server and the generators are not ours to look into".into()),
-        host,
-        ..Context::default()
-    }
-}
-
-fn figures(counted: &Measurement) -> Figures {
-    Figures {
-        requests: counted.requests,
-        errors: counted.errors,
-        seconds: counted.seconds,
-        window_seconds: None,
-        requests_per_second: counted.requests_per_second(),
-        bytes: counted.bytes,
-        cpu_us_per_request: None,
-        server_cpu_seconds: None,
-        generator_cpu_seconds: 0.0,
-        other_cpu_seconds: None,
-        context_switches: None,
-        peak_memory_bytes: None,
-        listen_overflows: None,
-        listen_drops: None,
-        steal_seconds: None,
-        closed_loop_us: None,
-        // Nothing is known of either side.
-        limiter: Bottleneck::Neither,
-    }
-}
-
-/// `20260102T030405Z-1234567890-distributed`.
-fn file_name(host: &Host) -> String {
-    let commit = if host.commit.is_empty() { "nocommit" } else { &host.commit };
-    format!("{}-{commit}-distributed", now().replace(['-', ':'], ""))
 }

@@ -1,7 +1,8 @@
 //! What Tsung writes: samples every ten seconds, the last ones at the end.
 
+use super::scenario::arrivals_per_second;
 use anyhow::{Context, Result, ensure};
-use bench::generators::Measurement;
+use records::{Bottleneck, Figures};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -24,9 +25,9 @@ struct Sample {
     global_count: Option<u64>,
 }
 
-/// Reads `tsung.log` as JSON. `spread` is the time within which the clients came: what they did was done in
-/// the longest session and that time, so the speed is rather too low than too high.
-pub(super) fn parse(log: &str, clients: usize, spread: f64) -> Result<Measurement> {
+/// Reads `tsung.log` as JSON. What the clients did was done in the longest session and the time within which
+/// they came, so the speed is rather too low than too high.
+pub(super) fn parse(log: &str, clients: u32) -> Result<Figures> {
     let log: Log = serde_json::from_str(log).context("it is no whole JSON")?;
     // A sample that did not change may be missing from the last interval.
     let mut last: Vec<&Sample> = Vec::new();
@@ -41,20 +42,35 @@ pub(super) fn parse(log: &str, clients: usize, spread: f64) -> Result<Measuremen
     let session =
         last.iter().find(|sample| sample.name == "session").context("no client has come to its end")?;
     let ended = session.value as u64 + session.global_count.unwrap_or(0);
-    ensure!(ended == clients as u64, "{ended} of {clients} clients have come to their end");
+    ensure!(ended == u64::from(clients), "{ended} of {clients} clients have come to their end");
     let longest = session.max.context("no longest session")? / 1000.0;
+    let seconds = longest + f64::from(clients) / f64::from(arrivals_per_second(clients));
     let right = |name: &str| name == "http_200";
     // A client that gives up is counted as `error_abort…` too, beside what went wrong.
     let wrong = |name: &str| {
         (name.starts_with("http_") && !right(name))
             || (name.starts_with("error_") && !name.starts_with("error_abort"))
     };
-    Ok(Measurement {
-        requests: total(&right),
+    let requests = total(&right);
+    Ok(Figures {
+        requests,
         errors: total(&wrong),
-        seconds: longest + spread,
+        seconds,
+        window_seconds: None,
+        requests_per_second: requests as f64 / seconds,
         bytes: total(&|name| name == "size_rcv"),
-        ..Measurement::default()
+        cpu_us_per_request: None,
+        server_cpu_seconds: None,
+        generator_cpu_seconds: 0.0,
+        other_cpu_seconds: None,
+        context_switches: None,
+        peak_memory_bytes: None,
+        listen_overflows: None,
+        listen_drops: None,
+        steal_seconds: None,
+        closed_loop_us: None,
+        // Nothing is known of either side.
+        limiter: Bottleneck::Neither,
     })
 }
 
@@ -69,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_recorded_log_is_read() {
-        let counted = parse(GOOD, 16, 0.1).expect("a whole log");
+        let counted = parse(GOOD, 16).expect("a whole log");
         assert_eq!((counted.requests, counted.errors, counted.bytes), (31_730, 0, 4_696_040));
         assert!((counted.seconds - 2.116565).abs() < 1e-6, "{counted:?}");
     }
@@ -77,7 +93,7 @@ mod tests {
     /// The figures of a long run are those of all its intervals, not of the last one.
     #[test]
     fn a_log_of_several_intervals_is_read_whole() {
-        let counted = parse(LONG, 16, 0.0).expect("a whole log");
+        let counted = parse(LONG, 16).expect("a whole log");
         let log: Log = serde_json::from_str(LONG).expect("a log");
         assert!(log.stats.len() > 3, "several intervals");
         let samples = log.stats.iter().flat_map(|interval| &interval.samples);
@@ -88,18 +104,18 @@ mod tests {
 
     #[test]
     fn wrong_replies_and_refused_connections_are_errors() {
-        let counted = parse(NOT_FOUND, 16, 0.1).expect("a whole log");
+        let counted = parse(NOT_FOUND, 16).expect("a whole log");
         assert_eq!((counted.requests, counted.errors), (0, 38_350));
-        let counted = parse(REFUSED, 16, 0.1).expect("a whole log");
+        let counted = parse(REFUSED, 16).expect("a whole log");
         assert_eq!((counted.requests, counted.errors), (0, 16));
     }
 
     #[test]
     fn a_broken_log_is_refused() {
         for cut in (0..GOOD.trim_end().len()).step_by(7) {
-            assert!(parse(&GOOD[..cut], 16, 0.1).is_err(), "cut at {cut}");
+            assert!(parse(&GOOD[..cut], 16).is_err(), "cut at {cut}");
         }
-        assert!(parse(GOOD, 17, 0.1).is_err(), "a client is missing");
-        assert!(parse("{\"stats\": []}", 16, 0.1).is_err());
+        assert!(parse(GOOD, 17).is_err(), "a client is missing");
+        assert!(parse("{\"stats\": []}", 16).is_err());
     }
 }

@@ -1,14 +1,14 @@
-//! What Tsung is told: the template `engines/tsung.xml`, filled in.
+//! The scenario that Tsung runs: the template `engines/tsung.xml`, filled in.
 
 use super::Args;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use load::Target;
 use std::fs;
 use std::net::SocketAddr;
 
 const SCENARIO: &str = include_str!("../../engines/tsung.xml");
 /// Clients that come in a second.
-const MOST_ARRIVALS: u32 = 2_000;
+const MAX_ARRIVALS: u32 = 2_000;
 
 /// A host that makes load.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +19,13 @@ pub(super) struct Worker {
 
 /// All at once would measure the accept queue.
 pub(super) fn arrivals_per_second(clients: u32) -> u32 {
-    (clients * 10).min(MOST_ARRIVALS)
+    (clients * 10).min(MAX_ARRIVALS)
 }
 
 /// The scenario, filled in.
-pub(super) fn scenario(args: &Args, addr: SocketAddr, target: &Target, workers: &[Worker]) -> String {
-    let lines: Vec<String> = workers
+pub(super) fn scenario(args: &Args, addr: SocketAddr, target: &Target) -> String {
+    let lines: Vec<String> = args
+        .workers
         .iter()
         .map(|Worker { host, processes }| {
             format!("    <client host=\"{}\" cpu=\"{processes}\" maxusers=\"60000\"/>", xml(host))
@@ -48,23 +49,16 @@ fn xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-/// Reads `load1=4,load2`.
-pub(super) fn workers(list: &str) -> Result<Vec<Worker>> {
-    let worker = |item: &str| {
-        let (host, processes) = item.split_once('=').unwrap_or((item, "1"));
+impl Worker {
+    /// Reads `load1=4` or `load1`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (host, processes) = text.trim().split_once('=').unwrap_or((text.trim(), "1"));
         let processes = processes.parse().ok().filter(|processes| (1..=256).contains(processes));
-        let named = !host.is_empty() && !host.starts_with('-');
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        match processes {
-            Some(processes) if named && host.bytes().all(known) => {
-                Ok(Worker { host: host.to_owned(), processes })
-            }
-            _ => bail!(
-                "--workers: '{item}' is no worker; write HOST or HOST=N, N from 1 to 256, for example load1=4,load2=4"
-            ),
-        }
-    };
-    list.split(',').map(|item| worker(item.trim())).collect()
+        let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let is_host = !host.is_empty() && !host.starts_with('-') && host.bytes().all(is_known);
+        let worker = processes.filter(|_| is_host).map(|processes| Self { host: host.to_owned(), processes });
+        worker.ok_or_else(|| "write HOST or HOST=N, N from 1 to 256, for example load1=4,load2=4".to_owned())
+    }
 }
 
 /// The short name, as Erlang calls this host.
@@ -93,10 +87,16 @@ mod tests {
     /// filled in.
     #[test]
     fn a_scenario_is_filled_in() {
-        let args = args(&["http://127.0.0.1:81/a?b=\"<&@HOST@", "--clients", "7", "--close"]);
+        let args = args(&[
+            "http://127.0.0.1:81/a?b=\"<&@HOST@",
+            "--clients",
+            "7",
+            "--close",
+            "--workers",
+            "load1=4, load2",
+        ]);
         let target = Target::parse(&args.url).expect("a URL");
-        let workers = [Worker { host: "load1".into(), processes: 4 }];
-        let scenario = scenario(&args, target.addrs[0], &target, &workers);
+        let scenario = scenario(&args, target.addrs[0], &target);
         assert!(
             scenario.contains(r#"url="/a?b=&quot;&lt;&amp;@HOST@" method="GET" version="1.0""#),
             "{scenario}"
@@ -118,14 +118,16 @@ mod tests {
 
     #[test]
     fn workers_are_hosts_with_numbers() {
-        let read = workers("load1=4, load2").expect("good");
+        let read = args(&["http://127.0.0.1:81/", "--workers", "load1=4, load2"]).workers;
         assert_eq!(
             read,
             [Worker { host: "load1".into(), processes: 4 }, Worker { host: "load2".into(), processes: 1 }]
         );
-        for bad in ["", "a,,b", "a=0", "a=257", "a=x", "-x", "a b", "a\"/>"] {
-            let error = workers(bad).expect_err(bad).to_string();
+        for bad in ["", "a,,b", "a=0", "a=257", "a=x", "=4", "a b", "a\"/>"] {
+            let words = ["distributed", "http://127.0.0.1:81/", "--workers", bad];
+            let error = Cli::try_parse_from(words).map(|_| ()).expect_err(bad).to_string();
             assert!(error.contains("HOST=N"), "{error}");
         }
+        assert!(Worker::parse("-x").is_err());
     }
 }

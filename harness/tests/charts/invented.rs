@@ -277,7 +277,7 @@ pub(crate) fn grades(servers: &[Server]) -> Vec<Grade> {
     graded.enumerate().map(of).collect()
 }
 
-/// The files of a run, of grades, of the table and of the scenarios in `DIRECTORY/data`; gives the run's.
+/// The files of a run, of grades, of the table and of the scenarios in `DIRECTORY/data`; returns the run's.
 pub(crate) fn files(servers: &[Server], directory: &Path) -> PathBuf {
     let data = directory.join("data");
     let create = |kind: &str| {

@@ -1,6 +1,6 @@
 //! The loop of stage 01.
 
-use kit::blocking::{SocketTimeouts, end_of_input};
+use kit::blocking::{SocketTimeouts, end_of_input, would_block};
 use kit::clock::Clock;
 use kit::listener::accept_blocking;
 use kit::options::{Options, ProtocolKind};
@@ -8,10 +8,10 @@ use kit::session::{Next, Session};
 use kit::shutdown::{ShutdownGuard, wake_accept_on_shutdown};
 use kit::start::{announce, listen};
 use nix::errno::Errno;
-use nix::sys::socket::{Shutdown, SockFlag, shutdown};
+use nix::sys::socket::SockFlag;
 use nix::unistd::read;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// How many bytes one read takes at most.
 pub const READ_BUFFER: usize = 64 * 1024;
@@ -34,16 +34,16 @@ pub fn run(options: Options) -> io::Result<()> {
 /// Serves one connection until either side ends it; every call may block. Errors: why it was lost.
 pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) -> nix::Result<()> {
     let mut clock = Clock::new();
-    let _guard = ShutdownGuard::new(socket); // a shutdown wakes this thread too
+    let guard = ShutdownGuard::new(socket); // a shutdown wakes this thread too
     let mut timeouts = SocketTimeouts::new(socket, &session, clock.last())?;
     loop {
         timeouts.update(&session, clock.last())?;
         match session.next(clock.last()) {
             Next::Read => match read(socket, buffer) {
-                Ok(0) => end_of_input(&mut session, clock.read()),
+                Ok(0) => end_of_input(socket, &mut session, clock.read()),
                 Ok(count) => session.received(&buffer[..count], clock.read()),
                 // The timeout of the socket is over, or a signal came.
-                Err(Errno::EAGAIN | Errno::EINTR) => _ = session.would_block(clock.read()),
+                Err(Errno::EAGAIN | Errno::EINTR) => _ = would_block(socket, &mut session, clock.read()),
                 Err(error) => return Err(error),
             },
             Next::Write(output) => {
@@ -52,7 +52,7 @@ pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) ->
                 timeouts.check_progress(count, clock.last())?;
             }
             Next::Work(work) => session.finished(work.run(), clock.read()),
-            Next::ShutdownWrite => shutdown(socket.as_raw_fd(), Shutdown::Write)?,
+            Next::ShutdownWrite => guard.shutdown_write()?,
             Next::Close => return Ok(()),
         }
     }

@@ -139,7 +139,8 @@ fn store(child: Pid) {
 }
 
 fn signal_all(what: Signal) {
-    // Blocked: a pid that is reaped between its load and the kill could by then belong to another process.
+    // Signals are blocked: a pid that is reaped between its load and the kill could by then belong to another
+    // process.
     let _blocked = Blocked::new();
     for slot in SLOTS.get().into_iter().flatten() {
         match slot.load(Relaxed) {

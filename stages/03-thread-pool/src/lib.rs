@@ -3,5 +3,6 @@
 //! The threads are started once. The main thread accepts and queues; a worker takes a connection and serves
 //! it to its end with stage 01's `serve`. The new part is the [`queue`].
 
+pub mod options;
 pub mod queue;
 pub mod server;

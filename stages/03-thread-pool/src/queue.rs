@@ -113,7 +113,7 @@ mod tests {
     use std::thread::{scope, spawn};
 
     #[test]
-    fn every_item_is_taken_once_whoever_sends_and_takes() {
+    fn every_item_is_taken_once_by_one_of_many_receivers() {
         let (sender, receiver) = queue(3);
         let mut taken = scope(|threads| {
             for part in 0..4 {

@@ -1,12 +1,12 @@
 //! The loop of stage 03, and its workers.
 
+use crate::options::Options;
 use crate::queue::{Receiver, queue};
 use blocking_echo::{READ_BUFFER, serve};
-use clap::Parser;
 use fork_per_connection::semaphore::{Permit, Semaphore};
 use kit::clock::Clock;
 use kit::listener::accept_blocking;
-use kit::options::{ProtocolKind, workers};
+use kit::options::ProtocolKind;
 use kit::shutdown::wake_accept_on_shutdown;
 use kit::start::{Sessions, announce, listen};
 use kit::threads::spawn;
@@ -14,19 +14,6 @@ use nix::sys::socket::SockFlag;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::scope;
-
-/// Stage 03: a fixed number of threads behind one locked queue.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How many threads serve connections
-    #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
-    pub workers: usize,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 // ANCHOR: pool
 /// Queues connections for a pool of threads until the server must stop. Errors: why it cannot listen or

@@ -13,7 +13,7 @@
 use kit::clock::LoopContext;
 use kit::protocol::work::{Answer, Work};
 use kit::session::{Next, Session};
-use kit::socket::{MAX_WRITE, SendFile, send_file};
+use kit::socket::{MAX_WRITE, SendFile, send_file, would_block};
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{Shutdown, shutdown};
@@ -97,7 +97,7 @@ impl Connection {
                         self.session.received(&buffer[..count], now);
                     }
                     // The deadline has passed, or the server stops: the session says something else now.
-                    Err(Errno::EAGAIN) if self.session.would_block(now) => {}
+                    Err(Errno::EAGAIN) if would_block(self.socket.as_fd(), &mut self.session, now) => {}
                     Err(Errno::EAGAIN) => return Turn::Blocked,
                     Err(Errno::EINTR) => {}
                     // The peer has reset the connection.

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// Plays the loop: gives the connection turns until it has nothing to do, and reads what it sends.
+/// Plays the loop: serves the connection turn by turn until it has nothing to do, and reads what it sends.
 fn exchange(input: &[u8]) -> String {
     let (ours, mut theirs) = UnixStream::pair().expect("a socket pair");
     ours.set_nonblocking(true).expect("a flag can be set");

@@ -6,5 +6,6 @@
 //! asking.
 
 pub mod on_mio;
+pub mod options;
 pub mod server;
 pub mod trigger;

@@ -134,8 +134,8 @@ impl Server {
         }
     }
 
-    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to
-    /// read.
+    /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
+    /// left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {

@@ -1,7 +1,7 @@
 //! The loop of stage 05.
 
+use crate::options::Options;
 use crate::trigger::{Drain, Trigger};
-use clap::Parser;
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
 use kit::error::failed;
@@ -19,27 +19,6 @@ use std::os::fd::AsFd;
 
 /// How many events are fetched at once.
 const MAX_EVENTS: usize = 256;
-
-/// Stage 05: edge-triggered or level-triggered, reading once or until it would block.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How epoll reports that a socket is ready
-    #[arg(long, value_enum, default_value = "edge")]
-    pub trigger: Trigger,
-
-    /// How far a turn reads
-    #[arg(long, value_enum, default_value = "until-would-block")]
-    pub drain: Drain,
-
-    /// How much one read takes, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    pub read_buffer: u32,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 /// The server: everything that its one thread owns.
 struct Server {
@@ -115,6 +94,7 @@ impl Server {
             let token = self.connections.token(socket.as_fd());
             let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
             let interest = self.trigger.interest(connection.interest()); // New in 05
+            // A connection that cannot be registered is dropped, which closes it.
             if self.epoll.add(&connection, EpollEvent::new(interest, token)).is_ok() {
                 self.connections.insert(token, Registration { connection, interest });
             }
@@ -160,8 +140,8 @@ impl Server {
         }
     }
 
-    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to
-    /// read.
+    /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
+    /// left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|registration| registration.connection.is_late(now)) {

@@ -5,7 +5,7 @@
 //! | | `--drain once` | `--drain until-would-block` |
 //! |---|---|---|
 //! | `--trigger level` | reported again: served in the next turn | served in this turn |
-//! | `--trigger edge` | **not reported again: it waits until more arrives, perhaps for ever** | served in this turn |
+//! | `--trigger edge` | **not reported again: it waits for more, perhaps for ever** | served in this turn |
 
 use clap::ValueEnum;
 use nix::sys::epoll::EpollFlags;
@@ -60,6 +60,7 @@ impl Drain {
 
     /// Whether *we* ended the turn although the kernel may have more for us. An edge that has been reported
     /// is not reported again, so epoll must be asked to look anew (`EPOLL_CTL_MOD`).
+    #[inline]
     pub fn stopped_early(self, turn: &Turn) -> bool {
         match turn {
             Turn::Paused => true,

@@ -4,6 +4,7 @@
 //! workers could get the same connection: `EPOLLONESHOT` disarms a descriptor when it is reported, and the
 //! worker arms it again when it is done. `--no-oneshot` shows what happens otherwise.
 
+pub mod options;
 pub mod reactor_shared;
 pub mod server;
 pub mod shared_connection;

@@ -1,13 +1,13 @@
 //! The loop of stage 06, and its workers.
 
+use crate::options::Options;
 use crate::reactor_shared::ReactorShared;
 use crate::shared_connection::SharedConnection;
-use clap::Parser;
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
 use kit::error::failed;
 use kit::listener::Acceptor;
-use kit::options::{ProtocolKind, workers};
+use kit::options::ProtocolKind;
 use kit::shutdown;
 use kit::start::{Sessions, announce, listen};
 use kit::threads::spawn;
@@ -24,23 +24,6 @@ use thread_pool::queue::{Receiver, Sender, queue};
 
 /// How many events are fetched at once.
 const MAX_EVENTS: usize = 256;
-
-/// Stage 06: a reactor and workers share descriptors.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How many threads serve connections
-    #[arg(long, value_name = "N", default_value = "4", value_parser = workers)]
-    pub workers: usize,
-
-    /// Show the race: without EPOLLONESHOT two workers get the same connection
-    #[arg(long)]
-    pub no_oneshot: bool,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 /// The thread that waits.
 struct Reactor<'scope> {
@@ -60,7 +43,8 @@ pub fn run(options: Options) -> io::Result<()> {
     shutdown::watch(&epoll)?;
     let shared = ReactorShared::new(epoll, !options.no_oneshot);
     let (connections, clock) = (ConnectionTable::new(), Clock::new());
-    // A connection is queued at most once, so the queue never fills.
+    // A connection is queued at most once, so the queue can fill only while the server drains: then more may
+    // be open, and this thread waits for a worker.
     let (jobs, receiver) = queue(options.common.max_connections);
     scope(|scope| {
         // New in 06: this thread waits, and the workers serve.
@@ -114,7 +98,7 @@ impl Reactor<'_> {
             let token = self.connections.token(socket.as_fd());
             let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
             let connection = Arc::new(SharedConnection::new(connection, token));
-            // Inserted before it is registered: from then on a worker may close it at once, and its
+            // It is inserted before it is registered: from then on a worker may close it at once, and its
             // descriptor number may be used again.
             self.connections.insert(token, Arc::clone(&connection));
             self.shared.register(&connection);
@@ -131,8 +115,8 @@ impl Reactor<'_> {
         }
     }
 
-    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to
-    /// read.
+    /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
+    /// left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {

@@ -70,7 +70,7 @@ impl SharedConnection {
 
     /// Closes the connection. Returns false if another thread has closed it.
     pub fn close(&self) -> bool {
-        // Taken out under the lock and closed after it, since close(2) may take long.
+        // It is taken out under the lock and closed after it, since close(2) may take long.
         let connection = self.connection.lock().take();
         self.held.store(false, Relaxed);
         connection.is_some()

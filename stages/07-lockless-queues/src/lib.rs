@@ -8,6 +8,7 @@
 pub mod channel;
 pub mod dispatch;
 pub mod notifier;
+pub mod options;
 pub mod parker;
 pub mod ring;
 pub mod server;

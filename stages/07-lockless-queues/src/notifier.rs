@@ -117,7 +117,7 @@ impl Notifier for Park {
     }
 
     fn notify(&self) {
-        // Called only after an announcement was seen, so the handle is there.
+        // This runs only after an announcement was seen, so the handle is there.
         self.0.get().expect("the consumer has left its handle").unpark();
     }
 

@@ -103,7 +103,8 @@ impl<T> Producer<T> {
     pub fn push(&mut self, item: T) -> Result<(), T> {
         let capacity = self.ring.capacity;
         if self.tail.wrapping_sub(self.head_seen) == capacity {
-            // Acquire: the consumer has finished reading a slot before we, who see it freed, write it again.
+            // Acquire: the consumer has finished reading a slot before we, having seen it freed, write it
+            // again.
             self.head_seen = self.ring.head.load(Acquire);
             if self.tail.wrapping_sub(self.head_seen) == capacity {
                 return Err(item);

@@ -1,7 +1,7 @@
 //! The loop of stage 07, and its workers.
 
-use crate::dispatch::{Dispatch, DispatchOptions, Dispatcher, JobReceiver, dispatcher};
-use clap::Parser;
+use crate::dispatch::{Dispatch, Dispatcher, JobReceiver, dispatcher};
+use crate::options::Options;
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
 use kit::error::failed;
@@ -24,19 +24,6 @@ use std::thread::scope;
 
 /// How many events are fetched at once.
 const MAX_EVENTS: usize = 256;
-
-/// Stage 07: a queue per worker instead of one for all.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How connections get from the reactor to the workers.
-    #[command(flatten)]
-    pub dispatching: DispatchOptions,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 /// The thread that waits.
 struct Reactor<'scope> {
@@ -113,7 +100,7 @@ impl Reactor<'_> {
             let token = self.connections.token(socket.as_fd());
             let connection = Connection::new(socket, self.sessions.open(self.clock.last()));
             let connection = Arc::new(SharedConnection::new(connection, token));
-            // Inserted before it is registered: from then on a worker may close it at once, and its
+            // It is inserted before it is registered: from then on a worker may close it at once, and its
             // descriptor number may be used again.
             self.connections.insert(token, Arc::clone(&connection));
             self.shared.register(&connection);
@@ -130,8 +117,8 @@ impl Reactor<'_> {
         }
     }
 
-    /// Gives each connection whose deadline has passed a turn, which ends it if there is nothing left to
-    /// read.
+    /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
+    /// left to read.
     fn check_deadlines(&mut self) {
         let now = self.clock.last();
         for token in self.connections.select(|connection| connection.is_late(now)) {

@@ -67,7 +67,7 @@ fn in_order(capacity: usize, items: usize, reached: &Reached) {
         for number in 0..items {
             let mut item = Item(number, counter.clone());
             while let Err(back) = producer.push(item) {
-                assert_eq!(back.0, number, "a full ring gives back what it was given");
+                assert_eq!(back.0, number, "a full ring returns what it was given");
                 count(&was_full);
                 item = back;
                 thread::yield_now();
@@ -124,7 +124,7 @@ fn what_is_left_is_dropped_once() {
         let (mut producer, mut consumer) = ring(2);
         let pushing = thread::spawn(move || {
             for number in 0..3 {
-                // A full ring gives the item back, and it is dropped here.
+                // A full ring returns the item, and it is dropped here.
                 drop(producer.push(Item(number, counter.clone())));
             }
         });
@@ -176,7 +176,7 @@ struct Token {
 }
 
 // SAFETY: the cell is written once, by the parker, before it first announces that it sleeps, and read only
-// by those who saw such an announcement. Loom checks just this.
+// by the threads that saw such an announcement. Loom checks just this.
 unsafe impl Send for Token {}
 // SAFETY: as above.
 unsafe impl Sync for Token {}

@@ -162,7 +162,7 @@ impl EventLoop {
         }
     }
 
-    /// Gives a connection its turn.
+    /// Serves a connection for one turn.
     fn handle_event(&mut self, token: Token) {
         let Some(Registration { connection, .. }) = self.connections.get_mut(token) else { return };
         let mut turn = Turn::Served;
@@ -209,7 +209,8 @@ impl EventLoop {
         }
     }
 
-    /// Gives each connection whose time is over a turn, in which it ends. Some timers fire too early.
+    /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
+    /// left to read. Some timers fire too early.
     fn check_deadlines(&mut self) {
         for token in self.deadlines.expired(self.clock.last().ms) {
             let Some(registration) = self.connections.get_mut(token) else { continue };
@@ -222,7 +223,8 @@ impl EventLoop {
     }
     // ANCHOR_END: deadlines
 
-    /// Gives each connection a last turn: a request may be in its socket already. Idle ones end with it.
+    /// Serves each connection for one more turn: a request may be in its socket already. Idle ones end with
+    /// it.
     fn stop(&mut self) -> io::Result<()> {
         shutdown::unwatch(&self.epoll)?;
         for token in self.connections.tokens() {

@@ -18,5 +18,6 @@
 
 pub mod event_loop;
 pub mod loops;
+pub mod options;
 pub mod remote;
 pub mod server;

@@ -2,28 +2,25 @@
 
 use crate::event_loop::Parts;
 use crate::loops::Loops;
+use crate::options::Options;
 use access_log::{Level, Log};
-use clap::Parser;
 use descriptor_reserve::Reserve;
 use kit::clock::Clock;
 use kit::connection_table::{LISTENER, SHUTDOWN};
 use kit::error::failed;
 use kit::listener::{Acceptor, address_of};
-use kit::options::{ProtocolKind, workers};
+use kit::options::ProtocolKind;
 use kit::shutdown;
 use kit::start::{announce_address, listen};
 use kit::timeout_scan::TimeoutScan;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent};
 use nix::sys::socket::SockFlag;
-use sending_files::Files;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use timers::Structure;
-use timers::source::WakeBy;
 
 /// How many events are fetched at once: there are two.
 const MAX_EVENTS: usize = 2;
@@ -31,39 +28,6 @@ const MAX_EVENTS: usize = 2;
 /// How long connections may take after the signal (ms). The rest of the time until [`shutdown`] ends the
 /// process is for the log.
 const DRAIN_MS: u64 = shutdown::DRAIN_SECONDS as u64 * 1_000 - 200;
-
-/// Stage 08: one loop per thread.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How many loops serve connections, each in its thread [default: the number of CPUs]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    pub workers: Option<usize>,
-
-    /// How many connections are accepted at each wake-up: 1, a number, or all that wait
-    #[arg(long, value_name = "N", default_value = "all", value_parser = batch)]
-    pub accept_batch: usize,
-
-    /// In what a loop keeps its timers
-    #[arg(long, value_enum, default_value = "heap")]
-    pub timers: Structure,
-
-    /// What wakes a loop when a timer fires
-    #[arg(long, value_enum, default_value = "epoll")]
-    pub timer_source: WakeBy,
-
-    /// How files get into sockets
-    #[arg(long, value_enum, default_value = "sendfile")]
-    pub files: Files,
-
-    /// What is logged, where, and by whom.
-    #[command(flatten)]
-    pub logging: access_log::Options,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 /// The main reactor: it has no connections of its own.
 struct Server {
@@ -177,13 +141,5 @@ impl Server {
         // What waits now is all that will come.
         self.batch = usize::MAX;
         self.accept()
-    }
-}
-
-fn batch(text: &str) -> Result<usize, String> {
-    match (text, text.parse()) {
-        ("all", _) => Ok(usize::MAX),
-        (_, Ok(number @ 1..)) => Ok(number),
-        _ => Err("expected a whole number from 1 on, or all".to_owned()),
     }
 }

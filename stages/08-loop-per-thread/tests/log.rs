@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PATIENCE, Server, lines, read_hellos, request};
+use common::{LIMIT, Server, lines, read_hellos, request};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::sync::Barrier;
@@ -149,7 +149,7 @@ fn a_line_is_written_after_a_while_though_its_buffer_is_not_full() {
     server.ask("/");
     let start = Instant::now();
     while lines(file.as_file()).is_empty() {
-        assert!(start.elapsed() < PATIENCE, "no line after {PATIENCE:?}");
+        assert!(start.elapsed() < LIMIT, "no line after {LIMIT:?}");
         thread::sleep(Duration::from_millis(50));
     }
 }

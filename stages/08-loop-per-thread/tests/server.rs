@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PATIENCE, Server, read_hellos, request};
+use common::{LIMIT, Server, read_hellos, request};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -51,7 +51,7 @@ fn clients_that_come_when_descriptors_have_run_out_are_shed_and_the_server_recov
         reply.ends_with("Hello, World!")
     };
     while !is_served() {
-        assert!(start.elapsed() < PATIENCE, "it does not recover");
+        assert!(start.elapsed() < LIMIT, "it does not recover");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -7,7 +7,8 @@
 //!   child 1: epoll { notifications, its connections }  child 2: ...
 //! ```
 //!
-//! * [`server`]: the children's loop; [`startup`]: what comes before it;
+//! * [`server`]: the children's loop; [`acceptor`]: how a child learns that a connection waits;
+//! * [`startup`]: what comes before the loop;
 //! * [`options`]: how a connection finds a process: the thundering herd and its cures;
 //! * [`parent`]: the parent's loop; [`signals`]: what happens to its children arrives in the same epoll;
 //! * [`children`]: started, reaped, started again;
@@ -16,6 +17,7 @@
 //! * [`scoreboard`]: counts that all processes see;
 //! * [`reuseport`]: several listening sockets on one port.
 
+pub mod acceptor;
 pub mod children;
 pub mod control_pipe;
 pub mod dispatcher;

@@ -26,7 +26,7 @@ impl Signals {
     pub fn new() -> io::Result<Self> {
         let ours = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]);
         // The process that started this one may ignore SIGCHLD, and execve(2) passes that on: the kernel
-        // would then reap the children itself and tell nobody (waitpid(2)). SAFETY: the default action runs
+        // would then reap the children itself, without a signal (waitpid(2)). SAFETY: the default action runs
         // no code of ours.
         unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map_err(failed("sigaction"))?;
         let mut before = SigSet::empty();

@@ -5,7 +5,7 @@ use crate::options::{Accept, Options};
 use crate::parent::Parent;
 use crate::reuseport::bind_reuseport_group;
 use crate::scoreboard::Scoreboard;
-use crate::server::Server;
+use crate::server;
 use kit::error::failed;
 use kit::listener::address_of;
 use kit::options::ProtocolKind;
@@ -57,7 +57,7 @@ fn run_child(
 ) -> ! {
     let served = parent
         .into_child(child.slot)
-        .and_then(|listener| Server::new(listener, child, options, scoreboard, sessions)?.serve());
+        .and_then(|listener| server::run(listener, child, options, scoreboard, sessions));
     if let Err(error) = &served {
         child.control.fail(error);
     }

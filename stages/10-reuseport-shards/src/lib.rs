@@ -7,5 +7,7 @@
 
 pub mod cpus;
 pub mod exit_on_drop;
+pub mod options;
 pub mod server;
+pub mod shards;
 pub mod short_read;

@@ -20,10 +20,20 @@ fn early_clients_do_no_harm_to_a_shard() {
     common::early_clients_do_no_harm_to_a_shard(STAGE);
 }
 
+#[test]
+fn a_large_reply_arrives_whole_and_delays_the_end_no_longer() {
+    common::a_large_reply_arrives_whole_and_delays_the_end_no_longer(STAGE);
+}
+
+#[test]
+fn a_stalled_download_keeps_no_client_out_at_the_end() {
+    common::a_stalled_download_keeps_no_client_out_at_the_end(STAGE);
+}
+
 /// A read stops at the mark of urgent data. So a short one does not always mean that the socket is empty.
 #[test]
 fn a_request_behind_urgent_data_is_answered() {
-    // Not by the last look at a connection whose time is over.
+    // It must not be answered only by the last turn of a connection whose deadline has passed.
     let server = Server::start(STAGE, &["--workers", "1", "--header-timeout", "60"]);
     // Known to epoll, and all that follows is one edge.
     let mut stream = server.ask(&get("/bytes/0"));

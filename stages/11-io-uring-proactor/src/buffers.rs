@@ -2,7 +2,7 @@
 //! io_uring_register_buf_ring(3)).
 //!
 //! A receive that waits owns no buffer: ten thousand silent connections have none. When bytes come the kernel
-//! takes the next buffer of the ring and the completion names it; the server gives it back when it has read
+//! takes the next buffer of the ring and the completion names it; the server returns it when it has read
 //! it.
 //!
 //! ```text
@@ -59,7 +59,7 @@ impl Buffers {
     }
 
     // ANCHOR: give-back
-    /// Gives a buffer back to the kernel.
+    /// Returns a buffer to the kernel.
     pub fn give_back(&mut self, id: u16) {
         let address = self.memory[usize::from(id) * LENGTH..].as_mut_ptr();
         // SAFETY: the index is below COUNT, and the kernel reads no entry at or behind the tail.

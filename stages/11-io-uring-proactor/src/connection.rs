@@ -21,7 +21,7 @@ use kit::clock::{Clock, LoopContext};
 use kit::connection_table::Token;
 use kit::output::Output;
 use kit::session::{Next, Session};
-use kit::socket::{has_unread, unacknowledged};
+use kit::socket::{has_unread, unacknowledged, would_block};
 use kit::write_buffer::Body;
 use nix::libc::{self, ECANCELED, ENOBUFS};
 use nix::sys::socket::{Shutdown, shutdown};
@@ -157,7 +157,7 @@ impl Connection {
         }
     }
 
-    /// Gives the connection up if the peer was late at `then` and all that it sent until then was processed.
+    /// Closes the connection if the peer was late at `then` and all that it sent until then was processed.
     ///
     /// # Errors
     /// As [`Connection::drive`].
@@ -168,21 +168,22 @@ impl Connection {
         clock: &mut Clock,
     ) -> io::Result<()> {
         let was_seen = matches!(self.receive, Receive::Armed(flushes) if flushes < proactor.flushes());
+        let (socket, session) = (self.socket.as_fd(), &mut self.session);
         match &mut self.sending {
             _ if self.closing => {}
             // A peer that takes what the kernel holds for it, if slowly, is not late. That takes two looks.
             Some(sending) if !sending.counted => {
                 sending.counted = true;
-                self.session.unacknowledged(unacknowledged(self.socket.as_fd()));
+                session.unacknowledged(unacknowledged(socket));
             }
-            Some(_) if self.session.is_late(then) => {
-                self.session.unacknowledged(unacknowledged(self.socket.as_fd()));
-                if self.session.would_block(then) {
+            Some(_) if session.is_late(then) => {
+                session.unacknowledged(unacknowledged(socket));
+                if session.would_block(then) {
                     // Nothing that we say would arrive. The output stays until the kernel has let go of it.
                     return self.close(proactor);
                 }
             }
-            None if was_seen && self.session.would_block(then) => return self.drive(proactor, clock),
+            None if was_seen && would_block(socket, session, then) => self.drive(proactor, clock)?,
             _ => {}
         }
         Ok(())

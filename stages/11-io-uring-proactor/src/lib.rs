@@ -18,6 +18,7 @@ pub mod buffers;
 pub mod connection;
 pub mod listener;
 pub mod operation;
+pub mod options;
 pub mod piece;
 pub mod proactor;
 pub mod server;

@@ -127,7 +127,8 @@ impl<'all> Listener<'all> {
     }
 
     fn try_acquire(&self) -> Option<()> {
-        let acquire = |taken| (taken < self.max).then_some(taken + 1);
+        // While the server drains, a connection that is open must not keep out those that wait.
+        let acquire = |taken| (taken < self.max || self.draining).then_some(taken + 1);
         self.permits.fetch_update(Relaxed, Relaxed, acquire).ok().map(drop)
     }
 

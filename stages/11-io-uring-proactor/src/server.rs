@@ -4,42 +4,23 @@ use crate::buffers::Buffers;
 use crate::connection::Connection;
 use crate::listener::Listener;
 use crate::operation::Operation;
+use crate::options::Options;
 use crate::proactor::{COMPLETIONS, NO_HANDLER, Proactor};
-use clap::Parser;
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
 use kit::clock::Clock;
 use kit::connection_table::{ConnectionTable, LISTENER, SHUTDOWN, Token};
-use kit::error::failed;
-use kit::listener::address_of;
-use kit::options::{ProtocolKind, workers};
+use kit::options::ProtocolKind;
 use kit::shutdown;
-use kit::start::{Sessions, announce_address, listen};
+use kit::start::{Sessions, listen};
 use kit::timeout_scan::TimeoutScan;
 use nix::libc;
 use nix::sys::socket::SockFlag;
-use prefork::reuseport::bind_reuseport_group;
-use reuseport_shards::cpus::{allowed, pin};
-use reuseport_shards::exit_on_drop;
+use reuseport_shards::shards;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
-use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;
-use std::thread::scope;
 use std::time::Duration;
-
-/// Stage 11: completion instead of readiness, with io_uring.
-#[derive(Debug, Parser)]
-#[command(version)]
-pub struct Options {
-    /// How many shards [default: one for each CPU]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    pub workers: Option<usize>,
-
-    /// What every stage understands.
-    #[command(flatten)]
-    pub common: kit::options::Options,
-}
 
 /// One thread's server. It shares nothing with the others but the count of open connections, which changes
 /// when one is accepted and when it ends.
@@ -61,34 +42,14 @@ struct Shard<'all> {
 pub fn run(options: Options) -> io::Result<()> {
     drop(Proactor::new()?); // New in 11: a server that cannot serve should not take the port.
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), ProtocolKind::Http)?;
-    let cpus = allowed()?;
-    let count = options.workers.unwrap_or(cpus.len());
+    let (backlog, max) = (options.common.backlog, options.common.max_connections);
     let open = AtomicUsize::new(0);
-    let address = address_of(listener.as_fd())?;
-    let listeners = bind_reuseport_group(listener, options.common.backlog, SockFlag::empty(), count)
-        .map_err(failed("a listening socket for each shard"))?;
-    // No shard accepts before all are made: connections would take the descriptors that the others still
-    // need.
-    let made = Barrier::new(count);
-    scope(|scope| {
-        for (index, listener) in listeners.into_iter().enumerate() {
-            let (cpu, sessions, open, made) = (cpus[index % cpus.len()], sessions.clone(), &open, &made);
-            let max = options.common.max_connections;
-            exit_on_drop::spawn(scope, move || {
-                pin(cpu)?;
-                let shard = Shard::new(listener, max, sessions, open)?;
-                if made.wait().is_leader() {
-                    announce_address(address)?;
-                }
-                shard.serve()
-            });
-        }
-    });
-    Ok(())
+    let make = |listener| Shard::new(listener, max, sessions.clone(), &open);
+    shards::run(listener, backlog, SockFlag::empty(), options.workers, make, Shard::serve)
 }
 
 impl<'all> Shard<'all> {
-    /// Made by its own thread: its queues belong to the thread that makes them.
+    /// A shard is made by its own thread: io_uring's queues belong to the thread that makes them.
     fn new(listener: OwnedFd, max: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
         let proactor = Proactor::new()?;
         let buffers = Buffers::register(&proactor)?;
@@ -181,9 +142,9 @@ impl<'all> Shard<'all> {
         self.push(&close.user_data(NO_HANDLER).flags(squeue::Flags::SKIP_SUCCESS))
     }
 
-    /// Gives up each connection whose time is over. What its peer sent in time may not have been processed
-    /// yet, when a job has held up the loop: so the time is read first, and then all completions are
-    /// processed that came until then.
+    /// Closes each connection whose deadline has passed. What its peer sent in time may not have been
+    /// processed yet, when a job has held up the loop: so the time is read first, and then all completions
+    /// are processed that came until then.
     fn check_deadlines(&mut self) -> io::Result<()> {
         let then = self.clock.read().clone();
         self.proactor.flush_completions()?;
@@ -201,8 +162,8 @@ impl<'all> Shard<'all> {
         Ok(())
     }
 
-    /// Lets no new connection begin, takes those that wait, and closes the listener. Then idle connections
-    /// are late.
+    /// Begins the shutdown: no new connection begins, and the listener is closed once those that wait are
+    /// accepted. From then on an idle connection counts as late.
     fn stop(&mut self) -> io::Result<()> {
         if self.listener.is_in_flight() {
             self.proactor.cancel(LISTENER)?;

@@ -3,7 +3,7 @@
 #[path = "../../10-reuseport-shards/tests/common/mod.rs"]
 mod common;
 
-use common::{PATIENCE, Server, get, status};
+use common::{LIMIT, Server, get, status};
 use io_uring_proactor::piece;
 use io_uring_proactor::proactor::Proactor;
 use nix::sys::signal::Signal;
@@ -38,6 +38,20 @@ fn a_shard_that_cannot_start_ends_the_server() {
 fn early_clients_do_no_harm_to_a_shard() {
     if is_allowed() {
         common::early_clients_do_no_harm_to_a_shard(STAGE);
+    }
+}
+
+#[test]
+fn a_large_reply_arrives_whole_and_delays_the_end_no_longer() {
+    if is_allowed() {
+        common::a_large_reply_arrives_whole_and_delays_the_end_no_longer(STAGE);
+    }
+}
+
+#[test]
+fn a_stalled_download_keeps_no_client_out_at_the_end() {
+    if is_allowed() {
+        common::a_stalled_download_keeps_no_client_out_at_the_end(STAGE);
     }
 }
 
@@ -76,7 +90,7 @@ fn what_the_kernel_had_accepted_before_the_signal_is_answered() {
         let mut peers: Vec<_> = (0..300).map(|_| server.ask(&get("/"))).collect();
         server.signal(Signal::SIGTERM);
         assert_eq!(status(&mut busy), 200);
-        // Closed, as a client does that was told so: another one takes its permit.
+        // Each is closed then, as by a client that was told so: another one takes its permit.
         let statuses: Vec<u16> = peers.drain(..).map(|mut peer| status(&mut peer)).collect();
         assert!(statuses.iter().all(|&status| status == 200), "limit {limit}: {statuses:?}");
         assert_eq!(server.end().0, Some(0));
@@ -189,7 +203,7 @@ fn no_more_are_served_than_the_limit_allows_and_no_fewer() {
         peers.iter().for_each(|peer| peer.set_nonblocking(true).unwrap());
         let start = Instant::now();
         while !peers.is_empty() {
-            assert!(start.elapsed() < PATIENCE, "{workers} workers: {} are not served", peers.len());
+            assert!(start.elapsed() < LIMIT, "{workers} workers: {} are not served", peers.len());
             // Those served keep their connections until here.
             let (served, waiting): (Vec<_>, Vec<_>) =
                 peers.into_iter().partition(|peer| peer.peek(&mut [0]).is_ok());

@@ -7,6 +7,7 @@
 use crate::clock::LoopContext;
 use crate::session::Session;
 use crate::socket::unacknowledged;
+pub use crate::socket::would_block;
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -14,8 +15,11 @@ use std::os::fd::BorrowedFd;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// While the server drains, how often a thread checks whether more of a body has arrived.
-const BODY_POLL: Duration = Duration::from_millis(10);
+/// While the server drains, how often a thread checks whether more has arrived.
+const DRAIN_POLL: Duration = Duration::from_millis(10);
+
+/// How often a thread that lingers checks whether the server drains (ms): no signal wakes it.
+const LINGER_POLL_MS: u64 = 100;
 
 /// The timeouts of a blocking socket, kept equal to its session's deadline.
 #[derive(Debug)]
@@ -53,8 +57,9 @@ impl<'fd> SocketTimeouts<'fd> {
     pub fn update(&mut self, session: &Session, now: &LoopContext) -> nix::Result<()> {
         self.began_ms = now.ms;
         let Some(deadline) = session.deadline() else { return Ok(()) };
+        let max = if session.is_lingering() { LINGER_POLL_MS } else { u64::MAX };
         // Zero would mean "for ever" (socket(7)).
-        let left = deadline.saturating_sub(now.ms).max(1);
+        let left = deadline.saturating_sub(now.ms).clamp(1, max);
         if left != self.receive_ms {
             setsockopt(&self.socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(left as i64))?;
             self.receive_ms = left;
@@ -84,12 +89,18 @@ impl<'fd> SocketTimeouts<'fd> {
 /// Handles a read that returned 0: tells the session that its peer has shut its sending side.
 ///
 /// While the server drains, 0 may also mean that [`crate::shutdown::ShutdownGuard`] has shut our receiving
-/// side. The rest of a body still arrives then (Linux goes on queueing it) and its request is in flight, so
-/// the thread waits a little.
-pub fn end_of_input(session: &mut Session, now: &LoopContext) {
-    if now.draining && session.awaits_body() && !session.is_late(now) {
-        sleep(BODY_POLL);
-    } else {
+/// side. Linux goes on queueing what arrives, so it then means what `EAGAIN` means to an event loop: the rest
+/// of a body may still come, and the peer may still be fetching a large reply. The thread waits a little.
+pub fn end_of_input(socket: BorrowedFd<'_>, session: &mut Session, now: &LoopContext) {
+    if !now.draining {
         session.ended();
+    } else if !would_block(socket, session, now) {
+        if session.is_idle() {
+            // It has just begun. An event loop would wait for its first request, but others wait for this
+            // thread.
+            session.ended();
+        } else {
+            sleep(DRAIN_POLL);
+        }
     }
 }

@@ -132,16 +132,16 @@ mod tests {
 
     #[test]
     fn an_event_for_a_closed_connection_finds_nothing_after_its_number_was_reused() {
-        let mut registry = ConnectionTable::new();
+        let mut table = ConnectionTable::new();
         let fd = stdin();
-        let old = registry.token(fd.as_fd());
-        registry.insert(old, "old");
-        assert_eq!(registry.remove(old), Some("old"));
-        let new = registry.token(fd.as_fd());
-        registry.insert(new, "new");
-        assert_eq!(registry.get_mut(old), None);
-        assert_eq!(registry.remove(old), None);
-        assert_eq!(registry.get_mut(new), Some(&mut "new"));
-        assert_eq!((registry.len(), registry.tokens()), (1, vec![new]));
+        let old = table.token(fd.as_fd());
+        table.insert(old, "old");
+        assert_eq!(table.remove(old), Some("old"));
+        let new = table.token(fd.as_fd());
+        table.insert(new, "new");
+        assert_eq!(table.get_mut(old), None);
+        assert_eq!(table.remove(old), None);
+        assert_eq!(table.get_mut(new), Some(&mut "new"));
+        assert_eq!((table.len(), table.tokens()), (1, vec![new]));
     }
 }

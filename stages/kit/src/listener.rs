@@ -118,7 +118,7 @@ pub struct Acceptor {
     max: usize,
     /// While paused: when to try again (ms).
     paused_until: Option<u64>,
-    /// The server must stop: close the socket once no connection waits.
+    /// The server must stop: accept without regard to `max`, and close the socket once no connection waits.
     draining: bool,
 }
 
@@ -187,7 +187,7 @@ impl Acceptor {
     pub fn try_accept(&mut self, open: usize, now: &LoopContext) -> io::Result<Accepted> {
         let Some(listener) = &self.listener else { return Ok(Accepted::None) };
         loop {
-            if open >= self.max {
+            if self.has_no_room(open) {
                 // Until one of them is closed.
                 self.paused_until = Some(now.ms);
                 return Ok(Accepted::NoRoom);
@@ -216,12 +216,18 @@ impl Acceptor {
             // The socket is closed at the first look that finds no connection, and epoll does not report that
             // there is none.
             None => self.draining && self.listener.is_some(),
-            Some(until) if now.ms >= until && open < self.max => {
+            Some(until) if now.ms >= until && !self.has_no_room(open) => {
                 self.paused_until = None;
                 true
             }
             Some(_) => false,
         }
+    }
+
+    /// While the server drains, no new connection begins, and those that wait are promised an answer: a
+    /// connection that is open must not keep them out.
+    fn has_no_room(&self, open: usize) -> bool {
+        open >= self.max && !self.draining
     }
 
     /// Whether accepting is paused: the loop must then look again within 100 ms.
@@ -289,4 +295,30 @@ fn is_transient(error: Errno) -> bool {
             | Errno::ENETUNREACH
             | Errno::EPERM
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+
+    /// Protects a client that waits at the limit when the server is told to stop: the connections in its way
+    /// may need all the time that is left.
+    #[test]
+    fn a_limit_that_is_reached_keeps_none_waiting_once_the_server_drains() {
+        let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let listener = bind_to(any, 16, SockFlag::SOCK_NONBLOCK).expect("a free port");
+        let port = address_of(listener.as_fd()).expect("bound").port();
+        let _waiting = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the listener is open");
+        let (clock, mut acceptor) = (Clock::new(), Acceptor::new(listener, 1));
+        let now = clock.last();
+        assert!(matches!(acceptor.try_accept(1, now), Ok(Accepted::NoRoom)));
+        assert!(acceptor.is_paused() && !acceptor.ends_pause(1, now));
+        acceptor.drain();
+        assert!(acceptor.ends_pause(1, now));
+        assert!(matches!(acceptor.try_accept(1, now), Ok(Accepted::Socket(_))));
+        assert!(matches!(acceptor.try_accept(2, now), Ok(Accepted::None)));
+        assert!(!acceptor.is_open(), "the last one was accepted");
+    }
 }

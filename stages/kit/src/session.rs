@@ -103,7 +103,7 @@ pub struct Session {
     unusual: bool,
     closing: Closing,
     peer: Peer,
-    /// Bytes sent since bytes last arrived.
+    /// Bytes sent since bytes last arrived, or since a large reply began.
     sent: u64,
     timeouts: Timeouts,
     deadline_ms: u64,
@@ -197,7 +197,11 @@ impl Session {
             }
             Closing::Done => return,
         }
-        self.sent = 0;
+        if self.sent < LARGE_REPLY {
+            // The peer has what it was sent, and asks for more. A large reply may be on its way still: the
+            // peer need not wait for it before it sends more.
+            self.sent = 0;
+        }
         if !self.output.is_empty() || self.deferred_work.is_some() {
             // Stage 11: the kernel is reading the output at this moment, and a reply that is appended could
             // move it.
@@ -244,7 +248,15 @@ impl Session {
     /// The kernel had nothing to read, or no room to write. Returns whether that changes what
     /// [`Session::next`] returns: a server that is draining closes a connection with nothing to read, and a
     /// connection past its deadline ends now that everything has been read which the peer sent in time.
+    #[inline]
     pub fn would_block(&mut self, now: &LoopContext) -> bool {
+        // Every edge-triggered turn ends here, and next to none of them changes anything.
+        let is_late = self.working == 0 && now.ms >= self.deadline_ms;
+        (is_late || now.draining) && self.ends(is_late, now)
+    }
+
+    /// [`Session::would_block`] after the deadline, or while the server drains.
+    fn ends(&mut self, is_late: bool, now: &LoopContext) -> bool {
         if now.draining && self.is_idle() {
             let end_ms = self.began_ms + FIRST_REQUEST_MS;
             if now.ms < end_ms {
@@ -261,7 +273,7 @@ impl Session {
             self.unusual = true;
             return true;
         }
-        if !self.is_late(now) {
+        if !is_late {
             return false;
         }
         if !self.output.is_empty() && self.peer.reads {
@@ -297,10 +309,11 @@ impl Session {
     }
 
     /// Whether the deadline has passed. Once the server drains, that of an idle connection counts as passed,
-    /// unless the connection has just begun.
+    /// unless the connection has just begun, and that of a lingering close.
     pub fn is_late(&self, now: &LoopContext) -> bool {
-        let ends = |session: &Self| now.ms >= session.began_ms + FIRST_REQUEST_MS && session.is_idle();
-        self.working == 0 && (now.ms >= self.deadline_ms || now.draining && ends(self))
+        let is_idle = |session: &Self| now.ms >= session.began_ms + FIRST_REQUEST_MS && session.is_idle();
+        let ends = now.draining && (self.is_lingering() || is_idle(self));
+        self.working == 0 && (now.ms >= self.deadline_ms || ends)
     }
 
     /// Whether closing now costs the peer nothing that it could count on: it is between requests, or its
@@ -317,6 +330,11 @@ impl Session {
     /// Whether the peer has shut its sending side.
     pub fn has_ended(&self) -> bool {
         self.peer.ended
+    }
+
+    /// Whether nothing remains but a lingering close: what arrives is dropped.
+    pub fn is_lingering(&self) -> bool {
+        matches!(self.closing, Closing::Lingering(_))
     }
 
     /// Whether the rest of a request's body is awaited.
@@ -337,7 +355,7 @@ impl Session {
 
     /// The kernel holds `count` bytes that the peer has not acknowledged (see
     /// [`crate::socket::unacknowledged`]). If they have become fewer since the last look, the peer reads, and
-    /// [`Session::would_block`] gives it more time.
+    /// [`Session::would_block`] extends its deadline.
     pub fn unacknowledged(&mut self, count: u32) {
         self.peer.unacknowledged(count);
     }

@@ -6,8 +6,8 @@
 //! 1. it sets a flag, which every loop reads with the time;
 //! 2. it writes to an eventfd that is never read, so every epoll instance that watches it wakes up;
 //! 3. it wakes the threads that are asleep in a system call: it calls `shutdown(2)` on their connections,
-//!    which then return what is buffered and end of file, and makes a blocking listener non-blocking, so that
-//!    `accept(2)` returns what has arrived before and then `EAGAIN`;
+//!    whose reads then return what is buffered and end of file, and makes a blocking listener non-blocking,
+//!    so that `accept(2)` returns what has arrived before and then `EAGAIN`;
 //! 4. it sets an alarm (alarm(2)): after two seconds the process exits with 0, even if a `/sleep` still runs.
 //!
 //! Why not rely on `EINTR`? A signal interrupts one thread, once, and only if that thread is inside the call
@@ -128,15 +128,33 @@ impl<'fd> ShutdownGuard<'fd> {
         }
         Self { socket }
     }
+
+    /// Shuts the sending side of the connection. From then on no signal wakes its thread: once both sides are
+    /// shut, Linux answers whatever arrives with a reset, which destroys the rest of a large reply. So while
+    /// the server drains, the sending side is shut only by the close.
+    ///
+    /// # Errors
+    /// What shutdown(2) says.
+    pub fn shutdown_write(&self) -> nix::Result<()> {
+        self.unregister();
+        // We clear the bit and then read the flag; the handler sets the flag and then reads the bits. With
+        // SeqCst, if we do not see the flag, the handler does not see the bit.
+        let side = if requested() { Shutdown::Read } else { Shutdown::Write };
+        shutdown(self.socket.as_raw_fd(), side)
+    }
+
+    fn unregister(&self) {
+        if let Some((word, bit)) = bit_of(self.socket) {
+            word.fetch_and(!bit, SeqCst);
+        }
+    }
 }
 
 impl Drop for ShutdownGuard<'_> {
     fn drop(&mut self) {
         // Before the descriptor is closed. A handler that read the bit just now may still shut a new
         // connection that got the same number: it is draining, so that connection is to end anyway.
-        if let Some((word, bit)) = bit_of(self.socket) {
-            word.fetch_and(!bit, SeqCst);
-        }
+        self.unregister();
     }
 }
 

@@ -4,7 +4,9 @@
 //! The queued bytes and the beginning of a body leave in one call: `sendmsg(2)` gathers bytes and filler,
 //! and in front of a file `MSG_MORE` lets the kernel join the head with what `sendfile(2)` brings.
 
+use crate::clock::LoopContext;
 use crate::output::Output;
+use crate::session::Session;
 use crate::write_buffer::Body;
 use nix::errno::Errno;
 use nix::libc::off_t;
@@ -103,6 +105,17 @@ pub fn unacknowledged(socket: BorrowedFd<'_>) -> u32 {
     }
 }
 
+/// [`Session::would_block`] for a loop that reads this socket. While the server drains, a lingering close
+/// ends as soon as the peer's kernel has all the replies: a reset destroys only what has not reached it.
+#[inline]
+pub fn would_block(socket: BorrowedFd<'_>, session: &mut Session, now: &LoopContext) -> bool {
+    if now.draining && session.is_lingering() && unacknowledged(socket) == 0 {
+        session.ended();
+        return true;
+    }
+    session.would_block(now)
+}
+
 /// Whether bytes have arrived that are still unread (`SIOCINQ`, tcp(7)). close(2) with such bytes sends a
 /// reset instead of an orderly end, and the kernel throws away what it has not sent yet: the tail of a reply.
 pub fn has_unread(socket: BorrowedFd<'_>) -> bool {
@@ -134,7 +147,7 @@ mod tests {
 
     /// The end of the peer's bytes is none of them.
     #[test]
-    fn what_nobody_has_read_is_seen() {
+    fn unread_bytes_are_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let mut peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("queued");
         let (mut socket, _) = listener.accept().expect("it is there");

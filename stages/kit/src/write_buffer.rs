@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outbox_that_was_emptied_owns_no_memory() {
+    fn a_buffer_that_was_emptied_owns_no_memory() {
         let mut out = WriteBuffer::default();
         out.extend(b"reply");
         drain(&mut out, usize::MAX);

@@ -249,6 +249,33 @@ fn a_large_reply_is_not_cut_short_by_a_server_that_stops() {
     }
 }
 
+/// A peer that pipelines asks for more before it has fetched a large reply: what it sends after its last
+/// request would turn the close into a reset.
+#[test]
+fn a_large_reply_is_remembered_though_more_requests_arrive() {
+    for (first, in_stages) in [(REQUEST, false), (b"GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n", true)] {
+        let mut server = Loop::new();
+        server.receive(first);
+        server.receive(REQUEST);
+        assert_eq!(matches!(server.receive(LAST), Waits::ForBytes), in_stages);
+        assert_eq!((server.shut, server.replies()), (u32::from(in_stages), 3));
+    }
+}
+
+/// A server that drains looks at a lingering close again and again, to end it once its peer has the replies;
+/// but the time alone does not end it earlier.
+#[test]
+fn a_lingering_close_is_late_but_not_over_while_the_server_drains() {
+    let mut server = Loop::new();
+    server.receive(b"BAD\0 / HTTP/1.1\r\n\r\n");
+    assert!(server.session.is_lingering() && !server.session.is_late(&server.now));
+    server.now.draining = true;
+    assert!(server.session.is_late(&server.now) && !server.session.would_block(&server.now));
+    server.now.ms += 2_000;
+    assert!(server.session.would_block(&server.now));
+    assert!(matches!(server.drive(), Waits::Closed));
+}
+
 /// A peer that sends without a pause never lets a read say EAGAIN.
 #[test]
 fn a_lingering_close_ends_in_time_though_its_peer_goes_on_sending() {

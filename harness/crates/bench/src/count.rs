@@ -42,12 +42,12 @@ pub(crate) fn judge(report: &Report) -> Result<usize> {
     // A client that waits in vain gives up at last: that is starving, and it is counted as such.
     let wrong =
         |(kind, count): (&String, &u64)| (*count > 0 && kind != "timeout").then_some((*count, kind.clone()));
-    let mut wrong: Vec<(u64, String)> = report.errors.iter().filter_map(wrong).collect();
+    let mut wrong: Vec<(u64, String)> = report.main.errors.iter().filter_map(wrong).collect();
     wrong.sort_by(|a, b| b.cmp(a));
     let all: u64 = wrong.iter().map(|(count, _)| count).sum();
     let kinds: Vec<String> =
         wrong.iter().map(|(count, kind)| format!("{} {kind}", number(*count as f64))).collect();
-    let replies = report.requests + all;
+    let replies = report.main.requests + all;
     ensure!(
         all == 0,
         "{} of {} replies were wrong ({})",
@@ -55,7 +55,7 @@ pub(crate) fn judge(report: &Report) -> Result<usize> {
         number(replies as f64),
         kinds.join(", ")
     );
-    ensure!(report.requests > 0, "no reply at all within {:.1} s", report.seconds);
+    ensure!(report.main.requests > 0, "no reply at all within {:.1} s", report.seconds);
     Ok(report.clients_served as usize)
 }
 
@@ -67,8 +67,8 @@ mod tests {
         let good = include_str!("../tests/fixtures/builtin-good.txt");
         let json = good.lines().rfind(|line| line.starts_with('{')).expect("a report");
         let mut report: Report = serde_json::from_str(json).expect("a report");
-        report.requests = requests;
-        report.errors = errors.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+        report.main.requests = requests;
+        report.main.errors = errors.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
         report.clients_served = served;
         report
     }

@@ -1,4 +1,4 @@
-//! One run of the probes, with a bar for who waits for it.
+//! One run of the probes, with a progress bar.
 
 use crate::probes::{self, Finding, Outcome, Probe};
 use crate::task::Task;

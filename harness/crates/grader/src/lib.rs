@@ -1,5 +1,5 @@
-//! The grader: runs the probes against a server, compares with what was declared, and says what is a
-//! surprise.
+//! The grader: runs the probes against a server, compares with what was declared, and reports
+//! what is a surprise.
 //!
 //! * `probes`: what a server can do, asked over TCP and by signals;
 //! * `task`: what is graded, and what is expected of it; `examine`: one run of the probes; `table`: what a

@@ -3,6 +3,7 @@
 use crate::probes::{self, Finding, Outcome, PROBES};
 use crate::task::{Expectations, Task, expected_of};
 use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, presets};
+use lab_core::units::count;
 use std::io::IsTerminal;
 
 /// The width where there is no terminal to ask.
@@ -42,44 +43,35 @@ pub enum Rows {
 /// Prints the runs as one table and returns how many probes were surprising in any of them.
 pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) -> usize {
     let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
-    let mut surprises = 0;
-    let mut passed = 0;
-    let mut declared = 0;
-    let count = runs.first().map_or(0, Vec::len);
-    for index in 0..count {
-        let findings: Vec<&Finding> = runs.iter().map(|run| &run[index]).collect();
-        let summary = Summary::of(&findings, &task.expect);
-        surprises += usize::from(summary.surprising > 0);
-        match (summary.surprising, summary.shown.outcome) {
-            (0, Outcome::Pass) => passed += 1,
-            (0, _) => declared += 1,
-            _ => {}
-        }
-        if rows == Rows::Surprises && summary.surprising == 0 {
-            continue;
-        }
-        let colour = match (summary.surprising, summary.shown.outcome) {
-            (0, Outcome::Pass) => Color::Green,
-            (0, _) => Color::Yellow,
-            _ => Color::Red,
-        };
+    let number = runs.first().map_or(0, Vec::len);
+    let summary = |index: usize| Summary::of(runs.iter().map(|run| &run[index]).collect(), &task.expect);
+    let summaries: Vec<Summary> = (0..number).map(summary).collect();
+    let surprises = summaries.iter().filter(|summary| summary.surprising > 0).count();
+    let passed = summaries.iter().filter(|summary| summary.colour() == Color::Green).count();
+    for summary in summaries.iter().filter(|summary| rows == Rows::All || summary.surprising > 0) {
+        let Finding { probe, outcome, seconds, .. } = summary.shown;
         table.add_row([
-            Cell::new(summary.shown.probe),
-            Cell::new(summary.shown.outcome).fg(colour),
-            Cell::new(expected_of(&task.expect, summary.shown.probe)),
-            Cell::new(format!("{:.1}", summary.shown.seconds)),
-            Cell::new(summary.detail(findings.len())),
+            Cell::new(probe),
+            Cell::new(outcome).fg(summary.colour()),
+            Cell::new(expected_of(&task.expect, probe)),
+            Cell::new(format!("{seconds:.1}")),
+            Cell::new(summary.detail(runs.len())),
         ]);
     }
     let runs = if runs.len() > 1 { format!(", {} runs", runs.len()) } else { String::new() };
-    let verdict = match surprises {
-        0 => "no surprise".to_owned(),
-        1 => "1 surprise".to_owned(),
-        _ => format!("{surprises} surprises"),
-    };
-    let declared = if declared > 0 { format!(", {declared} not, as expected") } else { String::new() };
-    let probes = if count == 1 { "probe" } else { "probes" };
-    let verdict = format!("{}: {count} {probes}{runs}: {passed} pass{declared}; {verdict}", task.title);
+    let verdict = if surprises > 0 { count(surprises, "surprise") } else { "no surprise".to_owned() };
+    let is_not_applicable =
+        |summary: &&Summary| summary.surprising == 0 && summary.shown.outcome == Outcome::NotApplicable;
+    let not_applicable = summaries.iter().filter(is_not_applicable).count();
+    let declared = number - passed - surprises - not_applicable;
+    let probes = count(number, "probe");
+    let mut tally = format!("{passed} pass");
+    for (number, words) in [(declared, "not, as expected"), (not_applicable, "not applicable")] {
+        if number > 0 {
+            tally.push_str(&format!(", {number} {words}"));
+        }
+    }
+    let verdict = format!("{}: {probes}{runs}: {tally}; {verdict}", task.title);
     let text = match (table.is_empty(), rows) {
         (true, _) => verdict,
         (false, Rows::Surprises) => format!("{table}\n{verdict}"),
@@ -102,11 +94,19 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn of(findings: &[&'a Finding], expect: &Expectations) -> Self {
+    fn of(findings: Vec<&'a Finding>, expect: &Expectations) -> Self {
         let is_surprise = |finding: &&&Finding| !expected_of(expect, finding.probe).allows(finding.outcome);
         let surprising = findings.iter().filter(is_surprise).count();
         let shown = findings.iter().find(is_surprise).or(findings.last()).copied();
         Self { shown: shown.expect("every probe has a finding in every run"), surprising }
+    }
+
+    fn colour(&self) -> Color {
+        match (self.surprising, self.shown.outcome) {
+            (0, Outcome::Pass) => Color::Green,
+            (0, _) => Color::Yellow,
+            _ => Color::Red,
+        }
     }
 
     fn detail(&self, runs: usize) -> String {

@@ -1,4 +1,4 @@
-//! What is graded: the words of the user, made into a server and what is expected of it.
+//! What is graded: from the command line to a server, and what is expected of it.
 
 use crate::probes::{self, Expected, Outcome, PROBES, Probe, Target};
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What to grade, and what of it.
 #[derive(clap::Args, Clone, Debug)]
-// Who flattens it has a group of the default name.
+// The command that flattens it has a group of the default name.
 #[group(id = "graded")]
 pub struct Args {
     /// The stage or twin: 4, 04, 5-mio; or `all`: every stage with its twins and variants.
@@ -52,7 +52,7 @@ pub struct Args {
 }
 
 /// How long an address may take to accept a connection before the next one of the same name is tried.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What stands for every stage, twin and variant.
 const EVERYTHING: &str = "all";
@@ -121,9 +121,9 @@ impl Args {
         }
         let mut tasks = Vec::new();
         for stage in stages::discover()? {
-            tasks.push(stage_task(&stage, &[], Expectations::new())?);
-            for variant in &stage.variants {
-                tasks.push(stage_task(&stage, &variant.args, Expectations::new())?);
+            let variants = stage.variants.iter().map(|variant| variant.args.as_slice());
+            for options in [&[][..]].into_iter().chain(variants) {
+                tasks.push(stage_task(&stage, options, Expectations::new())?);
             }
         }
         Ok(tasks)
@@ -166,26 +166,23 @@ fn task(args: &Args) -> Result<Task> {
 }
 
 fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
-    let target = Target::stage(stage, options);
-    if let Target::Stage(launch) = &target {
-        // Once, and not as a crash in every probe.
-        launch.command()?;
-        if !options.is_empty() && stage.lacks().is_none() {
-            let options = options.join(" ");
-            target.try_start().with_context(|| {
-                format!(
-                    "stage {} does not start with `{options}` (options of grade stand before those)",
-                    stage.name
-                )
-            })?;
-        }
+    let launch = stage.launch(options);
+    // Once, and not as a crash in every probe.
+    launch.command()?;
+    let (lacks, words) = (stage.lacks(), options.join(" "));
+    if !options.is_empty() && lacks.is_none() {
+        let name = &stage.name;
+        launch.start().with_context(|| {
+            format!("stage {name} does not start with `{words}` (options of grade stand before those)")
+        })?;
     }
     let mut expect = expectations(stage.expected_with(options))
         .with_context(|| format!("what stage {} declares", stage.name))?;
     expect.extend(given);
-    let title = format!("stage {} {}", stage.name, options.join(" "));
+    let title = format!("stage {} {words}", stage.name);
     let graded = Graded { name: stage.name.clone(), title: stage.title.clone(), options: options.to_vec() };
-    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, lacks: stage.lacks(), expect })
+    let target = Target::Stage(launch);
+    Ok(Task { title: title.trim().to_owned(), stage: Some(graded), target, lacks, expect })
 }
 
 fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {
@@ -197,7 +194,7 @@ fn resolve(addr: &str) -> Result<SocketAddr> {
     let authority = Authority::parse(addr, None);
     let addrs = authority.and_then(|authority| authority.resolve());
     let addrs = addrs.with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
-    first_reachable(&addrs, PATIENCE).context("--addr")
+    first_reachable(&addrs, CONNECT_TIMEOUT).context("--addr")
 }
 
 /// What was declared about a probe; a pass where nothing was.

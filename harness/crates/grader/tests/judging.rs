@@ -1,6 +1,6 @@
 //! A server that is wrong on purpose must be judged so, and a right one must not.
 
-use grader::probes::{self, Breakage, Finding, Outcome, Target};
+use grader::probes::{self, Finding, Outcome, Target};
 use lab_core::server_process::Launch;
 use test_support::manner::{Manner, serve};
 
@@ -8,7 +8,7 @@ fn judge(manner: Manner, probe: &str) -> Finding {
     probes::run_one(probes::find(probe).unwrap(), &Target::Address(serve(manner)))
 }
 
-/// A shell that does what `first` says, claims to be a right server, and does what `then` says.
+/// A shell that runs `first`, claims to be a right server, and runs `then`.
 fn script(first: &str, then: &str) -> Target {
     let mut launch = Launch::new("/bin/sh");
     let script = format!("{first}\necho 'listening on {}'\n{then}", serve(Manner::Right));
@@ -16,7 +16,7 @@ fn script(first: &str, then: &str) -> Target {
     Target::Stage(launch)
 }
 
-/// Protects against a probe that fails everybody.
+/// Protects against a probe that fails every server.
 #[test]
 fn a_right_server_passes() {
     for probe in
@@ -36,7 +36,8 @@ fn a_wrong_length_is_wrong() {
     }
 }
 
-/// Protects the difference that the staircase is built on: who waits for a cause is served when it is gone.
+/// Protects the difference that the staircase is built on: a client that waits for a cause is served when it
+/// is gone.
 #[test]
 fn a_serial_server_starves_and_recovers() {
     for probe in ["two-clients", "reverse-order", "fast-beside-slow"] {
@@ -45,22 +46,22 @@ fn a_serial_server_starves_and_recovers() {
     }
 }
 
-/// Protects `starved` from being said of a server that never answers at all.
+/// Protects `starved` from being the verdict on a server that never answers at all.
 #[test]
 fn a_mute_server_hangs() {
     let finding = judge(Manner::Mute, "two-clients");
-    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Hang), "{}", finding.detail);
+    assert_eq!(finding.outcome, Outcome::Hang, "{}", finding.detail);
 }
 
 /// Protects the rule that a crash beats whatever the probe saw of it.
 #[test]
 fn a_server_that_dies_has_crashed() {
     let finding = judge(Manner::Mortal, "keep-alive");
-    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash), "{}", finding.detail);
+    assert_eq!(finding.outcome, Outcome::Crash, "{}", finding.detail);
 
     // A probe that takes a while, so that the process is gone before its end.
     let finding = probes::run_one(probes::find("cut-at-every-byte").unwrap(), &script("", "exit 3"));
-    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash));
+    assert_eq!(finding.outcome, Outcome::Crash);
     assert!(finding.detail.contains("exit status: 3"), "{}", finding.detail);
 }
 
@@ -69,11 +70,11 @@ fn a_server_that_dies_has_crashed() {
 fn a_panic_is_a_crash_though_the_process_lives() {
     let panicking = script("echo \"thread 'worker' panicked at src/server.rs:1:1\" >&2", "exec sleep 60");
     let finding = probes::run_one(probes::find("cut-at-every-byte").unwrap(), &panicking);
-    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Crash), "{}", finding.detail);
+    assert_eq!(finding.outcome, Outcome::Crash, "{}", finding.detail);
 }
 
-/// Protects a server that logs in GBK or Latin-1 from being killed by its judge: whoever writes into a pipe
-/// that nobody reads any more dies of SIGPIPE.
+/// Protects a server that logs in GBK or Latin-1 from being killed by its judge: a process that writes into a
+/// pipe without a reader dies of SIGPIPE.
 #[test]
 fn output_that_is_not_utf_8_is_no_crash() {
     let line = r"printf 'M\374ller \306\364\266\257\n'";
@@ -88,10 +89,10 @@ fn output_that_is_not_utf_8_is_no_crash() {
 fn a_process_that_ignores_signals_or_spins_is_found_out() {
     let deaf = script("trap '' TERM", "while :; do sleep 1; done");
     let finding = probes::run_one(probes::find("sigterm-idle").unwrap(), &deaf);
-    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Hang), "{}", finding.detail);
+    assert_eq!(finding.outcome, Outcome::Hang, "{}", finding.detail);
 
     let finding = probes::run_one(probes::find("idle-cpu").unwrap(), &script("", "while :; do :; done"));
-    assert_eq!(finding.outcome, Outcome::Broken(Breakage::Spin), "{}", finding.detail);
+    assert_eq!(finding.outcome, Outcome::Spin, "{}", finding.detail);
 }
 
 /// Protects a grade by address from claims about a process that it cannot see.

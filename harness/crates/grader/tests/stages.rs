@@ -19,7 +19,7 @@ fn the_staircase_is_discovered_in_order() {
     }
 }
 
-/// Protects what users type, and what they are told when they mistype it.
+/// Protects what users type, and the message when they mistype it.
 #[test]
 fn a_stage_is_found_by_any_of_its_names() {
     let stages = stages::discover().unwrap();

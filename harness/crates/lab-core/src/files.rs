@@ -1,4 +1,4 @@
-//! Files that are whole or not there, and what tells one from another.
+//! Files that are written whole or not at all, their hashes, and links to them.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -7,8 +7,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf, absolute};
 
-/// Writes a file through a temporary one beside it and a rename: whoever looks, and whatever happens in
-/// between (a full disk, a kill), there is the old file or the new one.
+/// Writes a file through a temporary one beside it and a rename: whatever happens in between (a full disk,
+/// a kill), a reader finds the old file or the new one.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -28,7 +28,7 @@ pub struct Host {
     pub commit: String,
     /// The work tree differed from the commit.
     pub dirty: bool,
-    /// The generators that were found, with the version that each one tells.
+    /// The generators that were found, with the version that each one prints.
     pub tools: BTreeMap<String, String>,
 }
 
@@ -86,7 +86,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
-/// What git says about the tree that this harness was built from.
+/// What git prints about the tree that this harness was built from.
 fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .args(args)

@@ -1,13 +1,13 @@
 //! How a user ends a run: by Ctrl-C, by an orderly stop, by closing the terminal.
 
 use anyhow::{Context, Result};
-use nix::libc;
+use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// From now on the signals that end a run only set this: the run looks at it, ends its children and says what
-/// is there.
+/// Catches the signals that end a run: they only set a flag, which the run polls; then it ends its children
+/// and reports what it has.
 #[derive(Debug)]
 pub struct Interruption(Arc<AtomicBool>);
 
@@ -31,11 +31,8 @@ impl Interruption {
     }
 }
 
-fn is_ignored(signal: libc::c_int) -> bool {
-    // SAFETY: all zeros is a value of this struct of integers and of an address.
-    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: without a new action nothing is changed, and the old one is written to a struct that outlives
-    // the call.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut now) };
-    asked == 0 && now.sa_sigaction == libc::SIG_IGN
+fn is_ignored(signal: i32) -> bool {
+    let status = Process::myself().and_then(|process| process.status());
+    // A mask, in which signal 1 is bit 0 (proc_pid_status(5)).
+    status.is_ok_and(|status| status.sigign & (1 << (signal - 1)) != 0)
 }

@@ -1,4 +1,4 @@
-//! What the kernel's TCP says of the accept queues of this network namespace, from `/proc/net/netstat`.
+//! The kernel's counters for the accept queues of this network namespace, from `/proc/net/netstat`.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ pub struct AcceptQueues {
 }
 
 impl AcceptQueues {
-    /// The counts now. `None` where the kernel does not tell.
+    /// The counts now. `None` where the kernel does not have them.
     pub fn now() -> Option<Self> {
         Self::parse(&fs::read_to_string("/proc/net/netstat").ok()?)
     }
@@ -68,7 +68,7 @@ mod tests {
         listen(&listener, Backlog::new(1).expect("one is allowed")).expect("it listens");
         let listener = TcpListener::from(listener);
         let addr = listener.local_addr().expect("it is bound");
-        // Nobody accepts: the first few wait in the queue, the others are turned away.
+        // Nothing accepts: the first few wait in the queue, the others are dropped.
         let clients: Vec<_> =
             (0..8).map(|_| TcpStream::connect_timeout(&addr, Duration::from_millis(50))).collect();
         let counted = AcceptQueues::now().expect("Linux tells").since(before);

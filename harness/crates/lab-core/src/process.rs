@@ -1,9 +1,9 @@
 //! What a process and its descendants have used: CPU time, context switches, memory. From `/proc`.
 //!
-//! CPU time must not forget the dead: a server that forks per connection does its work in children that are
-//! gone when it is asked. So a process counts with its own CPU clock (`clock_getcpuclockid(3)`, nanoseconds,
-//! its ended threads included) and with the time of the children that it has waited for (`cutime` and
-//! `cstime` of `proc_pid_stat(5)`, in ticks of 10 ms).
+//! CPU time includes that of ended processes: a server that forks per connection does its work in children
+//! that have ended when it is measured. So a process counts with its own CPU clock (`clock_getcpuclockid(3)`,
+//! nanoseconds, its ended threads included) and with the time of the children that it has waited for
+//! (`cutime` and `cstime` of `proc_pid_stat(5)`, in ticks of 10 ms).
 
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
@@ -17,11 +17,11 @@ use std::time::Duration;
 pub struct Usage {
     /// Processes alive in the tree.
     pub processes: usize,
-    /// CPU time of the living and of those that were waited for.
+    /// CPU time of the processes that are alive and of those that were waited for.
     pub cpu: Duration,
     /// The part of `cpu` that ended threads and processes have used.
     pub cpu_of_ended: Duration,
-    /// Voluntary and involuntary switches of the living threads; the kernel keeps no count of the dead.
+    /// Voluntary and involuntary switches of the living threads; the kernel keeps no count of ended ones.
     pub context_switches: u64,
 }
 
@@ -56,14 +56,14 @@ impl Usage {
     }
 
     /// Context switches, unless threads or processes that did a noticeable part of the work took their
-    /// count with them. Below one tick the dead cannot be told from rounding.
+    /// count with them. Below one tick ended ones cannot be told from rounding.
     pub fn known_context_switches(&self) -> Option<u64> {
         (self.cpu_of_ended <= Duration::from_millis(10)).then_some(self.context_switches)
     }
 }
 
 /// Proportional set size of a process tree in bytes: a page that `n` processes share counts for `1/n` in
-/// each, so the sum counts it once. `None` where the kernel does not let us look.
+/// each, so the sum counts it once. `None` where the kernel does not permit reading it.
 pub fn memory_of_tree(root: u32) -> Option<u64> {
     let sizes = tree(root).into_iter().filter_map(|process| {
         let rollup = process.smaps_rollup().ok()?;
@@ -82,7 +82,8 @@ pub fn machine_cpu_seconds() -> Option<f64> {
     Some((busy + interrupts + total.steal_ms().unwrap_or(0)) as f64 / 1000.0)
 }
 
-/// CPU time that a hypervisor gave to others while this machine wanted it, in seconds, all CPUs together.
+/// Steal time: CPU time that a hypervisor took away while this machine wanted it, in seconds, all CPUs
+/// together.
 pub fn steal_seconds() -> Option<f64> {
     Some(procfs::KernelStats::current().ok()?.total.steal_ms()? as f64 / 1000.0)
 }

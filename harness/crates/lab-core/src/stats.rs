@@ -51,8 +51,8 @@ pub fn range(values: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// A 95 % percentile-bootstrap interval of the median: draw as many values again, with replacement, take
-/// the median, do so 2,000 times; 95 % of these medians lie in the interval. The same seed gives the same
-/// interval. With fewer than five values it says little; use [`range`] then.
+/// the median, do so 2,000 times; 95 % of these medians lie in the interval. The same seed yields the same
+/// interval. With fewer than five values it means little; use [`range`] then.
 pub fn bootstrap_median(values: &[f64], seed: u64) -> Option<(f64, f64)> {
     const DRAWS: usize = 2000;
     if values.is_empty() {

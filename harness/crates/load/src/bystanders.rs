@@ -1,4 +1,4 @@
-//! Clients beside the load: idle ones, which hold a connection and say nothing, and slow ones, which ask for
+//! Clients beside the load: idle ones, which hold a connection and send nothing, and slow ones, which ask for
 //! much and read it slowly. They have a thread of their own and add nothing to the counts of the load.
 
 use super::settings::Settings;
@@ -6,7 +6,6 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Read, Result, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// More than the kernel's buffers on both sides hold, so that the server must wait for the reader.
@@ -31,42 +30,35 @@ pub struct Bystanders {
 }
 
 struct Client {
-    /// What is to be said; empty for an idle client.
-    request: Vec<u8>,
-    socket: Option<(TcpStream, State)>,
+    is_slow: bool,
+    socket: Option<TcpStream>,
+    /// Its connection is established, and a slow client has sent its request.
+    is_open: bool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Connecting,
-    Open,
-}
-
-pub(super) fn run(settings: &Settings, idle: u32, slow: u32, stop: &AtomicBool) -> Result<Bystanders> {
+pub(super) fn run(settings: &Settings) -> Result<Bystanders> {
     let mut counts = Bystanders::default();
+    let (idle, slow) = (settings.args.idle, settings.args.slow);
     if idle + slow == 0 {
         return Ok(counts);
     }
     let request = settings.target.request(SLOW_PATH, false);
-    let slow = (0..slow).map(|_| request.clone());
-    let requests = slow.chain((0..idle).map(|_| Vec::new()));
-    let mut clients: Vec<Client> = requests.map(|request| Client { request, socket: None }).collect();
+    let client = |number| Client { is_slow: number < slow, socket: None, is_open: false };
+    let mut clients: Vec<Client> = (0..idle + slow).map(client).collect();
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut next_turn = Instant::now();
-    while Instant::now() < settings.end && !stop.load(Ordering::Relaxed) {
+    while Instant::now() < settings.end && !settings.is_stopped() {
         let now = Instant::now();
         if now >= next_turn {
             next_turn = now + PAUSE;
             connect(&mut clients, &poll, settings)?;
-            clients.iter_mut().filter(|client| !client.request.is_empty()).for_each(|client| {
-                if let Some((stream, State::Open)) = &mut client.socket {
-                    match read_piece(stream) {
-                        Some(count) => counts.slow_bytes += count,
-                        None => drop_client(client, &mut counts),
-                    }
+            for client in clients.iter_mut().filter(|client| client.is_slow && client.is_open) {
+                match client.socket.as_mut().and_then(read_piece) {
+                    Some(count) => counts.slow_bytes += count,
+                    None => client.end(&mut counts),
                 }
-            });
+            }
         }
         let pause = next_turn.min(settings.end).saturating_duration_since(Instant::now());
         match poll.poll(&mut events, Some(pause)) {
@@ -75,24 +67,20 @@ pub(super) fn run(settings: &Settings, idle: u32, slow: u32, stop: &AtomicBool) 
         }
         for event in &events {
             let client = &mut clients[event.token().0];
-            let Some((stream, state)) = &mut client.socket else { continue };
-            let is_idle = client.request.is_empty();
-            if event.is_error() || (is_idle && event.is_read_closed()) {
-                drop_client(client, &mut counts);
-            } else if *state == State::Connecting && event.is_writable() {
+            let Some(stream) = &mut client.socket else { continue };
+            if event.is_error() || (!client.is_slow && event.is_read_closed()) {
+                client.end(&mut counts);
+            } else if !client.is_open && event.is_writable() {
+                client.is_open = true;
                 // A request is shorter than any send buffer: it leaves whole.
-                *state = State::Open;
-                if !is_idle && stream.write_all(&client.request).is_err() {
-                    drop_client(client, &mut counts);
+                if client.is_slow && stream.write_all(&request).is_err() {
+                    client.end(&mut counts);
                 }
             }
         }
     }
-    for client in &clients {
-        let is_open = matches!(client.socket, Some((_, State::Open)));
-        *(if client.request.is_empty() { &mut counts.idle_open } else { &mut counts.slow_open }) +=
-            u64::from(is_open);
-    }
+    let open = |is_slow| clients.iter().filter(|client| client.is_open && client.is_slow == is_slow).count();
+    (counts.idle_open, counts.slow_open) = (open(false) as u64, open(true) as u64);
     Ok(counts)
 }
 
@@ -103,18 +91,21 @@ fn connect(clients: &mut [Client], poll: &Poll, settings: &Settings) -> Result<(
         // What fails is tried again in the next turn.
         if let Ok(mut stream) = TcpStream::connect(settings.addr) {
             poll.registry().register(&mut stream, Token(at), Interest::READABLE | Interest::WRITABLE)?;
-            client.socket = Some((stream, State::Connecting));
+            client.socket = Some(stream);
         }
     }
     Ok(())
 }
 
-fn drop_client(client: &mut Client, counts: &mut Bystanders) {
-    client.socket = None;
-    counts.ended += 1;
+impl Client {
+    /// Its connection is over; in the next turn it begins another one.
+    fn end(&mut self, counts: &mut Bystanders) {
+        (self.socket, self.is_open) = (None, false);
+        counts.ended += 1;
+    }
 }
 
-/// `None` at the end.
+/// How many bytes were read; `None` at the end.
 fn read_piece(stream: &mut TcpStream) -> Option<u64> {
     match stream.read(&mut [0; PIECE]) {
         Ok(0) => None,

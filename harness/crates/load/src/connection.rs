@@ -88,7 +88,7 @@ impl Connection {
         tally: &mut Tally,
     ) -> Next {
         if self.awaited == 0 {
-            // Nobody asked. The reply before was longer than it said.
+            // No reply is awaited: the one before was longer than it announced.
             tally.failed(Failure::Length, 1, self.times);
             return Next::Close;
         }
@@ -100,13 +100,7 @@ impl Connection {
         let next = loop {
             let (taken, reply) = self.reader.feed(rest, checker);
             rest = &rest[taken..];
-            let Some(mut reply) = reply else {
-                // After an interim reply the final one may be in the same segment.
-                if rest.is_empty() {
-                    break Next::Wait;
-                }
-                continue;
-            };
+            let Some(mut reply) = reply else { break Next::Wait };
             self.awaited -= 1;
             if self.awaited == 0 && !rest.is_empty() {
                 reply = Reply { failure: reply.failure.or(Some(Failure::Length)), keeps: false };
@@ -144,7 +138,7 @@ impl Connection {
                     tally.right(1, self.times, now);
                 }
                 Some(Reply { failure: Some(failure), .. }) => tally.failed(failure, 1, self.times),
-                // It said more than it sent.
+                // It announced more than it sent.
                 None => tally.failed(Failure::Length, 1, self.times),
             }
             self.awaited -= 1;
@@ -203,7 +197,7 @@ mod tests {
         }
 
         fn failed(&self, failure: Failure) -> u64 {
-            self.tally.by_kind()[failure.name()]
+            self.tally.by_kind()[Failure::NAMES[failure as usize]]
         }
     }
 

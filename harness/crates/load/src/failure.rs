@@ -24,29 +24,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) const ALL: [Failure; 9] = [
-        Failure::Status,
-        Failure::Length,
-        Failure::Body,
-        Failure::Malformed,
-        Failure::Closed,
-        Failure::Connect,
-        Failure::Read,
-        Failure::Write,
-        Failure::Timeout,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Failure::Status => "status",
-            Failure::Length => "length",
-            Failure::Body => "body",
-            Failure::Malformed => "malformed",
-            Failure::Closed => "closed",
-            Failure::Connect => "connect",
-            Failure::Read => "read",
-            Failure::Write => "write",
-            Failure::Timeout => "timeout",
-        }
-    }
+    /// What each is called in a report, in the order of the variants.
+    pub(super) const NAMES: [&str; 9] =
+        ["status", "length", "body", "malformed", "closed", "connect", "read", "write", "timeout"];
 }

@@ -1,6 +1,6 @@
 //! Two load generators that can be used alone: the built-in one, and in [`webbench`] a clean-room driver that
-//! counts as webbench 1.5 does. Neither knows a stage, a plan or a record: they get a URL and tell what they
-//! counted.
+//! counts as webbench 1.5 does. Neither knows a stage, a plan or a record: they get a URL and report what
+//! they counted.
 //!
 //! `harness load` is the built-in one.
 //!
@@ -19,17 +19,16 @@
 //! * `reply`: bytes in, verdicts out; `reference`: the body that is expected; `template`: the short cut for
 //!   a reply that repeats the one before; `connection`: the requests of one connection. None of them makes a
 //!   system call;
-//! * `schedule`: the intended times of an open loop; `mix`: which requests ask for another path;
-//! * `worker`: a thread's sockets; `closed` and `open`: when it sends;
+//! * `schedule`: when requests should leave; `mix`: which of them ask for another path;
+//! * `worker`: a thread's sockets; `event_loop`: when it sends;
 //! * `bystanders`: idle and slow clients beside the load;
 //! * `failure` and `tally`: what is counted; `report` and `progress`: what the user sees.
 
 mod bystanders;
-mod closed;
 mod connection;
+mod event_loop;
 mod failure;
 mod mix;
-mod open;
 mod options;
 mod progress;
 mod reference;
@@ -46,20 +45,12 @@ mod worker;
 
 pub use mix::Mix;
 pub use options::Args;
-pub use report::{Mixed, Report};
-pub use run::raise_descriptor_limit;
+pub use report::{PathReport, Report};
+pub use run::{measure, raise_descriptor_limit};
 pub use target::Target;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
-
-/// Puts the load on the server and returns what was counted. SIGINT and SIGTERM end it early.
-///
-/// # Errors
-/// What is wrong with the options, or that the server cannot be reached.
-pub fn measure(args: &Args) -> Result<Report> {
-    run::run(args)
-}
 
 /// Puts the load on the server and reports. Wrong replies are reported and leave the exit status alone; it
 /// is a failure when no request at all was answered right.
@@ -74,7 +65,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if report.interrupted {
         return Ok(ExitCode::from(130));
     }
-    if report.requests == 0 {
+    if report.main.requests == 0 {
         bail!("no request was answered right: {}", report.complaint());
     }
     Ok(ExitCode::SUCCESS)

@@ -4,12 +4,14 @@ use super::mix::Mix;
 use super::reference::Expected;
 use super::target::Target;
 use anyhow::{Context, Result, ensure};
+use lab_core::whole;
 use lab_core::wire::Authority;
 use serde::Serialize;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Most clients of a kind: all of them are at one address, so ports are the limit.
-const MOST_CLIENTS: i64 = 20_000;
+/// The maximum of clients of a kind: all of them are at one address, so ports are the limit.
+const MAX_CLIENTS: u64 = 20_000;
 
 /// The options of `harness load`.
 #[derive(clap::Args, Clone, Debug, Serialize)]
@@ -23,10 +25,10 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Clients at once.
-    #[arg(short, long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=MOST_CLIENTS))]
+    #[arg(short, long, value_name = "N", default_value = "64", value_parser = whole::<u32>(1..=MAX_CLIENTS))]
     pub connections: u32,
     /// Threads; each has its share of the clients.
-    #[arg(short, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = whole::<u32>(1..=256))]
     pub threads: u32,
     /// How long to measure.
     #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = some_time)]
@@ -43,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub requests_per_connection: Option<u64>,
     /// Requests that a client sends at once, in one write, before it reads the replies.
-    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = whole::<u64>(1..=1024))]
     pub pipeline: u64,
     /// Open loop: send R requests per second, all clients together, whether answers come or not.
     #[arg(long, value_name = "R", conflicts_with = "pipeline", allow_negative_numbers = true, value_parser = rate)]
@@ -54,7 +56,7 @@ pub struct Args {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
     /// The status of a right reply.
-    #[arg(long, value_name = "CODE", default_value = "200", value_parser = clap::value_parser!(u16).range(200..=599))]
+    #[arg(long, value_name = "CODE", default_value = "200", value_parser = whole::<u16>(200..=599))]
     pub status: u16,
     /// The body of a right reply. Default: the lab's body for `/` and `/bytes/N`, else that of the first
     /// reply; also where the replies announce no length.
@@ -68,10 +70,10 @@ pub struct Args {
     #[serde(serialize_with = "in_seconds", rename = "timeout_seconds")]
     pub timeout: Duration,
     /// Beside the load: clients that connect and say nothing.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MOST_CLIENTS))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole::<u32>(0..=MAX_CLIENTS))]
     pub idle: u32,
     /// Beside the load: clients that ask for `/bytes/67108864` and read 4 KB of it every 100 ms.
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=MOST_CLIENTS))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole::<u32>(0..=MAX_CLIENTS))]
     pub slow: u32,
     /// Print one JSON object.
     #[arg(long)]
@@ -109,18 +111,20 @@ impl Args {
 }
 
 fn any_time(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "0 to 86400 seconds are allowed".into())
+    number(text, 0.0..=86_400.0, "seconds").map(Duration::from_secs_f64)
 }
 
 fn some_time(text: &str) -> Result<Duration, String> {
-    let time = any_time(text).ok().filter(|time| *time >= Duration::from_millis(10));
-    time.ok_or_else(|| "0.01 to 86400 seconds are allowed".into())
+    number(text, 0.01..=86_400.0, "seconds").map(Duration::from_secs_f64)
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.01..=10_000_000.0).contains(rate));
-    rate.ok_or_else(|| "0.01 to 10000000 requests per second are allowed".into())
+    number(text, 0.01..=10_000_000.0, "requests per second")
+}
+
+fn number(text: &str, allowed: RangeInclusive<f64>, unit: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| allowed.contains(number));
+    number.ok_or_else(|| format!("{} to {} {unit} are allowed", allowed.start(), allowed.end()))
 }
 
 fn in_seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,23 +1,22 @@
 //! What a user sees while the load runs: one line that is written over, on a terminal only.
 
-use super::settings::Settings;
-use super::worker::Gauge;
+use super::settings::{Gauge, Settings};
 use std::io::{IsTerminal, Write, stderr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Shows the counts once a second until `finished`.
-pub(super) fn show(settings: &Settings, gauges: &[Gauge], stop: &AtomicBool, finished: impl Fn() -> bool) {
+pub(super) fn show(settings: &Settings, finished: impl Fn() -> bool) {
     const SECOND: Duration = Duration::from_secs(1);
     if !stderr().is_terminal() {
         return; // the threads are joined, which waits without waking up
     }
     let sum = |counter: fn(&Gauge) -> &AtomicU64| -> u64 {
-        gauges.iter().map(|gauge| counter(gauge).load(Ordering::Relaxed)).sum()
+        settings.gauges.iter().map(|gauge| counter(gauge).load(Ordering::Relaxed)).sum()
     };
     let (mut last, mut right_before) = (Instant::now(), 0);
-    while !finished() && !stop.load(Ordering::Relaxed) {
+    while !finished() && !settings.is_stopped() {
         sleep(Duration::from_millis(100));
         let now = Instant::now();
         if now - last < SECOND {

@@ -1,9 +1,11 @@
-//! Replies: bytes in, in any pieces; verdicts out. No socket and no clock.
+//! Replies: bytes in, in any pieces; verdicts out. No socket and no clock. `lab_core` reads them; here they
+//! are compared with what is right.
 
 use super::failure::Failure;
 use super::reference::{Expected, LEARNT_LIMIT, Learnt, Reference};
 use super::template::Template;
-use lab_core::wire::{Body, Framing, HEAD_LIMIT, Head, parse_head};
+use lab_core::wire::{self, Framing, Head, Part};
+use std::collections::BTreeSet;
 
 /// What a right reply is. Shared by the connections of a thread.
 #[derive(Debug)]
@@ -14,27 +16,7 @@ pub(super) struct Checker {
     /// The last status that was not the right one.
     pub(super) wrong_status: Option<u16>,
     /// How replies of the right status ended that announced no length.
-    pub(super) unannounced: Unannounced,
-}
-
-/// The ways to end a body other than by its length, and whether they were seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Unannounced {
-    pub(super) chunked: bool,
-    pub(super) close: bool,
-}
-
-impl Unannounced {
-    /// What was seen by either.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self { chunked: self.chunked | other.chunked, close: self.close | other.close }
-    }
-
-    /// In words: `chunked`, `ended by closing`.
-    pub(super) fn names(self) -> Vec<String> {
-        let names = [(self.chunked, "chunked"), (self.close, "ended by closing")];
-        names.into_iter().filter(|(seen, _)| *seen).map(|(_, name)| name.to_owned()).collect()
-    }
+    pub(super) unannounced: BTreeSet<&'static str>,
 }
 
 impl Checker {
@@ -44,7 +26,7 @@ impl Checker {
             expected,
             template: Template::default(),
             wrong_status: None,
-            unannounced: Unannounced::default(),
+            unannounced: BTreeSet::new(),
         }
     }
 }
@@ -66,16 +48,16 @@ impl Reply {
 /// Reads the replies of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// `None`: in the head.
+    parts: wire::Reader,
+    /// The reply whose head has come.
     inside: Option<Inside>,
-    /// The beginning of a head; while a body is learnt, the beginning of the body.
-    kept: Vec<u8>,
+    /// While a body is learnt, its beginning.
+    learnt: Vec<u8>,
 }
 
 /// A reply whose head has come.
 #[derive(Clone, Copy, Debug)]
 struct Inside {
-    body: Body,
     is_announced: bool,
     /// The length that is right; `None` while it is to be learnt.
     expected: Option<u64>,
@@ -85,90 +67,16 @@ struct Inside {
 }
 
 impl Inside {
-    /// Whether the content is the first that was seen, from which the others are judged.
-    fn is_learning(&self) -> bool {
-        self.reply.failure.is_none() && self.expected.is_none()
-    }
-}
-
-impl Reader {
-    /// Whether a reply has begun.
-    pub(super) fn is_inside(&self) -> bool {
-        self.inside.is_some() || !self.kept.is_empty()
-    }
-
-    /// Takes bytes up to the end of a reply: how many, and the verdict if the end was reached. An interim
-    /// reply has no verdict (RFC 9110 section 15.2): more may be left of the input after it.
-    pub(super) fn feed(&mut self, input: &[u8], checker: &mut Checker) -> (usize, Option<Reply>) {
-        if self.inside.is_some() {
-            return self.feed_body(input, checker);
-        }
-        if !self.kept.is_empty() {
-            return self.continue_head(input, checker);
-        }
-        if let Some(length) = checker.template.matches(input) {
-            return (length, Some(Reply { failure: None, keeps: checker.template.keeps }));
-        }
-        let head = match parse_head(input) {
-            Ok(Some(head)) => head,
-            Ok(None) => {
-                self.kept.extend_from_slice(input);
-                return (input.len(), None);
-            }
-            Err(_) => return (input.len(), Some(Reply::BROKEN)),
+    fn new(head: &Head, checker: &mut Checker) -> Self {
+        let (length, other_end) = match head.framing {
+            Framing::Length(length) => (Some(length), None),
+            Framing::Chunked => (None, Some("chunked")),
+            Framing::Close => (None, Some("ended by closing")),
         };
-        if head.is_interim() {
-            return (head.length, None);
-        }
-        self.begin_body(&head, checker);
-        let (body, reply) = self.feed_body(&input[head.length..], checker);
-        let length = head.length + body;
-        if let Some(Reply { failure: None, keeps }) = reply {
-            checker.template.learn(&input[..length], head.date, keeps);
-        }
-        (length, reply)
-    }
-
-    /// The connection has ended: the verdict on a reply that should end with it.
-    pub(super) fn end(&mut self, checker: &Checker) -> Option<Reply> {
-        let inside = self.inside.take_if(|inside| inside.body.ends_with_connection())?;
-        Some(self.judge(inside, checker))
-    }
-
-    /// A head that came in pieces. It may be parsed again for every piece: a server under load sends its
-    /// head at once, and the limit bounds the rest.
-    fn continue_head(&mut self, input: &[u8], checker: &mut Checker) -> (usize, Option<Reply>) {
-        let before = self.kept.len();
-        let taken = input.len().min(HEAD_LIMIT - before);
-        self.kept.extend_from_slice(&input[..taken]);
-        match parse_head(&self.kept) {
-            Ok(Some(head)) => {
-                let of_head = head.length - before;
-                self.kept.clear();
-                if head.is_interim() {
-                    return (of_head, None);
-                }
-                self.begin_body(&head, checker);
-                let (body, reply) = self.feed_body(&input[of_head..], checker);
-                (of_head + body, reply)
-            }
-            Ok(None) => (taken, None),
-            Err(_) => {
-                self.kept.clear();
-                (input.len(), Some(Reply::BROKEN))
-            }
-        }
-    }
-
-    fn begin_body(&mut self, head: &Head, checker: &mut Checker) {
-        let (is_announced, length) = match head.framing {
-            Framing::Length(length) => (true, Some(length)),
-            Framing::Chunked | Framing::Close => (false, None),
-        };
+        let is_announced = length.is_some();
         let is_right_status = head.status == checker.status;
         if is_right_status {
-            checker.unannounced.chunked |= head.framing == Framing::Chunked;
-            checker.unannounced.close |= head.framing == Framing::Close;
+            checker.unannounced.extend(other_end);
         } else {
             checker.wrong_status = Some(head.status);
         }
@@ -178,46 +86,76 @@ impl Reader {
             (Some(expected), Some(length)) if expected != length => Some(Failure::Length),
             _ => None,
         };
-        let reply = Reply { failure, keeps: head.keeps };
-        self.inside = Some(Inside { body: Body::new(head.framing), is_announced, expected, at: 0, reply });
+        Self { is_announced, expected, at: 0, reply: Reply { failure, keeps: head.keeps } }
     }
 
-    fn feed_body(&mut self, input: &[u8], checker: &Checker) -> (usize, Option<Reply>) {
-        let mut taken = 0;
-        let Some(inside) = &mut self.inside else { return (0, None) };
+    /// Whether the content is the first that was seen, from which the others are judged.
+    fn is_learning(&self) -> bool {
+        self.reply.failure.is_none() && self.expected.is_none()
+    }
+}
+
+impl Reader {
+    /// Whether a reply has begun.
+    pub(super) fn is_inside(&self) -> bool {
+        self.parts.is_inside()
+    }
+
+    /// Takes bytes up to the end of a reply: how many, and the verdict if the end was reached; without a
+    /// verdict all of them are taken. An interim reply has none (RFC 9110 section 15.2).
+    pub(super) fn feed(&mut self, input: &[u8], checker: &mut Checker) -> (usize, Option<Reply>) {
+        if !self.is_inside()
+            && let Some(length) = checker.template.matches(input)
+        {
+            return (length, Some(Reply { failure: None, keeps: checker.template.keeps }));
+        }
+        let (mut rest, mut date) = (input, None);
         loop {
-            let rest = &input[taken..];
-            let Ok(piece) = inside.body.next(rest) else {
-                self.inside = None;
-                self.kept.clear();
-                return (input.len(), Some(Reply::BROKEN));
-            };
-            let content = &rest[piece.content];
-            let length = content.len() as u64;
-            if inside.is_learning() {
-                let room = LEARNT_LIMIT - self.kept.len();
-                self.kept.extend_from_slice(&content[..content.len().min(room)]);
-            } else if inside.reply.failure.is_none()
-                && length > 0
-                && !checker.expected.of(inside.is_announced).matches(inside.at, content)
-            {
-                inside.reply.failure = Some(Failure::Body);
-            }
-            inside.at += length;
-            taken += piece.taken;
-            if piece.is_whole {
-                let whole = *inside;
-                self.inside = None;
-                return (taken, Some(self.judge(whole, checker)));
-            }
-            if taken == input.len() {
-                return (taken, None);
+            match self.parts.next(&mut rest) {
+                Err(_) => return (input.len(), Some(Reply::BROKEN)),
+                Ok(None) => return (input.len(), None),
+                Ok(Some(Part::Head(head))) if head.is_interim() => {}
+                Ok(Some(Part::Head(head))) => {
+                    self.learnt.clear();
+                    self.inside = Some(Inside::new(&head, checker));
+                    // A reply can be kept whole where it is all that has come: head, then body.
+                    date = (input.len() - rest.len() == head.length).then_some(head.date);
+                }
+                Ok(Some(Part::Content(content))) => self.compare(content, checker),
+                Ok(Some(Part::End)) => {
+                    let taken = input.len() - rest.len();
+                    let reply = self.judge(checker);
+                    if let (Some(Reply { failure: None, keeps }), Some(date)) = (reply, date) {
+                        checker.template.learn(&input[..taken], date, keeps);
+                    }
+                    return (taken, reply);
+                }
             }
         }
     }
 
+    /// The connection has ended: the verdict on a reply that should end with it.
+    pub(super) fn end(&mut self, checker: &Checker) -> Option<Reply> {
+        if self.parts.ends_with_connection() { self.judge(checker) } else { None }
+    }
+
+    /// Content has come.
+    fn compare(&mut self, content: &[u8], checker: &Checker) {
+        let Some(inside) = &mut self.inside else { return };
+        if inside.is_learning() {
+            let room = LEARNT_LIMIT - self.learnt.len();
+            self.learnt.extend_from_slice(&content[..content.len().min(room)]);
+        } else if inside.reply.failure.is_none()
+            && !checker.expected.of(inside.is_announced).matches(inside.at, content)
+        {
+            inside.reply.failure = Some(Failure::Body);
+        }
+        inside.at += content.len() as u64;
+    }
+
     /// The verdict on a reply whose body is whole.
-    fn judge(&mut self, inside: Inside, checker: &Checker) -> Reply {
+    fn judge(&mut self, checker: &Checker) -> Option<Reply> {
+        let inside = self.inside.take()?;
         let mut reply = inside.reply;
         let is_of_right_status = matches!(reply.failure, None | Some(Failure::Body));
         if is_of_right_status && inside.expected.is_some_and(|expected| expected != inside.at) {
@@ -228,7 +166,7 @@ impl Reader {
         if inside.is_learning()
             && let Reference::Learnt(learnt) = checker.expected.of(inside.is_announced)
         {
-            let mine = Learnt { length: inside.at, beginning: std::mem::take(&mut self.kept) };
+            let mine = Learnt { length: inside.at, beginning: std::mem::take(&mut self.learnt) };
             // Another connection may have been first; then this reply is compared with it.
             let first = learnt.get_or_init(|| mine.clone());
             reply.failure = match () {
@@ -237,13 +175,14 @@ impl Reader {
                 () => None,
             };
         }
-        reply
+        Some(reply)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lab_core::wire::HEAD_LIMIT;
     use proptest::prelude::*;
 
     const DATES: [&str; 2] = ["Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:01 GMT"];
@@ -394,8 +333,8 @@ mod tests {
             let end = verdict_at_the_end(open(content).as_bytes(), &mut second);
             assert_eq!(end, Some(Reply { failure, keeps: false }), "{content}");
         }
-        assert_eq!(first.unannounced, Unannounced { chunked: true, close: false });
-        assert_eq!(second.unannounced, Unannounced { chunked: false, close: true });
+        assert_eq!(first.unannounced, BTreeSet::from(["chunked"]));
+        assert_eq!(second.unannounced, BTreeSet::from(["ended by closing"]));
         // What announces its length is held to the contract all the same.
         assert_eq!(verdicts([reply("", "page").as_slice()], &mut first)[0].failure, Some(Failure::Length));
         // A body that the user names is right whatever frames it.

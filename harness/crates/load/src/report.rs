@@ -6,54 +6,29 @@ use super::tally::{LATE, Tallies, Tally};
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use lab_core::stats::Percentiles;
+use lab_core::units::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// The figures of a run. Warm-up is in none of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// What was asked for.
     pub options: serde_json::Value,
-    /// Requests that were answered right.
-    pub requests: u64,
-    /// Requests that were not, by what went wrong.
-    pub errors: BTreeMap<String, u64>,
-    /// The last status that was not the right one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wrong_status: Option<u16>,
+    /// The requests for the URL's path.
+    #[serde(flatten)]
+    pub main: PathReport,
     /// Why the last connection could not be made: `connection refused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_connected: Option<String>,
-    /// Requests that the end cut off; neither right nor wrong.
-    pub aborted: u64,
-    /// Open loop: how many of those are in the latencies with the time that they had waited: those that had
-    /// waited longer than 99 of 100 answered ones.
-    pub aborted_in_latency: Option<u64>,
-    /// Open loop: requests that left more than `late_after_us` after their time.
-    pub late: Option<u64>,
-    /// Open loop: requests that never left, because every connection was waiting. All are in the latencies
-    /// with the time that they had waited at the end.
-    #[serde(alias = "dropped")]
-    pub never_sent: Option<u64>,
     /// What is called late.
     pub late_after_us: u64,
     /// The time that was measured over.
     pub seconds: f64,
-    /// Right answers per second.
+    /// Right answers per second on the main path.
     pub requests_per_second: f64,
-    /// Bytes received, heads included.
+    /// Bytes received on all paths, heads included.
     pub bytes: u64,
-    /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that
-    /// the end left without one it is a lower bound: the time that it had waited.
-    pub latency_us: Option<Percentiles>,
-    /// Open loop: how many of these took longer than 5 ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub over_5ms: Option<u64>,
-    /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
-    pub service_us: Option<Percentiles>,
-    /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
-    pub first_byte_us: Option<Percentiles>,
     /// CPU time of the threads that put the load on; starting and reporting are not in it.
     pub cpu_seconds: f64,
     /// Connections that were begun.
@@ -67,49 +42,63 @@ pub struct Report {
     /// with the first one, unless `--body` says what is right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_length: Vec<String>,
-    /// With `--mix`: the requests that asked for the other path. What is above is of the main path alone, but
-    /// for the bytes, the CPU time, the connections and the clients, which are of both.
+    /// With `--mix`: the requests for the other path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mix: Option<Mixed>,
+    pub mix: Option<PathReport>,
     /// The idle and slow clients.
     pub bystanders: Bystanders,
     /// Ended by a signal.
     pub interrupted: bool,
 }
 
-/// The requests that asked for the path that is mixed in.
+/// The requests for one path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Mixed {
-    /// Those that were answered right.
+pub struct PathReport {
+    /// Requests that were answered right.
     pub requests: u64,
-    /// Those that were not, by what went wrong.
+    /// Requests that were not, by what went wrong.
     pub errors: BTreeMap<String, u64>,
     /// The last status that was not the right one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrong_status: Option<u16>,
-    /// Those that the end cut off.
+    /// Requests that were still unanswered at the end; neither right nor wrong.
     pub aborted: u64,
-    /// Open loop: those that left more than `late_after_us` after their time.
+    /// Open loop: how many of those are in the latencies with the time that they had waited: those that had
+    /// waited longer than 99 of 100 answered ones.
+    pub aborted_in_latency: Option<u64>,
+    /// Open loop: requests that left more than `late_after_us` after their time.
     pub late: Option<u64>,
-    /// Open loop: those that never left.
+    /// Open loop: requests that never left, because every connection was waiting. All are in the latencies
+    /// with the time that they had waited at the end.
+    #[serde(alias = "dropped")]
     pub never_sent: Option<u64>,
-    /// Open loop: as for the main path.
+    /// Open loop: µs from the time at which a request should have left to its whole reply. Of a request that
+    /// the end left without one it is a lower bound: the time that it had waited.
     pub latency_us: Option<Percentiles>,
-    /// As for the main path.
+    /// Open loop: how many of these took longer than 5 ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_5ms: Option<u64>,
+    /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
     pub service_us: Option<Percentiles>,
+    /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
+    pub first_byte_us: Option<Percentiles>,
 }
 
-impl Mixed {
+impl PathReport {
     fn new(tally: &Tally, is_open: bool) -> Self {
+        let (latency, aborted_in_latency) = is_open.then(|| tally.open_latency()).unzip();
         Self {
             requests: tally.right,
             errors: tally.by_kind(),
             wrong_status: tally.wrong_status,
             aborted: tally.aborted,
+            aborted_in_latency,
             late: is_open.then_some(tally.late),
             never_sent: is_open.then_some(tally.never_sent),
-            latency_us: is_open.then(|| tally.open_latency().0).as_ref().and_then(percentiles),
+            latency_us: latency.as_ref().and_then(percentiles),
+            over_5ms: latency.as_ref().map(|latency| latency.count_between(5_001, u64::MAX)),
             service_us: percentiles(&tally.service),
+            first_byte_us: percentiles(&tally.first_byte),
         }
     }
 
@@ -151,160 +140,151 @@ impl Report {
         seconds: f64,
         interrupted: bool,
     ) -> Self {
-        let tally = &tallies.main;
-        let open = args.rate.is_some().then(|| tally.open_latency());
+        let mut paths = tallies.paths.iter().map(|tally| PathReport::new(tally, args.rate.is_some()));
+        let main = paths.next().expect("there is a main path");
         Self {
             options: serde_json::to_value(args).expect("options are plain values"),
-            requests: tally.right,
-            errors: tally.by_kind(),
-            wrong_status: tally.wrong_status,
-            not_connected: tally.not_connected.map(|kind| kind.to_string()),
-            aborted: tally.aborted,
-            aborted_in_latency: open.as_ref().map(|(_, counted)| *counted),
-            late: open.is_some().then_some(tally.late),
-            never_sent: open.is_some().then_some(tally.never_sent),
+            not_connected: tallies.not_connected.map(|kind| kind.to_string()),
             late_after_us: LATE.as_micros() as u64,
             seconds,
-            requests_per_second: if seconds > 0.0 { tally.right as f64 / seconds } else { 0.0 },
-            bytes: tally.bytes,
-            latency_us: open.as_ref().and_then(|(latency, _)| percentiles(latency)),
-            over_5ms: open.as_ref().map(|(latency, _)| latency.count_between(5_001, u64::MAX)),
-            service_us: percentiles(&tally.service),
-            first_byte_us: percentiles(&tally.first_byte),
-            cpu_seconds: tally.cpu.as_secs_f64(),
-            connections_opened: tally.opened,
-            clients_served: tally.served,
-            clients_never_connected: tally.never_connected,
-            without_length: tallies.unannounced().names(),
-            mix: tallies.mixed.as_ref().map(|mixed| Mixed::new(mixed, open.is_some())),
+            requests_per_second: if seconds > 0.0 { main.requests as f64 / seconds } else { 0.0 },
+            bytes: tallies.bytes,
+            cpu_seconds: tallies.cpu.as_secs_f64(),
+            connections_opened: tallies.opened,
+            clients_served: tallies.served,
+            clients_never_connected: tallies.never_connected,
+            without_length: tallies.unannounced.iter().map(|&end| end.to_owned()).collect(),
+            mix: paths.next(),
+            main,
             bystanders,
             interrupted,
         }
     }
 
-    /// All requests that were not answered right.
+    /// All requests on the main path that were not answered right.
     pub fn failed(&self) -> u64 {
-        self.errors.values().sum()
+        self.main.failed()
     }
 
     /// Whether no reply came, be it right or wrong.
     pub fn is_silence(&self) -> bool {
-        let timeouts = self.errors.get("timeout").copied().unwrap_or(0);
-        self.requests == 0 && self.failed() == timeouts
+        let timeouts = self.main.errors.get("timeout").copied().unwrap_or(0);
+        self.main.requests == 0 && self.failed() == timeouts
     }
 
-    /// What went wrong, in one line; on the path that is mixed in too.
+    /// Why not every request was answered right, in one line.
     pub fn complaint(&self) -> String {
-        let mut parts = wrong(&self.errors, self.wrong_status, self.not_connected.as_deref());
-        if self.aborted > 0 {
-            parts.push(format!("{} unanswered at the end", self.aborted));
+        let mut parts = Vec::from_iter(self.faults());
+        if self.main.aborted > 0 {
+            parts.push(format!("{} unanswered at the end", self.main.aborted));
         }
-        if self.clients_never_connected > 0 && self.requests == 0 {
+        if self.clients_never_connected > 0 && self.main.requests == 0 {
             parts.push(format!("{} clients never connected", self.clients_never_connected));
         }
+        if parts.is_empty() { "none was sent".into() } else { parts.join(", ") }
+    }
+
+    /// What was wrong with replies and connections, on the path that is mixed in too; `None` if nothing was.
+    fn faults(&self) -> Option<String> {
+        let mut parts = wrong(&self.main.errors, self.main.wrong_status, self.not_connected.as_deref());
         if let Some(mixed) = &self.mix {
             let others = wrong(&mixed.errors, mixed.wrong_status, None);
             parts.extend(others.into_iter().map(|part| format!("{part} on the path that is mixed in")));
         }
-        let is_about_the_body = |kind: &str| self.errors.get(kind).is_some_and(|count| *count > 0);
+        let is_about_the_body = |kind: &str| self.main.errors.get(kind).is_some_and(|count| *count > 0);
         let hint = match ["body", "length"].into_iter().any(is_about_the_body) {
-            true => "; --body or --learn-body changes what is right",
+            true => " (--body or --learn-body changes what is right)",
             false => "",
         };
-        if parts.is_empty() { "none was sent".into() } else { format!("{}{hint}", parts.join(", ")) }
+        (!parts.is_empty()).then(|| parts.join(", ") + hint)
     }
 
     /// For people.
     pub fn table(&self) -> String {
-        let mut text = format!(
-            "{:.0} requests/s   {} requests in {:.2} s   {:.1} MB\n",
+        let mut lines = vec![format!(
+            "{:.0} requests/s   {} requests in {:.2} s   {:.1} MB",
             self.requests_per_second,
-            self.requests,
+            self.main.requests,
             self.seconds,
             self.bytes as f64 / 1e6
-        );
-        let failed = self.failed() + self.mix.as_ref().map_or(0, Mixed::failed);
-        let unanswered =
-            if self.aborted > 0 { format!("; {} cut off by the end", self.aborted) } else { String::new() };
-        let errors = match (failed, self.clients_never_connected) {
-            (1.., _) => format!("{failed} errors: {}", self.complaint()),
-            (0, 0) => format!("no errors{unanswered}"),
-            (0, _) => format!("no wrong reply{unanswered}"),
-        };
-        let _ = writeln!(text, "{errors}");
+        )];
+        let failed = self.failed() + self.mix.as_ref().map_or(0, PathReport::failed);
+        lines.push(match (self.faults(), self.clients_never_connected) {
+            (Some(faults), _) => format!("{failed} errors: {faults}"),
+            (None, 0) => "no errors".into(),
+            (None, _) => "no wrong reply".into(),
+        });
+        if self.main.aborted > 0 {
+            let requests = count(self.main.aborted as usize, "request");
+            let were = if self.main.aborted == 1 { "was" } else { "were" };
+            lines.push(format!("{requests} {were} still unanswered when the time ended"));
+        }
         if self.clients_never_connected > 0 {
             let clients = &self.options["connections"];
-            let _ = writeln!(text, "{} of {clients} clients never connected", self.clients_never_connected);
+            lines.push(format!("{} of {clients} clients never connected", self.clients_never_connected));
         }
         if !self.without_length.is_empty() {
-            let first =
-                if self.options["body"].is_null() { ": each was compared with the first" } else { "" };
-            let _ =
-                writeln!(text, "replies without Content-Length ({}){first}", self.without_length.join(", "));
+            let is_learnt = self.options["body"].is_null();
+            let first = if is_learnt { ": each was compared with the first" } else { "" };
+            let ends = self.without_length.join(", ");
+            lines.push(format!("replies without Content-Length ({ends}){first}"));
         }
-        if let (Some(late), Some(never_sent)) = (self.late, self.never_sent) {
-            let _ = writeln!(
-                text,
-                "{late} sent more than {} ms late; {never_sent} never sent",
-                self.late_after_us as f64 / 1000.0
-            );
-            let cut_off = self.aborted_in_latency.unwrap_or(0);
-            if never_sent + cut_off > 0 {
-                let _ = writeln!(
-                    text,
-                    "the latency is a lower bound: {never_sent} never sent and {cut_off} cut off are in it with their wait so far"
-                );
+        if let (Some(late), Some(never_sent)) = (self.main.late, self.main.never_sent) {
+            let after = self.late_after_us as f64 / 1000.0;
+            lines.push(format!("{late} sent more than {after} ms late; {never_sent} never sent"));
+            let waiting = never_sent + self.main.aborted_in_latency.unwrap_or(0);
+            if waiting > 0 {
+                lines.push(format!(
+                    "the latency is a lower bound: {waiting} requests without a reply are in it with their wait \
+                     so far"
+                ));
             }
         }
-        let answered = self.requests + self.mix.as_ref().map_or(0, |mixed| mixed.requests);
-        let _ = writeln!(
-            text,
+        let answered = self.main.requests + self.mix.as_ref().map_or(0, |mixed| mixed.requests);
+        let each = self.cpu_seconds * 1e6 / answered as f64;
+        lines.push(format!(
             "clients served: {}; connections begun: {}; {:.2} s of CPU, {} per request",
             self.clients_served,
             self.connections_opened,
             self.cpu_seconds,
-            if answered > 0 {
-                format!("{:.2} µs", self.cpu_seconds * 1e6 / answered as f64)
-            } else {
-                "none".into()
-            }
-        );
+            if answered > 0 { format!("{each:.2} µs") } else { "none".into() }
+        ));
         if let Some(mixed) = &self.mix {
-            let _ = writeln!(
-                text,
-                "beside the requests above, {}: {} requests, {} errors, {} cut off by the end{}",
+            lines.push(format!(
+                "beside the requests above, {}: {} requests, {} errors, {} unanswered at the end{}",
                 self.options["mix"].as_str().unwrap_or("mixed in"),
                 mixed.requests,
                 mixed.failed(),
                 mixed.aborted,
                 mixed.never_sent.map_or(String::new(), |count| format!(", {count} never sent"))
-            );
+            ));
         }
         if self.bystanders != Bystanders::default() {
-            let beside = &self.bystanders;
-            let _ = writeln!(
-                text,
-                "beside the load: {} idle and {} slow clients open; {:.1} MB read slowly; {} connections ended",
-                beside.idle_open,
-                beside.slow_open,
-                beside.slow_bytes as f64 / 1e6,
-                beside.ended
-            );
+            let Bystanders { idle_open, slow_open, slow_bytes, ended } = self.bystanders;
+            lines.push(format!(
+                "beside the load: {idle_open} idle and {slow_open} slow clients open; {:.1} MB read slowly; \
+                 {ended} connections ended",
+                slow_bytes as f64 / 1e6
+            ));
         }
-        text + &self.times()
+        lines.push(self.times());
+        lines.join("\n")
     }
 
     fn times(&self) -> String {
-        if self.latency_us.is_none() && self.service_us.is_none() && self.first_byte_us.is_none() {
+        if self.main.latency_us.is_none()
+            && self.main.service_us.is_none()
+            && self.main.first_byte_us.is_none()
+        {
             return "no reply, so there are no times".into();
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header(["ms", "p50", "p90", "p99", "p99.9", "max"]);
         let rows = [
-            ("from the intended time (latency)", self.latency_us),
-            ("from sending", self.service_us),
-            ("from sending to the first byte", self.first_byte_us),
+            ("from the intended time (latency)", self.main.latency_us),
+            ("from sending", self.main.service_us),
+            ("from sending to the first byte", self.main.first_byte_us),
             ("mixed in, from the intended time", self.mix.as_ref().and_then(|mixed| mixed.latency_us)),
             ("mixed in, from sending", self.mix.as_ref().and_then(|mixed| mixed.service_us)),
         ];
@@ -317,9 +297,9 @@ impl Report {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let note = match self.late {
+        let note = match self.main.late {
             Some(_) => "",
-            None => "\nA closed loop: these times hide the waiting. For latencies give --rate.",
+            None => "\nA closed loop: these times hide the waiting. For latencies use --rate.",
         };
         format!("{table}{note}")
     }

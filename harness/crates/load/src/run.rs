@@ -4,19 +4,24 @@ use super::options::Args;
 use super::reference::Expected;
 use super::report::Report;
 use super::schedule::Schedule;
-use super::settings::{Question, Settings};
+use super::settings::{Gauge, RequestSpec, Settings};
 use super::tally::Tallies;
 use super::target::Target;
-use super::worker::{Gauge, Worker};
-use super::{bystanders, closed, open, progress};
-use anyhow::{Context, Result, ensure};
+use super::worker::Worker;
+use super::{bystanders, event_loop, progress};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-pub(super) fn run(args: &Args) -> Result<Report> {
+/// Puts the load on the server and returns what was counted. SIGINT and SIGTERM end it early.
+///
+/// # Errors
+/// What is wrong with the options, or that the server cannot be reached.
+pub fn measure(args: &Args) -> Result<Report> {
     let target = args.check()?;
     let addr = target.reachable()?;
     raise_descriptor_limit(args.connections + args.idle + args.slow, args.threads)?;
@@ -24,75 +29,55 @@ pub(super) fn run(args: &Args) -> Result<Report> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
-
-    let main = question(args, &target, &target.path, args.status, args.expected(&target.path));
-    let mixed = args.mix.clone().map(|mix| {
-        let question = question(args, &target, mix.path(), 200, Expected::by_path(mix.path()));
-        (mix, question)
-    });
+    let mut specs = vec![spec(args, &target, &target.path, args.status, args.expected(&target.path))];
+    if let Some(mix) = &args.mix {
+        specs.push(spec(args, &target, mix.path(), 200, Expected::by_path(mix.path())));
+    }
     let start = Instant::now();
     let measure_from = start + args.warm_up;
-    let settings = Settings {
-        addr,
-        main,
-        mixed,
-        is_closed_loop: args.rate.is_none(),
-        pipeline: args.pipeline,
-        requests_per_connection: args.requests_per_connection(),
-        timeout: args.timeout,
-        start,
-        measure_from,
-        end: measure_from + args.duration,
-        target,
-    };
-    let gauges: Vec<Gauge> = (0..args.threads).map(|_| Gauge::default()).collect();
-    let stop = &*stop;
-    let settings = &settings;
+    let end = measure_from + args.duration;
+    let gauges = (0..args.threads).map(|_| Gauge::default()).collect();
+    let settings = &Settings { args, target, addr, specs, start, measure_from, end, stop, gauges };
     let (tallies, beside) = thread::scope(|scope| {
-        let beside = scope.spawn(move || bystanders::run(settings, args.idle, args.slow, stop));
-        let threads: Vec<_> = gauges
-            .iter()
-            .enumerate()
-            .map(|(thread, gauge)| scope.spawn(move || one_thread(args, settings, thread, gauge, stop)))
-            .collect();
-        progress::show(settings, &gauges, stop, || threads.iter().all(|thread| thread.is_finished()));
+        let beside = scope.spawn(|| bystanders::run(settings));
+        let one = |thread| scope.spawn(move || one_thread(settings, thread));
+        let threads: Vec<_> = (0..args.threads as usize).map(one).collect();
+        progress::show(settings, || threads.iter().all(|thread| thread.is_finished()));
         let tallies: Vec<_> =
             threads.into_iter().map(|thread| thread.join().expect("a thread panicked")).collect();
         (tallies, beside.join().expect("a thread panicked"))
     });
-    let seconds = Instant::now().min(settings.end).saturating_duration_since(measure_from);
-    let mut total = Tallies::new(start, args.mix.is_some());
+    let seconds = Instant::now().min(end).saturating_duration_since(measure_from);
+    let mut total = Tallies::new(start, settings.specs.len());
     for tally in tallies {
-        total.add(&tally.context("a thread of the generator failed")?);
+        total.add(tally.map_err(|error| match error.kind() {
+            ErrorKind::ConnectionRefused => anyhow!("nothing listens on {addr}: connection refused"),
+            _ => anyhow!(error).context("a thread of the generator failed"),
+        })?);
     }
     let beside = beside.context("the idle and slow clients failed")?;
-    Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), stop.load(Ordering::Relaxed)))
+    Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), settings.is_stopped()))
 }
 
 /// What is asked for on a path, and what is right there.
-fn question(args: &Args, target: &Target, path: &str, status: u16, expected: Expected) -> Question {
+fn spec(args: &Args, target: &Target, path: &str, status: u16, expected: Expected) -> RequestSpec {
     let request = target.request(path, args.close);
     let batch = request.repeat(args.pipeline as usize);
-    Question { batch, request_length: request.len(), status, expected }
+    RequestSpec { batch, request_length: request.len(), status, expected }
 }
 
-fn one_thread(
-    args: &Args,
-    settings: &Settings,
-    thread: usize,
-    gauge: &Gauge,
-    stop: &AtomicBool,
-) -> std::io::Result<Tallies> {
+/// Puts its share of the load on. Where it fails, all threads stop: the rest would be another measurement.
+fn one_thread(settings: &Settings, thread: usize) -> std::io::Result<Tallies> {
+    let args = settings.args;
     let (threads, all) = (args.threads as usize, args.connections as usize);
     let clients = all / threads + usize::from(thread < all % threads);
-    let worker = Worker::new(settings, gauge, stop, clients)?;
-    match args.rate {
-        None => closed::run(worker, settings.start, (thread as u64..).step_by(threads)),
-        Some(rate) => {
-            let schedule = Schedule::new(settings.start, rate, thread, threads);
-            open::run(worker, schedule, settings.measure_from, settings.end)
-        }
+    let schedule = Schedule::new(settings.start, args.rate, thread, threads);
+    let worker = Worker::new(settings, thread, clients);
+    let outcome = worker.and_then(|worker| event_loop::run(worker, schedule));
+    if outcome.is_err() {
+        settings.stop.store(true, Ordering::Relaxed);
     }
+    outcome
 }
 
 /// Each client needs a descriptor; the usual soft limit of 1024 is no wish of the user's. Fails where the

@@ -1,10 +1,9 @@
 //! What a thread counts. Every thread has its own; they are added up at the end.
 
 use super::failure::Failure;
-use super::reply::Unannounced;
-use super::settings::Side;
+use super::reply::Checker;
 use hdrhistogram::Histogram;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -18,32 +17,18 @@ pub(super) struct Times {
 /// A request that leaves more than this after its time is late.
 pub(super) const LATE: Duration = Duration::from_millis(1);
 
-/// The counts. Nothing here grows, so counting never allocates.
+/// The counts of the requests for one path. Nothing here grows, so counting never allocates.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     /// Requests that should have left before this are not counted: they belong to the warm-up.
     from: Instant,
     pub(super) right: u64,
-    failures: [u64; Failure::ALL.len()],
+    failures: [u64; Failure::NAMES.len()],
     pub(super) aborted: u64,
     pub(super) late: u64,
     pub(super) never_sent: u64,
-    /// Received, heads included.
-    pub(super) bytes: u64,
-    /// Connections that were begun.
-    pub(super) opened: u64,
-    /// Clients that got at least one right reply.
-    pub(super) served: u64,
-    /// Clients that were never connected, in the warm-up neither.
-    pub(super) never_connected: u64,
     /// The last status that was not the right one.
     pub(super) wrong_status: Option<u16>,
-    /// How right replies ended that announced no length.
-    pub(super) unannounced: Unannounced,
-    /// Why the last connection could not be made.
-    pub(super) not_connected: Option<ErrorKind>,
-    /// CPU time of the thread.
-    pub(super) cpu: Duration,
     /// µs from the intended time to the whole reply.
     pub(super) latency: Histogram<u64>,
     /// µs from the intended time to the end of the run, of requests that never left.
@@ -64,18 +49,11 @@ impl Tally {
         Self {
             from,
             right: 0,
-            failures: [0; Failure::ALL.len()],
+            failures: [0; Failure::NAMES.len()],
             aborted: 0,
             late: 0,
             never_sent: 0,
-            bytes: 0,
-            opened: 0,
-            served: 0,
-            never_connected: 0,
             wrong_status: None,
-            unannounced: Unannounced::default(),
-            not_connected: None,
-            cpu: Duration::ZERO,
             latency: empty(),
             waited_unsent: empty(),
             waited_unanswered: empty(),
@@ -138,7 +116,7 @@ impl Tally {
     pub(super) fn open_latency(&self) -> (Histogram<u64>, u64) {
         let mut all = self.latency.clone();
         let usual = self.latency.value_at_quantile(0.99);
-        all.add(&self.waited_unsent).expect("all have the same bounds");
+        all += &self.waited_unsent;
         let mut counted = 0;
         for step in self.waited_unanswered.iter_recorded() {
             let (waited, count) = (step.value_iterated_to(), step.count_since_last_iteration());
@@ -164,7 +142,7 @@ impl Tally {
 
     /// The failures by the name of their kind.
     pub(super) fn by_kind(&self) -> BTreeMap<String, u64> {
-        Failure::ALL.map(|failure| (failure.name().to_owned(), self.failures[failure as usize])).into()
+        Failure::NAMES.into_iter().map(str::to_owned).zip(self.failures).collect()
     }
 
     /// Adds another thread's counts.
@@ -174,68 +152,80 @@ impl Tally {
         self.aborted += other.aborted;
         self.late += other.late;
         self.never_sent += other.never_sent;
+        self.wrong_status = other.wrong_status.or(self.wrong_status);
+        // All have the same bounds, so no value is out of range.
+        self.latency += &other.latency;
+        self.waited_unsent += &other.waited_unsent;
+        self.waited_unanswered += &other.waited_unanswered;
+        self.service += &other.service;
+        self.first_byte += &other.first_byte;
+    }
+}
+
+/// All counts: by path, and of what belongs to no path alone.
+#[derive(Clone, Debug)]
+pub(super) struct Tallies {
+    /// In the order of the specs.
+    pub(super) paths: Vec<Tally>,
+    /// Received, heads included.
+    pub(super) bytes: u64,
+    /// Connections that were begun.
+    pub(super) opened: u64,
+    /// Clients that got at least one right reply.
+    pub(super) served: u64,
+    /// Clients that were never connected, in the warm-up neither.
+    pub(super) never_connected: u64,
+    /// How right replies ended that announced no length.
+    pub(super) unannounced: BTreeSet<&'static str>,
+    /// Why the last connection could not be made.
+    pub(super) not_connected: Option<ErrorKind>,
+    /// CPU time of the threads.
+    pub(super) cpu: Duration,
+}
+
+impl Tallies {
+    /// Empty, for so many paths; see [`Tally::new`].
+    pub(super) fn new(from: Instant, paths: usize) -> Self {
+        Self {
+            paths: vec![Tally::new(from); paths],
+            bytes: 0,
+            opened: 0,
+            served: 0,
+            never_connected: 0,
+            unannounced: BTreeSet::new(),
+            not_connected: None,
+            cpu: Duration::ZERO,
+        }
+    }
+
+    /// Right replies on all paths.
+    pub(super) fn right(&self) -> u64 {
+        self.paths.iter().map(|path| path.right).sum()
+    }
+
+    /// Failures on all paths.
+    pub(super) fn failed(&self) -> u64 {
+        self.paths.iter().map(Tally::failed_in_all).sum()
+    }
+
+    /// Takes over what the checkers of the paths have noticed.
+    pub(super) fn note(&mut self, checkers: Vec<Checker>) {
+        for (path, checker) in self.paths.iter_mut().zip(checkers) {
+            path.wrong_status = checker.wrong_status;
+            self.unannounced.extend(checker.unannounced);
+        }
+    }
+
+    /// Adds another thread's counts.
+    pub(super) fn add(&mut self, other: Self) {
+        self.paths.iter_mut().zip(&other.paths).for_each(|(mine, others)| mine.add(others));
         self.bytes += other.bytes;
         self.opened += other.opened;
         self.served += other.served;
         self.never_connected += other.never_connected;
-        self.unannounced = self.unannounced.or(other.unannounced);
-        self.wrong_status = other.wrong_status.or(self.wrong_status);
+        self.unannounced.extend(other.unannounced);
         self.not_connected = other.not_connected.or(self.not_connected);
         self.cpu += other.cpu;
-        for (mine, others) in [
-            (&mut self.latency, &other.latency),
-            (&mut self.waited_unsent, &other.waited_unsent),
-            (&mut self.waited_unanswered, &other.waited_unanswered),
-            (&mut self.service, &other.service),
-            (&mut self.first_byte, &other.first_byte),
-        ] {
-            mine.add(others).expect("all have the same bounds");
-        }
-    }
-}
-
-/// The counts of the main path, and of the one that is mixed in. What belongs to neither alone (bytes,
-/// connections, CPU time) is the main one's.
-#[derive(Clone, Debug)]
-pub(super) struct Tallies {
-    pub(super) main: Tally,
-    pub(super) mixed: Option<Tally>,
-}
-
-impl Tallies {
-    /// Empty; see [`Tally::new`].
-    pub(super) fn new(from: Instant, is_mixed: bool) -> Self {
-        Self { main: Tally::new(from), mixed: is_mixed.then(|| Tally::new(from)) }
-    }
-
-    pub(super) fn of(&mut self, side: Side) -> &mut Tally {
-        match (side, &mut self.mixed) {
-            (Side::Mixed, Some(mixed)) => mixed,
-            _ => &mut self.main,
-        }
-    }
-
-    /// How replies without a length ended, on both paths.
-    pub(super) fn unannounced(&self) -> Unannounced {
-        self.mixed.as_ref().map_or(self.main.unannounced, |mixed| self.main.unannounced.or(mixed.unannounced))
-    }
-
-    /// Right replies on both paths.
-    pub(super) fn right(&self) -> u64 {
-        self.main.right + self.mixed.as_ref().map_or(0, |mixed| mixed.right)
-    }
-
-    /// Failures on both paths.
-    pub(super) fn failed(&self) -> u64 {
-        self.main.failed_in_all() + self.mixed.as_ref().map_or(0, Tally::failed_in_all)
-    }
-
-    /// Adds another thread's counts.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.main.add(&other.main);
-        if let (Some(mine), Some(others)) = (&mut self.mixed, &other.mixed) {
-            mine.add(others);
-        }
     }
 }
 
@@ -264,7 +254,7 @@ mod tests {
         tally
     }
 
-    /// What an open loop is for: whoever came during a stall has waited, though no reply says so.
+    /// What an open loop is for: a client that came during a stall has waited, though no reply says so.
     #[test]
     fn a_stall_at_the_end_is_in_the_latencies() {
         let tally = stalled(800, 64);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long an address may take to accept a connection before the next one of the same name is tried.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the requests go.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Target {
 
     /// The address that all requests go to: of several the first one that accepts a connection.
     pub fn reachable(&self) -> Result<SocketAddr> {
-        first_reachable(&self.addrs, PATIENCE)
+        first_reachable(&self.addrs, CONNECT_TIMEOUT)
     }
 
     /// The bytes of a request.

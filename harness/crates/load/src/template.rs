@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 /// A longer reply is not kept: comparing it costs as much as checking its body.
-const LONGEST: usize = 8 * 1024;
+const MAX_LENGTH: usize = 8 * 1024;
 
 /// The last right reply, head and body.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Template {
     /// Keeps a right reply. `date` is where its Date stands; an empty range if there is none.
     pub(super) fn learn(&mut self, reply: &[u8], date: Range<usize>, keeps: bool) {
         self.bytes.clear();
-        if reply.len() <= LONGEST {
+        if reply.len() <= MAX_LENGTH {
             self.bytes.extend_from_slice(reply);
             (self.date, self.keeps) = (date, keeps);
         }

@@ -10,15 +10,14 @@ use super::connection::{Connection, Next};
 use super::failure::Failure;
 use super::reply::Checker;
 use super::schedule::Due;
-use super::settings::{Question, Settings, Side};
+use super::settings::{Gauge, Settings};
 use super::tally::{Tallies, Times};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
-use std::io::{Error, ErrorKind, Read, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use nix::time::{ClockId, clock_gettime};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How often timeouts are looked for and the counts are published.
@@ -38,36 +37,21 @@ pub(super) enum After {
     Refused,
 }
 
-/// What a thread tells the others, once a tick.
-#[derive(Debug, Default)]
-pub(super) struct Gauge {
-    pub(super) right: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) open: AtomicU64,
-}
-
 /// A client.
 struct Slot {
     socket: Option<Socket>,
     connection: Connection,
-    /// What was asked last.
-    side: Side,
-    /// How far its connections have come, the best of them.
-    contact: Contact,
-}
-
-/// How far a client has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contact {
-    /// It had nothing to send: in an open loop there may be more clients than are needed.
-    Untried,
-    Tried,
-    Connected,
+    /// The index of the spec of its last request.
+    spec: usize,
+    /// It had something to send: in an open loop there may be more clients than are needed.
+    was_tried: bool,
+    /// One of its connections was established.
+    was_connected: bool,
 }
 
 struct Socket {
     stream: TcpStream,
-    /// What epoll was told; nothing before the first request was sent.
+    /// What is registered with epoll; nothing before the first request was sent.
     interest: Option<Interest>,
     /// A write has succeeded. Errors before it are errors of connecting.
     established: bool,
@@ -75,13 +59,13 @@ struct Socket {
 
 /// The clients of a thread.
 pub(super) struct Worker<'a> {
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a Settings<'a>,
     gauge: &'a Gauge,
-    stop: &'a AtomicBool,
     pub(super) poll: Poll,
     slots: Vec<Slot>,
     buffer: Vec<u8>,
-    checkers: Checkers,
+    /// What is right, in the order of the specs: the short cut of one would be no use for another.
+    checkers: Vec<Checker>,
     tallies: Tallies,
     next_tick: Instant,
     warm: bool,
@@ -89,28 +73,25 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(
-        settings: &'a Settings,
-        gauge: &'a Gauge,
-        stop: &'a AtomicBool,
-        clients: usize,
-    ) -> std::io::Result<Self> {
+    pub(super) fn new(settings: &'a Settings<'a>, thread: usize, clients: usize) -> Result<Self> {
         let now = settings.start;
         let slot = || Slot {
             socket: None,
             connection: Connection::new(now),
-            side: Side::Main,
-            contact: Contact::Untried,
+            spec: 0,
+            was_tried: false,
+            was_connected: false,
         };
+        let specs = settings.specs.iter();
+        let checkers = specs.map(|spec| Checker::new(spec.status, spec.expected.clone()));
         Ok(Self {
             settings,
-            gauge,
-            stop,
+            gauge: &settings.gauges[thread],
             poll: Poll::new()?,
             slots: std::iter::repeat_with(slot).take(clients).collect(),
             buffer: vec![0; 64 * 1024],
-            checkers: Checkers::new(settings),
-            tallies: Tallies::new(now, settings.mixed.is_some()),
+            checkers: checkers.collect(),
+            tallies: Tallies::new(now, settings.specs.len()),
             next_tick: now + TICK,
             warm: false,
             cpu_before: Duration::ZERO,
@@ -131,67 +112,75 @@ impl<'a> Worker<'a> {
         self.next_tick.min(self.settings.end)
     }
 
-    /// Whether the run is over. At the end of the warm-up everything that was counted is forgotten; requests
-    /// that should leave from `count_from` on are counted.
-    pub(super) fn is_over(&mut self, now: Instant, count_from: Instant) -> bool {
+    /// Whether the run is over. At the end of the warm-up everything that was counted is forgotten.
+    pub(super) fn is_over(&mut self, now: Instant) -> bool {
         if !self.warm && now >= self.settings.measure_from {
             self.warm = true;
-            self.tallies = Tallies::new(count_from, self.settings.mixed.is_some());
+            self.tallies = Tallies::new(self.settings.count_from(), self.settings.specs.len());
             self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
             self.cpu_before = cpu_of_thread();
         }
-        // The flag carries no other data, so its order does not matter.
-        now >= self.settings.end || self.stop.load(Ordering::Relaxed)
+        now >= self.settings.end || self.settings.is_stopped()
     }
 
-    /// Once a tick: gives up what has waited too long, and publishes. Calls `lost` with each slot that lost
-    /// its connection. Says whether it was time.
-    pub(super) fn tick(&mut self, now: Instant, mut lost: impl FnMut(usize)) -> bool {
+    /// Once a tick: times out requests that have waited too long, and publishes the counts. Calls `lost` with
+    /// each slot that lost its connection. Returns whether it was time.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` when the first connections were all refused: nothing listens there, and going on
+    /// would measure nothing.
+    pub(super) fn tick(&mut self, now: Instant, mut lost: impl FnMut(usize)) -> Result<bool> {
         if now < self.next_tick {
-            return false;
+            return Ok(false);
         }
         self.next_tick = now + TICK;
+        let refused = self.tallies.not_connected.filter(|kind| *kind == ErrorKind::ConnectionRefused);
+        if let Some(kind) = refused
+            && self.slots.iter().all(|slot| slot.socket.is_none() && !slot.was_connected)
+        {
+            return Err(kind.into());
+        }
         let mut open = 0;
         for (at, slot) in self.slots.iter_mut().enumerate() {
             let waiting = slot.connection.waiting_since();
-            if waiting.is_some_and(|since| now.saturating_duration_since(since) > self.settings.timeout) {
-                slot.connection.lost(Failure::Timeout, self.tallies.of(slot.side));
+            if waiting.is_some_and(|since| now.saturating_duration_since(since) > self.settings.args.timeout)
+            {
+                slot.connection.lost(Failure::Timeout, &mut self.tallies.paths[slot.spec]);
                 slot.socket = None;
                 lost(at);
             }
             open += u64::from(slot.socket.is_some());
         }
-        // Figures for the eye: each is right by itself, and they need not fit each other.
+        // For display only: each is right by itself, and they need not be consistent with each other.
         self.gauge.right.store(self.tallies.right(), Ordering::Relaxed);
         self.gauge.failed.store(self.tallies.failed(), Ordering::Relaxed);
         self.gauge.open.store(open, Ordering::Relaxed);
-        true
+        Ok(true)
     }
 
     /// Sends the next batch on a slot that can send, on a new connection if it has none.
     pub(super) fn begin(&mut self, at: usize, due: Due, now: Instant) -> After {
         let slot = &mut self.slots[at];
         let times = Times { intended: due.intended, sent: now };
-        slot.side = self.settings.side(due.number);
-        let length = self.settings.question(slot.side).request_length;
+        slot.spec = self.settings.spec_of(due.number);
+        let length = self.settings.specs[slot.spec].request_length;
         let is_new = slot.socket.is_none();
         if is_new {
-            slot.connection.reopen(self.settings.requests_per_connection);
+            slot.connection.reopen(self.settings.args.requests_per_connection());
         }
-        slot.connection.begin(times, self.settings.pipeline, length);
-        self.tallies.of(slot.side).sent(times);
+        slot.connection.begin(times, self.settings.args.pipeline, length);
+        let tally = &mut self.tallies.paths[slot.spec];
+        tally.sent(times);
         if is_new {
-            self.tallies.main.opened += 1;
-            if slot.contact == Contact::Untried {
-                slot.contact = Contact::Tried;
-            }
+            self.tallies.opened += 1;
+            slot.was_tried = true;
             let stream = TcpStream::connect(self.settings.addr);
             // Else the end of a batch that took two writes would wait for the server's acknowledgement.
             let stream = match stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
                 Ok(stream) => stream,
                 Err(error) => {
-                    self.tallies.main.not_connected = Some(error.kind());
-                    slot.connection.lost(Failure::Connect, self.tallies.of(slot.side));
+                    self.tallies.not_connected = Some(error.kind());
+                    slot.connection.lost(Failure::Connect, tally);
                     return After::Refused;
                 }
             };
@@ -201,7 +190,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Something happened to a socket. Afterwards it is empty, or gone.
-    pub(super) fn ready(&mut self, at: usize, event: &Event) -> After {
+    pub(super) fn handle_event(&mut self, at: usize, event: &Event) -> After {
         let has_ended = event.is_read_closed();
         if !self.slots[at].connection.unwritten().is_empty() {
             let after = self.write(at);
@@ -217,18 +206,18 @@ impl<'a> Worker<'a> {
             match socket.stream.read(&mut self.buffer) {
                 Ok(0) => {
                     let waits = slot.connection.waiting_since().is_some();
-                    let (checker, tally) = (self.checkers.of(slot.side), self.tallies.of(slot.side));
-                    slot.connection.ended(Instant::now(), checker, tally);
+                    let tally = &mut self.tallies.paths[slot.spec];
+                    slot.connection.ended(Instant::now(), &self.checkers[slot.spec], tally);
                     slot.socket = None;
                     return if waits { After::Lost } else { After::Free };
                 }
                 Ok(count) => {
                     // Read after the socket: the time of the reply, and of the request that follows it.
                     let now = Instant::now();
-                    self.tallies.main.bytes += count as u64;
+                    self.tallies.bytes += count as u64;
                     let input = &self.buffer[..count];
-                    let (checker, tally) = (self.checkers.of(slot.side), self.tallies.of(slot.side));
-                    match slot.connection.receive(input, now, checker, tally) {
+                    let checker = &mut self.checkers[slot.spec];
+                    match slot.connection.receive(input, now, checker, &mut self.tallies.paths[slot.spec]) {
                         Next::Wait => {}
                         Next::Free => after = After::Free,
                         Next::Close => {
@@ -252,14 +241,12 @@ impl<'a> Worker<'a> {
     fn write(&mut self, at: usize) -> After {
         let slot = &mut self.slots[at];
         let Some(socket) = &mut slot.socket else { return After::Free };
-        let batch = &self.settings.question(slot.side).batch;
+        let batch = &self.settings.specs[slot.spec].batch;
         let mut refused = false;
         while !refused && !slot.connection.unwritten().is_empty() {
             match socket.stream.write(&batch[slot.connection.unwritten()]) {
                 Ok(count) => {
-                    if !socket.established {
-                        (socket.established, slot.contact) = (true, Contact::Connected);
-                    }
+                    (socket.established, slot.was_connected) = (true, true);
                     slot.connection.wrote(count);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => refused = true,
@@ -290,10 +277,10 @@ impl<'a> Worker<'a> {
         let established = slot.socket.as_ref().is_some_and(|socket| socket.established);
         let waits = slot.connection.waiting_since().is_some();
         if !established {
-            self.tallies.main.not_connected = Some(error.kind());
+            self.tallies.not_connected = Some(error.kind());
         }
-        slot.connection
-            .lost(if established { failure } else { Failure::Connect }, self.tallies.of(slot.side));
+        let failure = if established { failure } else { Failure::Connect };
+        slot.connection.lost(failure, &mut self.tallies.paths[slot.spec]);
         slot.socket = None;
         match (established, waits) {
             (false, _) => After::Refused,
@@ -302,52 +289,20 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The counts, with what the end, at `now`, cut off.
+    /// The counts, with what was unanswered at the end, which is `now`.
     pub(super) fn finish(mut self, now: Instant) -> Tallies {
         for slot in &mut self.slots {
-            slot.connection.abort(now, self.tallies.of(slot.side));
-            self.tallies.main.served += u64::from(slot.connection.served);
-            self.tallies.main.never_connected += u64::from(match slot.contact {
-                Contact::Untried => self.settings.is_closed_loop,
-                Contact::Tried => true,
-                Contact::Connected => false,
-            });
+            slot.connection.abort(now, &mut self.tallies.paths[slot.spec]);
+            self.tallies.served += u64::from(slot.connection.served);
+            let was_needed = slot.was_tried || self.settings.is_closed_loop();
+            self.tallies.never_connected += u64::from(was_needed && !slot.was_connected);
         }
-        self.tallies.main.wrong_status = self.checkers.main.wrong_status;
-        self.tallies.main.unannounced = self.checkers.main.unannounced;
-        if let (Some(tally), Some(checker)) = (&mut self.tallies.mixed, &self.checkers.mixed) {
-            tally.wrong_status = checker.wrong_status;
-            tally.unannounced = checker.unannounced;
-        }
-        self.tallies.main.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
+        self.tallies.note(self.checkers);
+        self.tallies.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
         self.tallies
     }
 }
 
-/// What is right on each path: the short cut of one would be no use for the other.
-struct Checkers {
-    main: Checker,
-    mixed: Option<Checker>,
-}
-
-impl Checkers {
-    fn new(settings: &Settings) -> Self {
-        let checker = |question: &Question| Checker::new(question.status, question.expected.clone());
-        let mixed = settings.mixed.as_ref().map(|(_, question)| checker(question));
-        Self { main: checker(&settings.main), mixed }
-    }
-
-    fn of(&mut self, side: Side) -> &mut Checker {
-        match (side, &mut self.mixed) {
-            (Side::Mixed, Some(mixed)) => mixed,
-            _ => &mut self.main,
-        }
-    }
-}
-
 fn cpu_of_thread() -> Duration {
-    let time =
-        |time: TimeVal| Duration::from_micros(time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64);
-    getrusage(UsageWho::RUSAGE_THREAD)
-        .map_or(Duration::ZERO, |usage| time(usage.user_time()) + time(usage.system_time()))
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

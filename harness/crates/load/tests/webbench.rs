@@ -125,7 +125,7 @@ fn a_literal_ipv6_host_has_its_brackets() {
 
 #[test]
 fn a_server_that_never_replies_gives_nothing_and_the_run_ends() {
-    // The streams are kept, so nobody sees an end.
+    // The streams are kept, so no client sees an end.
     let (keep, kept) = std::sync::mpsc::channel();
     let addr = server(move |stream| keep.send(stream).expect("the test keeps the other half"));
     let start = Instant::now();
@@ -172,9 +172,20 @@ fn bad_arguments_exit_with_2_and_one_line() {
         assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "{output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
     }
-    for args in [vec!["-t", "0", "http://h/"], vec!["-9", "-1", "http://h/"], vec!["--nonsense"], vec![]] {
-        assert_eq!(webbench(&args).status.code(), Some(2), "{args:?}");
+    let rows: [(&[&str], &str); 5] = [
+        (&["-t", "0", "http://h/"], "a whole number in 1..=86400 is allowed"),
+        (&["-c", "many", "http://h/"], "'many' for '--clients <N>': a whole number in 0..=30000 is allowed"),
+        (&["-9", "-1", "http://h/"], "cannot be used with"),
+        (&["--head", "--trace", "http://h/"], "cannot be used with"),
+        (&["--nonsense"], "--nonsense"),
+    ];
+    for (args, said) in rows {
+        let output = webbench(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{args:?}: {text}");
+        assert!(text.starts_with("webbench: ") && text.contains(said), "{args:?}: {text}");
     }
+    assert_eq!(webbench(&[]).status.code(), Some(2), "without a URL it is the help");
 }
 
 #[test]
@@ -188,7 +199,7 @@ fn help_version_and_an_absent_server_have_their_codes() {
     }
     let output = webbench(&["-V"]);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"1.5\n".as_slice()));
-    // Bound, then closed: nobody listens there.
+    // Bound, then closed: nothing listens there.
     let addr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     assert_eq!(webbench(&[&format!("http://{addr}/")]).status.code(), Some(1));
 }

@@ -5,7 +5,7 @@ pub mod manner;
 pub mod server;
 
 use lab_core::stages::binary_directory;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
 use records::{Record, read};
@@ -209,6 +209,11 @@ impl Run {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("it was not waited for");
     }
 
+    /// Sends a signal to the process group that it leads, as a terminal does.
+    pub fn signal_group(&self, signal: Signal) {
+        killpg(Pid::from_raw(self.child.id() as i32), signal).expect("it leads a group");
+    }
+
     /// Sends a signal and waits for the end.
     pub fn signal_and_wait(self, signal: Signal) -> Finished {
         self.signal(signal);
@@ -269,7 +274,7 @@ impl Finished {
     /// The one line that says why it failed, which is the last one.
     pub fn complaint(&self) -> &str {
         self.failed_clearly();
-        let mut lines = self.stderr.lines().filter(|line| line.starts_with("harness: "));
+        let mut lines = self.stderr.lines().filter(|line| line.starts_with("lab: "));
         let line = lines.next().unwrap_or_else(|| panic!("no line says why: {self:?}"));
         assert!(lines.next().is_none() && self.stderr.ends_with(&format!("{line}\n")), "{self:?}");
         line

@@ -14,7 +14,7 @@ pub enum Manner {
     Short,
     /// One connection at a time, to its end.
     Serial,
-    /// Accepts, and says nothing.
+    /// Accepts, and sends nothing.
     Mute,
     /// Stops listening after its first connection.
     Mortal,

@@ -68,7 +68,7 @@ impl Server {
         processes().iter().filter(|it| it.parent == self.pid() && it.state == "Z").count()
     }
 
-    /// The processes of its group that run, whoever their parent is now.
+    /// The processes of its group that run, whichever their parent is now.
     pub(crate) fn group(&self) -> usize {
         processes().iter().filter(|it| it.group == self.pid() && it.state != "Z").count()
     }

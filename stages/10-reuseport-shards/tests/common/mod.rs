@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Long enough for a machine that has other things to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server, killed when the test ends however it ends.
 pub(crate) struct Server {
@@ -48,7 +48,7 @@ impl Server {
 
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_read_timeout(Some(LIMIT)).expect("a timeout can be set");
         stream
     }
 
@@ -87,7 +87,7 @@ impl Server {
     pub(crate) fn end(mut self) -> (Option<i32>, Duration, String) {
         let start = Instant::now();
         while !self.has_ended() {
-            assert!(start.elapsed() < PATIENCE, "it does not end");
+            assert!(start.elapsed() < LIMIT, "it does not end");
             sleep(Duration::from_millis(5));
         }
         let took = start.elapsed();
@@ -128,7 +128,7 @@ pub(crate) fn a_shard_that_cannot_start_ends_the_server(binary: &str) {
         let mut looks = 0;
         // Whole at two looks: one may have seen the last of them fall.
         while looks < 2 && !server.has_ended() {
-            assert!(start.elapsed() < PATIENCE, "{limit} descriptors: a thread is missing");
+            assert!(start.elapsed() < LIMIT, "{limit} descriptors: a thread is missing");
             looks = if server.threads("S") == WORKERS + 1 { looks + 1 } else { 0 };
             sleep(Duration::from_millis(10));
         }
@@ -144,14 +144,62 @@ pub(crate) fn a_shard_that_cannot_start_ends_the_server(binary: &str) {
     assert!(codes.contains(&Some(0)) && codes.contains(&Some(1)), "both must have been seen: {codes:?}");
 }
 
-/// Who connects as soon as the server listens takes no descriptor that a shard still needs.
+/// Protects downloads and restarts: a client that goes on sending still gets all of a reply that the kernel
+/// holds for it, and one that has it all and stays does not keep the server running.
+pub(crate) fn a_large_reply_arrives_whole_and_delays_the_end_no_longer(binary: &str) {
+    const LARGE: usize = 400_000;
+    for goes_on in [true, false] {
+        let server = Server::start(binary, &["--workers", "1"]);
+        let mut stream = server.ask(&get(&format!("/bytes/{LARGE}")));
+        let (mut received, mut buffer) = (0, vec![0; 16 * 1024]);
+        if goes_on {
+            // The rest is in the server's send buffer by then. If it is not, the test passes nevertheless.
+            sleep(Duration::from_millis(200));
+        }
+        while !goes_on && received < LARGE {
+            received += stream.read(&mut buffer).expect("more of the reply");
+        }
+        server.signal(Signal::SIGTERM);
+        for _ in 0..if goes_on { 20 } else { 0 } {
+            // It fails once the server has reset the connection.
+            let _ = stream.write_all(get("/").as_bytes());
+            sleep(Duration::from_millis(5));
+        }
+        // What follows the reply may be a reset, since more was sent.
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            received += count;
+        }
+        assert!(received > LARGE, "{received} bytes");
+        let (code, took, _) = server.end();
+        assert_eq!(code, Some(0));
+        // The drain lasts two seconds.
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
+    }
+}
+
+/// A client that waits at the limit when the server is told to stop is answered, though a download that does
+/// not end keeps its place.
+pub(crate) fn a_stalled_download_keeps_no_client_out_at_the_end(binary: &str) {
+    let server = Server::start(binary, &["--workers", "1", "--max-connections", "1"]);
+    let mut stalled = server.ask(&get("/bytes/100000000"));
+    assert_eq!(status(&mut stalled), 200);
+    let mut waiting = server.ask(&get("/"));
+    sleep(Duration::from_millis(100));
+    assert!(waiting.set_nonblocking(true).is_ok() && waiting.peek(&mut [0]).is_err(), "there is no room");
+    waiting.set_nonblocking(false).expect("it is open");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(status(&mut waiting), 200);
+    assert_eq!(server.end().0, Some(0));
+}
+
+/// A client that connects as soon as the server listens takes no descriptor that a shard still needs.
 pub(crate) fn early_clients_do_no_harm_to_a_shard(binary: &str) {
     for _ in 0..15 {
         let server = Server::start_with_descriptors(binary, 40, &["--workers", "2"]);
         let early: Vec<_> = (0..100).map(|_| server.connect()).collect();
         let start = Instant::now();
         while server.threads("S") < 3 {
-            assert!(start.elapsed() < PATIENCE, "a shard is missing");
+            assert!(start.elapsed() < LIMIT, "a shard is missing");
             sleep(Duration::from_millis(10));
         }
         drop(early);

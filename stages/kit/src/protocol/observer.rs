@@ -7,7 +7,7 @@
 use crate::clock::LoopContext;
 use std::fmt::Debug;
 
-/// Is told of each request and its reply, in the order in which the replies are sent.
+/// An observer is told of each request and its reply, in the order in which the replies are sent.
 pub trait Observer: Send + Debug {
     /// A request's head is complete. Neither part contains a blank or a control character: such a head is not
     /// parsed.

@@ -33,7 +33,7 @@ pub(crate) struct Seen {
 /// One connection of a server.
 pub(crate) struct Stage {
     http: Http,
-    inbox: Vec<u8>,
+    input: Vec<u8>,
     out: WriteBuffer,
     /// The time, as the next call is told it.
     pub(crate) now: LoopContext,
@@ -50,7 +50,7 @@ impl Stage {
     pub(crate) fn new(settings: &Arc<Settings>) -> Self {
         Self {
             http: Http::new(settings.clone()),
-            inbox: Vec::new(),
+            input: Vec::new(),
             out: WriteBuffer::default(),
             now: now(),
             open_fails: None,
@@ -63,12 +63,12 @@ impl Stage {
 
     /// Bytes arrive. Runs until more are needed or the conversation is over.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        self.inbox.extend_from_slice(bytes);
+        self.input.extend_from_slice(bytes);
         // Each call but the last must take a byte, send a byte or finish a request, so this is generous.
-        let max_calls = 8 + 4 * self.inbox.len();
+        let max_calls = 8 + 4 * self.input.len();
         for _ in 0..max_calls {
-            let (used, work) = self.http.receive(&self.inbox, &mut self.out, &self.now);
-            self.inbox.drain(..used);
+            let (used, work) = self.http.receive(&self.input, &mut self.out, &self.now);
+            self.input.drain(..used);
             self.taken += used;
             let closing = self.http.phase() == Phase::Closing;
             assert!(!self.closed || closing && work.is_none(), "a conversation that was over went on");
@@ -85,7 +85,7 @@ impl Stage {
                     }
                 };
                 self.http.finish(answer, &mut self.out, &self.now);
-            } else if closing && self.inbox.is_empty() {
+            } else if closing && self.input.is_empty() {
                 self.closed = true;
                 return self.drain();
             } else if self.out.is_full() {

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug)]
 #[group(id = "logging")]
 pub struct Options {
-    /// Who writes the log: nobody, the loop at once, or a thread of its own
+    /// How the log is written: not at all, by the loop at once, or by a thread of its own
     #[arg(long, value_enum, default_value = "off")]
     pub log: Mode,
 
@@ -45,14 +45,14 @@ pub struct Options {
     pub log_file: Option<PathBuf>,
 }
 
-/// Who writes the log.
+/// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// Nobody
+    /// Not at all
     Off,
-    /// The loop, before it goes on
+    /// By the loop, before it goes on
     Sync,
-    /// A thread of its own, from one buffer while the loops fill another
+    /// By a thread of its own, from one buffer while the loops fill another
     Async,
 }
 

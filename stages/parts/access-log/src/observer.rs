@@ -68,7 +68,7 @@ impl AccessLogBuffer {
         self.note(peer, "closed", now);
     }
 
-    /// After a turn of a connection: gives its lines to the log.
+    /// After a turn of a connection: appends its lines to the log.
     pub fn flush(&self) {
         // Without a log no line was ever collected, and there is no lock to take.
         if self.log.takes(Level::Info) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   copy       disk -> page cache -> our buffer -> socket     two calls and two copies for each piece
-//!   mmap       disk -> page cache ---------------> socket     one copy, and a page fault for what is new here;
+//!   mmap       disk -> page cache ---------------> socket     one copy, and page faults for what is new;
 //!                                                             a mapping is made and removed for each piece
 //!   sendfile   disk -> page cache - - - - - - - -> socket     one call; the socket refers to the pages
 //! ```

@@ -178,10 +178,10 @@ impl Meter<'_> {
         let open_loop = OpenLoop {
             rate,
             share_of_peak: None,
-            latency_us: report.latency_us.context("no request was to be sent in so short a time")?,
-            over_5ms: report.over_5ms,
-            late: report.late.unwrap_or(0),
-            never_sent: report.never_sent.unwrap_or(0),
+            latency_us: report.main.latency_us.context("no request was to be sent in so short a time")?,
+            over_5ms: report.main.over_5ms,
+            late: report.main.late.unwrap_or(0),
+            never_sent: report.main.never_sent.unwrap_or(0),
         };
         let mix = load.mix.as_ref().map(|mix| mixed(mix, &report)).transpose()?;
         let answered = (figures.requests + mix.as_ref().map_or(0, |mix| mix.requests)) as f64;

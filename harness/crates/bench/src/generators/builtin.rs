@@ -54,11 +54,11 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
 /// What a report says, but for the CPU time of the generator.
 fn measurement(report: Report) -> Measurement {
     Measurement {
-        requests: report.requests,
+        requests: report.main.requests,
         errors: report.failed(),
         seconds: report.seconds,
         bytes: report.bytes,
-        closed_loop_us: report.service_us,
+        closed_loop_us: report.main.service_us,
         report: Some(Box::new(report)),
         ..Measurement::default()
     }

@@ -94,7 +94,7 @@ pub struct Measurement {
     /// the waiting.
     pub closed_loop_us: Option<Percentiles>,
     /// All that the built-in generator says; no other tool does.
-    pub report: Option<Box<Report>>,
+    pub(crate) report: Option<Box<Report>>,
 }
 
 impl Measurement {

@@ -1,6 +1,6 @@
 //! A TCP client that is simple enough to be trusted: blocking, and every wait has a limit.
 
-use super::verdict::Fault;
+use super::verdict::{Fault, Verdict};
 use lab_core::wire::{self, Collector, Connection, Framing};
 use nix::sys::socket::{SetSockOpt, sockopt};
 use std::io::{ErrorKind, Read, Write};
@@ -9,24 +9,6 @@ use std::time::{Duration, Instant};
 
 /// How long anything that should happen at once may take. Generous: it only bounds a failure.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
-
-/// Why a reply did not come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// Nothing, or not everything, within the limit. What came is kept.
-    Timeout(String),
-    /// The server closed or reset the connection, or sent what is no reply.
-    Wrong(String),
-}
-
-impl From<Failure> for Fault {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Timeout(detail) => Fault::hang(detail),
-            Failure::Wrong(detail) => Fault::wrong(detail),
-        }
-    }
-}
 
 /// A reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +19,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// The reply to `GET /`.
-    pub(crate) fn must_be_hello(&self) -> Result<(), Fault> {
+    pub(crate) fn must_be_hello(&self) -> Verdict {
         self.must_be(b"Hello, World!")
     }
 
     /// A 200 with this body.
-    pub(crate) fn must_be(&self, body: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn must_be(&self, body: &[u8]) -> Verdict {
         self.must_be_ok()?;
         if self.body == body {
             return Ok(());
@@ -58,7 +40,7 @@ impl Reply {
 
     /// The reply to `GET /bytes/LENGTH`. The filler is the server's own choice, but it repeats every 64
     /// bytes, so that a byte that is lost or sent twice shows.
-    pub(crate) fn must_be_filler(&self, length: usize) -> Result<(), Fault> {
+    pub(crate) fn must_be_filler(&self, length: usize) -> Verdict {
         self.must_be_ok()?;
         if self.body.len() != length {
             return Err(Fault::wrong(format!("{} bytes instead of {length}", self.body.len())));
@@ -69,11 +51,14 @@ impl Reply {
         }
     }
 
-    /// Status 200.
-    pub(crate) fn must_be_ok(&self) -> Result<(), Fault> {
-        match self.status {
-            200 => Ok(()),
-            status => Err(Fault::wrong(format!("status {status} instead of 200"))),
+    pub(crate) fn must_be_ok(&self) -> Verdict {
+        self.must_have_status(200)
+    }
+
+    pub(crate) fn must_have_status(&self, expected: u16) -> Verdict {
+        match self.status == expected {
+            true => Ok(()),
+            false => Err(Fault::wrong(format!("status {} instead of {expected}", self.status))),
         }
     }
 }
@@ -86,7 +71,7 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     wire::get(path, HOST, Connection::Kept)
 }
 
-/// A request after whose reply the server closes.
+/// A request that asks the server to close after its reply.
 pub(crate) fn get_and_close(path: &str) -> Vec<u8> {
     wire::get(path, HOST, Connection::Closed)
 }
@@ -100,16 +85,21 @@ pub(crate) fn post_echo(body: &[u8]) -> Vec<u8> {
 }
 
 /// A reply as the probes see it. What HTTP allows and the contract of the lab does not is wrong here.
-fn judged(reply: wire::Reply) -> Result<Reply, Failure> {
-    if reply.framing == Framing::Chunked {
-        let detail = "chunked, where the contract of the lab wants a Content-Length";
-        return Err(Failure::Wrong(detail.into()));
+fn judged(reply: wire::Reply) -> Result<Reply, Fault> {
+    match reply.framing {
+        Framing::Chunked => {
+            Err(Fault::wrong("chunked, where the contract of the lab wants a Content-Length"))
+        }
+        _ => Ok(Reply { status: reply.status, body: reply.body }),
     }
-    Ok(Reply { status: reply.status, body: reply.body })
 }
 
-fn cut(count: u64, what: &str) -> Failure {
-    Failure::Wrong(format!("closed in the middle: {count} bytes came of {what}"))
+/// The connection has ended after so many bytes of `what`.
+fn closed(count: u64, what: &str) -> Fault {
+    Fault::wrong(match count {
+        0 => format!("closed instead of {what}"),
+        _ => format!("closed in the middle: {count} bytes came of {what}"),
+    })
 }
 
 /// One connection.
@@ -123,22 +113,20 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn connect(addr: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) fn connect(addr: SocketAddr) -> Result<Self, Fault> {
         let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(|error| match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                Failure::Timeout(format!("no connection within {LIMIT:?}"))
+                Fault::hang(format!("no connection within {LIMIT:?}"))
             }
-            _ => Failure::Wrong(format!("cannot connect: {error}")),
+            _ => Fault::wrong(format!("cannot connect: {error}")),
         })?;
         Self::over(stream)
     }
 
-    fn over(stream: TcpStream) -> Result<Self, Failure> {
+    fn over(stream: TcpStream) -> Result<Self, Fault> {
         // A request cut in two must leave as two segments.
-        stream.set_nodelay(true).map_err(|error| Failure::Wrong(format!("TCP_NODELAY: {error}")))?;
-        stream
-            .set_write_timeout(Some(LIMIT))
-            .map_err(|error| Failure::Wrong(format!("SO_SNDTIMEO: {error}")))?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(LIMIT))?;
         Ok(Self { stream, unread: Vec::new(), replies: Collector::default() })
     }
 
@@ -150,33 +138,39 @@ impl Client {
     }
 
     /// Connects with a small receive buffer, so that the server's writes soon wait for this client.
-    pub(crate) fn connect_with_small_window(addr: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) fn connect_with_small_window(addr: SocketAddr) -> Result<Self, Fault> {
         use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, socket};
-        let small = |error| Failure::Wrong(format!("cannot connect: {error}"));
+        let failed = |error| Fault::wrong(format!("cannot connect: {error}"));
         let family = if addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(small)?;
+        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(failed)?;
         // Before connecting: the window is agreed upon in the handshake.
-        sockopt::RcvBuf.set(&socket, &(16 * 1024)).map_err(small)?;
-        connect(std::os::fd::AsRawFd::as_raw_fd(&socket), &SockaddrStorage::from(addr)).map_err(small)?;
+        sockopt::RcvBuf.set(&socket, &(16 * 1024)).map_err(failed)?;
+        connect(std::os::fd::AsRawFd::as_raw_fd(&socket), &SockaddrStorage::from(addr)).map_err(failed)?;
         Self::over(TcpStream::from(socket))
     }
 
     /// A second handle of the same connection, for reading and writing at once.
-    pub(crate) fn stream(&self) -> Result<TcpStream, Failure> {
-        self.stream.try_clone().map_err(|error| Failure::Wrong(format!("dup: {error}")))
+    pub(crate) fn stream(&self) -> Result<TcpStream, Fault> {
+        Ok(self.stream.try_clone()?)
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Sends a request and reads the reply to it.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Reply, Fault> {
+        self.send(request)?;
+        self.reply()
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict {
         self.stream.write_all(bytes).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                Failure::Timeout(format!("the server took nothing for {LIMIT:?}"))
+                Fault::hang(format!("the server took nothing for {LIMIT:?}"))
             }
-            _ => Failure::Wrong(format!("sending failed: {error}")),
+            _ => Fault::wrong(format!("sending failed: {error}")),
         })
     }
 
     pub(crate) fn finish_sending(&mut self) {
-        // An error says that the connection is gone, which the next read says better.
+        // An error means that the connection is gone, which the next read reports better.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
@@ -187,18 +181,15 @@ impl Client {
     }
 
     /// The next reply.
-    pub(crate) fn reply(&mut self) -> Result<Reply, Failure> {
+    pub(crate) fn reply(&mut self) -> Result<Reply, Fault> {
         self.reply_within(LIMIT)
     }
 
-    /// The next reply. After a timeout it may be asked for again: what came is kept.
-    pub(crate) fn reply_within(&mut self, limit: Duration) -> Result<Reply, Failure> {
+    /// The next reply. After a hang it may be asked for again: what came is kept.
+    pub(crate) fn reply_within(&mut self, limit: Duration) -> Result<Reply, Fault> {
         let deadline = Instant::now() + limit;
         loop {
-            let unread = std::mem::take(&mut self.unread);
-            let (taken, reply) =
-                self.replies.feed(&unread).map_err(|error| Failure::Wrong(error.to_string()))?;
-            self.unread = unread;
+            let (taken, reply) = self.replies.feed(&self.unread).map_err(Fault::wrong)?;
             self.unread.drain(..taken);
             if let Some(reply) = reply {
                 return judged(reply);
@@ -206,56 +197,45 @@ impl Client {
             let what = if self.replies.is_in_body() { "the whole body" } else { "a reply" };
             if self.receive(deadline, limit, what)? == 0 {
                 // A body of unknown length ends with the connection.
-                return match (self.replies.end(), self.replies.received()) {
-                    (Some(reply), _) => judged(reply),
-                    (None, 0) => Err(Failure::Wrong(format!("closed instead of {what}"))),
-                    (None, count) => Err(cut(count, what)),
-                };
+                return self.replies.end().map_or_else(|| Err(closed(self.replies.received(), what)), judged);
             }
         }
     }
 
     /// Exactly `length` bytes of a stream that has no frames.
-    pub(crate) fn bytes(&mut self, length: usize, limit: Duration) -> Result<Vec<u8>, Failure> {
-        let deadline = Instant::now() + limit;
+    pub(crate) fn bytes(&mut self, length: usize, limit: Duration) -> Result<Vec<u8>, Fault> {
+        let (deadline, what) = (Instant::now() + limit, "all bytes");
         while self.unread.len() < length {
-            self.receive_more(deadline, limit, "all bytes")?;
+            if self.receive(deadline, limit, what)? == 0 {
+                return Err(closed(self.unread.len() as u64, what));
+            }
         }
         Ok(self.unread.drain(..length).collect())
     }
 
     /// The orderly end of the connection, with nothing before it.
-    pub(crate) fn end_within(&mut self, limit: Duration) -> Result<(), Failure> {
+    pub(crate) fn end_within(&mut self, limit: Duration) -> Verdict {
         let deadline = Instant::now() + limit;
         if self.replies.received() > 0 {
-            return Err(Failure::Wrong("the connection should end, but a reply had begun".into()));
+            return Err(Fault::wrong("the connection should end, but a reply had begun"));
         }
-        let received = if self.unread.is_empty() { self.receive(deadline, limit, "the end")? } else { 1 };
-        if received == 0 {
+        if self.unread.is_empty() && self.receive(deadline, limit, "the end")? == 0 {
             return Ok(());
         }
-        let shown = String::from_utf8_lossy(&self.unread[..self.unread.len().min(40)]).into_owned();
-        Err(Failure::Wrong(format!("the connection should end, but {shown:?} came")))
+        let shown = String::from_utf8_lossy(&self.unread[..self.unread.len().min(40)]);
+        Err(Fault::wrong(format!("the connection should end, but {shown:?} came")))
     }
 
-    /// Reads and keeps at most 64 KiB; says how many bytes came, 0 at the end.
-    pub(crate) fn receive(
-        &mut self,
-        deadline: Instant,
-        limit: Duration,
-        what: &str,
-    ) -> Result<usize, Failure> {
+    /// Reads and keeps at most 64 KiB; returns how many bytes came, 0 at the end.
+    pub(crate) fn receive(&mut self, deadline: Instant, limit: Duration, what: &str) -> Result<usize, Fault> {
         let mut buffer = [0; 64 * 1024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Failure::Timeout(format!("no sign of {what} within {limit:?}")));
+                return Err(Fault::hang(format!("no sign of {what} within {limit:?}")));
             }
             // A timeout of zero would mean none.
-            let left = left.max(Duration::from_millis(1));
-            self.stream
-                .set_read_timeout(Some(left))
-                .map_err(|error| Failure::Wrong(format!("SO_RCVTIMEO: {error}")))?;
+            self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
             match self.stream.read(&mut buffer) {
                 Ok(length) => {
                     self.unread.extend_from_slice(&buffer[..length]);
@@ -264,25 +244,18 @@ impl Client {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                     ErrorKind::ConnectionReset => {
-                        return Err(Failure::Wrong(format!("a reset instead of {what}")));
+                        return Err(Fault::wrong(format!("a reset instead of {what}")));
                     }
-                    _ => return Err(Failure::Wrong(format!("receiving failed: {error}"))),
+                    _ => return Err(Fault::wrong(format!("receiving failed: {error}"))),
                 },
             }
-        }
-    }
-
-    fn receive_more(&mut self, deadline: Instant, limit: Duration, what: &str) -> Result<(), Failure> {
-        match self.receive(deadline, limit, what)? {
-            0 if self.unread.is_empty() => Err(Failure::Wrong(format!("closed instead of {what}"))),
-            0 => Err(cut(self.unread.len() as u64, what)),
-            _ => Ok(()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Outcome;
     use super::*;
     use std::net::TcpListener;
 
@@ -291,6 +264,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = Client::connect(listener.local_addr().unwrap()).unwrap();
         (client, listener.accept().unwrap().0)
+    }
+
+    fn outcome<T: std::fmt::Debug>(result: Result<T, Fault>) -> Outcome {
+        result.expect_err("a fault").outcome
     }
 
     /// Protects every probe that reads several replies: two in one segment stay two, and a reply that
@@ -302,7 +279,7 @@ mod tests {
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabHTTP/1.1 404 No\r\ncontent-len")
             .unwrap();
         assert_eq!(client.reply().unwrap(), Reply { status: 200, body: b"ab".to_vec() });
-        assert!(matches!(client.reply_within(Duration::from_millis(20)), Err(Failure::Timeout(_))));
+        assert_eq!(outcome(client.reply_within(Duration::from_millis(20))), Outcome::Hang);
         server.write_all(b"gth: 1\r\n\r\nc").unwrap();
         assert_eq!(client.reply().unwrap(), Reply { status: 404, body: b"c".to_vec() });
         drop(server);
@@ -314,7 +291,7 @@ mod tests {
     fn interim_replies_bare_line_feeds_and_open_ends_are_read() {
         let (mut client, mut server) = pair();
         server.write_all(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\nContent-Le").unwrap();
-        assert!(matches!(client.reply_within(Duration::from_millis(20)), Err(Failure::Timeout(_))));
+        assert_eq!(outcome(client.reply_within(Duration::from_millis(20))), Outcome::Hang);
         assert!(client.has_answer(), "a reply has begun");
         server.write_all(b"ngth: 2\n\nabHTTP/1.1 200 OK\r\n\r\nto the end").unwrap();
         assert_eq!(client.reply().unwrap(), Reply { status: 200, body: b"ab".to_vec() });
@@ -323,8 +300,8 @@ mod tests {
 
         let (mut client, mut server) = pair();
         server.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").unwrap();
-        let Err(Failure::Wrong(detail)) = client.reply() else { panic!("the contract wants a length") };
-        assert!(detail.contains("chunked"), "{detail}");
+        let fault = client.reply().expect_err("the contract wants a length");
+        assert!(fault.outcome == Outcome::Wrong && fault.detail.contains("chunked"), "{fault:?}");
     }
 
     /// Protects the verdicts: a short reply and a reset are wrong, silence is a hang.
@@ -333,14 +310,14 @@ mod tests {
         let (mut client, mut server) = pair();
         server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab").unwrap();
         drop(server);
-        assert!(matches!(client.reply(), Err(Failure::Wrong(_))));
+        assert_eq!(outcome(client.reply()), Outcome::Wrong);
 
         let (mut client, server) = pair();
         Client::over(server).unwrap().reset();
-        assert_eq!(client.end_within(LIMIT), Err(Failure::Wrong("a reset instead of the end".into())));
+        assert_eq!(client.end_within(LIMIT), Err(Fault::wrong("a reset instead of the end")));
 
         let (mut client, _server) = pair();
-        assert!(matches!(client.end_within(Duration::from_millis(20)), Err(Failure::Timeout(_))));
+        assert_eq!(outcome(client.end_within(Duration::from_millis(20))), Outcome::Hang);
     }
 
     /// Protects descriptor-churn and slow-reader: a body shifted by one byte is not the filler.

@@ -1,15 +1,16 @@
 //! Several clients: does one of them wait for another?
 
-use super::client::{Client, Failure, LIMIT, Reply, get, get_and_close};
+use super::client::{Client, get, get_and_close};
+use super::framing::{client_that_does_not_read, must_be_whole};
 use super::subject::Subject;
-use super::verdict::{Fault, Verdict};
+use super::verdict::{Fault, Outcome, Verdict};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a client waits before it counts as starved.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STARVED_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a server may take to answer when the cause is gone.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -20,73 +21,56 @@ const WORKERS: usize = 4;
 /// Long enough for the server to be inside what was just asked of it.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The asker has sent its request. No reply within [`PATIENCE`], and a right one after the end of the cause,
-/// is starvation; none even then is a hang.
-fn served_beside(
-    asker: &mut Client,
-    is_right: impl Fn(&Reply) -> Result<(), Fault>,
-    end_the_cause: impl FnOnce() -> Result<(), Fault>,
-) -> Verdict {
-    match asker.reply_within(PATIENCE) {
-        Ok(reply) => is_right(&reply)?,
-        Err(Failure::Timeout(_)) => {
+/// No reply to `GET /` within [`STARVED_AFTER`], and a right one after the end of the cause, is starvation;
+/// none even then is a hang.
+fn served_beside(asker: &mut Client, request: &[u8], end_the_cause: impl FnOnce() -> Verdict) -> Verdict {
+    asker.send(request)?;
+    match asker.reply_within(STARVED_AFTER) {
+        Ok(reply) => reply.must_be_hello(),
+        Err(fault) if fault.outcome == Outcome::Hang => {
             end_the_cause()?;
-            is_right(&asker.reply_within(RECOVERY)?)?;
-            return Err(Fault::starved(format!("no reply for {PATIENCE:?}, a right one after that")));
+            asker.reply_within(RECOVERY)?.must_be_hello()?;
+            let detail = format!("no reply for {STARVED_AFTER:?}, a right one after that");
+            Err(Fault::new(Outcome::Starved, detail))
         }
-        Err(other) => return Err(other.into()),
+        Err(fault) => Err(fault),
     }
-    Ok(String::new())
 }
 
-pub(super) fn two_clients(subject: &mut Subject<'_>) -> Verdict {
-    let silent = subject.connect()?;
-    let mut asker = subject.connect()?;
-    asker.send(&get_and_close("/"))?;
-    served_beside(&mut asker, Reply::must_be_hello, || {
-        drop(silent);
+/// The cause is other clients, which end.
+fn served_beside_clients(asker: &mut Client, request: &[u8], others: &mut Vec<Client>) -> Verdict {
+    served_beside(asker, request, || {
+        others.clear();
         Ok(())
     })
 }
 
+pub(super) fn two_clients(subject: &mut Subject<'_>) -> Verdict {
+    let mut silent = subject.connect_many(1)?;
+    served_beside_clients(&mut subject.connect()?, &get_and_close("/"), &mut silent)
+}
+
 pub(super) fn reverse_order(subject: &mut Subject<'_>) -> Verdict {
-    let mut clients = (0..3).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut clients = subject.connect_many(3)?;
     while let Some(mut last) = clients.pop() {
-        last.send(&get_and_close("/"))?;
-        served_beside(&mut last, Reply::must_be_hello, || {
-            clients.clear();
-            Ok(())
-        })?;
+        served_beside_clients(&mut last, &get_and_close("/"), &mut clients)?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
     let mut holders: Vec<Client> = Vec::new();
     // The last one of these is the one more.
-    for _ in 0..=WORKERS {
+    for idle in 0..=WORKERS {
         let mut client = subject.connect()?;
-        client.send(&get("/"))?;
-        let idle = holders.len();
-        let verdict = served_beside(&mut client, Reply::must_be_hello, || {
-            holders.clear();
-            Ok(())
-        });
-        verdict.map_err(|fault| Fault { detail: format!("{idle} idle: {}", fault.detail), ..fault })?;
+        let verdict = served_beside_clients(&mut client, &get("/"), &mut holders);
+        verdict.map_err(|fault| fault.at(format!("{idle} idle")))?;
         holders.push(client);
     }
-    Ok(String::new())
+    Ok(())
 }
 
-pub(super) fn idle_1000(subject: &mut Subject<'_>) -> Verdict {
-    silent_holders(subject, 1_000)
-}
-
-pub(super) fn idle_10000(subject: &mut Subject<'_>) -> Verdict {
-    silent_holders(subject, 10_000)
-}
-
-fn silent_holders(subject: &Subject<'_>, count: usize) -> Verdict {
+pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
     // The server needs as many, and takes over this process's hard limit.
     let needed = count as u64 + 500;
     let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
@@ -94,29 +78,25 @@ fn silent_holders(subject: &Subject<'_>, count: usize) -> Verdict {
     if soft < needed {
         return Err(Fault::not_applicable(format!("needs {needed} descriptors; the hard limit is {hard}")));
     }
-    let mut holders = (0..count).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut holders = subject.connect_many(count)?;
     let mut asker = subject.connect()?;
     let asked = Instant::now();
-    asker.send(&get_and_close("/"))?;
-    served_beside(&mut asker, Reply::must_be_hello, || {
-        holders.clear();
-        Ok(())
-    })?;
-    Ok(format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3))
+    served_beside_clients(&mut asker, &get_and_close("/"), &mut holders)?;
+    subject.remark = format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3);
+    Ok(())
 }
 
 pub(super) fn fast_beside_slow(subject: &mut Subject<'_>) -> Verdict {
     // The longer one is for a machine too busy to answer 32 requests in a second: a server that makes
     // them wait for the sleep makes them wait for any sleep.
     match beside_a_sleep(subject, Duration::from_secs(1)) {
-        Err(fault) if fault.outcome == super::Outcome::Starved => {
-            beside_a_sleep(subject, Duration::from_secs(3))
-        }
+        Err(fault) if fault.outcome == Outcome::Starved => beside_a_sleep(subject, Duration::from_secs(3)),
         verdict => verdict,
     }
 }
 
-/// The sleep begins after it was asked for, so who is answered before its length is over did not wait for it.
+/// The sleep begins after it was asked for, so a client that is answered before its length is over did not
+/// wait for it.
 fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     const FAST: usize = 32;
     let mut slow = subject.connect()?;
@@ -125,7 +105,7 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     thread::sleep(SETTLE);
     // All connect before the first asks: each has a descriptor of its own, so a server that divides its
     // connections by descriptor divides these evenly.
-    let mut fast = (0..FAST).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut fast = subject.connect_many(FAST)?;
     for (i, client) in fast.iter_mut().enumerate() {
         client.send(&get_and_close(&format!("/bytes/{}", 100 + i)))?;
     }
@@ -143,8 +123,11 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     }
     slow.reply_within(sleep + RECOVERY)?.must_be_ok()?;
     match late {
-        0 => Ok(String::new()),
-        _ => Err(Fault::starved(format!("{late} of {FAST} waited until the {sleep:?} of another were over"))),
+        0 => Ok(()),
+        _ => {
+            let detail = format!("{late} of {FAST} waited until the {sleep:?} of another were over");
+            Err(Fault::new(Outcome::Starved, detail))
+        }
     }
 }
 
@@ -163,11 +146,9 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
         let verdict = (|| {
             thread::sleep(SETTLE);
             for _ in 0..5 {
-                let mut asker = subject.connect()?;
-                asker.send(&get_and_close("/"))?;
-                served_beside(&mut asker, Reply::must_be_hello, || stop().map(drop).map_err(Fault::from))?;
+                served_beside(&mut subject.connect()?, &get_and_close("/"), || stop().map(drop))?;
             }
-            Ok(String::new())
+            Ok(())
         })();
         // Whatever the verdict, the two threads must end.
         let _ = stop();
@@ -176,17 +157,7 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn slow_reader_beside(subject: &mut Subject<'_>) -> Verdict {
-    const LENGTH: usize = 16 * 1024 * 1024;
-    let mut slow = Client::connect_with_small_window(subject.addr)?;
-    slow.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
-    thread::sleep(SETTLE);
-    let mut asker = subject.connect()?;
-    asker.send(&get_and_close("/"))?;
-    let drain = |slow: &mut Client| -> Result<(), Fault> {
-        slow.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-        Ok(slow.end_within(LIMIT)?)
-    };
-    served_beside(&mut asker, Reply::must_be_hello, || drain(&mut slow))?;
-    drain(&mut slow)?;
-    Ok(String::new())
+    let mut slow = client_that_does_not_read(subject)?;
+    served_beside(&mut subject.connect()?, &get_and_close("/"), || must_be_whole(&mut slow))?;
+    must_be_whole(&mut slow)
 }

@@ -5,10 +5,10 @@ use super::subject::Subject;
 use super::verdict::{Fault, Verdict};
 use std::io::Write;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long enough for a server to wake up and read what came so far. No outcome depends on it: a server that
-/// is slower reads the parts together, which must give the same answer.
+/// is slower reads the parts together, which must lead to the same answer.
 const SHORT_PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) fn echo_duplex(subject: &mut Subject<'_>) -> Verdict {
@@ -25,38 +25,26 @@ pub(super) fn echo_duplex(subject: &mut Subject<'_>) -> Verdict {
         return Err(Fault::wrong(format!("byte {at} of {LENGTH} came back changed")));
     }
     client.finish_sending();
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 pub(super) fn keep_alive(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     for length in [0, 1, 100_000] {
-        client.send(&get(&format!("/bytes/{length}")))?;
-        client.reply()?.must_be_filler(length)?;
+        client.ask(&get(&format!("/bytes/{length}")))?.must_be_filler(length)?;
     }
-    client.send(&get("/"))?;
-    client.reply()?.must_be_hello()?;
-    Ok(String::new())
-}
-
-pub(super) fn pipelined_pair(subject: &mut Subject<'_>) -> Verdict {
-    pipelined(subject, 2)
-}
-
-pub(super) fn pipelined_100(subject: &mut Subject<'_>) -> Verdict {
-    pipelined(subject, 100)
+    client.ask(&get("/"))?.must_be_hello()
 }
 
 /// Each request asks for a length of its own, so replies out of order show.
-fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
+pub(super) fn pipelined(subject: &Subject<'_>, count: usize) -> Verdict {
     let mut client = subject.connect()?;
     let requests: Vec<u8> = (0..count).flat_map(|i| get(&format!("/bytes/{}", 10 + i))).collect();
     client.send(&requests)?;
     for i in 0..count {
         client.reply()?.must_be_filler(10 + i)?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 /// Any number of large replies in front of work that may block, and a small one behind it: a server that
@@ -74,7 +62,7 @@ pub(super) fn pipelined_mixture(subject: &mut Subject<'_>) -> Verdict {
         client.reply()?.must_be_ok()?;
         client.reply()?.must_be_hello()?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
@@ -85,16 +73,15 @@ pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
         client.send(first)?;
         thread::sleep(SHORT_PAUSE);
         client.send(second)?;
-        let verdict = client.reply().map_err(Fault::from).and_then(|reply| reply.must_be(b"five!"));
-        verdict.map_err(|fault| Fault { detail: format!("cut at byte {cut}: {}", fault.detail), ..fault })?;
+        let verdict = client.reply().and_then(|reply| reply.must_be(b"five!"));
+        verdict.map_err(|fault| fault.at(format!("cut at byte {cut}")))?;
     }
     let mut client = subject.connect()?;
     for byte in &request {
         client.send(std::slice::from_ref(byte))?;
         thread::sleep(SHORT_PAUSE);
     }
-    client.reply()?.must_be(b"five!")?;
-    Ok(String::new())
+    client.reply()?.must_be(b"five!")
 }
 
 pub(super) fn in_order(subject: &mut Subject<'_>) -> Verdict {
@@ -112,7 +99,7 @@ pub(super) fn in_order(subject: &mut Subject<'_>) -> Verdict {
         }
         client.reply()?.must_be_filler(length)?;
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn burst_behind_sleep(subject: &mut Subject<'_>) -> Verdict {
@@ -129,13 +116,10 @@ pub(super) fn burst_behind_sleep(subject: &mut Subject<'_>) -> Verdict {
         scope.spawn(|| writer.write_all(&burst));
         client.reply()?.must_be_ok()?;
         for i in 0..BODIES {
-            let reply = client.reply().map_err(Fault::from);
-            reply.and_then(|reply| reply.must_be(&body(i))).map_err(|fault| Fault {
-                detail: format!("request {} of {BODIES} in the burst: {}", i + 1, fault.detail),
-                ..fault
-            })?;
+            let verdict = client.reply().and_then(|reply| reply.must_be(&body(i)));
+            verdict.map_err(|fault| fault.at(format!("request {} of {BODIES} in the burst", i + 1)))?;
         }
-        Ok(String::new())
+        Ok(())
     })
 }
 
@@ -149,8 +133,7 @@ pub(super) fn half_close(subject: &mut Subject<'_>) -> Verdict {
     client.finish_sending();
     client.reply()?.must_be_ok()?;
     client.reply()?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
@@ -165,42 +148,46 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
             let _ = writer.write_all(&vec![b'x'; LENGTH]);
             let _ = writer.shutdown(std::net::Shutdown::Write);
         });
-        let status = client.reply()?.status;
-        if status != 413 {
-            return Err(Fault::wrong(format!("status {status} instead of 413")));
-        }
-        client.end_within(LIMIT)?;
-        Ok(String::new())
+        client.reply()?.must_have_status(413)?;
+        client.end_within(LIMIT)
     })
+}
+
+/// More than the kernel's buffers hold, so that the server must wait for its client.
+const LARGE: usize = 16 * 1024 * 1024;
+
+/// A client that has asked for a large last reply, and reads nothing of it yet.
+pub(super) fn client_that_does_not_read(subject: &Subject<'_>) -> Result<Client, Fault> {
+    let mut client = Client::connect_with_small_window(subject.addr)?;
+    client.send(&get_and_close(&format!("/bytes/{LARGE}")))?;
+    // The reply has begun, and is too long to have left.
+    thread::sleep(Duration::from_millis(200));
+    Ok(client)
+}
+
+/// It reads the whole reply, and then the end of the connection.
+pub(super) fn must_be_whole(client: &mut Client) -> Verdict {
+    client.reply_within(LIMIT * 2)?.must_be_filler(LARGE)?;
+    client.end_within(LIMIT)
 }
 
 /// Sends on during a reply that is to be the last one. What the server does not read stays in its socket.
 pub(super) fn late_bytes(subject: &mut Subject<'_>) -> Verdict {
-    const LENGTH: usize = 16 * 1024 * 1024;
-    let mut client = Client::connect_with_small_window(subject.addr)?;
-    client.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
-    // The reply has begun, and is too long to have left.
-    thread::sleep(Duration::from_millis(100));
+    let mut client = client_that_does_not_read(subject)?;
     client.send(&get("/").repeat(300))?;
-    client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    must_be_whole(&mut client)
 }
 
 /// Reads a large body in small steps, as a client on a slow line does.
 pub(super) fn slow_reader(subject: &mut Subject<'_>) -> Verdict {
-    const LENGTH: usize = 16 * 1024 * 1024;
-    let mut client = Client::connect_with_small_window(subject.addr)?;
-    client.send(&get_and_close(&format!("/bytes/{LENGTH}")))?;
-    let start = std::time::Instant::now();
+    let mut client = client_that_does_not_read(subject)?;
+    let start = Instant::now();
     // Slow for a second, then as fast as it can.
     while start.elapsed() < Duration::from_secs(1) {
         thread::sleep(Duration::from_millis(5));
-        if client.receive(std::time::Instant::now() + LIMIT, LIMIT, "the next bytes")? == 0 {
+        if client.receive(Instant::now() + LIMIT, LIMIT, "the next bytes")? == 0 {
             break;
         }
     }
-    client.reply_within(LIMIT * 2)?.must_be_filler(LENGTH)?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    must_be_whole(&mut client)
 }

@@ -28,6 +28,11 @@ fn case(what: &'static str, request: impl Into<Vec<u8>>, statuses: &'static [u16
     Case { what, request: request.into(), statuses, then }
 }
 
+/// A request that is answered with 400 and ends its connection.
+fn refused(what: &'static str, request: impl Into<Vec<u8>>) -> Case {
+    case(what, request, &[400], Then::Closed)
+}
+
 /// A request with these header lines besides a right Host.
 fn with(method_and_target: &str, lines: &str) -> String {
     format!("{method_and_target} HTTP/1.1\r\nHost: probe\r\n{lines}\r\n")
@@ -50,51 +55,35 @@ fn cases() -> Vec<Case> {
             Open,
         ),
         case("bare LF as line end (2.2)", "GET / HTTP/1.1\nHost: probe\n\n", &[200], Open),
-        case("a bare CR in a value (2.2)", with("GET /", "X: a\rb\r\n"), &[400], Closed),
-        case("NUL in a value (9110 5.5)", with("GET /", "X: a\0b\r\n"), &[400], Closed),
-        case("space before the colon (5.1)", with("GET /", "X : 1\r\n"), &[400], Closed),
-        case("a folded line (5.2)", with("GET /", "X: 1\r\n folded\r\n"), &[400], Closed),
-        case("no Host (3.2)", "GET / HTTP/1.1\r\n\r\n", &[400], Closed),
-        case("two Hosts (3.2)", with("GET /", "Host: other\r\n"), &[400], Closed),
-        case(
+        refused("a bare CR in a value (2.2)", with("GET /", "X: a\rb\r\n")),
+        refused("NUL in a value (9110 5.5)", with("GET /", "X: a\0b\r\n")),
+        refused("space before the colon (5.1)", with("GET /", "X : 1\r\n")),
+        refused("a folded line (5.2)", with("GET /", "X: 1\r\n folded\r\n")),
+        refused("no Host (3.2)", "GET / HTTP/1.1\r\n\r\n"),
+        refused("two Hosts (3.2)", with("GET /", "Host: other\r\n")),
+        refused(
             "Transfer-Encoding with Content-Length (6.1)",
             post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
-            &[400],
-            Closed,
         ),
-        case(
+        refused(
             "Transfer-Encoding in 1.0 (6.1)",
             "POST /echo HTTP/1.0\r\nHost: probe\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            &[400],
-            Closed,
         ),
-        case("chunked is not the last coding (6.3)", post("Transfer-Encoding: gzip\r\n"), &[400], Closed),
-        case("chunked twice (6.1)", post("Transfer-Encoding: chunked, chunked\r\n"), &[400], Closed),
+        refused("chunked is not the last coding (6.3)", post("Transfer-Encoding: gzip\r\n")),
+        refused("chunked twice (6.1)", post("Transfer-Encoding: chunked, chunked\r\n")),
         case(
             "an unknown coding before chunked (6.1)",
             post("Transfer-Encoding: rot13, chunked\r\n"),
             &[501],
             Closed,
         ),
-        case("Content-Length: +5 (6.3)", post("Content-Length: +5\r\n"), &[400], Closed),
-        case("Content-Length: 5,5 (6.3)", post("Content-Length: 5,5\r\n"), &[400], Closed),
-        case(
-            "Content-Length twice (6.3)",
-            post("Content-Length: 5\r\nContent-Length: 5\r\n"),
-            &[400],
-            Closed,
-        ),
-        case(
-            "a bad chunk size (7.1)",
-            post("Transfer-Encoding: chunked\r\n") + "5x\r\nhello\r\n",
-            &[400],
-            Closed,
-        ),
-        case(
+        refused("Content-Length: +5 (6.3)", post("Content-Length: +5\r\n")),
+        refused("Content-Length: 5,5 (6.3)", post("Content-Length: 5,5\r\n")),
+        refused("Content-Length twice (6.3)", post("Content-Length: 5\r\nContent-Length: 5\r\n")),
+        refused("a bad chunk size (7.1)", post("Transfer-Encoding: chunked\r\n") + "5x\r\nhello\r\n"),
+        refused(
             "a chunk size that overflows (7.1)",
             post("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\n",
-            &[400],
-            Closed,
         ),
         case(
             "a body over the limit that waits for a 100",
@@ -107,8 +96,8 @@ fn cases() -> Vec<Case> {
         case("headers too long", with("GET /", &long_header), &[431], Closed),
         case("HTTP/2.0", "GET / HTTP/2.0\r\nHost: probe\r\n\r\n", &[505], Closed),
         case("HTTP/1.2 (9110 2.5)", "GET / HTTP/1.2\r\nHost: probe\r\n\r\n", &[200], Open),
-        case("HTTP/0.9", "GET /\r\n\r\n", &[400], Closed),
-        case("garbage", "what is this\r\n\r\n", &[400], Closed),
+        refused("HTTP/0.9", "GET /\r\n\r\n"),
+        refused("garbage", "what is this\r\n\r\n"),
         case("a TLS ClientHello", client_hello, &[400, 505], Closed),
         case("the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[400, 505], Closed),
         case("an unknown method", with("BREW /", ""), &[501], Open),
@@ -121,20 +110,19 @@ fn cases() -> Vec<Case> {
 pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
     let cases = cases();
     for case in &cases {
-        judge(subject, case)
-            .map_err(|fault| Fault { detail: format!("{}: {}", case.what, fault.detail), ..fault })?;
+        judge(subject, case).map_err(|fault| fault.at(case.what))?;
     }
-    Ok(format!("{} requests", cases.len()))
+    subject.remark = format!("{} requests", cases.len());
+    Ok(())
 }
 
-fn judge(subject: &Subject<'_>, case: &Case) -> Result<(), Fault> {
+fn judge(subject: &Subject<'_>, case: &Case) -> Verdict {
     let mut client = subject.connect()?;
     if case.request.len() > LONG {
         // The connection is settled, so the whole request is one event. On a new connection the event of
         // its being writable may become a second one, and an edge-triggered server that reads once per
         // event would pass by luck.
-        client.send(&get("/"))?;
-        client.reply()?.must_be_hello()?;
+        client.ask(&get("/"))?.must_be_hello()?;
     }
     client.send(&case.request)?;
     let status = client.reply()?.status;

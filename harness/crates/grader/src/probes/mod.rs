@@ -21,8 +21,9 @@ mod verdict;
 pub use routes::missing_routes;
 pub use runner::{run_all, run_one};
 pub use subject::{Setup, Target};
-pub use verdict::{Breakage, Expected, Fault, Finding, Outcome, Verdict};
+pub use verdict::{Expected, Fault, Finding, Outcome, Verdict};
 
+use nix::sys::signal::Signal;
 use subject::Subject;
 
 /// One behaviour, and how it is looked for.
@@ -42,7 +43,7 @@ pub struct Probe {
     run: fn(&mut Subject<'_>) -> Verdict,
 }
 
-/// A server without special wishes.
+/// A server without special options.
 const PLAIN: Setup = Setup { options: &[], few_descriptors: false, process: false, by_hand: false };
 
 /// A server that is signalled or looked at.
@@ -91,18 +92,18 @@ pub const PROBES: &[Probe] = &[
         "pipelined-pair",
         "Answers two requests that arrive in one segment.",
         "What was read behind the first request must be kept and parsed.",
-        framing::pipelined_pair,
+        |subject| framing::pipelined(subject, 2),
     ),
     Probe::new(
         "pipelined-100",
         "Answers 100 requests that were sent at once, in order.",
         "Parse until the buffer holds no whole request, and keep the unfinished one.",
-        framing::pipelined_100,
+        |subject| framing::pipelined(subject, 100),
     ),
     Probe::new(
         "pipelined-mixture",
         "Answers small, large and slow requests that were sent at once, each in its place.",
-        "A turn that ends early must keep what the protocol has already said.",
+        "A turn that ends early must keep the output that the protocol has already produced.",
         framing::pipelined_mixture,
     ),
     Probe::new(
@@ -120,7 +121,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "burst-behind-sleep",
         "Answers 256 KiB of requests that arrive while it sleeps, without another byte from the client.",
-        "What arrives meanwhile is told of once: read until the socket would block, or remember that you did not.",
+        "The event for what arrives meanwhile comes once: read until the socket would block, or remember that you did not.",
         framing::burst_behind_sleep,
     ),
     Probe::new(
@@ -175,14 +176,14 @@ pub const PROBES: &[Probe] = &[
         "idle-1000",
         "Serves one more client while 1,000 silent ones are connected.",
         "Look at the backlog, the descriptor limit, and what a silent connection costs.",
-        concurrency::idle_1000,
+        |subject| concurrency::silent_holders(subject, 1_000),
     )
     .alone(),
     Probe::new(
         "idle-10000",
         "Serves one more client while 10,000 silent ones are connected.",
         "Look at the descriptor limit, and at what is done for each connection at each event.",
-        concurrency::idle_10000,
+        |subject| concurrency::silent_holders(subject, 10_000),
     )
     .alone()
     .on_request(),
@@ -202,7 +203,7 @@ pub const PROBES: &[Probe] = &[
     Probe::new(
         "slow-reader-beside",
         "Serves a client while another one does not read its 16 MiB.",
-        "A write that blocks, or is retried in a loop, stops everybody else.",
+        "A write that blocks, or is retried in a loop, stops all other clients.",
         concurrency::slow_reader_beside,
     ),
     Probe::new(
@@ -268,7 +269,7 @@ pub const PROBES: &[Probe] = &[
         "sigterm-in-flight",
         "At SIGTERM it answers what is in flight and exits with 0.",
         "Stop accepting, finish what began, close the rest.",
-        shutdown::sigterm_in_flight,
+        |subject| shutdown::finishes_what_is_in_flight(subject, |server| server.signal(Signal::SIGTERM)),
     )
     .with(PROCESS),
     Probe::new(
@@ -289,7 +290,7 @@ pub const PROBES: &[Probe] = &[
         "ctrl-c-group",
         "Takes SIGINT to the whole process group for one signal, and finishes what is in flight.",
         "Children ignore SIGINT; the parent tells them.",
-        shutdown::ctrl_c_group,
+        |subject| shutdown::finishes_what_is_in_flight(subject, |server| server.signal_group(Signal::SIGINT)),
     )
     .with(PROCESS),
     Probe::new(

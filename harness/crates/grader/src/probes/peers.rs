@@ -2,7 +2,7 @@
 
 use super::client::{get, get_and_close};
 use super::subject::Subject;
-use super::verdict::{Fault, Verdict};
+use super::verdict::Verdict;
 use std::thread;
 use std::time::Duration;
 
@@ -25,25 +25,23 @@ pub(super) fn reset_mid_reply(subject: &mut Subject<'_>) -> Verdict {
         thread::sleep(SHORT_PAUSE);
         client.reset();
     }
-    subject.must_serve()?;
-    Ok(String::new())
+    subject.must_serve()
 }
 
 pub(super) fn connect_burst(subject: &mut Subject<'_>) -> Verdict {
     const COUNT: usize = 500;
-    let burst = (0..COUNT).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let burst = subject.connect_many(COUNT)?;
     for (i, client) in burst.into_iter().enumerate() {
         if i % 2 == 0 { client.reset() } else { drop(client) }
     }
-    subject.must_serve()?;
-    Ok(String::new())
+    subject.must_serve()
 }
 
 /// During a sleep events pile up for connections that end, and new connections wait that get the same
 /// descriptor numbers: a server that mixes them up answers the wrong client or none.
 pub(super) fn stale_event(subject: &mut Subject<'_>) -> Verdict {
     for round in 0..8 {
-        let doomed = (0..8).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+        let doomed = subject.connect_many(8)?;
         thread::sleep(SHORT_PAUSE);
         let mut sleeper = subject.connect()?;
         sleeper.send(&get_and_close("/sleep/40"))?;
@@ -75,7 +73,7 @@ pub(super) fn stale_event(subject: &mut Subject<'_>) -> Verdict {
             client.reply()?.must_be_filler(length(i))?;
         }
     }
-    Ok(String::new())
+    Ok(())
 }
 
 pub(super) fn descriptor_churn(subject: &mut Subject<'_>) -> Verdict {
@@ -83,7 +81,7 @@ pub(super) fn descriptor_churn(subject: &mut Subject<'_>) -> Verdict {
     const ROUNDS: usize = 150;
     let subject = &*subject;
     // Descriptor numbers are reused at once, by connections that each want a reply of their own length.
-    let churn = |client: usize| -> Result<(), Fault> {
+    let churn = |client: usize| -> Verdict {
         for round in 0..ROUNDS {
             let length = (round * CLIENTS + client) * 13 + 1;
             let mut connection = subject.connect()?;
@@ -106,6 +104,5 @@ pub(super) fn descriptor_churn(subject: &mut Subject<'_>) -> Verdict {
             Ok(verdict) => verdict,
             Err(panic) => std::panic::resume_unwind(panic),
         })
-    })?;
-    Ok(String::new())
+    })
 }

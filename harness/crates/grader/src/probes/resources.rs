@@ -1,37 +1,35 @@
 //! What the server takes from the machine: descriptors, CPU time, processes.
 
-use super::client::{Client, get, get_and_close};
+use super::client::{get, get_and_close};
 use super::subject::{Subject, few_descriptors};
-use super::tree::Look;
-use super::verdict::{Fault, Verdict};
+use super::tree::Snapshot;
+use super::verdict::{Fault, Outcome, Verdict};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Fails when the server uses more than a tenth of a CPU in `span`. One that spins uses a whole one, or
 /// what a busy machine leaves it.
-fn must_rest(subject: &Subject<'_>, span: Duration) -> Verdict {
-    let pid = subject.pid()?;
-    let (before, start) = (Look::at(pid), Instant::now());
+fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
+    let pid = subject.process()?.pid();
+    let (before, start) = (Snapshot::of(pid), Instant::now());
     thread::sleep(span);
-    let (used, span) = (Look::at(pid).cpu_since(&before), start.elapsed());
-    let remark = format!("{} ms of CPU in {:.1} s", used.as_millis(), span.as_secs_f64());
-    if used > span / 10 { Err(Fault::spin(remark)) } else { Ok(remark) }
+    let (used, span) = (Snapshot::of(pid).cpu_since(&before), start.elapsed());
+    subject.remark = format!("{} ms of CPU in {:.1} s", used.as_millis(), span.as_secs_f64());
+    if used > span / 10 { Err(Fault::new(Outcome::Spin, &subject.remark)) } else { Ok(()) }
 }
 
 pub(super) fn descriptor_limit(subject: &mut Subject<'_>) -> Verdict {
-    let holders = (0..2 * few_descriptors()).map(|_| subject.connect()).collect::<Result<Vec<_>, _>>()?;
+    let holders = subject.connect_many(2 * few_descriptors())?;
     thread::sleep(Duration::from_millis(300));
-    let remark = must_rest(subject, Duration::from_secs(1))?;
+    must_rest(subject, Duration::from_secs(1))?;
     drop(holders);
-    subject.must_serve()?;
-    Ok(remark)
+    subject.must_serve()
 }
 
 pub(super) fn idle_cpu(subject: &mut Subject<'_>) -> Verdict {
     let mut first = subject.connect()?;
-    first.send(&get("/"))?;
-    first.reply()?.must_be_hello()?;
-    let _silent = (0..8).map(|_| subject.connect()).collect::<Result<Vec<Client>, _>>()?;
+    first.ask(&get("/"))?.must_be_hello()?;
+    let _silent = subject.connect_many(8)?;
     thread::sleep(Duration::from_millis(200));
     must_rest(subject, Duration::from_secs(2))
 }
@@ -43,41 +41,43 @@ pub(super) fn no_leaks(subject: &mut Subject<'_>) -> Verdict {
     // What is allocated at first use is no leak.
     visit(subject, 20)?;
     thread::sleep(Duration::from_millis(300));
-    let pid = subject.pid()?;
-    let before = Look::at(pid);
+    let pid = subject.process()?.pid();
+    let before = Snapshot::of(pid);
     visit(subject, COUNT)?;
     let start = Instant::now();
     loop {
-        let now = Look::at(pid);
+        let now = Snapshot::of(pid);
         let more_descriptors = now.descriptors.saturating_sub(before.descriptors);
         let more_processes = now.processes.saturating_sub(before.processes);
         let more_threads = now.threads.saturating_sub(before.threads).max(0);
         if now.zombies == 0 && more_descriptors == 0 && more_processes == 0 && more_threads == 0 {
-            return Ok(format!("{} descriptors before and after", before.descriptors));
+            subject.remark = format!("{} descriptors before and after", before.descriptors);
+            return Ok(());
         }
         if start.elapsed() > SETTLE {
-            return Err(Fault::leak(format!(
-                "after {COUNT} connections {more_descriptors} descriptors, {more_processes} processes and \
+            return Err(Fault::new(
+                Outcome::Leak,
+                format!(
+                    "after {COUNT} connections {more_descriptors} descriptors, {more_processes} processes and \
                  {more_threads} threads more; {} zombies",
-                now.zombies
-            )));
+                    now.zombies
+                ),
+            ));
         }
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// Clients that end in each of the ways in which a connection ends.
-fn visit(subject: &Subject<'_>, count: usize) -> Result<(), Fault> {
+fn visit(subject: &Subject<'_>, count: usize) -> Verdict {
     for i in 0..count {
         let mut client = subject.connect()?;
         match i % 4 {
             0 => {
-                client.send(&get_and_close("/"))?;
-                client.reply()?.must_be_hello()?;
+                client.ask(&get_and_close("/"))?.must_be_hello()?;
             }
             1 => {
-                client.send(&get("/"))?;
-                client.reply()?.must_be_hello()?;
+                client.ask(&get("/"))?.must_be_hello()?;
             }
             2 => {
                 client.send(&get("/bytes/1000"))?;

@@ -1,6 +1,6 @@
 //! Running probes: one with its server, or all of them a few at a time.
 
-use super::{Finding, Outcome, Probe, Subject, Target, Verdict};
+use super::{Fault, Finding, Outcome, Probe, Subject, Target};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -19,19 +19,19 @@ pub fn run_one(probe: &'static Probe, target: &Target) -> Finding {
     Finding { probe: probe.name, outcome, detail, seconds: start.elapsed().as_secs_f64() }
 }
 
-/// A crash beats what the probe saw of it.
-fn judge(probe: &Probe, target: &Target) -> Verdict {
+/// The remark of a probe that passes. A crash beats what the probe saw of it.
+fn judge(probe: &Probe, target: &Target) -> Result<String, Fault> {
     let mut subject = Subject::start(target, &probe.setup)?;
     let verdict = (probe.run)(&mut subject);
     match subject.crash() {
-        Some(words) => Err(super::Fault::crash(words)),
-        None => verdict,
+        Some(words) => Err(Fault::crash(words)),
+        None => verdict.map(|()| subject.remark),
     }
 }
 
-/// Runs the probes and returns the findings in the order of `probes`; `done` is told of each at its end.
+/// Runs the probes and returns the findings in the order of `probes`; `done` is called with each at its end.
 pub fn run_all(probes: &[&'static Probe], target: &Target, done: &(dyn Fn(&Finding) + Sync)) -> Vec<Finding> {
-    // One server that somebody else started is shared, so only one probe at a time is undisturbed there.
+    // A server that runs already is shared, so only one probe at a time is undisturbed there.
     let shares_a_server = matches!(target, Target::Address(_));
     let (alone, together): (Vec<usize>, Vec<usize>) =
         (0..probes.len()).partition(|&index| probes[index].alone || shares_a_server);

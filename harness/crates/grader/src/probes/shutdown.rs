@@ -3,6 +3,7 @@
 use super::client::{Client, LIMIT, get};
 use super::subject::{Subject, run_to_end};
 use super::verdict::{Fault, Verdict};
+use lab_core::server_process::Server;
 use nix::sys::signal::Signal;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -18,70 +19,59 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// A client that was served once, so the server has accepted it for certain.
 fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     let mut client = subject.connect()?;
-    client.send(&get("/"))?;
-    client.reply()?.must_be_hello()?;
+    client.ask(&get("/"))?.must_be_hello()?;
     Ok(client)
 }
 
-fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&mut Subject<'_>)) -> Verdict {
+pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {
     let mut client = accepted(subject)?;
     client.send(&get("/sleep/500"))?;
     thread::sleep(SETTLE);
-    signal(subject);
+    signal(subject.ending_process()?);
     client.reply()?.must_be_ok()?;
     client.end_within(LIMIT)?;
-    subject.must_exit_cleanly(DRAINED)?;
-    Ok(String::new())
-}
-
-pub(super) fn sigterm_in_flight(subject: &mut Subject<'_>) -> Verdict {
-    finishes_what_is_in_flight(subject, |subject| subject.signal(Signal::SIGTERM))
-}
-
-pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
-    finishes_what_is_in_flight(subject, |subject| subject.signal_group(Signal::SIGINT))
+    subject.must_exit_cleanly(DRAINED)
 }
 
 pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
     let mut client = accepted(subject)?;
-    subject.signal(Signal::SIGTERM);
+    subject.ending_process()?.signal(Signal::SIGTERM);
     // Less than the drain: there is nothing to wait for.
     subject.must_exit_cleanly(Duration::from_millis(1_500))?;
-    client.end_within(LIMIT)?;
-    Ok(String::new())
+    client.end_within(LIMIT)
 }
 
 pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
     let mut client = accepted(subject)?;
     client.send(&get("/sleep/5000"))?;
     thread::sleep(SETTLE);
-    subject.signal(Signal::SIGTERM);
+    subject.ending_process()?.signal(Signal::SIGTERM);
     // Two pending signals of one kind are one: the first must be taken before the second is sent.
     thread::sleep(SETTLE);
-    if !subject.is_alive() {
+    if !subject.process()?.is_alive() {
         return Err(Fault::wrong("the first signal ended it, with a request in flight"));
     }
-    subject.signal(Signal::SIGTERM);
+    subject.ending_process()?.signal(Signal::SIGTERM);
     let status = subject.exit_within(Duration::from_secs(1))?;
     // A shell shows 143 for both.
     if status.code() == Some(128 + 15) || status.signal() == Some(15) {
-        return Ok(String::new());
+        return Ok(());
     }
     Err(Fault::wrong(format!("ended with {status} instead of 143")))
 }
 
 pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
-    let refuses = |options: &[&str], addr, code: i32, named: &str| -> Result<(), Fault> {
+    let refuses = |options: &[&str], addr, code: i32, named: &str| -> Verdict {
         let Some(launch) = subject.target.launch(options, addr) else {
             return Err(Fault::not_applicable("nothing can be started"));
         };
         let ended = run_to_end(&launch)?;
-        let lines = ended.stderr.lines().filter(|line| !line.trim().is_empty()).count();
-        if ended.code != Some(code) {
-            let ended = ended.code.map_or("a signal".to_owned(), |code| format!("exit status {code}"));
-            return Err(Fault::wrong(format!("{named}: {ended} instead of {code}")));
+        if ended.status.code() != Some(code) {
+            return Err(Fault::wrong(format!("{named}: {} instead of {code}", ended.status)));
         }
-        if lines != 1 || !ended.stderr.contains(named) {
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        let lines = stderr.lines().filter(|line| !line.trim().is_empty()).count();
+        if lines != 1 || !stderr.contains(named) {
             return Err(Fault::wrong(format!("{named}: {lines} lines on stderr, not one that names it")));
         }
         Ok(())
@@ -94,6 +84,5 @@ pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
     });
     let (_listener, addr) =
         occupied.map_err(|error| Fault::not_applicable(format!("no free port: {error}")))?;
-    refuses(&[], Some(addr), 1, &addr.port().to_string())?;
-    Ok(String::new())
+    refuses(&[], Some(addr), 1, &addr.port().to_string())
 }

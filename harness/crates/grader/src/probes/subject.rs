@@ -1,13 +1,11 @@
 //! The server under the probes: how it is started, and one that runs.
 
 use super::client::{Client, LIMIT};
-use super::verdict::Fault;
+use super::verdict::{Fault, Verdict};
 use anyhow::Result;
 use lab_core::server_process::{Launch, Ready, Server, override_options};
-use lab_core::stages::Stage;
-use nix::sys::signal::Signal;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,7 +16,7 @@ pub enum Target {
     Stage(Launch),
     /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage.
     Command(String),
-    /// A server that somebody else started.
+    /// A server that runs already.
     Address(SocketAddr),
 }
 
@@ -37,16 +35,11 @@ pub struct Setup {
 
 /// What a server may open that is to run out of descriptors: enough to start with a loop for each CPU, each
 /// with a listener, an epoll instance and two more, and for a dozen clients.
-pub(super) fn few_descriptors() -> u64 {
-    24 + 4 * std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64)
+pub(super) fn few_descriptors() -> usize {
+    24 + 4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Target {
-    /// A stage with the user's options.
-    pub fn stage(stage: &Stage, options: &[String]) -> Self {
-        Target::Stage(stage.launch(options))
-    }
-
     /// Starts it and ends it again, for an error that is no probe's.
     pub fn try_start(&self) -> Result<()> {
         self.launch(&[], None).map_or(Ok(()), |launch| launch.start().map(drop))
@@ -63,7 +56,7 @@ impl Target {
             Target::Command(_) => None,
             Target::Address(_) if needs_options => Some("needs options, and --addr starts nothing"),
             Target::Address(_) if setup.process || setup.few_descriptors => {
-                Some("looks at the process or signals it, and --addr gives none")
+                Some("looks at the process or signals it, and --addr has none")
             }
             Target::Address(_) => None,
         }
@@ -93,7 +86,7 @@ impl Target {
     }
 }
 
-/// A port that nobody listens on. It is below the range from which the kernel takes ports for outgoing
+/// A port on which nothing listens. It is below the range from which the kernel takes ports for outgoing
 /// connections, so none of the probes' clients can take it before the server does.
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -116,6 +109,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Subject<'a> {
     pub(crate) addr: SocketAddr,
     pub(crate) target: &'a Target,
+    /// What a probe that passes adds to its outcome.
+    pub(crate) remark: String,
     begun: Instant,
     server: Option<Server>,
     may_end: bool,
@@ -127,76 +122,60 @@ impl<'a> Subject<'a> {
         if let Some(reason) = target.hindrance(setup) {
             return Err(Fault::not_applicable(reason));
         }
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut subject =
-            Subject { addr: nowhere, target, begun: Instant::now(), server: None, may_end: false };
-        match target {
-            Target::Address(addr) => subject.addr = *addr,
-            _ if setup.by_hand => {}
-            _ => {
-                if let Some(mut launch) = target.launch(setup.options, None) {
-                    launch.descriptors = setup.few_descriptors.then(few_descriptors);
-                    let server = launch.start().map_err(|error| Fault::crash(format!("{error:#}")))?;
-                    subject.addr = server.addr;
-                    subject.server = Some(server);
-                }
-            }
-        }
-        Ok(subject)
+        let launch = if setup.by_hand { None } else { target.launch(setup.options, None) };
+        let server = launch.map(|mut launch| {
+            launch.descriptors = setup.few_descriptors.then(|| few_descriptors() as u64);
+            launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
+        });
+        let server = server.transpose()?;
+        let addr = match (target, &server) {
+            (Target::Address(addr), _) => *addr,
+            (_, Some(server)) => server.addr,
+            (_, None) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        };
+        Ok(Self { addr, target, remark: String::new(), begun: Instant::now(), server, may_end: false })
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Fault> {
         if self.begun.elapsed() > PROBE_LIMIT {
             return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
         }
-        Ok(Client::connect(self.addr)?)
+        Client::connect(self.addr)
+    }
+
+    pub(crate) fn connect_many(&self, count: usize) -> Result<Vec<Client>, Fault> {
+        (0..count).map(|_| self.connect()).collect()
     }
 
     /// Asks on a connection of its own, as the last word of many probes: does the server still serve?
-    pub(crate) fn must_serve(&self) -> Result<(), Fault> {
-        let mut client = self.connect()?;
-        client.send(&super::client::get_and_close("/"))?;
-        client.reply()?.must_be_hello()
+    pub(crate) fn must_serve(&self) -> Verdict {
+        self.connect()?.ask(&super::client::get_and_close("/"))?.must_be_hello()
     }
 
     /// The process, which [`Setup::process`] promised.
-    pub(crate) fn pid(&self) -> Result<i32, Fault> {
-        self.server.as_ref().map(Server::pid).ok_or_else(|| Fault::not_applicable("there is no process"))
+    pub(crate) fn process(&mut self) -> Result<&mut Server, Fault> {
+        self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))
     }
 
-    /// Signals the process; from now on it may end.
-    pub(crate) fn signal(&mut self, signal: Signal) {
+    /// The process, to be signalled: from now on it may end.
+    pub(crate) fn ending_process(&mut self) -> Result<&mut Server, Fault> {
         self.may_end = true;
-        if let Some(server) = &self.server {
-            server.signal(signal);
-        }
-    }
-
-    /// Signals the whole process group, as a terminal does; from now on it may end.
-    pub(crate) fn signal_group(&mut self, signal: Signal) {
-        self.may_end = true;
-        if let Some(server) = &self.server {
-            server.signal_group(signal);
-        }
+        self.process()
     }
 
     /// The status with which the process ends within `limit`.
     pub(crate) fn exit_within(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
-        let server = self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))?;
-        server.wait(limit).ok_or_else(|| Fault::hang(format!("still running {limit:?} after the signal")))
+        self.process()?
+            .wait(limit)
+            .ok_or_else(|| Fault::hang(format!("still running {limit:?} after the signal")))
     }
 
     /// Exit status 0 within `limit`.
-    pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Result<(), Fault> {
+    pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Verdict {
         match self.exit_within(limit)? {
             status if status.success() => Ok(()),
             status => Err(Fault::wrong(format!("ended with {status} instead of 0"))),
         }
-    }
-
-    /// Whether the process still runs.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.server.as_mut().is_none_or(Server::is_alive)
     }
 
     /// What died, where something did. A thread or a forked child that panics leaves the process alive,
@@ -216,15 +195,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What a command that should end at once left behind.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stderr: String,
-}
-
-/// Runs a server that should refuse to start.
-pub(crate) fn run_to_end(launch: &Launch) -> Result<Ended, Fault> {
+/// Runs a server that should refuse to start, and end at once.
+pub(crate) fn run_to_end(launch: &Launch) -> Result<Output, Fault> {
     let setup = |error: std::io::Error| Fault::crash(format!("cannot be started: {error}"));
     let mut command = launch.command().map_err(|error| Fault::crash(format!("{error:#}")))?;
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(setup)?;
@@ -237,6 +209,5 @@ pub(crate) fn run_to_end(launch: &Launch) -> Result<Ended, Fault> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().map_err(setup)?;
-    Ok(Ended { code: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    child.wait_with_output().map_err(setup)
 }

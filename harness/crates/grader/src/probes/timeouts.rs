@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 const EARLIEST: Duration = Duration::from_millis(900);
 
 /// Whether `what`, seen now, came at the right time after `since`.
-fn must_be_timely(since: Instant, what: &str) -> Verdict {
+fn must_be_timely(subject: &mut Subject<'_>, since: Instant, what: &str) -> Verdict {
     let after = since.elapsed();
-    let remark = format!("{what} after {:.1} s", after.as_secs_f64());
-    if after < EARLIEST {
-        Err(Fault::wrong(format!("{remark}, before the 1 s was over")))
-    } else {
-        Ok(remark)
+    subject.remark = format!("{what} after {:.1} s", after.as_secs_f64());
+    match after < EARLIEST {
+        true => Err(Fault::wrong(format!("{}, before the 1 s was over", subject.remark))),
+        false => Ok(()),
     }
 }
 
@@ -26,19 +25,14 @@ pub(super) fn idle_timeout(subject: &mut Subject<'_>) -> Verdict {
     let since = Instant::now();
     client.reply()?.must_be_hello()?;
     client.end_within(LIMIT)?;
-    must_be_timely(since, "closed")
+    must_be_timely(subject, since, "closed")
 }
 
 pub(super) fn header_timeout_408(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     let since = Instant::now();
-    client.send(b"GET / HTTP/1.1\r\nHost: probe\r\n")?;
-    let status = client.reply()?.status;
-    if status != 408 {
-        return Err(Fault::wrong(format!("status {status} instead of 408")));
-    }
-    let remark = must_be_timely(since, "408")?;
+    client.ask(b"GET / HTTP/1.1\r\nHost: probe\r\n")?.must_have_status(408)?;
+    must_be_timely(subject, since, "408")?;
     client.finish_sending();
-    client.end_within(LIMIT)?;
-    Ok(remark)
+    client.end_within(LIMIT)
 }

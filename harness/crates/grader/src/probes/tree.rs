@@ -1,11 +1,11 @@
-//! What the kernel says about a server's processes, all of one process group.
+//! The state of a server's processes, all of one process group, as `/proc` has it.
 
 use procfs::process::{Process, Stat, all_processes};
 use std::time::Duration;
 
-/// One look at a process group.
+/// The state of a process group at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct Snapshot {
     /// Clock ticks of CPU time of every process in the group, its reaped children included.
     ticks: u64,
     /// Processes that were not reaped by their parent.
@@ -18,9 +18,9 @@ pub(crate) struct Look {
     pub(crate) descriptors: usize,
 }
 
-impl Look {
-    /// Looks at the group of the process `leader`.
-    pub(crate) fn at(leader: i32) -> Self {
+impl Snapshot {
+    /// The group of the process `leader`, now.
+    pub(crate) fn of(leader: i32) -> Self {
         let members = group(leader);
         let alive: Vec<&Stat> = members.iter().filter(|stat| stat.state != 'Z').collect();
         Self {
@@ -32,14 +32,14 @@ impl Look {
         }
     }
 
-    /// The CPU time that was used since an earlier look.
-    pub(crate) fn cpu_since(&self, earlier: &Look) -> Duration {
+    /// The CPU time that was used since an earlier snapshot.
+    pub(crate) fn cpu_since(&self, earlier: &Snapshot) -> Duration {
         let ticks = self.ticks.saturating_sub(earlier.ticks);
         Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
     }
 }
 
-/// The processes of a group. One that ends during the look is left out.
+/// The processes of a group. One that ends meanwhile is left out.
 fn group(leader: i32) -> Vec<Stat> {
     let Ok(processes) = all_processes() else { return Vec::new() };
     processes.flatten().filter_map(|process| process.stat().ok()).filter(|stat| stat.pgrp == leader).collect()
@@ -58,7 +58,7 @@ mod tests {
     use std::process::{Command, Stdio};
     use std::time::Instant;
 
-    /// Protects idle-cpu, descriptor-limit and no-leaks, which would pass for ever if the look saw
+    /// Protects idle-cpu, descriptor-limit and no-leaks, which would pass for ever if a snapshot saw
     /// nothing: a busy group uses CPU, and a child that ended unreaped is a zombie.
     #[test]
     fn a_busy_group_and_a_zombie_are_seen() {
@@ -71,12 +71,12 @@ mod tests {
             .process_group(leader)
             .spawn()
             .unwrap();
-        let first = Look::at(leader);
+        let first = Snapshot::of(leader);
         let start = Instant::now();
         let mut last = first;
         while (last.cpu_since(&first).is_zero() || last.zombies == 0) && start.elapsed().as_secs() < 20 {
             std::thread::sleep(Duration::from_millis(20));
-            last = Look::at(leader);
+            last = Snapshot::of(leader);
         }
         busy.kill().unwrap();
         busy.wait().unwrap();

@@ -1,7 +1,7 @@
 //! How a probe ends, and what was expected of it.
 
-use anyhow::{Result, bail};
-use std::fmt;
+use anyhow::{Context, Result, ensure};
+use std::{fmt, io};
 
 /// How a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,23 +12,16 @@ pub enum Outcome {
     Starved,
     /// An answer, but not the right one.
     Wrong,
-    /// Something that the end of the cause does not mend.
-    Broken(Breakage),
+    /// Broken: a process or thread died.
+    Crash,
+    /// Broken: what was asked for never came.
+    Hang,
+    /// Broken: descriptors, threads or zombies were left behind.
+    Leak,
+    /// Broken: the CPU was used while there was nothing to do.
+    Spin,
     /// The probe could not be run here; the detail says why.
     NotApplicable,
-}
-
-/// In which way a server is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Breakage {
-    /// A process or thread died.
-    Crash,
-    /// What was asked for never came.
-    Hang,
-    /// Descriptors, threads or zombies were left behind.
-    Leak,
-    /// The CPU was used while there was nothing to do.
-    Spin,
 }
 
 impl fmt::Display for Outcome {
@@ -37,10 +30,10 @@ impl fmt::Display for Outcome {
             Outcome::Pass => "pass",
             Outcome::Starved => "starved",
             Outcome::Wrong => "wrong",
-            Outcome::Broken(Breakage::Crash) => "broken: crash",
-            Outcome::Broken(Breakage::Hang) => "broken: hang",
-            Outcome::Broken(Breakage::Leak) => "broken: leak",
-            Outcome::Broken(Breakage::Spin) => "broken: spin",
+            Outcome::Crash => "broken: crash",
+            Outcome::Hang => "broken: hang",
+            Outcome::Leak => "broken: leak",
+            Outcome::Spin => "broken: spin",
             Outcome::NotApplicable => "not applicable",
         })
     }
@@ -59,29 +52,29 @@ impl Expected {
     /// Reads `starved`, `broken`, `broken: hang` and so on. A crash cannot be declared: no flaw that a stage
     /// teaches is a crash.
     pub fn parse(text: &str) -> Result<Self> {
-        let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        Ok(Self::Exactly(match compact.as_str() {
-            "pass" => Outcome::Pass,
-            "starved" => Outcome::Starved,
-            "wrong" => Outcome::Wrong,
-            "broken" => return Ok(Self::Broken),
-            "broken:hang" => Outcome::Broken(Breakage::Hang),
-            "broken:leak" => Outcome::Broken(Breakage::Leak),
-            "broken:spin" => Outcome::Broken(Breakage::Spin),
-            "broken:crash" => bail!("a crash is always a surprise and cannot be expected"),
-            _ => bail!(
-                "unknown outcome `{text}`: allowed are pass, starved, wrong, broken, broken:hang, \
-                 broken:leak, broken:spin"
-            ),
-        }))
+        use Outcome::{Hang, Leak, Pass, Spin, Starved, Wrong};
+        let compact = |text: &str| text.split_whitespace().collect::<String>();
+        let wanted = compact(text);
+        ensure!(wanted != "broken:crash", "a crash is always a surprise and cannot be expected");
+        if wanted == "broken" {
+            return Ok(Self::Broken);
+        }
+        let declared = [Pass, Starved, Wrong, Hang, Leak, Spin];
+        let found = declared.into_iter().find(|outcome| compact(&outcome.to_string()) == wanted);
+        found.map(Self::Exactly).with_context(|| {
+            format!(
+                "unknown outcome `{text}`: allowed are pass, starved, wrong, broken, broken:hang, broken:leak, \
+                 broken:spin"
+            )
+        })
     }
 
     /// Whether `outcome` is no surprise. What could not be run is none.
     pub fn allows(self, outcome: Outcome) -> bool {
         match (self, outcome) {
             (_, Outcome::NotApplicable) => true,
-            (_, Outcome::Broken(Breakage::Crash)) => false,
-            (Expected::Broken, outcome) => matches!(outcome, Outcome::Broken(_)),
+            (_, Outcome::Crash) => false,
+            (Expected::Broken, outcome) => matches!(outcome, Outcome::Hang | Outcome::Leak | Outcome::Spin),
             (Expected::Exactly(expected), outcome) => expected == outcome,
         }
     }
@@ -105,40 +98,44 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// What a probe returns: a remark with a pass (often empty), or a fault.
-pub type Verdict = Result<String, Fault>;
+/// What a probe returns.
+pub type Verdict = Result<(), Fault>;
 
 impl Fault {
-    fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into() }
+    pub(crate) fn new(outcome: Outcome, detail: impl fmt::Display) -> Self {
+        Self { outcome, detail: detail.to_string() }
     }
 
-    pub(crate) fn starved(detail: impl Into<String>) -> Self {
-        Self::new(Outcome::Starved, detail)
-    }
-
-    pub(crate) fn wrong(detail: impl Into<String>) -> Self {
+    /// An answer that is not the right one.
+    pub(crate) fn wrong(detail: impl fmt::Display) -> Self {
         Self::new(Outcome::Wrong, detail)
     }
 
-    pub(crate) fn crash(detail: impl Into<String>) -> Self {
-        Self::new(Outcome::Broken(Breakage::Crash), detail)
+    /// A process or thread died.
+    pub(crate) fn crash(detail: impl fmt::Display) -> Self {
+        Self::new(Outcome::Crash, detail)
     }
 
-    pub(crate) fn hang(detail: impl Into<String>) -> Self {
-        Self::new(Outcome::Broken(Breakage::Hang), detail)
+    /// What was asked for never came.
+    pub(crate) fn hang(detail: impl fmt::Display) -> Self {
+        Self::new(Outcome::Hang, detail)
     }
 
-    pub(crate) fn leak(detail: impl Into<String>) -> Self {
-        Self::new(Outcome::Broken(Breakage::Leak), detail)
-    }
-
-    pub(crate) fn spin(detail: impl Into<String>) -> Self {
-        Self::new(Outcome::Broken(Breakage::Spin), detail)
-    }
-
-    pub(crate) fn not_applicable(detail: impl Into<String>) -> Self {
+    /// The probe cannot be run here.
+    pub(crate) fn not_applicable(detail: impl fmt::Display) -> Self {
         Self::new(Outcome::NotApplicable, detail)
+    }
+
+    /// The fault, with what it was seen at.
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        Self { detail: format!("{place}: {}", self.detail), ..self }
+    }
+}
+
+/// A system call on a connection has failed.
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::wrong(format!("the connection failed: {error}"))
     }
 }
 
@@ -162,7 +159,7 @@ mod tests {
     /// Protects the rule of the lab that a flaw may be declared and a crash may not, by either spelling.
     #[test]
     fn a_crash_is_always_a_surprise() {
-        let crash = Outcome::Broken(Breakage::Crash);
+        let crash = Outcome::Crash;
         assert!(!Expected::Broken.allows(crash));
         assert!(!Expected::Exactly(crash).allows(crash));
         assert!(Expected::parse("broken: crash").is_err());
@@ -175,7 +172,7 @@ mod tests {
         assert!(starved.allows(Outcome::Starved));
         assert!(!starved.allows(Outcome::Pass));
         assert!(!Expected::Exactly(Outcome::Pass).allows(Outcome::Starved));
-        assert!(Expected::parse("broken: hang").unwrap().allows(Outcome::Broken(Breakage::Hang)));
-        assert!(!Expected::parse("broken: hang").unwrap().allows(Outcome::Broken(Breakage::Leak)));
+        assert!(Expected::parse("broken: hang").unwrap().allows(Outcome::Hang));
+        assert!(!Expected::parse("broken: hang").unwrap().allows(Outcome::Leak));
     }
 }

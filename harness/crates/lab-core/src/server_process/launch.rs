@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// What tells that a server is ready.
+/// How it is known that a server is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ready {
     /// The first line on stdout: `listening on ADDRESS`.
@@ -52,7 +52,7 @@ pub struct Launch {
     /// What the kernel sends it when the thread that started it has ended, be it by SIGKILL. Only the process
     /// that was started gets it: one that has workers must be able to end them.
     pub orphan_signal: Signal,
-    /// What tells that it is ready.
+    /// How it is known that it is ready.
     pub ready: Ready,
     /// Where its stderr goes.
     pub stderr: Stderr,

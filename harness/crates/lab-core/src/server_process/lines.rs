@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 /// A longer line is cut into several, so that output without line ends cannot fill the memory.
-const LONGEST: u64 = 8 * 1024;
+const MAX_LINE: u64 = 8 * 1024;
 
 /// Calls `line` with each line, without its line end, until the pipe ends. What is not UTF-8 is replaced.
 pub(super) fn each_line(pipe: impl Read, mut line: impl FnMut(String)) {
@@ -14,11 +14,11 @@ pub(super) fn each_line(pipe: impl Read, mut line: impl FnMut(String)) {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        match pipe.by_ref().take(LONGEST).read_until(b'\n', &mut bytes) {
+        match pipe.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes) {
             Ok(0) => return,
             Ok(_) => line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // No pipe gives another error; without its reader the child is lost anyway.
+            // A pipe returns no other error; without its reader the child is lost anyway.
             Err(_) => return,
         }
     }
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn output_without_line_ends_is_cut() {
-        let found = lines(&vec![b'x'; 3 * LONGEST as usize]);
-        assert_eq!(found.iter().map(String::len).collect::<Vec<_>>(), [LONGEST as usize; 3]);
+        let found = lines(&vec![b'x'; 3 * MAX_LINE as usize]);
+        assert_eq!(found.iter().map(String::len).collect::<Vec<_>>(), [MAX_LINE as usize; 3]);
     }
 }

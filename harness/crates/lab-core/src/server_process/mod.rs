@@ -1,15 +1,14 @@
 //! A server as a process: how it is started, waited for and ended.
 //!
-//! * `launch`: what to start, and how; `options`: its command line; `place`: its free port and its private
-//!   directory;
-//! * `start`: starting it and waiting until it is ready; `owner`: whether the port is its own;
+//! * `launch`: what to start, and how; `options`: its command line;
+//! * `start`: its free port, its private directory, starting it and waiting until it is ready; `owner`:
+//!   whether the port is its own;
 //! * `server`: the process that runs; `lines`: what it prints.
 
 mod launch;
 mod lines;
 pub(crate) mod options;
 mod owner;
-mod place;
 mod server;
 mod start;
 

@@ -1,4 +1,4 @@
-//! Options of a command line, put together so that each is given once.
+//! Options of a command line, merged so that each stands once.
 
 /// `base`, where each option that `over` names as well takes its value from there: an option given twice
 /// is an error.

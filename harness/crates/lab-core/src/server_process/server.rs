@@ -1,16 +1,17 @@
-//! A server that runs: spoken to by signals, waited for, killed with its whole group at the latest when it is
+//! A server that runs: signalled, waited for, killed with its whole group at the latest when it is
 //! dropped.
 
 use super::lines::each_line;
-use anyhow::{Context, Result, anyhow, bail};
+use super::owner::owns;
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -30,7 +31,8 @@ pub struct Server {
     /// Where it listens.
     pub addr: SocketAddr,
     child: Child,
-    lines: Lines,
+    stdout: Tail,
+    stderr: Tail,
     status: Option<ExitStatus>,
     /// What was written for it.
     _directory: Option<TempDir>,
@@ -40,17 +42,14 @@ impl Server {
     /// Takes over a child that has just been started and reads what it prints: its first line comes through
     /// the channel.
     pub(super) fn of(mut child: Child, directory: Option<TempDir>) -> (Self, Receiver<String>) {
-        let lines = Lines::default();
-        if let Some(stderr) = child.stderr.take() {
-            lines.keep_stderr(stderr);
+        let (stdout, stderr) = (Tail::default(), Tail::default());
+        if let Some(pipe) = child.stderr.take() {
+            stderr.follow(pipe);
         }
         // Without a pipe the channel is closed at once.
-        let first_line = match child.stdout.take() {
-            Some(stdout) => lines.keep_stdout(stdout),
-            None => channel().1,
-        };
+        let first_line = child.stdout.take().map_or_else(|| sync_channel(1).1, |pipe| stdout.follow(pipe));
         let addr = ([127, 0, 0, 1], 0).into();
-        (Self { addr, child, lines, status: None, _directory: directory }, first_line)
+        (Self { addr, child, stdout, stderr, status: None, _directory: directory }, first_line)
     }
 
     /// The process that was started; also the id of its process group.
@@ -58,11 +57,12 @@ impl Server {
         self.child.id() as i32
     }
 
-    /// Fails if a process outside of the server's group listens on its address: what is measured there would
-    /// be somebody else. (A command that is only probed may well hand its port to a service that is no child
-    /// of it.)
+    /// Fails if a process outside of the server's group listens on its address: that one would be measured
+    /// instead. (A command that is only probed may well hand its port to a service that is no child of it.)
     pub fn must_own_its_port(&self) -> Result<()> {
-        Ok(super::owner::check(self.addr, self.pid())?)
+        let (addr, is_owner) = (self.addr, owns(self.pid(), self.addr));
+        ensure!(is_owner, "another process listens on {addr}: see `ss -tlnp`");
+        Ok(())
     }
 
     /// Sends a signal to the process that was started. A process that is gone is no error.
@@ -102,10 +102,7 @@ impl Server {
         let status = self.wait(Duration::ZERO)?;
         // Its last line may still be on its way through the pipe.
         thread::sleep(POLL * 4);
-        Some(match self.lines.last() {
-            Some(line) => format!("the server has died ({status}); its last words: {line}"),
-            None => format!("the server has died ({status}), without a word"),
-        })
+        Some(format!("the server has died ({status}){}", self.note()))
     }
 
     /// Stops the server with SIGTERM and waits; one that does not stop is an error (and is killed).
@@ -117,14 +114,14 @@ impl Server {
 
     /// The last lines of its stderr, where they were kept.
     pub fn stderr(&self) -> String {
-        self.lines.stderr()
+        self.stderr.text()
     }
 
+    /// The last line that it printed, on stderr if there is one, as the end of a message.
     fn note(&self) -> String {
-        match self.lines.last() {
-            Some(line) => format!("; its last words: {line}"),
-            None => String::new(),
-        }
+        let last = |lines: String| lines.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned);
+        let line = last(self.stderr.text()).or_else(|| last(self.stdout.text()));
+        line.map_or_else(String::new, |line| format!("; its last line: {line}"))
     }
 
     /// Waits for the line `listening on ADDRESS`.
@@ -192,58 +189,35 @@ impl Drop for Server {
     }
 }
 
-/// The last lines of a server's stdout and stderr.
+/// The last lines of one of a server's outputs.
 #[derive(Debug, Clone, Default)]
-struct Lines {
-    stdout: Arc<Mutex<VecDeque<String>>>,
-    stderr: Arc<Mutex<VecDeque<String>>>,
-}
+struct Tail(Arc<Mutex<VecDeque<String>>>);
 
-impl Lines {
-    /// Keeps the last lines of stderr as they come.
-    fn keep_stderr(&self, stderr: impl Read + Send + 'static) {
-        let kept = Arc::clone(&self.stderr);
-        thread::spawn(move || each_line(stderr, |line| push(&kept, line)));
-    }
-
-    /// Keeps the last lines of stdout as they come; the first one goes through the channel, which is closed
-    /// without one when stdout ends.
-    fn keep_stdout(&self, stdout: impl Read + Send + 'static) -> Receiver<String> {
-        let (sender, receiver) = channel();
-        let kept = Arc::clone(&self.stdout);
+impl Tail {
+    /// Keeps the last lines as they come; the first one goes through the channel too, which is closed when
+    /// the output ends.
+    fn follow(&self, output: impl Read + Send + 'static) -> Receiver<String> {
+        let (sender, receiver) = sync_channel(1);
+        let tail = self.clone();
         thread::spawn(move || {
-            let mut sender = Some(sender);
-            each_line(stdout, |line| {
-                if let Some(sender) = sender.take() {
-                    // Nobody may be waiting for it.
-                    let _ = sender.send(line.clone());
+            each_line(output, |line| {
+                // It has room for one line, and the first one alone is ever awaited.
+                let _ = sender.try_send(line.clone());
+                let mut kept = tail.lock();
+                if kept.len() == KEPT_LINES {
+                    kept.pop_front();
                 }
-                push(&kept, line);
+                kept.push_back(line);
             });
         });
         receiver
     }
 
-    fn stderr(&self) -> String {
-        joined(&self.stderr)
+    fn text(&self) -> String {
+        self.lock().iter().cloned().collect::<Vec<_>>().join("\n")
     }
 
-    /// The last line that is not empty, of stderr if there is one.
-    fn last(&self) -> Option<String> {
-        let last = |lines: String| lines.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned);
-        last(self.stderr()).or_else(|| last(joined(&self.stdout)))
+    fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn push(kept: &Mutex<VecDeque<String>>, line: String) {
-    let mut kept = kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if kept.len() == KEPT_LINES {
-        kept.pop_front();
-    }
-    kept.push_back(line);
-}
-
-fn joined(kept: &Mutex<VecDeque<String>>) -> String {
-    let kept = kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    kept.iter().cloned().collect::<Vec<_>>().join("\n")
 }

@@ -1,11 +1,12 @@
 //! Starting a server and waiting until it is ready.
 
 use super::launch::{Launch, Ready, Stderr};
-use super::owner::Foreign;
-use super::place::Place;
 use super::server::{EndedEarly, Server};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
+use std::thread::available_parallelism;
+use tempfile::TempDir;
 
 /// How many free ports are tried: between the choice of one and its use another process may take it.
 const PORTS_TRIED: usize = 3;
@@ -13,38 +14,73 @@ const PORTS_TRIED: usize = 3;
 impl Launch {
     /// Starts the server and waits until it is ready.
     pub fn start(&self) -> Result<Server> {
-        let attempts = if self.ready == Ready::FreePort { PORTS_TRIED } else { 1 };
-        let mut attempt = 1;
-        loop {
+        if self.ready != Ready::FreePort {
+            return self.start_once();
+        }
+        for _ in 1..PORTS_TRIED {
             match self.start_once() {
-                Err(error) if attempt < attempts && (error.is::<Foreign>() || error.is::<EndedEarly>()) => {
-                    attempt += 1;
-                }
-                outcome => return outcome,
+                Ok(server) if server.must_own_its_port().is_ok() => return Ok(server),
+                Err(error) if !error.is::<EndedEarly>() => return Err(error),
+                _ => {}
             }
         }
+        let server = self.start_once()?;
+        server.must_own_its_port()?;
+        Ok(server)
     }
 
     fn start_once(&self) -> Result<Server> {
-        let place = Place::prepare(self)?;
-        let args = self.args.iter().map(|arg| place.fill(arg)).collect();
-        let mut command = Self { args, ..self.clone() }.command()?;
+        let addr = match self.ready {
+            Ready::Line => None,
+            Ready::Port(addr) => Some(addr),
+            Ready::FreePort => Some(free_address()?),
+        };
+        let directory = (!self.files.is_empty()).then(private_directory).transpose()?;
+        let cpus = self.cpus.as_ref().map_or_else(all_cpus, Vec::len).to_string();
+        let fill = |text: &String| {
+            let mut text = text.replace("{cpus}", &cpus);
+            if let (Ready::FreePort, Some(addr)) = (self.ready, addr) {
+                text = text.replace("{port}", &addr.port().to_string());
+            }
+            match &directory {
+                Some(directory) => text.replace("{directory}", &directory.path().to_string_lossy()),
+                None => text,
+            }
+        };
+        if let Some(directory) = &directory {
+            for (name, text) in &self.files {
+                let path = directory.path().join(name);
+                std::fs::write(&path, fill(text))
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+        let mut command = Self { args: self.args.iter().map(fill).collect(), ..self.clone() }.command()?;
         command.stdout(Stdio::piped());
         command.stderr(match self.stderr {
             Stderr::Kept => Stdio::piped(),
             Stderr::Inherited => Stdio::inherit(),
         });
         let child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
-        let (mut server, first_line) = Server::of(child, place.directory);
-        match (self.ready, place.addr) {
-            (Ready::Line, _) => server.await_line(&first_line)?,
-            (Ready::Port(addr), _) | (Ready::FreePort, Some(addr)) => server.await_port(addr)?,
-            (Ready::FreePort, None) => bail!("no port was chosen"),
-        }
-        // Somebody else may have taken the free port first.
-        if self.ready == Ready::FreePort {
-            server.must_own_its_port()?;
+        let (mut server, first_line) = Server::of(child, directory);
+        match addr {
+            None => server.await_line(&first_line)?,
+            Some(addr) => server.await_port(addr)?,
         }
         Ok(server)
     }
+}
+
+/// A port that is free now. Another process may take it before the server does, which is found out later.
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?)
+}
+
+/// Removed with everything in it when it is dropped.
+fn private_directory() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("c10k-lab-").tempdir().context("cannot make a temporary directory")
+}
+
+fn all_cpus() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }

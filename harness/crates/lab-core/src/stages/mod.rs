@@ -8,21 +8,27 @@ mod metadata;
 use crate::server_process::options::option_pairs;
 use crate::server_process::{EndedEarly, Launch, override_options};
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A server of the staircase, or the twin of one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stage {
     /// The step, from 1.
     pub number: u8,
     /// What a user types: `05`, or `05-mio` for a twin. Leading zeros are optional when typed.
+    #[serde(skip)]
     pub name: String,
     /// The crate that the binary belongs to.
+    #[serde(skip)]
     pub package: String,
     /// The folder of that crate.
+    #[serde(skip)]
     pub folder: PathBuf,
     /// The number of the stage that this one changes in one thing: mostly the one before it.
+    #[serde(default)]
     pub builds_on: u8,
     /// A few words.
     pub title: String,
@@ -33,27 +39,34 @@ pub struct Stage {
     /// The chapter's file name in `notes/src`.
     pub chapter: String,
     /// Where the binary is once it is built.
+    #[serde(skip)]
     pub binary: PathBuf,
     /// How many keep-alive clients are served at the same time; `None` when there is no limit.
     pub serves_at_once: Option<usize>,
     /// Whether it has `--workers N`.
+    #[serde(default, rename = "workers")]
     pub has_workers: bool,
     /// What the kernel may lack or forbid: then the stage ends with status 3.
     pub needs: Option<String>,
     /// The probes that do not end in a pass, with the outcome that is expected instead.
+    #[serde(default)]
     pub expect: BTreeMap<String, String>,
     /// Sets of options that behave in a way of their own.
+    #[serde(default)]
     pub variants: Vec<Variant>,
     /// A second binary of the same crate, for a contrast that is no step.
+    #[serde(skip)]
     pub is_twin: bool,
 }
 
 /// A set of options of a stage, with what is expected under them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Variant {
     /// The options, as they are typed.
     pub args: Vec<String>,
     /// Complete by itself: nothing is inherited from the stage.
+    #[serde(default)]
     pub expect: BTreeMap<String, String>,
 }
 

@@ -5,8 +5,8 @@ use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Connects to the first address that accepts; `limit` is for each of them. The error says what each one
-/// said.
+/// Connects to the first address that accepts; `limit` is for each of them. The error has the
+/// reason of each.
 pub fn connect_first(addrs: &[SocketAddr], limit: Duration) -> Result<(SocketAddr, TcpStream)> {
     ensure!(!addrs.is_empty(), "there is no address to connect to");
     let mut refusals = Vec::new();
@@ -56,7 +56,7 @@ mod tests {
         let (first, second) = (nowhere("127.0.0.2"), nowhere("127.0.0.3"));
         assert_eq!(connect_first(&[first, second, there], LIMIT).expect("the last one listens").0, there);
         assert_eq!(first_reachable(&[first, there], LIMIT).expect("the last one listens"), there);
-        let error = connect_first(&[first, second], LIMIT).expect_err("nobody listens").to_string();
+        let error = connect_first(&[first, second], LIMIT).expect_err("nothing listens").to_string();
         for addr in [first, second] {
             assert!(error.contains(&format!("{addr}: connection refused")), "{error}");
         }

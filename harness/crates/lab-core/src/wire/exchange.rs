@@ -6,8 +6,10 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A larger reply is not kept.
-const LARGEST: usize = 64 << 20;
+/// A larger reply is not kept, in bytes.
+const MAX_REPLY: u64 = 64 << 20;
+/// A signal, and the end of the time for a read, after which the deadline decides.
+const RETRIED: [ErrorKind; 3] = [ErrorKind::Interrupted, ErrorKind::WouldBlock, ErrorKind::TimedOut];
 
 /// Reads one reply. It must be whole within `limit`; what follows it on the connection is dropped.
 ///
@@ -18,37 +20,29 @@ pub fn read_reply(stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
     let mut collector = Collector::default();
     let mut piece = vec![0; 64 * 1024];
     loop {
-        // A timeout of zero would mean none.
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        stream.set_read_timeout(Some(left))?;
         let came = collector.received();
-        let count = match stream.read(&mut piece) {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => match (error.kind(), came) {
-                (ErrorKind::WouldBlock | ErrorKind::TimedOut, 0) => {
-                    bail!("it did not answer within {limit:?}")
-                }
-                (ErrorKind::WouldBlock | ErrorKind::TimedOut, _) => {
-                    bail!("no whole reply within {limit:?}: {came} bytes came")
-                }
-                _ => return Err(error).context(format!("receiving failed after {came} bytes")),
-            },
-        };
-        if count == 0 {
-            return collector
-                .end()
-                .with_context(|| format!("it closed the connection after {came} bytes of a reply"));
+        let left = deadline.saturating_duration_since(Instant::now());
+        match (left.is_zero(), came) {
+            (false, _) => {}
+            (true, 0) => bail!("it did not answer within {limit:?}"),
+            (true, _) => bail!("no whole reply within {limit:?}: {came} bytes came"),
         }
-        if let (_, Some(reply)) = collector.feed(&piece[..count])? {
-            return Ok(reply);
+        ensure!(came <= MAX_REPLY, "the reply has more than {MAX_REPLY} bytes");
+        // A timeout of zero would mean none.
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        match stream.read(&mut piece) {
+            Ok(0) => {
+                let cut = || format!("it closed the connection after {came} bytes of a reply");
+                return collector.end().with_context(cut);
+            }
+            Ok(count) => {
+                if let (_, Some(reply)) = collector.feed(&piece[..count])? {
+                    return Ok(reply);
+                }
+            }
+            Err(error) if RETRIED.contains(&error.kind()) => {}
+            Err(error) => return Err(error).context(format!("receiving failed after {came} bytes")),
         }
-        ensure!(collector.received() <= LARGEST as u64, "the reply has more than {LARGEST} bytes");
-        ensure!(
-            Instant::now() < deadline,
-            "no whole reply within {limit:?}: {} bytes came",
-            collector.received()
-        );
     }
 }
 
@@ -60,7 +54,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(20);
 
-    /// What a server that sends these bytes, and then closes or does not, is said to have answered.
+    /// What is read from a server that sends these bytes, and then closes or does not.
     fn reply_to(bytes: &[u8], closes: bool, limit: Duration) -> Result<Reply> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
@@ -78,7 +72,7 @@ mod tests {
         assert_eq!((reply.status, reply.body.as_slice()), (200, b"ab".as_slice()));
     }
 
-    /// Nobody can act on "Resource temporarily unavailable (os error 11)".
+    /// A user cannot act on "Resource temporarily unavailable (os error 11)".
     #[test]
     fn what_went_wrong_is_said_in_words() {
         let said = |bytes: &[u8], closes, limit| {

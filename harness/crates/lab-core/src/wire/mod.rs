@@ -18,5 +18,5 @@ mod request;
 pub use connect::{connect_first, first_reachable};
 pub use exchange::read_reply;
 pub use host::{Authority, bracketed};
-pub use reply::{Body, Collector, Framing, HEAD_LIMIT, Head, Malformed, Piece, Reply, parse_head};
+pub use reply::{Collector, Framing, HEAD_LIMIT, Head, Part, Reader, Reply, parse_head};
 pub use request::{Connection, get};

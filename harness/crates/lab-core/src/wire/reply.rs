@@ -4,25 +4,15 @@
 //! replies comes before the final one (RFC 9110 section 15.2), and the end of a body is known by a length, by
 //! chunks or by the end of the connection (RFC 9112 section 6.3).
 
+use anyhow::{Error, Result, anyhow};
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
+use std::fmt::Display;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// A longer head is no reply of a server that works.
+/// A longer head is no reply of a server that works; nor is a longer line in the frame of a chunked body.
 pub const HEAD_LIMIT: usize = 16 * 1024;
 const HEADERS_LIMIT: usize = 128;
-
-/// What is no reply, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(String);
-
-impl std::fmt::Display for Malformed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no HTTP/1 reply: {}", self.0)
-    }
-}
-
-impl std::error::Error for Malformed {}
 
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +25,7 @@ pub enum Framing {
     Close,
 }
 
-/// What a head says.
+/// A head of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Of the head itself, the empty line included.
@@ -59,7 +49,7 @@ impl Head {
 }
 
 /// Reads a head: `None` while it is unfinished.
-pub fn parse_head(input: &[u8]) -> Result<Option<Head>, Malformed> {
+pub fn parse_head(input: &[u8]) -> Result<Option<Head>> {
     let mut headers = [const { MaybeUninit::uninit() }; HEADERS_LIMIT];
     let mut none = [EMPTY_HEADER; 0];
     let mut response = Response::new(&mut none);
@@ -114,8 +104,8 @@ pub fn parse_head(input: &[u8]) -> Result<Option<Head>, Malformed> {
     Ok(Some(Head { length, status, keeps, framing, date }))
 }
 
-fn malformed(what: impl Into<String>) -> Malformed {
-    Malformed(what.into())
+fn malformed(what: impl Display) -> Error {
+    anyhow!("no HTTP/1 reply: {what}")
 }
 
 /// The items of a comma-separated list.
@@ -129,126 +119,168 @@ fn decimal(value: &[u8]) -> Option<u64> {
     digits.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
 }
 
-/// A part of a body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Bytes of the input that are dealt with.
-    pub taken: usize,
-    /// Those of them that are content.
-    pub content: Range<usize>,
-    /// Whether the body has ended.
-    pub is_whole: bool,
+/// A part of a reply.
+#[derive(Clone, Debug)]
+pub enum Part<'a> {
+    /// The head, or that of an interim reply, which has no other part.
+    Head(Head),
+    /// Some of the content.
+    Content(&'a [u8]),
+    /// The reply is whole.
+    End,
 }
 
-/// Finds the content and the end of a body.
-#[derive(Clone, Copy, Debug)]
-pub struct Body(State);
+/// Reads the replies of one connection, part by part. It keeps nothing but an unfinished head or line, so a
+/// reply that comes at once is read without an allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Reader {
+    state: State,
+    unfinished: Vec<u8>,
+}
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// So many bytes are left.
+    #[default]
+    Head,
+    /// In a body of which so many bytes are left.
     Length(u64),
-    Chunk(Chunk),
+    /// In a body that ends with the connection.
     Close,
+    /// In the line with the size of a chunk (RFC 9112 section 7.1).
+    ChunkSize,
+    /// In a chunk of which so many bytes are left.
+    Chunk(u64),
+    /// In the line end after a chunk.
+    ChunkEnd,
+    /// In a line behind the last chunk, of which an empty one is the last.
+    Trailer,
 }
 
-/// Where a chunked body is (RFC 9112 section 7.1).
-#[derive(Clone, Copy, Debug)]
-enum Chunk {
-    /// In the digits of a size, of which the first has come or not.
-    Size { size: u64, has_digit: bool },
-    /// In the rest of the line, after the size.
-    Extension { size: u64 },
-    /// After the CR of that line.
-    SizeEnd { size: u64 },
-    /// So many bytes of the chunk are left.
-    Content(u64),
-    /// The line end after a chunk; its CR has come or not.
-    ContentEnd { has_cr: bool },
-    /// In a line of the trailer, which is empty so far or not.
-    Trailer { is_empty: bool },
-}
-
-impl Body {
-    /// At the beginning of a body.
-    pub fn new(framing: Framing) -> Self {
-        Self(match framing {
-            Framing::Length(length) => State::Length(length),
-            Framing::Chunked => State::Chunk(Chunk::Size { size: 0, has_digit: false }),
-            Framing::Close => State::Close,
-        })
-    }
-
-    /// Takes the next part off `input`; to be called again with what is left of it, until the body is whole
-    /// or nothing is left. A body without content is whole with no input.
-    pub fn next(&mut self, input: &[u8]) -> Result<Piece, Malformed> {
-        match &mut self.0 {
-            State::Length(left) => {
-                let taken = take(left, input.len());
-                Ok(Piece { taken, content: 0..taken, is_whole: *left == 0 })
-            }
-            State::Close => Ok(Piece { taken: input.len(), content: 0..input.len(), is_whole: false }),
-            State::Chunk(chunk) => chunk.next(input),
-        }
-    }
-
-    /// Whether the end of the connection ends the body as it should.
-    pub fn ends_with_connection(&self) -> bool {
-        matches!(self.0, State::Close)
-    }
-}
-
-impl Chunk {
-    fn next(&mut self, input: &[u8]) -> Result<Piece, Malformed> {
-        for (at, &byte) in input.iter().enumerate() {
-            if let Self::Content(left) = self {
-                let taken = take(left, input.len() - at);
-                if *left == 0 {
-                    *self = Self::ContentEnd { has_cr: false };
+impl Reader {
+    /// Takes the next part off `input`; `None` when nothing is left of it that is a part. A reply without
+    /// content ends with no further input, so this is to be called until it returns `None`. After an error
+    /// nothing on the connection can be trusted.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>> {
+        loop {
+            match self.state {
+                State::Length(0) => {
+                    self.state = State::Head;
+                    return Ok(Some(Part::End));
                 }
-                return Ok(Piece { taken: at + taken, content: at..at + taken, is_whole: false });
-            }
-            *self = match (*self, byte) {
-                (Self::Size { size, .. }, digit) if digit.is_ascii_hexdigit() => {
-                    let digit = char::from(digit).to_digit(16).map_or(0, u64::from);
-                    let size = size.checked_mul(16).and_then(|size| size.checked_add(digit));
-                    let size = size.ok_or_else(|| malformed("a chunk size beyond 64 bits"))?;
-                    Self::Size { size, has_digit: true }
+                _ if input.is_empty() => return Ok(None),
+                State::Head => return Ok(self.head(input)?.map(Part::Head)),
+                State::Close => return Ok(Some(Part::Content(std::mem::take(input)))),
+                State::Length(left) => {
+                    let content = take(input, left);
+                    self.state = State::Length(left - content.len() as u64);
+                    return Ok(Some(Part::Content(content)));
                 }
-                (
-                    Self::Size { size, has_digit: true } | Self::Extension { size } | Self::SizeEnd { size },
-                    b'\n',
-                ) => {
-                    if size == 0 {
-                        Self::Trailer { is_empty: true }
-                    } else {
-                        Self::Content(size)
+                State::Chunk(left) => {
+                    let content = take(input, left);
+                    let left = left - content.len() as u64;
+                    self.state = if left == 0 { State::ChunkEnd } else { State::Chunk(left) };
+                    return Ok(Some(Part::Content(content)));
+                }
+                State::ChunkSize | State::ChunkEnd | State::Trailer => {
+                    if !self.line(input)? {
+                        return Ok(None);
+                    }
+                    self.state = self.state.after(&self.unfinished)?;
+                    self.unfinished.clear();
+                    if self.state == State::Head {
+                        return Ok(Some(Part::End));
                     }
                 }
-                (Self::Size { size, has_digit: true } | Self::Extension { size }, b'\r') => {
-                    Self::SizeEnd { size }
-                }
-                (Self::Size { size, has_digit: true }, b';' | b' ' | b'\t') => Self::Extension { size },
-                (Self::Extension { size }, _) => Self::Extension { size },
-                (Self::ContentEnd { has_cr: false }, b'\r') => Self::ContentEnd { has_cr: true },
-                (Self::ContentEnd { .. }, b'\n') => Self::Size { size: 0, has_digit: false },
-                (Self::Trailer { is_empty: true }, b'\n') => {
-                    return Ok(Piece { taken: at + 1, content: at..at, is_whole: true });
-                }
-                (Self::Trailer { .. }, b'\n') => Self::Trailer { is_empty: true },
-                (Self::Trailer { is_empty }, b'\r') => Self::Trailer { is_empty },
-                (Self::Trailer { .. }, _) => Self::Trailer { is_empty: false },
-                _ => return Err(malformed(format!("byte {:?} in the frame of a chunk", char::from(byte)))),
+            }
+        }
+    }
+
+    /// Whether a reply has begun and not ended. An interim reply has ended with its head.
+    pub fn is_inside(&self) -> bool {
+        self.is_in_body() || !self.unfinished.is_empty()
+    }
+
+    /// Whether the head has come and the body has not ended.
+    pub fn is_in_body(&self) -> bool {
+        self.state != State::Head
+    }
+
+    /// Whether the end of the connection ends the reply as it should.
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == State::Close
+    }
+
+    /// A head that comes in pieces is parsed again for each of them: a server under load sends it at once,
+    /// and the limit bounds the rest.
+    fn head(&mut self, input: &mut &[u8]) -> Result<Option<Head>> {
+        let before = self.unfinished.len();
+        if before > 0 {
+            self.unfinished.extend_from_slice(input);
+        }
+        let Some(head) = parse_head(if before > 0 { &self.unfinished } else { input })? else {
+            if before == 0 {
+                self.unfinished.extend_from_slice(input);
+            }
+            *input = &[];
+            return Ok(None);
+        };
+        *input = &input[head.length - before..];
+        self.unfinished.clear();
+        if !head.is_interim() {
+            self.state = match head.framing {
+                Framing::Length(length) => State::Length(length),
+                Framing::Chunked => State::ChunkSize,
+                Framing::Close => State::Close,
             };
         }
-        Ok(Piece { taken: input.len(), content: 0..0, is_whole: false })
+        Ok(Some(head))
+    }
+
+    /// Whether the line has ended; then it is in `unfinished`, without its line end.
+    fn line(&mut self, input: &mut &[u8]) -> Result<bool> {
+        let end = input.iter().position(|byte| *byte == b'\n');
+        let piece = take(input, end.map_or(u64::MAX, |end| end as u64 + 1));
+        self.unfinished.extend_from_slice(piece);
+        if self.unfinished.len() > HEAD_LIMIT {
+            return Err(malformed(format!("a line of more than {HEAD_LIMIT} bytes in a chunked body")));
+        }
+        let text = self.unfinished.strip_suffix(b"\n").unwrap_or(&self.unfinished);
+        let length = text.strip_suffix(b"\r").unwrap_or(text).len();
+        if end.is_some() {
+            self.unfinished.truncate(length);
+        }
+        Ok(end.is_some())
     }
 }
 
-/// Takes as much of `left` as there is.
-fn take(left: &mut u64, there: usize) -> usize {
-    let taken = usize::try_from(*left).map_or(there, |left| left.min(there));
-    *left -= taken as u64;
+impl State {
+    /// What follows a line in the frame of a chunked body.
+    fn after(self, line: &[u8]) -> Result<Self> {
+        match (self, line) {
+            (Self::ChunkSize, _) => chunk_size(line).map(|size| match size {
+                0 => Self::Trailer,
+                size => Self::Chunk(size),
+            }),
+            (Self::ChunkEnd, b"") => Some(Self::ChunkSize),
+            (Self::Trailer, b"") => Some(Self::Head),
+            (Self::Trailer, _) => Some(Self::Trailer),
+            _ => None,
+        }
+        .ok_or_else(|| malformed(format!("{:?} in the frame of a chunk", String::from_utf8_lossy(line))))
+    }
+}
+
+/// The hexadecimal digits before an extension, if that is what the line has.
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let digits = line.split(|byte| b"; \t".contains(byte)).next()?;
+    let is_size = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    is_size.then(|| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())?
+}
+
+/// Takes `max` bytes off `input`, or as many as there are.
+fn take<'a>(input: &mut &'a [u8], max: u64) -> &'a [u8] {
+    let (taken, rest) = input.split_at(usize::try_from(max).map_or(input.len(), |max| max.min(input.len())));
+    *input = rest;
     taken
 }
 
@@ -272,76 +304,51 @@ pub struct Reply {
 /// Collects one reply after the other from the bytes of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Collector {
-    /// The beginning of a head.
-    start: Vec<u8>,
-    /// The final head, and where its body is.
-    inside: Option<(Head, Body)>,
+    reader: Reader,
+    /// The final head.
+    head: Option<Head>,
     content: Vec<u8>,
-    bytes: u64,
+    received: u64,
     interim_bytes: u64,
 }
 
 impl Collector {
     /// Bytes of an unfinished reply that have come, interim ones included.
     pub fn received(&self) -> u64 {
-        self.bytes + self.interim_bytes
+        self.received
     }
 
     /// Whether the head is whole and the body is not.
     pub fn is_in_body(&self) -> bool {
-        self.inside.is_some()
+        self.reader.is_in_body()
     }
 
     /// Takes bytes up to the end of a reply: how many, and the reply if its end was reached. After an error
     /// nothing on the connection can be trusted.
-    pub fn feed(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), Malformed> {
-        let mut at = 0;
-        while self.inside.is_none() {
-            let before = self.start.len();
-            self.start.extend_from_slice(&input[at..]);
-            let Some(head) = parse_head(&self.start)? else {
-                self.bytes = self.start.len() as u64;
-                return Ok((input.len(), None));
-            };
-            at += head.length - before;
-            self.start.clear();
-            if head.is_interim() {
-                self.interim_bytes += head.length as u64;
-                self.bytes = 0;
-            } else {
-                self.bytes = head.length as u64;
-                let body = Body::new(head.framing);
-                self.inside = Some((head, body));
+    pub fn feed(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>)> {
+        let (mut rest, mut is_whole) = (input, false);
+        while !is_whole && let Some(part) = self.reader.next(&mut rest)? {
+            match part {
+                Part::Head(head) if head.is_interim() => self.interim_bytes += head.length as u64,
+                Part::Head(head) => self.head = Some(head),
+                Part::Content(content) => self.content.extend_from_slice(content),
+                Part::End => is_whole = true,
             }
         }
-        while let Some((_, body)) = &mut self.inside {
-            let piece = body.next(&input[at..])?;
-            self.content.extend_from_slice(&input[at..][piece.content]);
-            self.bytes += piece.taken as u64;
-            at += piece.taken;
-            if piece.is_whole {
-                return Ok((at, self.finish()));
-            }
-            if at == input.len() {
-                break;
-            }
-        }
-        Ok((at, None))
+        let taken = input.len() - rest.len();
+        self.received += taken as u64;
+        Ok((taken, if is_whole { self.finish() } else { None }))
     }
 
     /// The connection has ended: the reply that ends with it, if there is one.
     pub fn end(&mut self) -> Option<Reply> {
-        match &self.inside {
-            Some((_, body)) if body.ends_with_connection() => self.finish(),
-            _ => None,
-        }
+        if self.reader.ends_with_connection() { self.finish() } else { None }
     }
 
     fn finish(&mut self) -> Option<Reply> {
-        let Self { inside, content, bytes, interim_bytes, .. } = std::mem::take(self);
-        let (head, _) = inside?;
-        let Head { status, keeps, framing, .. } = head;
-        Some(Reply { status, keeps, framing, body: content, bytes, interim_bytes })
+        let Self { head, content, received, interim_bytes, .. } = std::mem::take(self);
+        let Head { status, keeps, framing, .. } = head?;
+        Some(Reply { status, keeps, framing, body: content, bytes: received - interim_bytes, interim_bytes })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The bytes of a request.
 
-/// What is said of the connection.
+/// What becomes of the connection after the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
     /// HTTP/1.1's own way: it stays open.

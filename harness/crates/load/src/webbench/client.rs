@@ -1,10 +1,11 @@
 //! One client: a process that fetches until its alarm fires, and what it counted.
 
-use lab_core::wire::parse_head;
+use lab_core::wire::{Part, Reader};
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage};
 use nix::unistd;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static EXPIRED: AtomicBool = AtomicBool::new(false);
 
 /// What clients have counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Requests whose connection was read to its end and closed, whatever came.
     pub succeeded: u64,
@@ -20,44 +21,39 @@ pub struct Tally {
     pub failed: u64,
     /// Bytes read, heads included.
     pub bytes: u64,
+    /// The first 2xx that a reply had, or else the last status; 0 if there was none. The counting does not
+    /// look at it; the user is told.
+    pub status: u16,
 }
 
-/// What the replies of clients were. The counting does not look at it; the user is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Replies {
-    /// A reply had a status of 2xx. From then on no other is looked at.
-    pub(super) has_success: bool,
-    /// The last status before that; 0 if none was seen.
-    pub(super) last_status: u16,
-    /// The beginning of the reply that is being read, until its status is known.
-    start: Option<Vec<u8>>,
-}
+impl Tally {
+    /// Whether a reply was a 2xx. From then on no other is looked at.
+    pub(super) fn has_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
 
-impl Replies {
-    /// A reply begins.
-    fn begin(&mut self) {
-        if !self.has_success {
-            self.start.get_or_insert_default().clear();
+    /// Looks for the status of the reply that `reader` reads, until it is known.
+    fn look(&mut self, reader: &mut Option<Reader>, mut piece: &[u8]) {
+        while let Some(parts) = reader {
+            match parts.next(&mut piece) {
+                Ok(None) => return,
+                // RFC 9110 section 15.2: the reply is still to come.
+                Ok(Some(Part::Head(head))) if head.is_interim() => continue,
+                Ok(Some(Part::Head(head))) => self.status = head.status,
+                Ok(Some(Part::Content(_) | Part::End)) | Err(_) => {}
+            }
+            *reader = None;
         }
     }
 
-    fn look(&mut self, piece: &[u8]) {
-        let Some(start) = &mut self.start else { return };
-        start.extend_from_slice(piece);
-        loop {
-            match parse_head(start) {
-                Ok(None) => return,
-                // RFC 9110 section 15.2: the reply is still to come.
-                Ok(Some(head)) if head.is_interim() => drop(start.drain(..head.length)),
-                Ok(Some(head)) => {
-                    self.last_status = head.status;
-                    self.has_success = (200..300).contains(&head.status);
-                    break;
-                }
-                Err(_) => break,
-            }
+    /// Adds another client's counts.
+    pub(super) fn add(&mut self, other: Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.bytes += other.bytes;
+        if other.has_success() || !self.has_success() && other.status > 0 {
+            self.status = other.status;
         }
-        self.start = None;
     }
 }
 
@@ -73,23 +69,23 @@ pub(super) struct Client<'a> {
 
 impl Client<'_> {
     /// Fetches for so many seconds.
-    pub(super) fn run(&self, seconds: u32) -> nix::Result<(Tally, Replies)> {
+    pub(super) fn run(&self, seconds: u32) -> nix::Result<Tally> {
         arm_alarm(seconds)?;
-        let (mut tally, mut replies) = (Tally::default(), Replies::default());
+        let mut tally = Tally::default();
         // Relaxed: the handler runs on this thread.
         while !EXPIRED.load(Ordering::Relaxed) {
-            match self.fetch(&mut tally.bytes, &mut replies) {
+            match self.fetch(&mut tally) {
                 Ok(()) => tally.succeeded += 1,
                 Err(_) => tally.failed += 1,
             }
         }
         // The request that the alarm interrupted is not the server's failure.
         tally.failed = tally.failed.saturating_sub(1);
-        Ok((tally, replies))
+        Ok(tally)
     }
 
     /// One request on its own connection.
-    fn fetch(&self, bytes: &mut u64, replies: &mut Replies) -> nix::Result<()> {
+    fn fetch(&self, tally: &mut Tally) -> nix::Result<()> {
         let stream = self.connect()?;
         if unistd::write(&stream, self.request)? != self.request.len() {
             return Err(Errno::EIO);
@@ -99,14 +95,14 @@ impl Client<'_> {
         }
         if self.wait_for_reply {
             let mut piece = [0; 1500];
-            replies.begin();
+            let mut reader = (!tally.has_success()).then(Reader::default);
             // A reply that the alarm cuts between two reads counts as whole; one cut inside a read failed.
             while !EXPIRED.load(Ordering::Relaxed) {
                 match unistd::read(&stream, &mut piece)? {
                     0 => break,
                     count => {
-                        *bytes += count as u64;
-                        replies.look(&piece[..count]);
+                        tally.bytes += count as u64;
+                        tally.look(&mut reader, &piece[..count]);
                     }
                 }
             }
@@ -145,21 +141,31 @@ mod tests {
     #[test]
     fn a_status_is_found_wherever_the_pieces_end() {
         let refused = b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 400 Bad Request\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+        let look = |tally: &mut Tally, bytes: &[u8], size| {
+            let mut reader = Some(Reader::default());
+            bytes.chunks(size).for_each(|piece| tally.look(&mut reader, piece));
+        };
         for size in 1..refused.len() {
-            let mut replies = Replies::default();
-            for _ in 0..2 {
-                replies.begin();
-                refused.chunks(size).for_each(|piece| replies.look(piece));
-            }
+            let mut tally = Tally::default();
+            look(&mut tally, refused, size);
+            look(&mut tally, refused, size);
             // What follows the head is its body, whatever it looks like.
-            assert_eq!((replies.has_success, replies.last_status), (false, 400), "in pieces of {size}");
-            replies.begin();
-            b"HTTP/1.0 204 No Content\r\n\r\n".chunks(size).for_each(|piece| replies.look(piece));
-            assert_eq!((replies.has_success, replies.last_status), (true, 204), "in pieces of {size}");
+            assert_eq!((tally.has_success(), tally.status), (false, 400), "in pieces of {size}");
+            look(&mut tally, b"HTTP/1.0 204 No Content\r\n\r\n", size);
+            assert_eq!((tally.has_success(), tally.status), (true, 204), "in pieces of {size}");
         }
-        let mut replies = Replies::default();
-        replies.begin();
-        replies.look(b"Hello, World!");
-        assert_eq!((replies.has_success, replies.last_status), (false, 0));
+        let mut tally = Tally::default();
+        look(&mut tally, b"Hello, World!", 13);
+        assert_eq!((tally.has_success(), tally.status), (false, 0));
+    }
+
+    #[test]
+    fn one_success_of_one_client_is_enough() {
+        let of = |status| Tally { status, ..Tally::default() };
+        for (statuses, expected) in [([0, 404, 0], 404), ([404, 200, 500], 200), ([200, 404, 0], 200)] {
+            let mut total = Tally::default();
+            statuses.into_iter().for_each(|status| total.add(of(status)));
+            assert_eq!(total.status, expected, "{statuses:?}");
+        }
     }
 }

@@ -12,5 +12,5 @@ mod run;
 
 pub use client::Tally;
 pub use options::{Options, Version};
-pub use request::{Request, Target};
+pub use request::Request;
 pub use run::{main, report};

@@ -1,75 +1,60 @@
 //! The URL, and the bytes that are sent for it.
 
 use super::{Options, Version};
-use lab_core::wire::bracketed;
+use anyhow::{Context, Result, bail, ensure};
+use lab_core::wire::{Authority, bracketed};
 
-/// Where to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// A name or an address.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-/// What is sent, and to whom.
+/// What is sent, and to which server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The server, or the proxy.
-    pub target: Target,
+    pub target: Authority,
     /// The bytes of one request.
     pub text: String,
 }
 
-/// The longest URL that webbench takes.
-const LONGEST_URL: usize = 1500;
+/// The longest URL that webbench takes, in bytes.
+const MAX_URL: usize = 1500;
 
 impl Request {
     /// Builds the request for a URL; an error says in one line what is wrong with it.
-    pub fn new(url: &str, options: &Options) -> Result<Self, String> {
-        if url.len() > LONGEST_URL {
-            return Err(format!("the URL has {} characters; at most {LONGEST_URL} are allowed", url.len()));
-        }
-        if url.contains(|c: char| c.is_ascii_control() || c == ' ') {
-            return Err("the URL contains a space or a control character".into());
-        }
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(format!("'{url}' is no URL; it must look like http://HOST[:PORT]/PATH"));
-        };
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(format!("'{scheme}://' is not supported; only http:// is"));
-        }
-        let Some(slash) = rest.find('/') else {
-            return Err(format!("'{url}' has no '/' after the host; append one"));
-        };
+    pub fn new(url: &str, options: &Options) -> Result<Self> {
+        let length = url.len();
+        ensure!(length <= MAX_URL, "the URL has {length} characters; at most {MAX_URL} are allowed");
+        ensure!(
+            !url.contains(|c: char| c.is_ascii_control() || c == ' '),
+            "the URL contains a space or a control character"
+        );
+        let split = url.split_once("://");
+        let (scheme, rest) =
+            split.with_context(|| format!("'{url}' is no URL; it must look like http://HOST[:PORT]/PATH"))?;
+        ensure!(scheme.eq_ignore_ascii_case("http"), "'{scheme}://' is not supported; only http:// is");
+        let slash =
+            rest.find('/').with_context(|| format!("'{url}' has no '/' after the host; append one"))?;
         let (authority, path) = rest.split_at(slash);
-        let server = Target::parse(authority, 80)?;
-        // A proxy is told the whole URL.
+        let server = parse(authority)?;
+        // A proxy is sent the whole URL.
         let (target, path) = match &options.proxy {
-            Some(proxy) => (Target::parse(proxy, 80)?, url),
+            Some(proxy) => (parse(proxy)?, url),
             None => (server.clone(), path),
         };
         Ok(Self { target, text: text(path, &server.host, options) })
     }
 }
 
-impl Target {
-    /// Splits `HOST[:PORT]` at the last colon.
-    fn parse(authority: &str, default_port: u16) -> Result<Self, String> {
-        let (host, port) = match authority.rsplit_once(':') {
-            // The colons of a bracketed IPv6 address are not the port's.
-            Some((_, port)) if port.ends_with(']') => (authority, default_port),
-            Some((host, port)) => match port.parse() {
-                Ok(port @ 1..) => (host, port),
-                _ => return Err(format!("'{port}' is no port; 1 to 65535 are allowed")),
-            },
-            None => (authority, default_port),
-        };
-        if host.is_empty() {
-            return Err(format!("'{authority}' names no host"));
-        }
-        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port })
-    }
+/// Splits `HOST[:PORT]` at the last colon, as the original does: it does not know the brackets of an IPv6
+/// address, which are optional here.
+fn parse(authority: &str) -> Result<Authority> {
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of a bracketed address are not the port's.
+        Some((host, port)) if !port.ends_with(']') => match port.parse() {
+            Ok(port @ 1..) => (host, port),
+            _ => bail!("'{port}' is no port; 1 to 65535 are allowed"),
+        },
+        _ => (authority, 80),
+    };
+    ensure!(!host.is_empty(), "'{authority}' names no host");
+    Ok(Authority { host: host.trim_matches(['[', ']']).to_owned(), port })
 }
 
 fn text(path: &str, host: &str, options: &Options) -> String {
@@ -98,7 +83,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    fn request(args: &[&str], url: &str) -> Result<Request, String> {
+    fn request(args: &[&str], url: &str) -> Result<Request> {
         let options = Options::try_parse_from([&["webbench"], args, &[url]].concat()).expect("good flags");
         Request::new(url, &options)
     }
@@ -121,7 +106,7 @@ mod tests {
         for (args, expected) in rows {
             let request = request(args, "HTTP://h:81/a").expect("a good URL");
             assert_eq!(request.text, *expected, "{args:?}");
-            assert_eq!(request.target, Target { host: "h".into(), port: 81 });
+            assert_eq!(request.target, Authority { host: "h".into(), port: 81 });
         }
     }
 
@@ -138,7 +123,7 @@ mod tests {
     #[test]
     fn a_proxy_is_told_the_whole_url() {
         let request = request(&["-r", "-p", "a:b:8080"], "http://h/x").expect("a good URL");
-        assert_eq!(request.target, Target { host: "a:b".into(), port: 8080 });
+        assert_eq!(request.target, Authority { host: "a:b".into(), port: 8080 });
         assert!(request.text.starts_with("GET http://h/x HTTP/1.0\r\n"), "{}", request.text);
         assert!(request.text.contains("\r\nHost: h\r\nPragma: no-cache\r\n\r\n"), "{}", request.text);
     }
@@ -159,7 +144,7 @@ mod tests {
         ];
         for url in urls {
             let error = request(&[], url).expect_err(url);
-            assert_eq!(error.lines().count(), 1, "{error}");
+            assert_eq!(format!("{error:#}").lines().count(), 1, "{error:#}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The parent: forks the clients, adds up what they counted, reports.
 
-use super::client::{Client, Replies, Tally};
+use super::client::{Client, Tally};
 use super::{Options, Request, Version};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use clap::{CommandFactory, Parser};
-use lab_core::wire::{Authority, connect_first};
+use lab_core::one_line;
+use lab_core::wire::connect_first;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -18,33 +19,32 @@ const BAD_ARGUMENTS: u8 = 2;
 const UNREACHABLE: u8 = 1;
 const RUN_FAILED: u8 = 3;
 /// How long an address may take to accept a connection before the next one of the same name is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The program `webbench`.
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    drive().unwrap_or_else(|(status, problem)| {
+        eprintln!("webbench: {problem}");
+        status.into()
+    })
+}
+
+/// The whole program. An error is the exit status and the line that says what is wrong.
+fn drive() -> Result<ExitCode, (u8, String)> {
+    let options = Options::try_parse().map_err(|error| (BAD_ARGUMENTS, one_line(&error)))?;
     if options.print_version {
         println!("1.5");
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
     }
     let Some(url) = options.url.as_deref().filter(|_| !options.help) else {
         eprint!("{}", Options::command().render_help());
-        return BAD_ARGUMENTS.into();
+        return Ok(BAD_ARGUMENTS.into());
     };
-    match Request::new(url, &options) {
-        Err(problem) => fail(BAD_ARGUMENTS, &problem),
-        Ok(request) => bench(&options, url, &request),
-    }
-}
-
-fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
-    let target = &request.target;
+    let failed = |status: u8| move |error: Error| (status, format!("{error:#}"));
+    let request = Request::new(url, &options).map_err(failed(BAD_ARGUMENTS))?;
     eprintln!("Webbench 1.5, clean-room driver: {} {url}", options.method());
-    let server = Authority { host: target.host.clone(), port: target.port };
-    let addr = match server.resolve().and_then(|addrs| connect_first(&addrs, PATIENCE)) {
-        Ok((addr, _)) => addr,
-        Err(error) => return fail(UNREACHABLE, &format!("{error:#}")),
-    };
+    let connected = request.target.resolve().and_then(|addrs| connect_first(&addrs, CONNECT_TIMEOUT));
+    let (addr, _) = connected.map_err(failed(UNREACHABLE))?;
     let client = Client {
         addr,
         request: request.text.as_bytes(),
@@ -52,17 +52,13 @@ fn bench(options: &Options, url: &str, request: &Request) -> ExitCode {
         wait_for_reply: !options.force,
     };
     let clients = options.clients.max(1);
-    print!("\nRequest:\n{}\n{}\n", request.text, running(options, request, clients));
-    match run(&client, clients, options.time) {
-        Ok((tally, replies)) => {
-            print!("{}", report(&tally, options.time));
-            if let Some(doubt) = doubt(&client, &tally, &replies) {
-                eprintln!("webbench: {doubt}");
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(RUN_FAILED, &format!("{error:#}")),
+    print!("\nRequest:\n{}\n{}\n", request.text, running(&options, &request, clients));
+    let tally = run(&client, clients, options.time).map_err(failed(RUN_FAILED))?;
+    print!("{}", report(&tally, options.time));
+    if let Some(doubt) = doubt(&client, &tally) {
+        eprintln!("webbench: {doubt}");
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `Runing info: …`, spelt as in the original: parsers expect it.
@@ -97,7 +93,7 @@ pub fn report(tally: &Tally, seconds: u32) -> String {
 }
 
 /// Why the report, which is the original's, is not what it seems.
-fn doubt(client: &Client, tally: &Tally, replies: &Replies) -> Option<String> {
+fn doubt(client: &Client, tally: &Tally) -> Option<String> {
     let has_status = client.wait_for_reply && !client.shut_after_request;
     match (tally.succeeded + tally.failed, tally.bytes) {
         (0, 0) => Some("nothing was counted: no reply came".into()),
@@ -106,21 +102,21 @@ fn doubt(client: &Client, tally: &Tally, replies: &Replies) -> Option<String> {
              or it needs more time"
                 .into(),
         ),
-        _ if !has_status || replies.has_success || tally.succeeded == 0 => None,
-        _ if replies.last_status == 0 => Some("no reply was a 2xx: none had a status".into()),
-        _ => Some(format!("no reply was a 2xx: the last status was {}", replies.last_status)),
+        _ if !has_status || tally.has_success() || tally.succeeded == 0 => None,
+        _ if tally.status == 0 => Some("no reply was a 2xx: none had a status".into()),
+        _ => Some(format!("no reply was a 2xx: the last status was {}", tally.status)),
     }
 }
 
 /// Forks the clients and waits for all of them.
-fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> {
+fn run(client: &Client, clients: u32, seconds: u32) -> Result<Tally> {
     // A child must not write again what its parent has buffered.
     std::io::stdout().flush().context("cannot write to stdout")?;
     let (results, result) = pipe().context("cannot make a pipe")?;
     let mut children: Vec<Pid> = Vec::new();
     let parent = getpid();
     for _ in 0..clients {
-        // SAFETY: this process has one thread, so the child inherits no lock that somebody holds.
+        // SAFETY: this process has one thread, so the child inherits no lock that another one holds.
         match unsafe { fork() } {
             Ok(ForkResult::Parent { child }) => children.push(child),
             Ok(ForkResult::Child) => {
@@ -139,33 +135,25 @@ fn run(client: &Client, clients: u32, seconds: u32) -> Result<(Tally, Replies)> 
         }
     }
     drop(result);
-    let (mut total, mut replies) = (Tally::default(), Replies::default());
-    let mut reports = 0;
+    let (mut total, mut reports) = (Tally::default(), 0);
     for line in BufReader::new(File::from(results)).lines() {
         let line = line.context("cannot read the clients' results")?;
-        let numbers: Vec<u64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
-        let [succeeded, failed, bytes, has_success, last_status] = numbers[..] else { continue };
-        total.succeeded += succeeded;
-        total.failed += failed;
-        total.bytes += bytes;
-        replies.has_success |= has_success == 1;
-        // Of a client that had no reply it is 0.
-        replies.last_status = u16::try_from(last_status).unwrap_or(0).max(replies.last_status);
+        total.add(serde_json::from_str(&line).with_context(|| format!("a client's result: {line}"))?);
         reports += 1;
     }
     for child in children {
         waitpid(child, None).context("cannot wait for a client")?;
     }
-    anyhow::ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
-    Ok((total, replies))
+    ensure!(reports == clients, "{} of {clients} clients died", clients - reports);
+    Ok(total)
 }
 
-/// Without a parent nobody would read what a client counts, and it would go on asking a server that others
+/// Without a parent nothing would read what a client counts, and it would go on asking a server that others
 /// may measure by then.
 fn die_with(parent: Pid) -> Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     // The parent may have died before the line above.
-    anyhow::ensure!(getppid() == parent, "the parent is gone");
+    ensure!(getppid() == parent, "the parent is gone");
     Ok(())
 }
 
@@ -173,15 +161,8 @@ fn die_with(parent: Pid) -> Result<()> {
 fn work(client: &Client, seconds: u32, mut result: File) -> Result<()> {
     // All children are there before the first one begins.
     std::thread::sleep(Duration::from_secs(1));
-    let (Tally { succeeded, failed, bytes }, replies) = client.run(seconds)?;
-    let (has_success, last_status) = (u8::from(replies.has_success), replies.last_status);
-    let line = format!("{succeeded} {failed} {bytes} {has_success} {last_status}\n");
+    let line = serde_json::to_string(&client.run(seconds)?)? + "\n";
     Ok(result.write_all(line.as_bytes())?)
-}
-
-fn fail(code: u8, problem: &str) -> ExitCode {
-    eprintln!("webbench: {problem}");
-    code.into()
 }
 
 #[cfg(test)]
@@ -190,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_report_is_byte_for_byte_what_parsers_expect() {
-        let tally = Tally { succeeded: 100, failed: 1, bytes: 5_000_000_000 };
+        let tally = Tally { succeeded: 100, failed: 1, bytes: 5_000_000_000, status: 200 };
         assert_eq!(
             report(&tally, 7),
             "\nSpeed=865 pages/min, 714285714 bytes/sec.\nRequests: 100 susceed, 1 failed.\n"

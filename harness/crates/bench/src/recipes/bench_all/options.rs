@@ -61,7 +61,7 @@ pub struct Args {
     #[command(flatten)]
     pub(super) options: Options,
     #[command(flatten)]
-    pub(super) elsewhere: Elsewhere,
+    pub(super) elsewhere: Box<Elsewhere>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,0 +1,96 @@
+//! The event loop of a thread: when its clients send.
+//!
+//! In a closed loop a client asks again when it was answered; in an open one requests leave when their time
+//! has come, whether the others were answered or not.
+
+use super::schedule::Schedule;
+use super::tally::Tallies;
+use super::worker::{After, Worker};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Token};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Result};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+/// Clients that begin to send between two looks at the sockets and the clock. All connections at once would
+/// overflow the server's accept queue, and those that found it full would try again a second later. And where
+/// a request costs more than the time between two, some is always due, and the end would never be seen.
+const BATCH: usize = 64;
+
+/// A shorter wait is spent looking at the sockets: setting the timer, sleeping and waking take as long.
+/// So above some 20,000 requests per second and thread the CPU time of an open loop means nothing.
+const SLEEP_FROM: Duration = Duration::from_micros(50);
+
+/// Beyond every slot.
+const TIMER: Token = Token(usize::MAX);
+
+/// Puts the load on until the end of the run.
+pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies> {
+    let settings = worker.settings;
+    let mut events = Events::with_capacity(1024);
+    // epoll counts its timeout in whole milliseconds; at some thousand requests per second that would send
+    // them in bursts and add to every latency. A timer counts in nanoseconds.
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
+    worker.poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
+    // Clients that can send, and those that could not connect and wait for the next tick.
+    let mut free: VecDeque<usize> = (0..worker.clients()).collect();
+    let mut refused: Vec<usize> = Vec::with_capacity(worker.clients());
+    loop {
+        let now = Instant::now();
+        if worker.is_over(now) {
+            let over = now.min(settings.end);
+            let mut tallies = worker.finish(over);
+            for due in schedule.left(settings.measure_from, over) {
+                tallies.paths[settings.spec_of(due.number)].never_sent(due.intended, over);
+            }
+            return Ok(tallies);
+        }
+        if worker.tick(now, |at| free.push_back(at))? {
+            free.extend(refused.drain(..));
+        }
+        for _ in 0..BATCH {
+            let now = Instant::now();
+            let Some(&at) = free.front() else { break };
+            let Some(due) = schedule.take(now) else { break };
+            free.pop_front();
+            requeue(worker.begin(at, due, now), at, &mut free, &mut refused);
+        }
+        let mut pause = worker.wake_at().saturating_duration_since(now);
+        if !free.is_empty() {
+            let until = schedule.next().map(|next| next.saturating_duration_since(Instant::now()));
+            match until.filter(|until| *until >= SLEEP_FROM) {
+                Some(until) => timer.set(Expiration::OneShot(until.into()), TimerSetTimeFlags::empty())?,
+                None => pause = Duration::ZERO,
+            }
+        }
+        match worker.poll.poll(&mut events, Some(pause)) {
+            // A signal, such as Ctrl-C, is no event.
+            Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
+            outcome => outcome?,
+        }
+        for event in events.iter().filter(|event| event.token() != TIMER) {
+            let at = event.token().0;
+            // A client that was free already, and whose server has closed its connection, stays free.
+            let waited = worker.waits(at);
+            let mut after = worker.handle_event(at, event);
+            if !waited {
+                continue;
+            }
+            if after == After::Free && settings.is_closed_loop() {
+                let now = Instant::now();
+                after = schedule.take(now).map_or(after, |due| worker.begin(at, due, now));
+            }
+            requeue(after, at, &mut free, &mut refused);
+        }
+    }
+}
+
+fn requeue(after: After, at: usize, free: &mut VecDeque<usize>, refused: &mut Vec<usize>) {
+    match after {
+        After::Busy => {}
+        After::Free | After::Lost => free.push_back(at),
+        After::Refused => refused.push(at),
+    }
+}

@@ -1,0 +1,19 @@
+//! The harness as a user meets it. One program: each would be linked with all crates again, and most of these
+//! tests wait, which they do side by side here.
+
+mod bench;
+mod charts;
+mod command_line;
+mod engine;
+mod grade;
+mod interrupted;
+mod load;
+mod names;
+mod notes;
+mod pipeline;
+mod refusals;
+mod remote;
+mod scenario;
+mod step;
+mod table;
+mod wire;

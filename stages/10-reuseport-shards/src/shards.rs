@@ -1,0 +1,54 @@
+//! The shards: a thread for each of them, with a listening socket and a CPU of its own.
+
+use crate::cpus::{allowed, pin};
+use crate::exit_on_drop;
+use kit::error::failed;
+use kit::listener::address_of;
+use kit::start::announce_address;
+use nix::sys::socket::SockFlag;
+use prefork::reuseport::bind_reuseport_group;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Barrier;
+use std::thread::scope;
+
+// ANCHOR: run
+/// Lets each of `count` threads (by default one for each CPU) `make` a shard from a listening socket and
+/// `serve` until the server must stop. `backlog` and `flags` are those of `listener`.
+///
+/// A shard is made by its own thread, so that its memory comes from the NUMA node of its CPU.
+///
+/// # Errors
+/// Why there cannot be as many listening sockets. A shard that fails ends the process: see [`exit_on_drop`].
+pub fn run<S>(
+    listener: OwnedFd,
+    backlog: u16,
+    flags: SockFlag,
+    count: Option<usize>,
+    make: impl Fn(OwnedFd) -> io::Result<S> + Sync,
+    serve: impl Fn(S) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let cpus = allowed()?;
+    let count = count.unwrap_or(cpus.len());
+    let address = address_of(listener.as_fd())?;
+    let listeners = bind_reuseport_group(listener, backlog, flags, count)
+        .map_err(failed("a listening socket for each shard"))?;
+    // No shard accepts before all are made: connections would take the descriptors that the others still
+    // need.
+    let made = Barrier::new(count);
+    scope(|scope| {
+        for (listener, &cpu) in listeners.into_iter().zip(cpus.iter().cycle()) {
+            let (made, make, serve) = (&made, &make, &serve);
+            exit_on_drop::spawn(scope, move || {
+                pin(cpu)?;
+                let shard = make(listener)?;
+                if made.wait().is_leader() {
+                    announce_address(address)?;
+                }
+                serve(shard)
+            });
+        }
+    });
+    Ok(())
+}
+// ANCHOR_END: run
