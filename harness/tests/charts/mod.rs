@@ -183,7 +183,7 @@ fn what_was_not_measured_is_named_with_its_reason() {
         ("spin", "The generator shares the CPUs with the server and takes 10 % of them"),
         ("slow", "none: it serves one client at a time"),
         ("slow", "requests never left"),
-        ("latency", "points were left out, since more than 1 % of the requests left late"),
+        ("latency", "points are left out, since more than 1 % of the requests left late"),
         ("latency", "the rate was not reached"),
     ] {
         let texts = texts(of(&charts, file)).join(" ");

@@ -58,7 +58,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     add(3, &|record| beside(record, |beside| beside.kernel_bytes));
     points.explain(BEHIND);
     let clients = first.record.key.concurrency;
-    let title = format!("What do 10,000 idle connections change for {clients} active clients?");
+    let most = number(idle.last().copied().unwrap_or(0) as f64);
+    let title = format!("What do {most} idle connections change for {clients} active clients?");
     let mut figure = data.figure("c10k", &title, &lines, points);
     figure.about =
         "The active clients send at a fixed rate, the idle connections say nothing. Their memory, the \

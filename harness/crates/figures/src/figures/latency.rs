@@ -13,6 +13,9 @@ pub(crate) const LIMIT: f64 = 1000.0;
 /// Why a rate that was not reached has no wait.
 pub(super) const BEHIND: &str = "the rate was not reached: the wait would say how long the run was";
 
+/// Why a point in which the loop was not open is left out.
+const LATE: &str = "requests left late: the generator was behind, and part of the wait would be its own";
+
 /// Measures of one path: p99 is drawn, the page and the tables have the others.
 type Read = fn(&Percentiles) -> u64;
 const PERCENTILES: [(&str, Read); 4] =
@@ -39,22 +42,27 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     };
     let at_rates = at_rates(&measured);
     let rate = |record: &Record| at_rates.get(&rate_key(record)?).map(|at| at.rate);
-    let is_kept = |record: &Record| at_rates.get(&rate_key(record)?).filter(|at| !at.is_late).map(|_| ());
-    let kept = only(&measured, |record| is_kept(record).is_some());
-    for (at, path) in paths.iter().enumerate() {
-        let of_path = only(&kept, |record| record.key.path == *path);
-        let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
-            let place =
-                |record: &Record| Some(Place { panel: per_path * at + panel, mark: 0, x: rate(record)? });
-            points.add(&of_path, false, place, value);
-        };
-        for (panel, (_, read)) in PERCENTILES.into_iter().enumerate() {
-            let wait = |record: &Record| Some(read(&record.open_loop()?.latency_us) as f64);
-            add(panel, &|record| wait(record).filter(|_| is_reached(record)));
+    let is_late = |record: &Record| {
+        let key = rate_key(record);
+        key.and_then(|key| at_rates.get(&key)).is_some_and(|at| at.is_late)
+    };
+    // A point that is left out has its row in the table all the same.
+    for (is_shown, why) in [(true, BEHIND), (false, LATE)] {
+        for (at, path) in paths.iter().enumerate() {
+            let its = only(&measured, |record| record.key.path == *path && is_late(record) != is_shown);
+            let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
+                let place =
+                    |record: &Record| Some(Place { panel: per_path * at + panel, mark: 0, x: rate(record)? });
+                points.add(&its, false, place, |record| value(record).filter(|_| is_shown));
+            };
+            for (panel, (_, read)) in PERCENTILES.into_iter().enumerate() {
+                let wait = |record: &Record| Some(read(&record.open_loop()?.latency_us) as f64);
+                add(panel, &|record| wait(record).filter(|_| is_reached(record)));
+            }
+            add(PERCENTILES.len(), &|record| server_share(record).map(|share| 100.0 * share));
         }
-        add(PERCENTILES.len(), &|record| server_share(record).map(|share| 100.0 * share));
+        points.explain(why);
     }
-    points.explain(BEHIND);
     for at in 0..points.series.len() {
         let limits = paths.iter().enumerate().filter_map(|(path, name)| {
             let words = limit_of(&points, at, per_path * path)?;
@@ -74,8 +82,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     figure.notes.extend([
         colours,
         format!(
-            "{} of {} points were left out, since more than 1 % of the requests left late in half of the \
-             rounds or more: the generator was behind, and part of the wait would be its own.",
+            "{} of {} points are left out, since more than 1 % of the requests left late in half of the rounds \
+             or more.",
             at_rates.values().filter(|at| at.is_late).count(),
             at_rates.len()
         ),

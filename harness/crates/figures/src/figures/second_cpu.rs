@@ -45,31 +45,35 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     vec![figure]
 }
 
-/// The speed on two CPUs over that on one.
-pub(crate) fn factor(lines: &[Line]) -> Option<Change> {
-    let on = |cpus: usize| {
-        let mut sample = Sample::default();
-        for line in lines.iter().filter(|line| line.record.key.cpus == Some(cpus)) {
-            line.record.figures().into_iter().for_each(|f| sample.push(line.file, f.requests_per_second));
-        }
-        sample
-    };
-    on(2).over(&on(1))
+/// The speeds on so many CPUs.
+fn on(cpus: usize, lines: &[Line]) -> Sample {
+    let mut sample = Sample::default();
+    for line in lines.iter().filter(|line| line.record.key.cpus == Some(cpus)) {
+        line.record.figures().into_iter().for_each(|f| sample.push(line.file, f.requests_per_second));
+    }
+    sample
 }
 
+/// The speed on two CPUs over that on one.
+pub(crate) fn factor(lines: &[Line]) -> Option<Change> {
+    on(2, lines).over(&on(1, lines))
+}
+
+/// Each record's own value is its speed over the median on one CPU.
 fn point(series: usize, panel: usize, lines: &[Line], change: Change) -> Point {
     let (low, high) = (change.low, change.high);
-    let speed = |line: &Line| Some((line.file, line.line, line.record.figures()?.requests_per_second));
+    let one = on(1, lines).median().unwrap_or(f64::NAN);
+    let own = |line: &Line| Some((line.file, line.line, line.record.figures()?.requests_per_second / one));
     Point {
         series,
         panel,
         mark: 0,
         x: 0.0,
         value: change.ratio,
-        interval: Some(Interval { low, high, of: "the factor's interval".into() }),
+        interval: (low < high).then(|| Interval { low, high, of: "the factor's interval".into() }),
         marker: Marker::Filled,
-        note: Some("the records' own values are requests per second".into()),
+        note: None,
         text: None,
-        records: lines.iter().filter_map(speed).collect(),
+        records: lines.iter().filter_map(own).collect(),
     }
 }

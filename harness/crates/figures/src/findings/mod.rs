@@ -59,6 +59,10 @@ impl Front {
         let (sources, out) = (&drawing.sources, &drawing.out);
         let data = Data::new(sources, out);
         let records = || sources.iter().flat_map(|source| &source.records);
+        let found = findings(&data);
+        let none = found.is_empty().then(|| {
+            "The records support no finding: fewer than three rounds tell nothing apart.".to_owned()
+        });
         let quick = records().any(|record| record.context.quick).then(|| {
             "A quick look: short points, for orientation only. No difference between servers can be claimed \
              from it."
@@ -74,10 +78,10 @@ impl Front {
         }
         let paths: Vec<String> = sources.iter().map(|source| source.path.display().to_string()).collect();
         Self {
-            findings: findings(&data).into_iter().take(MOST).collect(),
+            findings: found.into_iter().take(MOST).collect(),
             alike: rules::alike(&data),
             then: then::compare(&data, sources),
-            warnings: quick.into_iter().collect(),
+            warnings: quick.into_iter().chain(none).collect(),
             machine: summary(sources),
             files: sources.iter().map(|source| row(source, out)).collect(),
             columns: COLUMNS,

@@ -10,7 +10,7 @@ mod rows;
 mod scale;
 mod text;
 
-use crate::model::{Figure, Plot};
+use crate::model::{Figure, Plot, Points};
 use anyhow::Result;
 use draw::{Area, Drawn};
 use plotters::prelude::*;
@@ -34,7 +34,7 @@ trait Body {
 pub(crate) fn picture(figure: &Figure) -> Result<String> {
     let body: Box<dyn Body + '_> = match &figure.plot {
         Plot::Matrix(matrix) => Box::new(matrix::Picture::new(matrix)),
-        Plot::Points(points) if points.points.is_empty() => Box::new(Nothing),
+        Plot::Points(points) if is_empty(points) => Box::new(Nothing),
         Plot::Points(points) => match &points.x {
             Some(x) => Box::new(lines::Picture::new(points, x)),
             None => Box::new(rows::Picture::new(points)),
@@ -61,6 +61,12 @@ pub(crate) fn picture(figure: &Figure) -> Result<String> {
     Ok(svg)
 }
 
+/// Whether there is neither a mark nor a row that says why there is none.
+fn is_empty(points: &Points) -> bool {
+    let has_mark = points.drawn().into_iter().any(|panel| points.on(panel).next().is_some());
+    points.points.is_empty() || points.x.is_some() && !has_mark
+}
+
 /// The picture of a figure without points.
 struct Nothing;
 
@@ -70,6 +76,13 @@ impl Body for Nothing {
     }
 
     fn draw(&self, area: &Area) -> Drawn {
-        text::write(area, "Nothing of this was measured.", text::NORMAL, (MARGIN, 30), BLACK, HPos::Left)
+        text::write(
+            area,
+            "No point of this can be drawn; the reasons stand below.",
+            text::NORMAL,
+            (MARGIN, 30),
+            BLACK,
+            HPos::Left,
+        )
     }
 }
