@@ -21,7 +21,7 @@ setup *OPTIONS:
 [group('learn')]
 [no-exit-message]
 stage *ARGS: build
-    @if [ -t 0 ]; then set -m; fi; {{harness}} stage "${@:1:1}" -- "${@:2}"; exit $?
+    @if [ -t 0 ]; then set -m; fi; {{harness}} stage "$@"; exit $?
 
 # Open the book.
 [group('learn')]

@@ -4,6 +4,7 @@ use crate::data_name;
 use anyhow::{Context, Result, bail};
 use grader::probes::{Finding, Target};
 use grader::{Rows, Task, examine, expected_of, print, print_list, probes, raise_descriptor_limit};
+use lab_core::Usage;
 use lab_core::clock::rfc3339;
 use lab_core::files::sha256;
 use lab_core::host::Host;
@@ -41,9 +42,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.record.is_some() && !what.is_all() {
-        bail!(
+        bail!(Usage::new(
             "--record keeps the grade of every stage together: ./lab grade all --record; for one there is --json"
-        );
+        ));
     }
     let chosen = what.probes()?;
     let mut tasks = what.tasks()?;

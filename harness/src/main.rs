@@ -17,14 +17,30 @@ use clap::{CommandFactory, Parser, Subcommand};
 use figures::{charts, report};
 use lab_core::clock::now;
 use lab_core::host::Host;
-use lab_core::one_line;
+use lab_core::{Usage, one_line};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use std::process::ExitCode;
+
+/// The exit status of a mistake in the command line.
+const USAGE: u8 = 2;
+
+/// What `./lab` has beside the commands: the recipes of the justfile that are none of them.
+const MORE_RECIPES: &str = "\
+More recipes of ./lab:
+  setup         Install what is optional: ab, wrk, nginx, h2o, tsung, mdbook, strace, curl, nc
+  notes         Open the book
+  grade-cmd     Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
+  grade-all     Grade every stage, its twins and its variants
+  bench-queues  Compare stage 07's ring with other queues, without any network
+  check         Format, clippy and the tests of every crate
+  loom          Check the ring and its parker in every order in which their threads could run
+  miri          Check the ring under Miri: needs a nightly toolchain with the miri component";
 
 /// Runs, probes and measures the stages of the lab.
 #[derive(Parser)]
 // What a user types: the recipes of the justfile have the names of the commands.
 #[command(name = "lab", bin_name = "./lab", version, arg_required_else_help = false)]
+#[command(after_help = MORE_RECIPES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -88,7 +104,7 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| {
         // One line: what was wrong, then why.
         eprintln!("lab: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<Usage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
 }
 
@@ -113,7 +129,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         }
         _ => eprintln!("lab: {line}"),
     }
-    ExitCode::from(2)
+    ExitCode::from(USAGE)
 }
 
 /// What may follow the commands that the user typed.

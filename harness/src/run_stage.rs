@@ -1,8 +1,11 @@
 //! `harness stage N`: runs a stage on the terminal until Ctrl-C.
 
+use crate::Cli;
 use anyhow::{Context, Result};
+use clap::CommandFactory;
 use lab_core::server_process::{EndedEarly, Launch, Server, Stderr, override_options};
 use lab_core::stages::{self, Stage};
+use lab_core::whole;
 use nix::sys::signal::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -16,25 +19,38 @@ const DEFAULT_ADDR: &str = "127.0.0.1:8080";
 
 /// The options.
 #[derive(clap::Args)]
+#[command(disable_help_flag = true, override_usage = "./lab stage [OPTIONS] <STAGE> [STAGE OPTIONS]...")]
 pub(crate) struct Args {
-    /// The stage or twin: 4, 04, 5-mio.
-    stage: String,
+    /// Print help; behind a stage: that stage's options.
+    #[arg(short, long)]
+    help: bool,
 
     /// Listen on this port of 127.0.0.1; 0 is any.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u16>(0..=65_535))]
     port: Option<u16>,
 
-    /// Options for the stage (`--help` lists them).
-    #[arg(last = true, value_name = "OPTIONS")]
+    /// The stage or twin: 4, 04, 5-mio.
+    #[arg(required_unless_present = "help")]
+    stage: Option<String>,
+
+    /// Options for the stage (`stage 4 --help` lists them); from the first one on all are the stage's.
+    #[arg(value_name = "STAGE OPTIONS", allow_hyphen_values = true)]
     options: Vec<String>,
 }
 
 /// Runs it.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
+    let Some(name) = args.stage.take() else {
+        let mut lab = Cli::command();
+        lab.build();
+        lab.find_subcommand_mut("stage").context("it was typed")?.print_help()?;
+        return Ok(ExitCode::SUCCESS);
+    };
     let stages = stages::discover()?;
-    let stage = stages::find(&stages, &args.stage)?;
+    let stage = stages::find(&stages, &name)?;
     let launch = launch(stage, &args);
-    if launch.args.iter().any(|arg| matches!(arg.as_str(), "--help" | "-h" | "--version" | "-V")) {
+    if args.help || launch.args.iter().any(|arg| matches!(arg.as_str(), "--help" | "-h" | "--version" | "-V"))
+    {
         return Ok(exit_code(launch.command()?.status()?));
     }
     // Before the server starts: a Ctrl-C between the two must not leave it behind.
@@ -54,6 +70,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 fn launch(stage: &Stage, args: &Args) -> Launch {
     let addr = args.port.map_or(DEFAULT_ADDR.to_owned(), |port| format!("127.0.0.1:{port}"));
     let mut launch = stage.launch(&override_options(&["--addr".to_owned(), addr], &args.options));
+    launch.args.extend(args.help.then(|| "--help".to_owned()));
     launch.stderr = Stderr::Inherited;
     launch
 }

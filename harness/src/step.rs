@@ -1,6 +1,7 @@
 //! `harness step`: what changed from one stage to the next, as a diff of the loop and every file that is new.
 
 use anyhow::{Context, Result, bail};
+use lab_core::Usage;
 use lab_core::stages::{self, Stage};
 use similar::{ChangeTag, TextDiff};
 use std::fs::{read_dir, read_to_string};
@@ -33,9 +34,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let to = find(&all, args.stages.last().context("one stage at least")?)?;
     let from = match args.stages.as_slice() {
         [from, _] => find(&all, from)?,
-        _ if to.builds_on == 0 => bail!("stage {} is the first: there is no step to it", to.name),
+        _ if to.builds_on == 0 => {
+            bail!(Usage::new(format!("stage {} is the first: there is no step to it", to.name)))
+        }
         _ => find(&all, &to.builds_on.to_string())?,
     };
+    if from.number == to.number {
+        let name = &to.name;
+        bail!(Usage::new(format!("there is no step from stage {name} to itself: name two stages, or one")));
+    }
     println!("From stage {} ({}) to stage {} ({})", from.name, from.title, to.name, to.title);
     println!("New: {}", to.idea);
     let changes = changes(&from.folder.join("src"), &to.folder.join("src"))?;
@@ -57,7 +64,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 fn find<'a>(all: &'a [Stage], name: &str) -> Result<&'a Stage> {
     let stage = stages::find(all, name)?;
     if stage.is_twin {
-        bail!("{} is a twin, for a contrast that is no step: ask for stage {:02}", stage.name, stage.number);
+        bail!(Usage::new(format!(
+            "{} is a twin, for a contrast that is no step: ask for stage {:02}",
+            stage.name, stage.number
+        )));
     }
     Ok(stage)
 }

@@ -32,6 +32,10 @@ fn records(out: &Path) -> Vec<Record> {
 
 fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+    last_line(output)
+}
+
+fn last_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     text.lines().last().unwrap_or_default().to_owned()
 }
@@ -146,7 +150,8 @@ fn bad_input_gives_one_clear_line() {
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
     let output = command.args(["bench-all", "--stages", "99"]).output().expect("it runs");
-    assert!(complaint(&output).contains("no stage `99`: there is"), "{output:?}");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(last_line(&output).contains("no stage `99`: there is"), "{output:?}");
     assert!(data_files(out.path()).is_empty(), "nothing was begun");
 }
 

@@ -3,10 +3,10 @@
 use super::refusals::place_with_stage;
 use nix::sys::signal::Signal;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use test_support::{LONG, Place, Run, write_program};
+use test_support::{LONG, Place, Run, program, write_program};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -39,6 +39,27 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         ("report nonsense", "'nonsense'"),
         ("doctor nonsense", "'nonsense'"),
         ("test --no-bnch", "--no-bench"),
+        // What clap does not see.
+        ("stage 99", "02-threads"),
+        ("stage --port x 4", "0..=65535"),
+        ("step 99", "02-threads"),
+        ("step 1", "the first"),
+        ("step 4 5-mio", "stage 05"),
+        ("step 4 4", "itself"),
+        ("grade 99", "02-threads"),
+        ("grade 4 5", "grade takes one stage; what follows are the stage's options"),
+        ("grade all x", "for one stage"),
+        ("grade all --workers 2", "for one stage"),
+        ("grade --repeat x 4", "1..=1000"),
+        ("grade --cmd false", "$PORT"),
+        ("grade --addr nonsense", "HOST:PORT"),
+        ("load nonsense", "http://HOST[:PORT]/PATH"),
+        ("load https://127.0.0.1/", "http://HOST[:PORT]/PATH"),
+        ("load http://127.0.0.1:1/ -c 2 -t 3", "a thread needs a client"),
+        ("load http://127.0.0.1:1/ --requests-per-connection x", "1..=1000000000"),
+        ("load http://127.0.0.1:1/ --host a/b", "'a/b' is no host"),
+        ("distributed nonsense", "http://HOST[:PORT]/PATH"),
+        ("distributed http://127.0.0.1:1/ --clients x", "1..=1000000"),
     ] {
         let finished = place.start(&words.split_whitespace().collect::<Vec<_>>()).wait(LONG);
         assert_eq!(
@@ -49,6 +70,33 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         let line = finished.complaint();
         assert_eq!(finished.stderr, format!("{line}\n"), "{words}");
         assert!(line.contains(allowed) && !line.contains("harness"), "{words}: {line}");
+    }
+}
+
+/// Protects the request: a Host that is none would change it, or add a line to it. The empty name of a stage
+/// is a mistake as well.
+#[test]
+fn words_with_spaces_and_line_ends_are_refused_in_one_line() {
+    let place = Place::new();
+    let host = ["load", "http://127.0.0.1:1/", "--host"];
+    let rows = ["a b", "a\r\nX: y", "a\r\nX:80", "a\u{1}", "a\tb", "h\u{e9}"];
+    let rows = rows.map(|name| [&host[..], &[name]].concat());
+    for words in rows.into_iter().chain([vec!["stage", ""]]) {
+        let finished = place.start(&words).wait(LONG);
+        assert_eq!(finished.status.code(), Some(2), "{words:?}: {finished:?}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{words:?}: {finished:?}");
+    }
+}
+
+/// Protects scripts that tell a mistake from a failure: what was typed is right, and what was to be done
+/// cannot be.
+#[test]
+fn what_fails_at_run_time_is_no_mistake() {
+    let place = Place::new();
+    for words in ["load http://127.0.0.1:1/", "grade --addr 127.0.0.1:1"] {
+        let finished = place.start(&words.split(' ').collect::<Vec<_>>()).wait(LONG);
+        assert_eq!(finished.status.code(), Some(1), "{words}: {finished:?}");
+        finished.complaint();
     }
 }
 
@@ -72,13 +120,126 @@ fn a_recipe_that_is_not_there_is_one_line_too() {
     assert_eq!((finished.status.code(), finished.stdout.as_str()), (Some(2), ""), "{finished:?}");
     assert_eq!(finished.stderr, format!("{}\n", finished.complaint()));
     assert!(finished.stderr.contains("'nonsense'") && finished.stderr.contains("stage step"), "{finished:?}");
-    // What is there, and just's own options, are just's.
+    // What just would take for a variable or for an option of its own, with a message or a page of its own.
+    for words in [&["a=b"][..], &["-x"], &["--nonsense", "stage"], &["notes", "--nonsense"]] {
+        let mut command =
+            lab(&place, "case $1 in --summary) echo 'stage step' ;; *) echo \"just $*\" ;; esac");
+        let finished = Run::start({
+            command.args(words);
+            command
+        })
+        .wait(LONG);
+        assert_eq!(
+            (finished.status.code(), finished.stdout.as_str()),
+            (Some(2), ""),
+            "{words:?}: {finished:?}"
+        );
+        assert_eq!(finished.stderr, format!("{}\n", finished.complaint()), "{words:?}");
+    }
+    // What is there, and the list of it, are just's.
     for words in [&["step", "4"][..], &["bench", "--quick"], &["--list"]] {
         let mut command =
             lab(&place, "case $1 in --summary) echo 'stage step' ;; *) echo \"just $*\" ;; esac");
         command.args(words);
         assert_eq!(Run::start(command).wait(LONG).stdout, format!("just {}\n", words.join(" ")));
     }
+}
+
+/// A script in the place of `just`: nothing is built, and this is the harness.
+fn just(harness: &Path) -> String {
+    format!("case $1 in --evaluate) echo '{}' ;; esac", harness.display())
+}
+
+/// The help and the version are the harness's, and the recipes that are no commands of it are listed below.
+#[test]
+fn the_script_shows_the_help_of_the_harness() {
+    let place = Place::new();
+    let harness = program("harness");
+    let shown = |words: &[&str]| {
+        let mut command = lab(&place, &just(&harness));
+        command.args(words);
+        let finished = Run::start(command).wait(LONG);
+        assert_eq!((finished.status.code(), finished.stderr.as_str()), (Some(0), ""), "{words:?}");
+        finished.stdout
+    };
+    for words in [&[][..], &["--help"], &["-h"], &["help"]] {
+        assert!(shown(words).contains("Usage: ./lab <COMMAND>"), "{words:?}");
+    }
+    assert!(shown(&["help", "step"]).contains("Usage: ./lab step"));
+    assert_eq!(shown(&["--version"]), format!("lab {}\n", env!("CARGO_PKG_VERSION")));
+
+    // Each recipe is there once: as a command, or below them.
+    let help = shown(&[]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../justfile");
+    let justfile = std::fs::read_to_string(path).expect("it is there");
+    let mut attributes = Vec::new();
+    let mut public = 0;
+    for line in justfile.lines() {
+        let name = line.split([' ', ':']).next().unwrap_or_default();
+        if line.starts_with('[') {
+            attributes.push(line);
+        } else if line.starts_with(|c: char| c.is_ascii_lowercase())
+            && !line.contains(":=")
+            && !line.starts_with("set ")
+        {
+            let shown = help.lines().filter(|line| line.starts_with(&format!("  {name} "))).count();
+            let is_public = !attributes.contains(&"[private]");
+            assert_eq!(shown, usize::from(is_public), "{name}: {help}");
+            public += usize::from(is_public);
+            attributes.clear();
+        }
+    }
+    assert!(public > 15, "{public}");
+}
+
+/// Every form that `./lab stage --help` documents, by the script and by just: what follows the stage, and
+/// nothing else, reaches the stage.
+#[test]
+fn a_stage_is_started_by_every_documented_form() {
+    let (place, harness) = place_with_stage("echo \"$*\" >&2; exit 7");
+    std::os::unix::fs::symlink(place.path("built"), place.path("release")).expect("a link");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let started = format!("cd '{}' && exec '{}' \"$@\"", workspace.display(), harness.display());
+    let started = write_program(&place.path("started"), &started);
+    // The real one, where there is one: the release build is this harness then.
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .chain([workspace.join("../.tools/bin")])
+        .map(|directory| directory.join("just"))
+        .find(|program| program.is_file());
+    place.program("cargo", &format!("[ \"$1\" = build ] || exec '{}' \"$@\"", env!("CARGO")));
+    let by_just = |real: &PathBuf| {
+        let mut command = place.command(real);
+        command.arg("--justfile").arg(workspace.join("../justfile")).env("CARGO_TARGET_DIR", place.path(""));
+        command
+    };
+    if real.is_none() {
+        eprintln!("just is not installed: only the script is tried");
+    }
+    for (words, expected) in [
+        ("1", "--addr 127.0.0.1:8080 --protocol http"),
+        ("--port 0 1", "--addr 127.0.0.1:0 --protocol http"),
+        ("1 --port 0", "--addr 127.0.0.1:0 --protocol http"),
+        ("1 -- --addr 127.0.0.1:0", "--protocol http --addr 127.0.0.1:0"),
+        ("1 --addr 127.0.0.1:0", "--protocol http --addr 127.0.0.1:0"),
+        ("--port 0 1 -- --protocol echo", "--addr 127.0.0.1:0 --protocol echo"),
+        ("--port 0 1 --protocol echo --backlog 5", "--addr 127.0.0.1:0 --protocol echo --backlog 5"),
+        ("1 --help", "--protocol http --addr 127.0.0.1:8080 --help"),
+    ] {
+        let by_script = lab(&place, &just(&started));
+        for mut command in [Some(by_script), real.as_ref().map(by_just)].into_iter().flatten() {
+            command.arg("stage").args(words.split(' '));
+            let finished = Run::start(command).wait(LONG);
+            assert_eq!(finished.status.code(), Some(7), "{words}: {finished:?}");
+            assert_eq!(words_of(&finished.stderr), words_of(expected), "{words}");
+        }
+    }
+}
+
+/// The words of a line: the order of options says nothing.
+fn words_of(line: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    words.sort_unstable();
+    words
 }
 
 /// Protects the learner who ends a stage as the stage says: a Ctrl-C reaches the whole process group, and no
@@ -89,8 +250,7 @@ fn ctrl_c_ends_a_stage_without_a_word() {
     // The stages are found from where the harness is started, and the script goes to its own folder.
     let started = format!("cd '{}' && exec '{}' \"$@\"", env!("CARGO_MANIFEST_DIR"), harness.display());
     let started = write_program(&place.path("started"), &started);
-    let just = format!("case $1 in --evaluate) echo '{}' ;; esac", started.display());
-    let mut command = lab(&place, &just);
+    let mut command = lab(&place, &just(&started));
     command.args(["stage", "1", "--protocol", "http"]).process_group(0);
     let mut run = Run::start(command);
     let runs_floor = |(_, command): &(i32, String)| command.contains("/floor --addr");

@@ -1,5 +1,6 @@
 //! `harness grade` as a user meets it: exit status, errors of one line, the record.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output};
 use test_support::manner::{Manner, serve};
 use test_support::program;
@@ -56,14 +57,49 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         (&["--addr", &addr, "--expect", "keep-alive=broken:crash"], "surprise"),
         (&["--addr", &addr, "--expect", "keep-alive"], "PROBE=OUTCOME"),
         (&["--cmd", "true"], "$PORT"),
-        (&["--cmd", "no-such-server $PORT"], "not found"),
         (&["99"], "02-threads"),
         (&["--addr", &addr, "--record", "results/data"], "grade all --record"),
     ] {
         let output = grade(args);
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(stderr.lines().count() == 1 && stderr.contains(allowed), "{args:?}: {stderr}");
+    }
+}
+
+/// The name of the test below that is a server.
+const ENDS: &str = "grade::a_server_that_ends_after_its_first_connection";
+
+/// No test: a server that [`the_end_of_a_server_is_told`] starts.
+#[test]
+#[ignore = "a server that another test starts"]
+fn a_server_that_ends_after_its_first_connection() {
+    let Some(port) = std::env::var("PORT").ok().and_then(|port| port.parse().ok()) else { return };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
+    listener.accept().expect("a client");
+    eprintln!("out of luck");
+    std::process::exit(3);
+}
+
+/// Protects those whose server ends by itself, before it listens or behind that: how it ended, and what it
+/// said last.
+#[test]
+fn the_end_of_a_server_is_told() {
+    let server = std::env::current_exe().unwrap();
+    let listens = format!("{} --exact {ENDS} --ignored --nocapture # $PORT", server.display());
+    for (command, parts) in [
+        ("no-such-server $PORT", &["not found"][..]),
+        (
+            "sh -c 'echo out of luck >&2; exit 3' $PORT",
+            &["before it listened", "exit status: 3", "out of luck"],
+        ),
+        (&listens, &["the server ended: exit status: 3; its last line: out of luck"]),
+    ] {
+        let output = grade(&["--cmd", command]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{command}: {stderr}");
+        assert!(parts.iter().all(|part| stderr.contains(part)), "{command}: {stderr}");
     }
 }
 
@@ -76,7 +112,8 @@ fn a_server_without_the_routes_has_no_grade() {
     let (stdout, stderr) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(stderr.starts_with("This server lacks routes") && stderr.contains("GET /sleep/MS"), "{stderr}");
-    assert!(stdout.contains("0 pass, 34 not applicable") && !stdout.contains("as expected"), "{stdout}");
+    assert!(stdout.contains("0 pass, 34 not applicable; nothing could be asked"), "{stdout}");
+    assert!(!stdout.contains("as expected") && !stdout.contains("no surprise"), "{stdout}");
     assert_eq!((output.status.code(), stdout.lines().count()), (Some(1), 1), "{stdout}");
 }
 

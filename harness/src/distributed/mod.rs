@@ -19,6 +19,7 @@ use lab_core::clock::now;
 use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::server_process::Launch;
+use lab_core::whole;
 use load::Target;
 use records::{Context, Key, Kind, Outcome, Phase, Record, Served, Throughput, Writer};
 use std::fs;
@@ -39,10 +40,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Clients at once, of all workers together.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = whole::<u32>(1..=1_000_000))]
     clients: u32,
     /// How long each client goes on asking.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = whole::<u32>(1..=3600))]
     duration: u32,
     /// A connection for each request (HTTP/1.0), instead of one for each client.
     #[arg(long)]

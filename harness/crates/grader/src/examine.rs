@@ -20,6 +20,7 @@ pub fn examine(chosen: &[&'static Probe], task: &Task, round: u32, rounds: u32) 
             probe: probe.name,
             outcome: Outcome::NotApplicable,
             detail: reason.clone(),
+            hint: "",
             seconds: 0.0,
         };
         return chosen.iter().map(skipped).collect();

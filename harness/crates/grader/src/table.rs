@@ -1,13 +1,25 @@
 //! What a reader sees of a grade.
 
-use crate::probes::{self, Finding, Outcome, PROBES};
+use crate::probes::{Finding, Outcome, PROBES};
 use crate::task::{Expectations, Task, expected_of};
 use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, presets};
 use lab_core::units::count;
-use std::io::IsTerminal;
 
 /// The width where there is no terminal to ask.
-const WIDTH: u16 = 120;
+const PIPE_WIDTH: u16 = 120;
+/// The width of a terminal that does not know its own, as one of 0 columns.
+const USUAL_WIDTH: u16 = 80;
+/// In fewer columns than these a detail would be a column of single words.
+const LEAST_WIDTH: u16 = 60;
+
+/// The width of a table, from that of the terminal, if there is one.
+fn width(terminal: Option<u16>) -> u16 {
+    match terminal {
+        None => PIPE_WIDTH,
+        Some(0) => USUAL_WIDTH,
+        Some(columns) => columns.max(LEAST_WIDTH),
+    }
+}
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -15,9 +27,7 @@ fn table(header: &[&str]) -> Table {
         .load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()))
         .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().copied());
-    if !std::io::stdout().is_terminal() {
-        table.set_width(WIDTH);
-    }
+    table.set_width(width(table.width()));
     table
 }
 
@@ -59,10 +69,15 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) ->
         ]);
     }
     let runs = if runs.len() > 1 { format!(", {} runs", runs.len()) } else { String::new() };
-    let verdict = if surprises > 0 { count(surprises, "surprise") } else { "no surprise".to_owned() };
     let is_not_applicable =
         |summary: &&Summary| summary.surprising == 0 && summary.shown.outcome == Outcome::NotApplicable;
     let not_applicable = summaries.iter().filter(is_not_applicable).count();
+    let verdict = match surprises {
+        // Neither good nor bad: no probe has said anything about the server.
+        0 if not_applicable == number => "nothing could be asked".to_owned(),
+        0 => "no surprise".to_owned(),
+        _ => count(surprises, "surprise"),
+    };
     let declared = number - passed - surprises - not_applicable;
     let probes = count(number, "probe");
     let mut tally = format!("{passed} pass");
@@ -121,10 +136,29 @@ impl<'a> Summary<'a> {
             // A flaw that is gone needs no hint but a new declaration.
             let hint = match self.shown.outcome {
                 Outcome::Pass => "Declared as a flaw, but it is none.",
-                _ => probes::find(self.shown.probe).map_or("", |probe| probe.hint),
+                _ => self.shown.hint,
             };
             parts.push(format!("\nHint: {hint}"));
         }
         parts.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    /// Protects the reader on a terminal that reports 0 columns, as some do over a serial line or in a
+    /// container: one letter a line.
+    #[test]
+    fn a_table_is_never_narrower_than_its_words() {
+        let rows =
+            [(None, 120), (Some(0), 80), (Some(1), 60), (Some(59), 60), (Some(60), 60), (Some(200), 200)];
+        for (terminal, expected) in rows {
+            assert_eq!(width(terminal), expected, "{terminal:?}");
+        }
+        let mut narrow = table(&["probe", "detail"]);
+        narrow.set_width(width(Some(0))).add_row(["keep-alive", &"word ".repeat(40)]);
+        assert!(narrow.lines().count() < 10, "{narrow}");
     }
 }

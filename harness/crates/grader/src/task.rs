@@ -2,8 +2,10 @@
 
 use crate::probes::{self, Expected, Outcome, PROBES, Probe, Target};
 use anyhow::{Context, Result, bail};
+use lab_core::server_process::EndedEarly;
 use lab_core::stages::{self, Stage};
 use lab_core::wire::{Authority, first_reachable};
+use lab_core::{Usage, whole};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,7 +41,7 @@ pub struct Args {
     all: bool,
 
     /// Run everything this many times.
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", default_value = "1", value_parser = whole::<u32>(1..=1000))]
     pub repeat: u32,
 
     /// Print each probe's name and what a server that passes does.
@@ -100,7 +102,8 @@ impl Args {
 
     /// The probes to run.
     pub fn probes(&self) -> Result<Vec<&'static Probe>> {
-        let named = self.only.iter().map(|name| probes::find(name)).collect::<Result<Vec<_>>>()?;
+        let named = self.only.iter().map(|name| probes::find(name)).collect::<Result<Vec<_>>>();
+        let named = named.map_err(Usage::of)?;
         let wanted = |probe: &&'static Probe| match named.is_empty() {
             true => self.all || !probe.only_on_request,
             false => named.iter().any(|other| other.name == probe.name),
@@ -115,9 +118,9 @@ impl Args {
         }
         let given: Vec<&String> = self.options.iter().chain(&self.expect).collect();
         if let Some(first) = given.first() {
-            bail!(
+            bail!(Usage::new(format!(
                 "`grade all` takes each stage's own options and expectations, not `{first}`: that is for one stage"
-            );
+            )));
         }
         let mut tasks = Vec::new();
         for stage in stages::discover()? {
@@ -137,21 +140,26 @@ fn task(args: &Args) -> Result<Task> {
         })?;
         Ok((probe.trim().to_owned(), outcome.to_owned()))
     });
-    let given = given.collect::<Result<BTreeMap<_, _>>>()?;
-    let given = expectations(&given).context("--expect")?;
+    let given = given.collect::<Result<BTreeMap<_, _>>>().map_err(Usage::of)?;
+    let given = expectations(&given).context("--expect").map_err(Usage::of)?;
     if let Some(name) = &args.stage {
+        if let Some(first) = args.options.first().filter(|first| !first.starts_with('-')) {
+            bail!(Usage::new(format!(
+                "grade takes one stage; what follows are the stage's options, and `{first}` is none"
+            )));
+        }
         let stages = stages::discover()?;
         return stage_task(stages::find(&stages, name)?, &args.options, given);
     }
     if !args.options.is_empty() {
-        bail!(
+        bail!(Usage::new(format!(
             "`{}` is no option of grade, and options for a stage need one; write those of a command into the command",
             args.options.join(" ")
-        );
+        )));
     }
     let (title, target) = match (&args.cmd, &args.addr) {
         (Some(command), _) if !command.contains("$PORT") && !command.contains("${PORT}") => {
-            bail!("the command must contain $PORT, the port that it is told to listen on")
+            bail!(Usage::new("the command must contain $PORT, the port that it is told to listen on"))
         }
         (Some(command), _) => {
             let target = Target::Command(command.clone());
@@ -160,7 +168,7 @@ fn task(args: &Args) -> Result<Task> {
             (command.clone(), target)
         }
         (None, Some(addr)) => (addr.clone(), Target::Address(resolve(addr)?)),
-        (None, None) => bail!("name a stage, or give --cmd or --addr"),
+        (None, None) => bail!(Usage::new("name a stage, or give --cmd or --addr")),
     };
     Ok(Task { title, stage: None, target, lacks: None, expect: given })
 }
@@ -172,7 +180,12 @@ fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<
     let (lacks, words) = (stage.lacks(), options.join(" "));
     if !options.is_empty() && lacks.is_none() {
         let name = &stage.name;
-        launch.start().with_context(|| {
+        let started = launch.start().map(drop).map_err(|error| {
+            // Of the stages' contract: an option is wrong.
+            let is_usage = error.downcast_ref::<EndedEarly>().is_some_and(|end| end.0.code() == Some(2));
+            if is_usage { Usage::of(error).into() } else { error }
+        });
+        started.with_context(|| {
             format!("stage {name} does not start with `{words}` (options of grade stand before those)")
         })?;
     }
@@ -191,9 +204,9 @@ fn expectations(declared: &BTreeMap<String, String>) -> Result<Expectations> {
 
 /// The address to probe: of a name with several the first one that accepts a connection.
 fn resolve(addr: &str) -> Result<SocketAddr> {
-    let authority = Authority::parse(addr, None);
-    let addrs = authority.and_then(|authority| authority.resolve());
-    let addrs = addrs.with_context(|| format!("--addr takes HOST:PORT, not `{addr}`"))?;
+    let place = || format!("--addr takes HOST:PORT, not `{}`", addr.escape_debug());
+    let authority = Authority::parse(addr, None).with_context(place).map_err(Usage::of)?;
+    let addrs = authority.resolve().context("--addr")?;
     first_reachable(&addrs, CONNECT_TIMEOUT).context("--addr")
 }
 

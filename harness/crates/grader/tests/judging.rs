@@ -95,6 +95,23 @@ fn a_process_that_ignores_signals_or_spins_is_found_out() {
     assert_eq!(finding.outcome, Outcome::Spin, "{}", finding.detail);
 }
 
+/// Protects the reader from a hint about something else: a server that takes any body, and one without
+/// children.
+#[test]
+fn a_hint_is_about_what_was_seen() {
+    let finding = judge(Manner::Right, "body-413");
+    assert_eq!(finding.outcome, Outcome::Wrong, "{}", finding.detail);
+    assert!(finding.hint.contains("limit") && !finding.hint.contains("resets"), "{}", finding.hint);
+
+    let hint = |then: &str| {
+        let finding = probes::run_one(probes::find("ctrl-c-group").unwrap(), &script("trap '' INT", then));
+        assert_eq!(finding.outcome, Outcome::Hang, "{}", finding.detail);
+        finding.hint
+    };
+    assert!(!hint("exec sleep 60").contains("hildren"));
+    assert!(hint("sleep 60 & sleep 60").contains("Children"));
+}
+
 /// Protects a grade by address from claims about a process that it cannot see.
 #[test]
 fn what_an_address_cannot_show_is_not_applicable() {

@@ -1,7 +1,34 @@
 //! How a mistake in a command line is reported.
 
 use clap::error::{ContextKind, ContextValue};
+use std::fmt;
 use std::ops::RangeInclusive;
+
+/// A mistake in the command line that only the command itself can see: a stage that does not exist, two
+/// options that contradict each other. It ends with the status that clap's own mistakes have, 2; whatever
+/// fails later ends with 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage(String);
+
+impl Usage {
+    /// What was wrong and what is allowed, in one line.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+
+    /// An error that a text from the command line has caused, with its causes.
+    pub fn of(error: impl Into<anyhow::Error>) -> Self {
+        Self(format!("{:#}", error.into()))
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 /// The message of clap in one line: what was wrong, a tip if there is one, and what is allowed or where it is
 /// listed. For errors alone: the texts of `--help` and `--version` are errors of clap's too, of the kinds
@@ -35,6 +62,16 @@ pub fn whole<T: TryFrom<u64>>(
 mod tests {
     use super::*;
     use clap::{Arg, Command, value_parser};
+
+    /// Protects the exit status: a mistake stays one whatever is said in front of it.
+    #[test]
+    fn a_mistake_is_known_behind_its_context() {
+        use anyhow::Context;
+        let error = Err::<(), _>(Usage::of(anyhow::anyhow!("no port").context("--addr")));
+        let error = error.context("grade").expect_err("a mistake");
+        assert!(error.is::<Usage>(), "{error:?}");
+        assert_eq!(format!("{error:#}"), "grade: --addr: no port");
+    }
 
     #[test]
     fn a_number_that_is_not_allowed_is_told_the_range() {

@@ -18,4 +18,4 @@ pub mod stats;
 pub mod units;
 pub mod wire;
 
-pub use command_line::{one_line, whole};
+pub use command_line::{Usage, one_line, whole};

@@ -89,7 +89,7 @@ impl Connection {
     ) -> Next {
         if self.awaited == 0 {
             // No reply is awaited: the one before was longer than it announced.
-            tally.failed(Failure::Length, 1, self.times);
+            tally.failed(Failure::Surplus, 1, self.times);
             return Next::Close;
         }
         if !self.first_byte_came {
@@ -103,7 +103,7 @@ impl Connection {
             let Some(mut reply) = reply else { break Next::Wait };
             self.awaited -= 1;
             if self.awaited == 0 && !rest.is_empty() {
-                reply = Reply { failure: reply.failure.or(Some(Failure::Length)), keeps: false };
+                reply = Reply { failure: reply.failure.or(Some(Failure::Surplus)), keeps: false };
             }
             match reply.failure {
                 None => right += 1,
@@ -139,7 +139,7 @@ impl Connection {
                 }
                 Some(Reply { failure: Some(failure), .. }) => tally.failed(failure, 1, self.times),
                 // It announced more than it sent.
-                None => tally.failed(Failure::Length, 1, self.times),
+                None => tally.failed(Failure::Truncated, 1, self.times),
             }
             self.awaited -= 1;
         }
@@ -248,12 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_cut_off_is_short() {
+    fn a_reply_that_is_cut_off_is_no_wrong_body() {
         for cut in 1..RIGHT.len() {
             let mut trial = Trial::new(u64::MAX, 1);
             assert_eq!(trial.receive(&RIGHT[..cut]), Next::Wait);
             trial.end();
-            assert_eq!((trial.failed(Failure::Length), trial.tally.failed_in_all()), (1, 1), "cut at {cut}");
+            let failed = (trial.failed(Failure::Truncated), trial.tally.failed_in_all());
+            assert_eq!(failed, (1, 1), "cut at {cut}");
         }
     }
 
@@ -288,9 +289,9 @@ mod tests {
     fn more_than_was_asked_for_is_no_success() {
         let mut trial = Trial::new(u64::MAX, 1);
         assert_eq!(trial.receive(&[RIGHT, b"!"].concat()), Next::Close);
-        assert_eq!((trial.tally.right, trial.failed(Failure::Length)), (0, 1));
+        assert_eq!((trial.tally.right, trial.failed(Failure::Surplus)), (0, 1));
         let mut trial = Trial::new(u64::MAX, 1);
         assert_eq!((trial.receive(RIGHT), trial.receive(b"!")), (Next::Free, Next::Close));
-        assert_eq!((trial.tally.right, trial.failed(Failure::Length)), (1, 1));
+        assert_eq!((trial.tally.right, trial.failed(Failure::Surplus)), (1, 1));
     }
 }

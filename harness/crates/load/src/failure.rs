@@ -13,6 +13,10 @@ pub(super) enum Failure {
     Malformed,
     /// The server closed the connection instead of answering.
     Closed,
+    /// The server closed the connection when a part of the reply had come.
+    Truncated,
+    /// More bytes than the reply announced, or a reply that nobody asked for.
+    Surplus,
     /// No connection.
     Connect,
     /// An error while reading, such as a reset.
@@ -25,6 +29,17 @@ pub(super) enum Failure {
 
 impl Failure {
     /// What each is called in a report, in the order of the variants.
-    pub(super) const NAMES: [&str; 9] =
-        ["status", "length", "body", "malformed", "closed", "connect", "read", "write", "timeout"];
+    pub(super) const NAMES: [&str; 11] = [
+        "status",
+        "length",
+        "body",
+        "malformed",
+        "closed",
+        "closed in the middle of a reply",
+        "with bytes behind the reply",
+        "connect",
+        "read",
+        "write",
+        "timeout",
+    ];
 }

@@ -52,10 +52,11 @@ pub use target::Target;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-/// Puts the load on the server and reports. Wrong replies are reported and leave the exit status alone; it
-/// is a failure when no request at all was answered right.
+/// Puts the load on the server and reports. Wrong replies are reported and leave the exit status alone; it is
+/// a failure when no request at all was answered right, and when a client was never connected: then the load
+/// was not the one that was asked for.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let json = args.json;
+    let (json, connections) = (args.json, args.connections);
     let report = measure(&args)?;
     if json {
         println!("{}", serde_json::to_string(&report)?);
@@ -68,5 +69,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if report.main.requests == 0 {
         bail!("no request was answered right: {}", report.complaint());
     }
-    Ok(ExitCode::SUCCESS)
+    match report.clients_never_connected {
+        0 => Ok(ExitCode::SUCCESS),
+        missing => bail!("{missing} of {connections} clients never connected"),
+    }
 }

@@ -4,8 +4,8 @@ use super::mix::Mix;
 use super::reference::Expected;
 use super::target::Target;
 use anyhow::{Context, Result, ensure};
-use lab_core::whole;
 use lab_core::wire::Authority;
+use lab_core::{Usage, whole};
 use serde::Serialize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["requests_per_connection", "pipeline"])]
     pub close: bool,
     /// Close a connection after N requests.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=1_000_000_000))]
     pub requests_per_connection: Option<u64>,
     /// Requests that a client sends at once, in one write, before it reads the replies.
     #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = whole::<u64>(1..=1024))]
@@ -86,13 +86,14 @@ impl Args {
     pub(super) fn check(&self) -> Result<Target> {
         let mut target = Target::parse(&self.url)?;
         if let Some(host) = &self.host {
-            target.host = Authority::parse(host, Some(80)).context("--host")?.header();
+            target.host = Authority::parse(host, Some(80)).context("--host").map_err(Usage::of)?.header();
         }
         ensure!(
             self.threads <= self.connections,
-            "--threads {} is more than --connections {}: a thread needs a client",
-            self.threads,
-            self.connections
+            Usage::new(format!(
+                "--threads {} is more than --connections {}: a thread needs a client",
+                self.threads, self.connections
+            ))
         );
         Ok(target)
     }

@@ -1,6 +1,7 @@
 //! The URL: where to connect, and what to ask.
 
 use anyhow::{Result, bail, ensure};
+use lab_core::Usage;
 use lab_core::wire::{Authority, Connection, first_reachable, get};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,19 +21,10 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads `http://HOST[:PORT][/PATH]` and looks the host up, once. Fails where the text is no such URL,
-    /// and where the host has no address.
+    /// Reads `http://HOST[:PORT][/PATH]` and looks the host up, once. Fails where the text is no such URL
+    /// (a [`Usage`]), and where the host has no address.
     pub fn parse(url: &str) -> Result<Self> {
-        const SHAPE: &str = "write http://HOST[:PORT]/PATH";
-        let Some(rest) = url.strip_prefix("http://") else { bail!("no http URL: '{url}'; {SHAPE}") };
-        // A space or a line end would change the request line.
-        ensure!(rest.bytes().all(|byte| byte.is_ascii_graphic()), "'{url}' has characters that no URL has");
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        ensure!(!authority.contains('@'), "a user name in the URL is not supported; {SHAPE}");
-        ensure!(!authority.is_empty(), "no host in '{url}'; {SHAPE}");
-        let authority = Authority::parse(authority, Some(80))?;
+        let (authority, path) = split(url).map_err(Usage::of)?;
         Ok(Self { addrs: authority.resolve()?, host: authority.header(), path })
     }
 
@@ -45,6 +37,21 @@ impl Target {
     pub(super) fn request(&self, path: &str, close: bool) -> Vec<u8> {
         get(path, &self.host, if close { Connection::Closed } else { Connection::Kept })
     }
+}
+
+/// The authority and the path of a URL.
+fn split(url: &str) -> Result<(Authority, String)> {
+    const SHAPE: &str = "write http://HOST[:PORT]/PATH";
+    let shown = url.escape_debug();
+    let Some(rest) = url.strip_prefix("http://") else { bail!("no http URL: '{shown}'; {SHAPE}") };
+    // A space or a line end would change the request line.
+    ensure!(rest.bytes().all(|byte| byte.is_ascii_graphic()), "'{shown}' has characters that no URL has");
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    ensure!(!authority.contains('@'), "a user name in the URL is not supported; {SHAPE}");
+    ensure!(!authority.is_empty(), "no host in '{shown}'; {SHAPE}");
+    Ok((Authority::parse(authority, Some(80))?, path))
 }
 
 #[cfg(test)]
@@ -89,8 +96,8 @@ mod tests {
             "http://::1:80/",
         ];
         for url in rows {
-            let error = format!("{:#}", Target::parse(url).expect_err(url));
-            assert!(error.lines().count() <= 1 || url.contains('\n'), "{error}");
+            let error = Target::parse(url).expect_err(url);
+            assert!(error.is::<Usage>() && format!("{error:#}").lines().count() == 1, "{error:#}");
         }
     }
 }

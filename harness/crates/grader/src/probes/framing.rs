@@ -136,6 +136,10 @@ pub(super) fn half_close(subject: &mut Subject<'_>) -> Verdict {
     client.end_within(LIMIT)
 }
 
+/// For a server that does not refuse the body at all.
+const TOO_LARGE: &str =
+    "The head says how long the body will be: compare it with the limit, and answer 413 before reading it.";
+
 pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
     const LENGTH: usize = 2 * 1024 * 1024;
     let mut client = subject.connect()?;
@@ -148,7 +152,8 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
             let _ = writer.write_all(&vec![b'x'; LENGTH]);
             let _ = writer.shutdown(std::net::Shutdown::Write);
         });
-        client.reply()?.must_have_status(413)?;
+        let reply = client.reply()?;
+        reply.must_have_status(413).map_err(|fault| fault.hinting(TOO_LARGE))?;
         client.end_within(LIMIT)
     })
 }

@@ -290,7 +290,7 @@ pub const PROBES: &[Probe] = &[
         "ctrl-c-group",
         "Takes SIGINT to the whole process group for one signal, and finishes what is in flight.",
         "Children ignore SIGINT; the parent tells them.",
-        |subject| shutdown::finishes_what_is_in_flight(subject, |server| server.signal_group(Signal::SIGINT)),
+        shutdown::ctrl_c_group,
     )
     .with(PROCESS),
     Probe::new(

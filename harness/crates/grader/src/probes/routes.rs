@@ -4,6 +4,7 @@ use super::PLAIN;
 use super::client::{get_and_close, post_echo};
 use super::subject::{Subject, Target};
 use super::verdict::{Fault, Verdict};
+use anyhow::{Result, anyhow, bail};
 
 /// A route, and the check of one reply.
 type Route = (&'static str, fn(&mut Subject<'_>) -> Verdict);
@@ -27,17 +28,30 @@ fn ask(subject: &mut Subject<'_>, request: &[u8], length: usize) -> Verdict {
 }
 
 /// The routes that a server does not answer, each with what came instead. An error if it cannot be asked at
-/// all.
-pub fn missing_routes(target: &Target) -> anyhow::Result<Vec<String>> {
-    let mut subject = Subject::start(target, &PLAIN).map_err(|fault| anyhow::anyhow!(fault.detail))?;
-    if subject.connect().is_err() {
-        anyhow::bail!("nothing accepts connections on {}", subject.addr);
-    }
+/// all: nothing accepts connections, or it ends by itself.
+pub fn missing_routes(target: &Target) -> Result<Vec<String>> {
     let mut missing = Vec::new();
-    for (route, check) in ROUTES {
-        if let Err(fault) = check(&mut subject) {
-            missing.push(format!("{route}: {}", fault.detail));
+    let mut subject = start(target)?;
+    for (at, (route, check)) in ROUTES.into_iter().enumerate() {
+        let Err(fault) = check(&mut subject) else { continue };
+        let end = subject.end();
+        if let (0, Some(end)) = (at, &end) {
+            bail!("{end}");
+        }
+        missing.push(format!("{route}: {}", end.as_ref().unwrap_or(&fault.detail)));
+        if end.is_some() {
+            subject = start(target)?;
         }
     }
     Ok(missing)
+}
+
+/// The server, which accepts connections.
+fn start(target: &Target) -> Result<Subject<'_>> {
+    let mut subject = Subject::start(target, &PLAIN).map_err(|fault| anyhow!(fault.detail))?;
+    if subject.connect().is_err() {
+        let addr = subject.addr;
+        bail!("{}", subject.end().unwrap_or_else(|| format!("nothing accepts connections on {addr}")));
+    }
+    Ok(subject)
 }

@@ -12,11 +12,11 @@ const AT_ONCE: usize = 4;
 /// Runs one probe with a server of its own.
 pub fn run_one(probe: &'static Probe, target: &Target) -> Finding {
     let start = Instant::now();
-    let (outcome, detail) = match judge(probe, target) {
-        Ok(remark) => (Outcome::Pass, remark),
-        Err(fault) => (fault.outcome, fault.detail),
+    let (outcome, detail, hint) = match judge(probe, target) {
+        Ok(remark) => (Outcome::Pass, remark, ""),
+        Err(fault) => (fault.outcome, fault.detail, fault.hint.unwrap_or(probe.hint)),
     };
-    Finding { probe: probe.name, outcome, detail, seconds: start.elapsed().as_secs_f64() }
+    Finding { probe: probe.name, outcome, detail, hint, seconds: start.elapsed().as_secs_f64() }
 }
 
 /// The remark of a probe that passes. A crash beats what the probe saw of it.

@@ -2,9 +2,11 @@
 
 use super::client::{Client, LIMIT, get};
 use super::subject::{Subject, run_to_end};
+use super::tree::Snapshot;
 use super::verdict::{Fault, Verdict};
 use lab_core::server_process::Server;
 use nix::sys::signal::Signal;
+use std::cell::Cell;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
@@ -21,6 +23,21 @@ fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     let mut client = subject.connect()?;
     client.ask(&get("/"))?.must_be_hello()?;
     Ok(client)
+}
+
+/// The same at the SIGINT of a terminal, which every process of the group gets.
+pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
+    let processes = Cell::new(0);
+    let verdict = finishes_what_is_in_flight(subject, |server| {
+        processes.set(Snapshot::of(server.pid()).processes);
+        server.signal_group(Signal::SIGINT);
+    });
+    verdict.map_err(|fault| match processes.get() {
+        0 | 1 => {
+            fault.hinting("Handle SIGINT as SIGTERM: stop accepting, finish what began, close the rest.")
+        }
+        _ => fault,
+    })
 }
 
 pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {

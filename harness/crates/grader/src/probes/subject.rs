@@ -152,6 +152,15 @@ impl<'a> Subject<'a> {
         self.connect()?.ask(&super::client::get_and_close("/"))?.must_be_hello()
     }
 
+    /// How the server ended, if it did so instead of answering.
+    pub(crate) fn end(&mut self) -> Option<String> {
+        if self.connect().is_ok() {
+            return None;
+        }
+        // The kernel closes the sockets of a process a moment before its status can be read.
+        self.server.as_mut()?.end(Duration::from_secs(2))
+    }
+
     /// The process, which [`Setup::process`] promised.
     pub(crate) fn process(&mut self) -> Result<&mut Server, Fault> {
         self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))
@@ -189,9 +198,11 @@ impl<'a> Subject<'a> {
         if let Some(line) = stderr.lines().find(|line| line.contains("panicked at")) {
             return Some(line.to_owned());
         }
+        if self.may_end {
+            return None;
+        }
         // A moment for one that dies of what the probe did last.
-        let status = server.wait(Duration::from_millis(10)).filter(|_| !self.may_end)?;
-        Some(format!("the server ended by itself ({status}) {}", stderr.lines().last().unwrap_or_default()))
+        server.end(Duration::from_millis(10))
     }
 }
 

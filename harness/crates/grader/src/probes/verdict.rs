@@ -96,6 +96,8 @@ pub struct Fault {
     pub outcome: Outcome,
     /// What was seen, in one line.
     pub detail: String,
+    /// Where to look, if the probe's own hint does not fit what was seen.
+    pub hint: Option<&'static str>,
 }
 
 /// What a probe returns.
@@ -103,7 +105,7 @@ pub type Verdict = Result<(), Fault>;
 
 impl Fault {
     pub(crate) fn new(outcome: Outcome, detail: impl fmt::Display) -> Self {
-        Self { outcome, detail: detail.to_string() }
+        Self { outcome, detail: detail.to_string(), hint: None }
     }
 
     /// An answer that is not the right one.
@@ -124,6 +126,11 @@ impl Fault {
     /// The probe cannot be run here.
     pub(crate) fn not_applicable(detail: impl fmt::Display) -> Self {
         Self::new(Outcome::NotApplicable, detail)
+    }
+
+    /// The fault, with a hint of its own.
+    pub(crate) fn hinting(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 
     /// The fault, with what it was seen at.
@@ -148,6 +155,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// What was seen.
     pub detail: String,
+    /// Where to look; empty after a pass.
+    pub hint: &'static str,
     /// How long it took.
     pub seconds: f64,
 }

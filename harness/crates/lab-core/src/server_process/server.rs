@@ -105,6 +105,15 @@ impl Server {
         Some(format!("the server has died ({status}){}", self.note()))
     }
 
+    /// How it ended, if it did so within `limit`, in one line: what is said of a server that nobody told to
+    /// end.
+    pub fn end(&mut self, limit: Duration) -> Option<String> {
+        let status = self.wait(limit)?;
+        // Its last line may still be on its way through the pipe.
+        thread::sleep(POLL * 4);
+        Some(format!("the server ended: {status}{}", self.note()))
+    }
+
     /// Stops the server with SIGTERM and waits; one that does not stop is an error (and is killed).
     pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGTERM);

@@ -5,6 +5,7 @@
 
 mod metadata;
 
+use crate::Usage;
 use crate::server_process::options::option_pairs;
 use crate::server_process::{EndedEarly, Launch, override_options};
 use anyhow::{Context, Result, bail};
@@ -138,16 +139,18 @@ pub fn binary_directory() -> Result<PathBuf> {
     })
 }
 
-/// The stage that a user means by `5`, `05`, `stage-05` or `5-mio`.
+/// The stage that a user means by `5`, `05`, `stage-05` or `5-mio`; otherwise a [`Usage`].
 pub fn find<'a>(stages: &'a [Stage], name: &str) -> Result<&'a Stage> {
     fn canonical(name: &str) -> &str {
         name.trim().trim_start_matches("stage-").trim_start_matches('0')
     }
     let wanted = canonical(name);
-    stages.iter().find(|stage| canonical(&stage.name) == wanted).with_context(|| {
+    let found = stages.iter().find(|stage| canonical(&stage.name) == wanted);
+    let usage = || {
         let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
-        format!("no stage `{name}`: there is {}", names.join(", "))
-    })
+        Usage::new(format!("no stage `{}`: there is {}", name.escape_debug(), names.join(", ")))
+    };
+    Ok(found.ok_or_else(usage)?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::borrow::Cow;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 /// The port of http.
 const HTTP: u16 = 80;
@@ -22,13 +22,24 @@ impl Authority {
         let (host, port) = match text.rsplit_once(':') {
             // The colons of an IPv6 address stand inside brackets.
             Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().with_context(|| format!("'{port}' is no port; 0 to 65535 are allowed"))?)
+                let number = port.parse().ok();
+                let refusal = || format!("'{}' is no port; 0 to 65535 are allowed", port.escape_debug());
+                (host, number.with_context(refusal)?)
             }
-            _ => (text, default_port.with_context(|| format!("'{text}' has no port: write HOST:PORT"))?),
+            _ => (
+                text,
+                default_port
+                    .with_context(|| format!("'{}' has no port: write HOST:PORT", text.escape_debug()))?,
+            ),
         };
         let is_bracketed = host.starts_with('[') && host.ends_with(']');
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         ensure!(!host.is_empty(), "no host in '{text}'");
+        ensure!(
+            is_host(host, is_bracketed),
+            "'{}' is no host: write a name or an address",
+            host.escape_debug()
+        );
         if host.contains(':') && !is_bracketed {
             bail!("'{text}' has too many colons: write an IPv6 address in brackets, [{host}]:{port}");
         }
@@ -60,6 +71,18 @@ impl Authority {
         ensure!(!addrs.is_empty(), "the host '{host}' has no address");
         Ok(addrs)
     }
+}
+
+/// Whether a text is a host of RFC 3986 section 3.2.2: in brackets an IPv6 address (with a zone, RFC 6874),
+/// else a name of the characters that need no quoting. A space or a line end would change the request.
+fn is_host(host: &str, is_bracketed: bool) -> bool {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if is_bracketed {
+        let (addr, zone) = host.split_once('%').unwrap_or((host, "any"));
+        return addr.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && zone.bytes().all(is_unreserved);
+    }
+    // The colons of an address without brackets have a message of their own.
+    host.bytes().all(|byte| is_unreserved(byte) || b"!$&'()*+,;=%:".contains(&byte))
 }
 
 impl std::fmt::Display for Authority {
@@ -110,7 +133,22 @@ mod tests {
 
     #[test]
     fn what_is_no_authority_is_refused_in_one_line() {
-        for text in ["", ":80", "[]:80", "h:", "h:99999", "::1", "::1:8080", "h:-1"] {
+        let rows = ["", ":80", "[]:80", "h:", "h:99999", "::1", "::1:8080", "h:-1"];
+        // What would change the request, or is no host of any kind.
+        let odd = [
+            "a b",
+            "a\r\nX: y",
+            "a\r\nX: y:80",
+            "h:8\n0",
+            "a\0",
+            "a/b",
+            "u@h",
+            "h\u{e9}",
+            "[h]",
+            "[::1 ]",
+            "[::1%\n]",
+        ];
+        for text in rows.into_iter().chain(odd) {
             let error = format!("{:#}", Authority::parse(text, Some(80)).expect_err(text));
             assert_eq!(error.lines().count(), 1, "{error}");
         }
