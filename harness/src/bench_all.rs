@@ -1,4 +1,4 @@
-//! `harness bench-all`: measures, then draws what was measured.
+//! `./lab bench-all`: measures, then draws what was measured.
 
 use anyhow::Result;
 use bench::engine::{Finished, Outcome};

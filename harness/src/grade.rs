@@ -1,4 +1,4 @@
-//! `harness grade`: the grader's command, and the records that it leaves.
+//! `./lab grade`: the grader's command, and the records that it leaves.
 
 use crate::data_name;
 use anyhow::{Context, Result, bail};

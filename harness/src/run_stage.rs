@@ -1,4 +1,4 @@
-//! `harness stage N`: runs a stage on the terminal until Ctrl-C.
+//! `./lab stage N`: runs a stage on the terminal until Ctrl-C.
 
 use crate::Cli;
 use anyhow::{Context, Result};

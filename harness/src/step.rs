@@ -1,4 +1,4 @@
-//! `harness step`: what changed from one stage to the next, as a diff of the loop and every file that is new.
+//! `./lab step`: what changed from one stage to the next, as a diff of the loop and every file that is new.
 
 use anyhow::{Context, Result, bail};
 use lab_core::Usage;

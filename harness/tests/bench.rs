@@ -1,4 +1,4 @@
-//! `harness bench-all` as a program, on the floor alone: it needs no stage and no tool that is not built
+//! `./lab bench-all` as a program, on the floor alone: it needs no stage and no tool that is not built
 //! here.
 
 use nix::sys::signal::{Signal, kill};
@@ -31,7 +31,7 @@ fn records(out: &Path) -> Vec<Record> {
 }
 
 fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
     last_line(output)
 }
 

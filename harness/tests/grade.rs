@@ -1,4 +1,4 @@
-//! `harness grade` as a user meets it: exit status, errors of one line, the record.
+//! `./lab grade` as a user meets it: exit status, errors of one line, the record.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output};

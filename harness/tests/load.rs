@@ -1,4 +1,4 @@
-//! `harness load` as a program: what it counts against servers that behave in known ways.
+//! `./lab load` as a program: what it counts against servers that behave in known ways.
 
 use load::Report;
 use nix::sys::signal::{Signal, kill};
@@ -278,7 +278,7 @@ fn connections_are_opened_anew_where_one_carries_no_more_requests() {
     assert!((needed..=needed + 8).contains(&report.connections_opened), "{report:?}");
 }
 
-/// Protects what `harness scenario slow` says: quick and slow requests are counted and timed apart, each by
+/// Protects what `./lab scenario slow` says: quick and slow requests are counted and timed apart, each by
 /// its own rule.
 #[test]
 fn a_mix_is_counted_and_timed_apart() {

@@ -104,7 +104,7 @@ fn stalling(at: Option<u64>) -> Server {
     })
 }
 
-/// Eight clients for five seconds, by `harness load`.
+/// Eight clients for five seconds, by `./lab load`.
 fn load(server: &Server, options: &[&str]) -> Report {
     let place = Place::new();
     let url = server.url();

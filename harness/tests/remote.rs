@@ -131,9 +131,9 @@ fn what_cannot_be_reached_is_said_in_one_line() {
         (&["--target", "https://127.0.0.1/"], 2, "write http://HOST"),
         (&["--target", "127.0.0.1:80"], 2, "write http://HOST"),
         (&["--target", &refused], 1, "does not accept a connection"),
-        (&["--generator", "ssh:there"], 1, "--listen"),
-        (&["--generator", "there", "--listen", "127.0.0.1"], 1, "ssh:HOST"),
-        (&["--generator", "ssh:-oProxyCommand=x", "--listen", "127.0.0.1"], 1, "ssh:HOST"),
+        (&["--generator", "ssh:there"], 2, "--listen"),
+        (&["--generator", "there", "--listen", "127.0.0.1"], 2, "ssh:HOST"),
+        (&["--generator", "ssh:-oProxyCommand=x", "--listen", "127.0.0.1"], 2, "ssh:HOST"),
         (
             &["--stages", "floor", "--generator", "ssh:there", "--ssh", "false", "--listen", "127.0.0.1"],
             1,

@@ -1,4 +1,4 @@
-//! `harness scenario` as a program: small numbers, real stages.
+//! `./lab scenario` as a program: small numbers, real stages.
 
 use lab_core::stages::discover;
 use nix::sys::signal::Signal;

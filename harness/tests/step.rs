@@ -1,4 +1,4 @@
-//! `harness step`: what a student reads between two chapters.
+//! `./lab step`: what a student reads between two chapters.
 
 use std::process::{Command, Output};
 

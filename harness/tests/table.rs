@@ -1,4 +1,4 @@
-//! `harness table` as a program: what it refuses, and what it says of a server that dies.
+//! `./lab table` as a program: what it refuses, and what it says of a server that dies.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

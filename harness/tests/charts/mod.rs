@@ -16,7 +16,7 @@ use svg::{check, labels};
 
 const RUN: &str = "20260102T030405Z-0123456789-standard";
 
-/// All kinds of data, drawn as `harness bench-all` draws them.
+/// All kinds of data, drawn as `./lab bench-all` draws them.
 fn everything(servers: &[Server], directory: &Path) -> Vec<Chart> {
     let file = invented::files(servers, directory);
     draw(&[file], directory).expect("charts").charts

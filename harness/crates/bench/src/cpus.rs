@@ -1,6 +1,7 @@
 //! The CPUs of the servers and of the generator.
 
 use anyhow::{Context, Result, bail, ensure};
+use lab_core::Usage;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
@@ -43,7 +44,7 @@ pub(crate) fn pair_of_cpus(asked: Option<&str>) -> Result<[(Vec<usize>, Vec<usiz
         (None, [first, second, others @ ..]) => (vec![*first, *second], others.to_vec()),
         (None, _) => bail!("two CPUs are needed, and this process may use {}", allowed.len()),
     };
-    ensure!(server.len() == 2, "--cpus must name two CPUs of the server, for example 0,1:2,3");
+    ensure!(server.len() == 2, Usage::new("--cpus must name two CPUs of the server, for example 0,1:2,3"));
     Ok([(server[..1].to_vec(), generator.clone()), (server, generator)])
 }
 
@@ -54,17 +55,18 @@ fn allowed_cpus() -> Result<Vec<usize>> {
 
 /// `SERVER:GENERATOR`, each a list of CPUs such as `0,2`.
 fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
-    let (server, generator) =
-        text.split_once(':').context("--cpus must look like SERVER:GENERATOR, for example 0:1 or 0,1:2,3")?;
+    let (server, generator) = text
+        .split_once(':')
+        .context(Usage::new("--cpus must look like SERVER:GENERATOR, for example 0:1 or 0,1:2,3"))?;
     let side = |list| numbers(list, "--cpus", "0:1 or 0,1:2,3");
     let both = (side(server)?, side(generator)?);
     if let Some(bad) = both.0.iter().chain(&both.1).find(|cpu| !allowed.contains(cpu)) {
         let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
-        bail!("--cpus names CPU {bad}: this process may use {}", allowed.join(", "));
+        bail!(Usage::new(format!("--cpus names CPU {bad}: this process may use {}", allowed.join(", "))));
     }
     for side in [&both.0, &both.1] {
         if let Some(twice) = side.iter().enumerate().find(|(at, cpu)| side[..*at].contains(cpu)) {
-            bail!("--cpus names CPU {} twice on one side", twice.1);
+            bail!(Usage::new(format!("--cpus names CPU {} twice on one side", twice.1)));
         }
     }
     if both.0.iter().any(|cpu| both.1.contains(cpu)) {
@@ -76,10 +78,9 @@ fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
 /// The numbers of a list; `option` and `example` are for the message about an item that is no number.
 pub(crate) fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
     let number = |word: &str| {
-        word.trim()
-            .parse()
-            .ok()
-            .with_context(|| format!("{option}: '{word}' is no number; write for example {example}"))
+        word.trim().parse().ok().with_context(|| {
+            Usage::new(format!("{option}: '{word}' is no number; write for example {example}"))
+        })
     };
     list.split(',').map(number).collect()
 }

@@ -1,4 +1,4 @@
-//! `harness chart`: finds the data, builds the figures, draws them as SVG.
+//! `./lab chart`: finds the data, builds the figures, draws them as SVG.
 
 use crate::figures::{self, Data, Source, build};
 use crate::findings::{Finding, findings};
@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The options of `harness chart`.
+/// The options of `./lab chart`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Files of records: of runs of one commit, of source 002's table, of grades, of scenarios; default: in

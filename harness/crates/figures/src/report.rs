@@ -1,4 +1,4 @@
-//! `harness report`: the pages beside the charts. What was found, on what it was measured, and the command
+//! `./lab report`: the pages beside the charts. What was found, on what it was measured, and the command
 //! that draws it again, from the recorded data alone.
 
 use crate::charts::{self, Drawing};

@@ -2,7 +2,7 @@
 //! counts as webbench 1.5 does. Neither knows a stage, a plan or a record: they get a URL and report what
 //! they counted.
 //!
-//! `harness load` is the built-in one.
+//! `./lab load` is the built-in one.
 //!
 //! It exists because the others each hide something: what they count as a success, how long a request really
 //! waited, how many of the clients were served at all. It drives a server in one of two ways:

@@ -1,4 +1,4 @@
-//! The command line of `harness load`.
+//! The command line of `./lab load`.
 
 use super::mix::Mix;
 use super::reference::Expected;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The maximum of clients of a kind: all of them are at one address, so ports are the limit.
 const MAX_CLIENTS: u64 = 20_000;
 
-/// The options of `harness load`.
+/// The options of `./lab load`.
 #[derive(clap::Args, Clone, Debug, Serialize)]
 pub struct Args {
     /// `http://HOST[:PORT]/PATH`

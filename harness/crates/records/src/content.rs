@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What a file of records holds; the end of its name says it: `20260102T030405Z-1234567890-standard.jsonl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A run of `harness bench-all`.
+    /// A run of `./lab bench-all`.
     Run,
     /// Source 002's table, done again.
     Table,

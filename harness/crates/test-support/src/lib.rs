@@ -99,14 +99,14 @@ impl Place {
         Run::start(command)
     }
 
-    /// Starts `harness bench-all` with this place's results and these words.
+    /// Starts `./lab bench-all` with this place's results and these words.
     pub fn start_bench(&self, args: &str) -> Run {
         let mut command = self.command(program("harness"));
         command.arg("bench-all").arg("--out").arg(self.out()).args(args.split_whitespace());
         Run::start(command)
     }
 
-    /// Runs `harness bench-all` to its end.
+    /// Runs `./lab bench-all` to its end.
     pub fn bench(&self, args: &str) -> Finished {
         self.start_bench(args).wait(LONG)
     }

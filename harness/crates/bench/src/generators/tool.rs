@@ -12,7 +12,7 @@ pub enum Tool {
     Wrk,
     /// webbench: a process per client and a connection per request.
     Webbench,
-    /// `harness load`: it checks every reply.
+    /// `./lab load`: it checks every reply.
     Builtin,
 }
 

@@ -4,6 +4,7 @@ use crate::cpus::numbers;
 use crate::generators::Tool;
 use crate::references::{Name, Reference};
 use anyhow::{Context, Result, bail, ensure};
+use lab_core::Usage;
 use lab_core::stages::{Stage, find};
 use records::{FLOOR, Phase};
 
@@ -68,7 +69,10 @@ fn stages_of<'a>(list: &str, all: &'a [Stage]) -> Result<Vec<&'a Stage>> {
         }
         match range(item) {
             Some((first, last)) => {
-                ensure!(first <= last, "the range {item} is empty: write {last}-{first}");
+                ensure!(
+                    first <= last,
+                    Usage::new(format!("the range {item} is empty: write {last}-{first}"))
+                );
                 // Both ends must be there; what is between is what there is.
                 find(all, &first.to_string())?;
                 find(all, &last.to_string())?;
@@ -77,7 +81,10 @@ fn stages_of<'a>(list: &str, all: &'a [Stage]) -> Result<Vec<&'a Stage>> {
             None => chosen.push(find(all, item)?),
         }
     }
-    ensure!(floor || !chosen.is_empty(), "--stages names no stage: write for example 1,4-7,5-mio");
+    ensure!(
+        floor || !chosen.is_empty(),
+        Usage::new("--stages names no stage: write for example 1,4-7,5-mio")
+    );
     let mut seen = std::collections::BTreeSet::new();
     chosen.retain(|stage| seen.insert(stage.name.clone()));
     Ok(chosen)
@@ -96,7 +103,10 @@ fn tools_of(list: &str) -> Result<Vec<Tool>> {
 
 /// The phases of a list such as `paired,idle`.
 pub(super) fn phases(list: &str) -> Result<Vec<Phase>> {
-    ensure!(!list.contains("latency"), "--phases: latency is measured by `harness scenario latency`");
+    ensure!(
+        !list.contains("latency"),
+        Usage::new("--phases: latency is measured by `./lab scenario latency`")
+    );
     let all = [("survey", Phase::Survey), ("paired", Phase::Paired), ("idle", Phase::Idle)];
     named(list, "--phases", "phase", &all)
 }
@@ -115,7 +125,8 @@ fn named<T: Copy + PartialEq>(list: &str, option: &str, what: &str, all: &[(&str
     for item in list.split(',').map(str::trim) {
         let found = all.iter().find(|(name, _)| *name == item).map(|(_, found)| *found);
         let there = || all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let found = found.with_context(|| format!("{option}: no {what} `{item}`: there is {}", there()))?;
+        let unknown = || Usage::new(format!("{option}: no {what} `{item}`: there is {}", there()));
+        let found = found.with_context(unknown)?;
         if !chosen.contains(&found) {
             chosen.push(found);
         }
@@ -135,7 +146,7 @@ pub(super) fn clients(list: &str, option: &str) -> Result<Vec<usize>> {
 pub(super) fn numbers_up_to(list: &str, option: &str, most: usize) -> Result<Vec<usize>> {
     let mut numbers = numbers(list, option, "1,64")?;
     if let Some(bad) = numbers.iter().find(|number| !(1..=most).contains(number)) {
-        bail!("{option} {bad} is not possible: 1 to {most} are allowed");
+        bail!(Usage::new(format!("{option} {bad} is not possible: 1 to {most} are allowed")));
     }
     numbers.sort_unstable();
     numbers.dedup();

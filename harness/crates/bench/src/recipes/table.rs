@@ -1,4 +1,4 @@
-//! `harness table`: a published table, measured again.
+//! `./lab table`: a published table, measured again.
 //!
 //! Its author measured a serial server and a preforking one with webbench, from 1 to 3,000 clients, with an
 //! accept queue of five, and asked why the serial one drops at ten clients. The same table is measured here,
@@ -16,7 +16,7 @@ use lab_core::stages::{Stage, discover};
 use records::{Content, Phase};
 use std::time::Duration;
 
-/// The options of `harness table`.
+/// The options of `./lab table`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Source 002 is a web server that a fellow learner wrote step by step. Its author published this table, \

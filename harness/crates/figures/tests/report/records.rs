@@ -1,4 +1,4 @@
-//! Invented records of every phase, written and drawn as `harness bench-all` does it.
+//! Invented records of every phase, written and drawn as `./lab bench-all` does it.
 
 use figures::{charts, report};
 use records::{Record, Writer};

@@ -84,12 +84,27 @@ pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
     client.reply()?.must_be(b"five!")
 }
 
+/// Asks for a sleep and returns while the server is in it; its reply is still to come. On a busy machine this
+/// thread may be away longer than the server sleeps: then the reply is read, and it is asked again.
+fn begin_sleep(client: &mut Client, sleep: Duration) -> Verdict {
+    const TRIES: usize = 5;
+    for tries_left in (0..TRIES).rev() {
+        let start = Instant::now();
+        client.send(&get(&format!("/sleep/{}", sleep.as_millis())))?;
+        thread::sleep(sleep / 4);
+        if start.elapsed() < sleep / 2 || tries_left == 0 {
+            break;
+        }
+        client.reply()?.must_be_ok()?;
+    }
+    Ok(())
+}
+
 pub(super) fn in_order(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     for round in 0..3 {
-        client.send(&get("/sleep/300"))?;
         // The server must be inside the sleep when the second request comes.
-        thread::sleep(Duration::from_millis(100));
+        begin_sleep(&mut client, Duration::from_millis(300))?;
         let length = 700 + round;
         client.send(&get(&format!("/bytes/{length}")))?;
         let first = client.reply()?;
@@ -107,8 +122,7 @@ pub(super) fn burst_behind_sleep(subject: &mut Subject<'_>) -> Verdict {
     const BODY: usize = 32 * 1024;
     let mut client = subject.connect()?;
     let mut writer = client.stream()?;
-    client.send(&get("/sleep/200"))?;
-    thread::sleep(Duration::from_millis(100));
+    begin_sleep(&mut client, Duration::from_millis(300))?;
     let body = |i: u8| vec![b'a' + i; BODY];
     let burst: Vec<u8> = (0..BODIES).flat_map(|i| post_echo(&body(i))).collect();
     thread::scope(|scope| {
@@ -127,8 +141,7 @@ pub(super) fn half_close(subject: &mut Subject<'_>) -> Verdict {
     const LENGTH: usize = 1024 * 1024;
     let mut client = subject.connect()?;
     // During the sleep the request and the end of input arrive together, always.
-    client.send(&get("/sleep/100"))?;
-    thread::sleep(Duration::from_millis(50));
+    begin_sleep(&mut client, Duration::from_millis(200))?;
     client.send(&get(&format!("/bytes/{LENGTH}")))?;
     client.finish_sending();
     client.reply()?.must_be_ok()?;

@@ -1,4 +1,4 @@
-//! `harness bench-all`: measure the stages with other people's load generators.
+//! `./lab bench-all`: measure the stages with other people's load generators.
 //!
 //! * `options`: what the user asked for; `remote`: servers and generators on other machines;
 //! * `profile`: how much is measured; `points`: what, and what is left out; `announce`: what is said before.
@@ -16,6 +16,7 @@ use crate::cpus::cpus;
 use crate::engine::{self, Outcome, Plan, Recipe, Setup, Subject};
 use crate::generators::{Load, Place, Tool};
 use anyhow::{Result, ensure};
+use lab_core::Usage;
 use lab_core::stages::{Stage, discover};
 use lab_core::wire::Authority;
 use points::Common;
@@ -33,7 +34,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
     if let Some((_, path)) = &target {
         args.path.clone_from(path);
     }
-    args.ensure_path()?;
+    args.ensure_path().map_err(Usage::of)?;
     let (workloads, budget) = args.workloads()?;
     let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
     let stages = if target.is_some() { Vec::new() } else { discover()? };
@@ -73,7 +74,7 @@ pub fn run(mut args: Args) -> Result<Outcome> {
 fn subjects(args: &Args, stages: &[Stage], cpus: usize) -> Result<Vec<Subject>> {
     let mut options = Vec::new();
     if let Some(root) = &args.root {
-        ensure!(root.is_dir(), "--root {} is not a directory", root.display());
+        ensure!(root.is_dir(), Usage::new(format!("--root {} is not a directory", root.display())));
         options.extend(["--root".into(), root.display().to_string()]);
     }
     let chosen = select::stages(args.stages.as_deref(), stages)?;

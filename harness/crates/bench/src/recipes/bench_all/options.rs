@@ -1,4 +1,4 @@
-//! What a user may say to `harness bench-all`.
+//! What a user may say to `./lab bench-all`.
 
 use super::profile::{Profile, Workload};
 use super::remote::Elsewhere;
@@ -12,7 +12,7 @@ use records::Phase;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The options of `harness bench-all`.
+/// The options of `./lab bench-all`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Stages, ranges and twins: `1,4-7,5-mio`. Default: every stage. The floor is always measured too.
@@ -55,7 +55,7 @@ pub struct Args {
     pub(super) references: Option<String>,
     /// What is measured: survey (speed), paired (CPU time against the floor), idle (memory). Default: all of
     /// them; without the last one for a run narrowed to some tools or loads. How long requests wait:
-    /// `harness scenario latency`.
+    /// `./lab scenario latency`.
     #[arg(long, value_name = "LIST")]
     pub(super) phases: Option<String>,
     #[command(flatten)]

@@ -3,7 +3,8 @@
 use crate::engine::{NOT_OURS, Subject};
 use crate::generators::{Place, Remote};
 use crate::smoke::look;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use lab_core::Usage;
 use load::Target;
 use records::Phase;
 use std::net::IpAddr;
@@ -47,13 +48,15 @@ impl Elsewhere {
     /// Where the generators run.
     pub(super) fn place(&self) -> Result<Place> {
         let Some(generator) = &self.generator else { return Ok(Place::Here) };
-        ensure!(
-            self.target.is_some() || self.listen.is_some(),
-            "the stages listen on 127.0.0.1, where {generator} does not reach them: add --listen with an address of this \
-             host, or measure another server by --target"
-        );
+        if self.target.is_none() && self.listen.is_none() {
+            bail!(Usage::new(format!(
+                "the stages listen on 127.0.0.1, where {generator} does not reach them: add --listen with an \
+                 address of this host, or measure another server by --target"
+            )));
+        }
         let ssh = self.ssh.clone().or_else(|| std::env::var("LAB_SSH").ok()).unwrap_or_else(|| SSH.into());
-        Remote::parse(generator, &ssh, self.remote_harness.clone()).map(Place::Ssh)
+        let remote = Remote::parse(generator, &ssh, self.remote_harness.clone()).map_err(Usage::of)?;
+        Ok(Place::Ssh(remote))
     }
 
     /// The server that is running already, asked once, and the path to ask it for.
@@ -85,9 +88,9 @@ impl Elsewhere {
         let possible: Vec<Phase> =
             phases.into_iter().filter(|phase| matches!(phase, Phase::Survey | Phase::Paired)).collect();
         if possible.is_empty() {
-            bail!(
+            bail!(Usage::new(
                 "--generator can be used for survey and paired: the other phases are measured from this host"
-            );
+            ));
         }
         Ok(possible)
     }

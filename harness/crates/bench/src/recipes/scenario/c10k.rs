@@ -1,4 +1,4 @@
-//! `harness scenario c10k`: active clients at a fixed rate beside silent connections.
+//! `./lab scenario c10k`: active clients at a fixed rate beside silent connections.
 //!
 //! What the C10k problem was about: most of ten thousand connections say nothing. Their memory is measured
 //! before the load, in the server and in the kernel; cost and tail of the active clients under it.
@@ -10,10 +10,11 @@ use crate::generators::Load;
 use crate::recipes::options::Measured;
 use crate::recipes::whole_number::whole;
 use anyhow::{Context, Result, ensure};
+use lab_core::Usage;
 use records::{Content, Phase};
 use std::time::Duration;
 
-/// The options of `harness scenario c10k`.
+/// The options of `./lab scenario c10k`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// Silent connections; 0 is the active clients alone.
@@ -59,11 +60,13 @@ pub(super) fn run(args: Args) -> Result<Outcome> {
 fn numbers(list: &str) -> Result<Vec<usize>> {
     let number = |word: &str| {
         let number = word.trim().parse().ok();
-        number.with_context(|| format!("--idle: '{word}' is no number; write for example 0,1000,10000"))
+        number.with_context(|| {
+            Usage::new(format!("--idle: '{word}' is no number; write for example 0,1000,10000"))
+        })
     };
     let mut numbers = list.split(',').map(number).collect::<Result<Vec<usize>>>()?;
     let most = numbers.iter().copied().max().unwrap_or(0);
-    ensure!(most <= MOST, "--idle {most} is not possible: 0 to {MOST} are allowed");
+    ensure!(most <= MOST, Usage::new(format!("--idle {most} is not possible: 0 to {MOST} are allowed")));
     numbers.sort_unstable();
     numbers.dedup();
     Ok(numbers)

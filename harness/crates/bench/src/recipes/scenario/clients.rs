@@ -1,4 +1,4 @@
-//! `harness scenario clients`: what a request costs with few clients and with many.
+//! `./lab scenario clients`: what a request costs with few clients and with many.
 //!
 //! With one client every request wakes the server; with many, one wake-up finds several requests. Each run
 //! stands between two runs of the floor with 64 clients, so the ratios of all numbers of clients compare.
@@ -13,7 +13,7 @@ use anyhow::Result;
 use records::{Content, Phase};
 use std::time::Duration;
 
-/// The options of `harness scenario clients`.
+/// The options of `./lab scenario clients`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// Clients at once, which keep their connections.

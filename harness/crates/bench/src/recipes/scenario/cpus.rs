@@ -1,4 +1,4 @@
-//! `harness scenario cpus`: what a second CPU is worth.
+//! `./lab scenario cpus`: what a second CPU is worth.
 //!
 //! Each server runs on one CPU with one worker and on two with two. Where the machine has no CPU left for the
 //! generator, it shares those of the server, and the records say so: the factor is then that of both
@@ -16,7 +16,7 @@ use lab_core::stages::{Stage, discover};
 use records::{Content, Kind, Phase};
 use std::time::Duration;
 
-/// The options of `harness scenario cpus`.
+/// The options of `./lab scenario cpus`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// For how many microseconds a request keeps a CPU busy, where it does; `/` is asked for too.

@@ -1,4 +1,4 @@
-//! `harness scenario latency`: the same requests per second for every server, in an open loop.
+//! `./lab scenario latency`: the same requests per second for every server, in an open loop.
 //!
 //! A rate that is a share of each server's own peak asks each another question. At the same rates the load
 //! that a server bears before its tail grows can be read off. With a reply of 13 bytes the generator is worn
@@ -15,7 +15,7 @@ use anyhow::Result;
 use records::{Content, Kind, Phase};
 use std::time::Duration;
 
-/// The options of `harness scenario latency`.
+/// The options of `./lab scenario latency`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// Requests per second for `/`.

@@ -1,4 +1,4 @@
-//! `harness scenario`: loads under which more shows than in a run of everything.
+//! `./lab scenario`: loads under which more shows than in a run of everything.
 //!
 //! * `latency`: how long requests wait, at the same rates for every server;
 //! * `clients`: what a request costs with 1 to 1,024 clients;
@@ -23,7 +23,7 @@ use anyhow::Result;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// The options of `harness scenario`.
+/// The options of `./lab scenario`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     #[command(subcommand)]
@@ -48,7 +48,7 @@ enum Scenario {
     All(Options),
 }
 
-/// A scenario as it is typed after `harness scenario`.
+/// A scenario as it is typed after `./lab scenario`.
 #[derive(clap::Parser)]
 struct Typed {
     #[command(subcommand)]

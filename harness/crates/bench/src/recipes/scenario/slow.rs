@@ -1,4 +1,4 @@
-//! `harness scenario slow`: a few of the requests sleep.
+//! `./lab scenario slow`: a few of the requests sleep.
 //!
 //! An open loop, since a closed one would ask less while a server stands still. What is looked at are the
 //! other requests: a server that sleeps in its only loop lets them wait, one with a worker to spare does not.
@@ -13,7 +13,7 @@ use anyhow::Result;
 use records::{Content, Phase};
 use std::time::Duration;
 
-/// The options of `harness scenario slow`.
+/// The options of `./lab scenario slow`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// How many workers, for the stages that have the option: the same for all, so that they compare.

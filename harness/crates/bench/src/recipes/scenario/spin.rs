@@ -1,4 +1,4 @@
-//! `harness scenario spin`: every request keeps a CPU busy.
+//! `./lab scenario spin`: every request keeps a CPU busy.
 //!
 //! The server has all the CPUs, so the generator must have one of the same. It needs about a tenth of the
 //! time, and for every server alike.
@@ -11,10 +11,11 @@ use crate::recipes::options::Measured;
 use crate::recipes::select::numbers_up_to;
 use crate::recipes::whole_number::whole;
 use anyhow::{Result, ensure};
+use lab_core::Usage;
 use records::{Content, Phase};
 use std::time::Duration;
 
-/// The options of `harness scenario spin`.
+/// The options of `./lab scenario spin`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// How many workers, for the stages that have the option.
@@ -47,7 +48,7 @@ fn must_reach_all(clients: u32, spin: u32, duration: Duration) -> Result<()> {
 pub(super) fn run(args: Args) -> Result<Outcome> {
     let workers = numbers_up_to(&args.workers, "--workers", 1024)?;
     let duration = args.common.duration(Duration::from_secs(1));
-    must_reach_all(args.clients, args.spin, duration)?;
+    must_reach_all(args.clients, args.spin, duration).map_err(Usage::of)?;
     let (server_cpus, generator_cpus) = shared_cpus(args.common.cpus.as_deref())?;
     let load = Load {
         concurrency: args.clients as usize,
