@@ -64,15 +64,15 @@ impl Content {
     /// The command that makes such a file.
     pub fn command(self) -> &'static str {
         match self {
-            Self::Run => "harness bench-all",
-            Self::Table => "harness table",
-            Self::Grades => "harness grade all --record",
-            Self::Spin => "harness scenario spin",
-            Self::Slow => "harness scenario slow",
-            Self::Latency => "harness scenario latency",
-            Self::Clients => "harness scenario clients",
-            Self::C10k => "harness scenario c10k",
-            Self::Cpus => "harness scenario cpus",
+            Self::Run => "./lab bench-all",
+            Self::Table => "./lab table",
+            Self::Grades => "./lab grade all --record",
+            Self::Spin => "./lab scenario spin",
+            Self::Slow => "./lab scenario slow",
+            Self::Latency => "./lab scenario latency",
+            Self::Clients => "./lab scenario clients",
+            Self::C10k => "./lab scenario c10k",
+            Self::Cpus => "./lab scenario cpus",
         }
     }
 

@@ -55,7 +55,7 @@ impl Options {
 
 /// Whether a command measures all that it measures by itself: it has no options but `--rounds`.
 fn is_whole(command: &str, content: Content) -> bool {
-    let usual = content.command().trim_start_matches("harness ");
+    let usual = content.command().trim_start_matches("./lab ");
     let Some(options) = command.strip_prefix(usual) else { return false };
     let mut words = options.split_whitespace();
     while let Some(word) = words.next() {

@@ -19,7 +19,13 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         lines = data.in_one_state(only(&kept, |record| record.key.tool == tool));
     }
     // One number of clients is no curve.
-    if distinct(&lines, |record| record.key.concurrency).len() < 2 {
+    // A server that was measured with one number of clients has no line: points of different servers under
+    // different loads would compare nothing.
+    let loads = |name: &str| {
+        distinct(&only(&lines, |record| record.key.server == name), |record| record.key.concurrency).len()
+    };
+    let lines = only(&lines, |record| loads(&record.key.server) > 1);
+    if lines.is_empty() {
         return Vec::new();
     }
     let us = |record: &Record| {

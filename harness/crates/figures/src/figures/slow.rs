@@ -17,7 +17,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let has_shares = whole.iter().any(|line| over_5ms(line.record).is_some());
     let share = "share of the quick requests over 5 ms (less is better)";
     let wait = |name: &str, hidden| {
-        let label = format!("{name} of the quick requests' wait, logarithmic (less is better)");
+        let label = format!("{name} of the wait, logarithmic (less is better)");
         Panel { hidden, ..Panel::new(name, &label, Unit::Micros, Scale::Log) }
     };
     let mut points = Points {

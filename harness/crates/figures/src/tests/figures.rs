@@ -206,3 +206,22 @@ fn rounds_of_another_clock_state_are_in_no_median_but_those_of_pairs() {
     assert_eq!(cost.records.len(), 3);
     assert!((cost.value - 1.1 * 6.0).abs() < 1e-9, "the floor's cost of the fast state: {}", cost.value);
 }
+
+/// Protects the comparison by clients: servers that were each measured with one number of clients, as a run of
+/// everything does with 01, have no line between them.
+#[test]
+fn one_number_of_clients_is_no_line() {
+    let of = |server: &str, clients: usize| {
+        let mut pair = paired(record(server, "builtin", clients, true, 100_000.0), [5.0, 5.0]);
+        pair.key.phase = Phase::Clients;
+        pair
+    };
+    let servers = |records: Vec<Record>| {
+        let sources = [source(records)];
+        let figures = build(&Data::new(&sources, Path::new(".")));
+        let figure = figures.into_iter().find(|figure| figure.id == "cost-by-clients");
+        figure.map(|figure| figure.points().expect("points").series.len())
+    };
+    assert_eq!(servers(vec![of("01", 1), of("04", 64)]), None);
+    assert_eq!(servers(vec![of("01", 1), of("04", 64), of("04", 1)]), Some(1), "04 alone has two");
+}
