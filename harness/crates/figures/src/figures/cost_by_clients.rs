@@ -1,6 +1,7 @@
 //! What a request costs against the number of clients.
 
-use super::data::{Data, Place, cost, distinct, only, servers, tools};
+use super::data::{Data, cost, distinct, only, servers, tools};
+use super::points::Place;
 use crate::costs::{Costs, costs};
 use crate::model::{Axis, Figure, Panel, Points, Scale, Unit, groups};
 use records::{Phase, Record};

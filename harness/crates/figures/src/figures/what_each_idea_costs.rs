@@ -1,6 +1,7 @@
 //! What each idea costs: CPU time per request, and the change from the step before.
 
-use super::data::{Data, Line, Place, servers};
+use super::data::{Data, Line, servers};
+use super::points::Place;
 use crate::costs::{Costs, costs};
 use crate::model::{Figure, Panel, Points, Scale, Unit, groups};
 use records::{FLOOR, Phase};
