@@ -34,7 +34,11 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         of.map_or_else(|| cost(record), |costs| costs.us(record))
     };
     let label = "server CPU time per request, µs";
-    let ratio = "server CPU time per request ÷ the floor's with 64 clients";
+    let ratio = if all.iter().all(|costs| costs.is_like_with_like) {
+        "server CPU time per request ÷ the floor's with as many clients"
+    } else {
+        "server CPU time per request ÷ the floor's with 64 clients"
+    };
     let mut points = Points {
         x: Some(Axis { label: "clients at once".into(), scale: Scale::Log, ..Axis::default() }),
         panels: vec![Panel::new("CPU µs", label, Unit::Count, Scale::Linear)],
