@@ -9,6 +9,9 @@ use records::{FLOOR, Phase, Record, order};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+/// The number of clients that figures show first, and that the floor had in older runs.
+const USUAL: usize = 64;
+
 /// What the clients did.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Load {
@@ -28,6 +31,9 @@ pub(crate) struct Costs<'a> {
     pub(crate) straddling: usize,
     /// What a request costs the floor, µs.
     pub(crate) floor_us: f64,
+    /// Whether the floor beside the pairs had this very load. Older runs had it under the usual number of
+    /// clients, whatever the pair's: a ratio of two loads compares no servers.
+    pub(crate) is_like_with_like: bool,
 }
 
 impl Load {
@@ -62,21 +68,25 @@ pub(crate) fn costs<'a>(data: &Data<'a>, phase: Phase) -> Vec<Costs<'a>> {
         loads.into_iter().map(|(load, lines)| of_load(data, phase, load, lines)).collect();
     all.sort_by_key(|costs| {
         let Load { is_short, path, clients } = &costs.load;
-        (*is_short, path != "/", clients.abs_diff(64))
+        (*is_short, path != "/", clients.abs_diff(USUAL))
     });
     all
 }
 
 fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) -> Costs<'a> {
     let lines: Vec<Line> = all.iter().filter(|line| !line.record.straddles()).copied().collect();
-    // The runs of the floor around pairs with other numbers of clients all have the usual number.
-    let is_reference = |floor: &Load| {
-        (floor.is_short, &floor.path) == (load.is_short, &load.path)
-            && (phase == Phase::Clients || floor.clients == load.clients)
-    };
     let of_runs = |line: &Line| lines.iter().any(|other| other.file == line.file);
-    let floors = data.of(&[Phase::Floor]).into_iter();
-    let floors = floors.filter(|line| is_reference(&Load::of(line.record)) && of_runs(line)).collect();
+    let beside = |load: &dyn Fn(&Load) -> bool| {
+        let floors = data.of(&[Phase::Floor]).into_iter();
+        floors.filter(|line| load(&Load::of(line.record)) && of_runs(line)).collect::<Vec<Line>>()
+    };
+    let own = beside(&|floor| *floor == load);
+    // Every run that the pairs are of, or the medians would mix both kinds.
+    let has_own = |line: &Line| own.iter().any(|floor| floor.file == line.file);
+    let is_like_with_like = !own.is_empty() && lines.iter().all(has_own);
+    // A lone client was compared with the floor under the usual number of clients.
+    let is_usual = |floor: &Load| (floor.is_short, &floor.path) == (load.is_short, &load.path);
+    let floors = if own.is_empty() && phase == Phase::Clients { beside(&is_usual) } else { own };
     let mut floors: Vec<f64> = data
         .in_one_state(floors)
         .iter()
@@ -86,7 +96,17 @@ fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) ->
     if floors.is_empty() {
         floors = data.in_one_state(lines.clone()).iter().filter_map(|line| line.record.floor_us()).collect();
     }
-    Costs { straddling: all.len() - lines.len(), floor_us: median(&floors).unwrap_or(f64::NAN), load, lines }
+    // Records of before the floor's runs were recorded: it always had the usual number of clients.
+    let is_like_with_like =
+        is_like_with_like || floors_are_beside_only(data, &lines) && load.clients == USUAL;
+    let straddling = all.len() - lines.len();
+    Costs { straddling, floor_us: median(&floors).unwrap_or(f64::NAN), load, lines, is_like_with_like }
+}
+
+/// Whether these runs have no record of the floor's own.
+fn floors_are_beside_only(data: &Data, lines: &[Line]) -> bool {
+    let floors = data.of(&[Phase::Floor]);
+    !lines.iter().any(|line| floors.iter().any(|floor| floor.file == line.file))
 }
 
 /// The floor's cost beside a pair, µs.
@@ -123,16 +143,28 @@ impl<'a> Costs<'a> {
         sample
     }
 
-    /// How many times as much one server costs as another. The floor against itself is what noise looks like.
-    pub(crate) fn change(&self, from: &str, to: &str) -> Option<Change> {
+    /// How far the floor strays from itself: what noise looks like.
+    fn noise(&self) -> f64 {
         let floor = self.sample(FLOOR).interval();
-        let noise = floor.map_or(0.0, |floor| (1.0 - floor.low).max(floor.high - 1.0));
-        Some(Change { noise, ..self.sample(to).over(&self.sample(from))? })
+        floor.map_or(0.0, |floor| (1.0 - floor.low).max(floor.high - 1.0))
     }
 
-    /// A server against the floor.
+    /// How many times as much one server costs as another.
+    pub(crate) fn change(&self, from: &str, to: &str) -> Option<Change> {
+        Some(Change { noise: self.noise(), ..self.sample(to).over(&self.sample(from))? })
+    }
+
+    /// A server against the floor: its ratios are that already, and the numbers are those of the figure.
     pub(crate) fn over_floor(&self, server: &str) -> Option<Change> {
-        self.change(FLOOR, server)
+        let sample = self.sample(server);
+        let interval = sample.interval()?;
+        Some(Change {
+            ratio: sample.median()?,
+            low: interval.low,
+            high: interval.high,
+            rounds: sample.len(),
+            noise: self.noise(),
+        })
     }
 
     /// From each step to the next, as far as both were measured: base, step, change.

@@ -1,7 +1,8 @@
 //! What 10,000 idle connections cost the clients that are active.
 
-use super::data::{Data, Place, cost, distinct, servers};
+use super::data::{Data, cost, distinct, servers};
 use super::latency::{BEHIND, is_reached};
+use super::points::Place;
 use crate::model::{Figure, Panel, Points, Scale, Unit, marks};
 use lab_core::units::number;
 use records::{Beside, Phase, Record};

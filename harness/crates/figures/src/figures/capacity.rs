@@ -1,6 +1,7 @@
 //! How many requests one CPU can serve, by what each of them costs.
 
-use super::data::{Data, Line, Place, cost, nearest, only, servers, tools};
+use super::data::{Data, Line, cost, nearest, only, servers, tools};
+use super::points::Place;
 use crate::costs::costs;
 use crate::model::{Figure, Panel, Points, Scale, Unit, groups};
 use records::{Phase, Record};

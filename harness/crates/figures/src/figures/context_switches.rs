@@ -1,6 +1,8 @@
 //! Context switches of the server per request: how often it went to sleep, or was made to.
 
-use super::data::{Data, Place, distinct, legend, nearest, only, servers, tools};
+use super::data::{Data, distinct, nearest, only, servers, tools};
+use super::legend::legend;
+use super::points::Place;
 use crate::model::{Figure, Panel, Points, Scale, Unit};
 use lab_core::units::count;
 use records::Record;

@@ -1,6 +1,7 @@
 //! What a request costs against the number of clients.
 
-use super::data::{Data, Place, cost, distinct, only, servers, tools};
+use super::data::{Data, cost, distinct, only, servers, tools};
+use super::points::Place;
 use crate::costs::{Costs, costs};
 use crate::model::{Axis, Figure, Panel, Points, Scale, Unit, groups};
 use records::{Phase, Record};
@@ -33,7 +34,11 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         of.map_or_else(|| cost(record), |costs| costs.us(record))
     };
     let label = "server CPU time per request, µs";
-    let ratio = "server CPU time per request ÷ the floor's with 64 clients";
+    let ratio = if all.iter().all(|costs| costs.is_like_with_like) {
+        "server CPU time per request ÷ the floor's with as many clients"
+    } else {
+        "server CPU time per request ÷ the floor's with 64 clients"
+    };
     let mut points = Points {
         x: Some(Axis { label: "clients at once".into(), scale: Scale::Log, ..Axis::default() }),
         panels: vec![Panel::new("CPU µs", label, Unit::Count, Scale::Linear)],

@@ -1,6 +1,7 @@
 //! Memory of connections that say nothing.
 
-use super::data::{Data, Place, servers};
+use super::data::{Data, servers};
+use super::points::Place;
 use crate::model::{Figure, Panel, Points, Scale, Unit, marks};
 use lab_core::units::number;
 use records::Phase;

@@ -1,6 +1,8 @@
 //! How long requests wait at a fixed rate.
 
-use super::data::{Data, Line, Place, distinct, only, servers, skipped};
+use super::data::{Data, Line, distinct, only, servers};
+use super::legend::skipped;
+use super::points::Place;
 use crate::model::{Axis, Figure, Panel, Point, Points, Scale, Unit, groups};
 use lab_core::stats::{Percentiles, median};
 use lab_core::units::number;
@@ -189,7 +191,7 @@ fn crossing(line: &[&Point]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::data::point;
+    use crate::figures::points::point;
 
     #[test]
     fn a_line_passes_the_limit_between_two_rates() {

@@ -9,6 +9,8 @@ mod cost_by_clients;
 mod data;
 mod idle_memory;
 pub(crate) mod latency;
+mod legend;
+mod points;
 mod probes;
 mod requests_per_second;
 pub(crate) mod second_cpu;

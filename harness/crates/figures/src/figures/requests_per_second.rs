@@ -1,6 +1,8 @@
 //! Requests per second as a tool sees them; a figure for each tool.
 
-use super::data::{Data, Line, Place, distinct, legend, only, servers};
+use super::data::{Data, Line, distinct, only, servers};
+use super::legend::legend;
+use super::points::Place;
 use crate::model::{Figure, Panel, Points, Scale, Unit, marks};
 use lab_core::units::count;
 use records::Record;

@@ -1,7 +1,8 @@
 //! How long quick requests wait while a few others sleep.
 
-use super::data::{Data, Place, distinct, servers};
+use super::data::{Data, distinct, servers};
 use super::latency::{BEHIND, is_reached};
+use super::points::Place;
 use crate::model::{Figure, Panel, Point, Points, Scale, Unit};
 use lab_core::units::number;
 use records::{Phase, Record};

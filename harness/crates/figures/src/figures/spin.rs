@@ -1,6 +1,8 @@
 //! What each server makes of more workers, when every request keeps a CPU busy.
 
-use super::data::{Data, Place, cost, distinct, legend, servers};
+use super::data::{Data, cost, distinct, servers};
+use super::legend::legend;
+use super::points::Place;
 use super::requests_per_second::SPEED;
 use crate::model::{Figure, Panel, Points, Scale, Unit, marks};
 use lab_core::units::count;

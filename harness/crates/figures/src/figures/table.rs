@@ -1,6 +1,8 @@
 //! Source 002's table, done again, beside what its author published.
 
-use super::data::{Data, Line, Place, cost, distinct, legend, only};
+use super::data::{Data, Line, cost, distinct, only};
+use super::legend::legend;
+use super::points::Place;
 use crate::model::{Axis, Figure, Marker, Panel, Point, Points, Scale, Series, Style, Unit};
 use lab_core::units::number;
 use records::{Phase, Record};
@@ -95,7 +97,7 @@ fn series(at: usize, name: &str, lines: &[Line]) -> Series {
 
 fn theirs(series: usize, clients: usize, pages: u32) -> Point {
     let place = Place { panel: THERE, mark: 0, x: clients as f64 };
-    let none = super::data::point(series, place, &[], false, |_| None);
+    let none = super::points::point(series, place, &[], false, |_| None);
     Point { value: pages.into(), marker: Marker::Filled, note: Some("published".into()), ..none }
 }
 

@@ -1,6 +1,8 @@
 //! The tools on the same server with the same number of clients: what a figure owes to the tool.
 
-use super::data::{Data, Line, Place, distinct, legend, only, servers};
+use super::data::{Data, Line, distinct, only, servers};
+use super::legend::legend;
+use super::points::Place;
 use super::requests_per_second::{HOLLOW, SPEED, kinds};
 use crate::model::{Figure, Panel, Points, Scale, Unit, marks};
 use records::Record;

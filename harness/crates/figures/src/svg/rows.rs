@@ -83,9 +83,14 @@ impl<'a> Picture<'a> {
         self.marks(&mut chart, panel, &x)?;
         for (at, (words, has_marks)) in words.iter().enumerate().filter(|(_, (words, _))| !words.is_empty()) {
             let y = top + self.row() * at as i32 + self.row() / 2;
-            // Nothing was measured: the reason stands where the marks would be.
+            // Nothing was measured: the reason stands where the marks would be, and no line runs through it.
             let (x, room) = if *has_marks { (left + across + 16, room) } else { (left + 8, width - 16) };
-            text::write(area, &text::fit(words, SMALL, room), SMALL, (x, y), BLACK, HPos::Left)?;
+            let words = text::fit(words, SMALL, room);
+            if !has_marks {
+                let ends = [(x - 4, y - 10), (x + text::width(&words, SMALL), y + 10)];
+                draw(area, Rectangle::new(ends, if at % 2 == 0 { STRIPE } else { WHITE }.filled()))?;
+            }
+            text::write(area, &words, SMALL, (x, y), BLACK, HPos::Left)?;
         }
         draw(area, PathElement::new(vec![(left, top), (left, top + height)], GREY.stroke_width(1)))
     }

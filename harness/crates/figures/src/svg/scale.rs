@@ -10,6 +10,8 @@ use std::ops::Range;
 const GAP: f64 = 8.0;
 /// More measured places than this have round numbers.
 const MANY: usize = 16;
+/// A logarithmic axis that is shorter, in decades, has finer numbers.
+const SHORT: f64 = 1.3;
 /// The height of a label, in pixels.
 const HEIGHT: f64 = 14.0;
 
@@ -167,14 +169,24 @@ fn linear_ticks(low: f64, high: f64) -> Vec<Vec<f64>> {
 /// The same of the powers of ten and their multiples; the ends are logarithms.
 fn log_ticks(low: f64, high: f64) -> Vec<Vec<f64>> {
     let decades = || (low.floor() as i32)..=(high.ceil() as i32);
-    let sets =
-        [(&[1.0, 2.0, 5.0][..], 1), (&[1.0, 3.0], 1), (&[1.0], 1), (&[1.0], 2), (&[1.0], 3), (&[1.0], 5)];
+    // Where there is hardly a decade, factors of two are too far apart to be read between.
+    let fine = (&[1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0][..], 1);
+    let coarse = [
+        (&[1.0, 1.5, 2.0, 3.0, 5.0, 7.0][..], 1),
+        (&[1.0, 2.0, 5.0], 1),
+        (&[1.0, 3.0], 1),
+        (&[1.0], 1),
+        (&[1.0], 2),
+        (&[1.0], 3),
+        (&[1.0], 5),
+    ];
+    let sets = std::iter::once(fine).chain(coarse).skip(if high - low < SHORT { 0 } else { 2 });
     let set = |(digits, every): (&'static [f64], i32)| {
         let decades = decades().filter(move |decade| decade.rem_euclid(every) == 0);
         let ticks = decades.flat_map(|decade| digits.iter().map(move |digit| digit * 10f64.powi(decade)));
         ticks.filter(|tick| (low..=high).contains(&tick.log10())).collect()
     };
-    sets.into_iter().map(set).collect()
+    sets.map(set).collect()
 }
 
 #[cfg(test)]

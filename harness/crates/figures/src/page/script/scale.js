@@ -68,12 +68,17 @@ function linearTicks(low, high, most) {
   return Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
 }
 
-// 1, 2 and 5 of each power of ten; only the powers, or every second one and so on, where these are too many.
+// 1, 2 and 5 of each power of ten, and more between where there is hardly one; only the powers, or every second one
+// and so on, where these are too many.
 function logTicks(low, high, most) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const powers = Array.from({ length: last - first + 1 }, (_, n) => first + n);
   const within = (values) => values.filter((value) => value >= low * 0.999 && value <= high * 1.001);
-  const fine = within(powers.flatMap((power) => [1, 2, 5].map((n) => Number((n * 10 ** power).toPrecision(3)))));
+  const of = (digits) => within(powers.flatMap((power) => digits.map((n) => Number((n * 10 ** power).toPrecision(3)))));
+  const finer = high / low < 20 ? [of([1, 1.2, 1.5, 2, 3, 4, 5, 6, 8]), of([1, 1.5, 2, 3, 5, 7])] : [];
+  const between = finer.find((set) => set.length >= 3 && set.length <= most);
+  if (between) return between;
+  const fine = of([1, 2, 5]);
   if (fine.length < 3) return linearTicks(low, high, most).filter((value) => value > 0);
   if (fine.length <= most) return fine;
   const coarse = within(powers.map((power) => Number((10 ** power).toPrecision(3))));

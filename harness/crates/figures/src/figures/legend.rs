@@ -1,0 +1,152 @@
+//! What stands below a figure: what its markers mean, and what is missing and why.
+
+use super::data::{Line, is_measured};
+use crate::model::{Marker, Points};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many letters of a reason stand on a figure: a server's last words may be a page long.
+const REASON: usize = 260;
+
+/// `Not measured: 01 (it serves one client at a time).`: the servers whose every record was skipped.
+pub(super) fn skipped(lines: &[Line]) -> String {
+    let mut reasons: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for line in lines {
+        let server = line.record.key.server.as_str();
+        let is_there =
+            || lines.iter().any(|other| other.record.key.server == server && is_measured(other.record));
+        let Some(reason) = line.record.skipped().filter(|_| !is_there()) else { continue };
+        reasons.entry(self::reason(reason)).or_default().insert(server);
+    }
+    let names = |servers: BTreeSet<&str>| servers.into_iter().collect::<Vec<_>>().join(", ");
+    let words =
+        reasons.into_iter().map(|(reason, servers)| format!("Not measured: {} ({reason}).", names(servers)));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What the markers that are among these points mean, in one paragraph.
+pub(super) fn legend(points: &Points, hollow: &str) -> String {
+    let drawn = points.drawn();
+    let shown = || points.points.iter().filter(|point| drawn.contains(&point.panel) && point.is_drawn());
+    let count = |marker| shown().filter(|point| point.marker == marker).count();
+    let mut words = Vec::new();
+    if count(Marker::Hollow) > 0 && !hollow.is_empty() {
+        let limits = ["generator", "both", "neither"].map(|word| {
+            let has = |note: &String| {
+                note.contains(&format!("limit: {word}")) || note.contains(&format!("limit: the {word}"))
+            };
+            (word, shown().filter(|point| point.note.as_ref().is_some_and(has)).count())
+        });
+        let counts = limits.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts.map(|(word, count)| format!("{word}: {count}")).collect();
+        words.push(format!(
+            "Filled ({} of {}): the server was the limit. Hollow: it was not ({}). {hollow}",
+            count(Marker::Filled),
+            shown().count(),
+            counts.join(", "),
+        ));
+    }
+    if count(Marker::Cross) > 0 {
+        words.push("Cross: some of the clients got no answer at all.".into());
+    }
+    words.join(" ")
+}
+
+/// Why a point was skipped, as figures say it.
+pub(super) fn reason(of_record: &str) -> String {
+    cut(without_figures(of_record))
+}
+
+fn cut(reason: &str) -> String {
+    match reason.char_indices().nth(REASON) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
+    }
+}
+
+/// A reason may end with figures of the one point, `…: 1 of 64 clients are served`, which would set points
+/// apart that lack the same. Anything else behind a colon is the cause, and stays.
+fn without_figures(reason: &str) -> &str {
+    let is_count = |text: &str| {
+        let mut words = text.split(' ');
+        let mut number = || words.next().is_some_and(|word| word.parse::<u64>().is_ok());
+        number() && words.next() == Some("of")
+    };
+    match reason.rsplit_once(": ") {
+        Some((what, figures)) if is_count(figures) => what,
+        _ => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::data::{distinct, servers};
+    use super::super::points::Place;
+    use super::*;
+    use crate::model::{Axis, Panel, marks};
+    use lab_core::units::count;
+    use records::Record;
+    use records::sample::{record, skipped};
+
+    fn failed(stage: &str, workers: Option<usize>, clients: usize, reason: &str) -> Record {
+        let mut record = skipped(record(stage, "builtin", clients, true, 1.0), reason);
+        record.key.workers = workers;
+        record
+    }
+
+    fn missing(records: &[Record]) -> Vec<String> {
+        let lines = records.iter().enumerate().map(|(line, record)| Line { file: 0, line, record });
+        let lines: Vec<Line> = lines.collect();
+        let workers = distinct(&lines, |record| record.key.workers);
+        let named = workers.iter().flatten();
+        let mut points = Points {
+            x: Some(Axis { label: "clients at once".into(), ..Axis::default() }),
+            panels: vec![Panel::default()],
+            marks: marks(named.map(|workers| (workers.to_string(), count(*workers, "worker")))),
+            series: servers(&lines),
+            ..Points::default()
+        };
+        let place = |record: &Record| {
+            let mark = workers.iter().position(|workers| *workers == record.key.workers)?;
+            Some(Place { panel: 0, mark, x: record.key.concurrency as f64 })
+        };
+        points.add(&lines, true, place, |record| Some(record.figures()?.requests_per_second));
+        points.missing()
+    }
+
+    /// Protects a point that is drawn from being called missing, and one that is missing from being called by
+    /// less than its name.
+    #[test]
+    fn what_is_missing_is_named_with_its_workers_and_only_that() {
+        let mut drawn = record("06", "builtin", 64, true, 1.0);
+        drawn.key.workers = Some(1);
+        let lines = missing(&[
+            failed("06", Some(1), 64, "a round that broke"),
+            drawn,
+            failed("06", Some(2), 64, "refused: no such luck"),
+            failed("06", Some(2), 64, "refused: another reason in another round"),
+            failed("06", Some(4), 64, "refused: no such luck"),
+            failed("03", Some(2), 2, "refused: no such luck"),
+            failed("03", Some(4), 4, "refused: no such luck"),
+        ]);
+        assert_eq!(
+            lines,
+            [
+                "Missing: 03 (refused: no such luck)",
+                "Missing: 06 with 2 workers, 64 clients; 4 workers, 64 clients (refused: no such luck)",
+            ]
+        );
+    }
+
+    #[test]
+    fn figures_of_one_point_are_left_out_of_a_reason_and_a_cause_is_not() {
+        let would = "ab would hang with keep-alive: 1 of 64 clients are served";
+        let others = "ab would hang with keep-alive: 4 of 64 clients are served";
+        let named = missing(&[failed("01", None, 64, would), failed("03", None, 64, others)]);
+        assert_eq!(named, ["Missing: 01, 03 (ab would hang with keep-alive)"]);
+        for whole in ["refused: the server ended early: exit status: 1", "refused: 127.0.0.1 of nobody"] {
+            assert_eq!(without_figures(whole), whole);
+        }
+        let endless = missing(&[failed("01", None, 1, &"word ".repeat(1000))]).remove(0);
+        assert!(endless.len() < 400 && endless.ends_with("…)"), "{endless}");
+    }
+}

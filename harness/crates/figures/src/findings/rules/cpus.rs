@@ -1,0 +1,54 @@
+//! What a second CPU is worth.
+
+use super::words::{idea, times};
+use super::{Finding, NOTHING, finding, names, of_server, servers, sorted};
+use crate::figures::{Data, Line, second_cpu};
+use crate::sample::Change;
+use records::Phase;
+
+/// What a second CPU is worth, for requests that keep one busy.
+pub(super) fn second(data: &Data) -> Option<Finding> {
+    let lines = data.in_one_state(data.of(&[Phase::Cpus]));
+    let lines: Vec<Line> = lines.into_iter().filter(|line| line.record.key.path != "/").collect();
+    let factor = |server| Some((server, second_cpu::factor(&of_server(&lines, server))?));
+    let all: Vec<(&str, Change)> = servers(&lines).into_iter().filter_map(factor).collect();
+    let none = names(all.iter().filter(|(_, change)| change.is_none(2.0 * NOTHING)));
+    let gain = all.iter().filter(|(_, change)| change.is_real() && change.low > 1.0 + NOTHING);
+    let gain = sorted(gain, |(_, change)| change.ratio);
+    let (best, most) = gain.last()?;
+    let text = format!(
+        "A second CPU makes {} ({best}) {} as fast where each request keeps a CPU busy{}.",
+        idea(best),
+        times(*most),
+        if none.is_empty() { String::new() } else { format!("; {none} make nothing of it") }
+    );
+    finding("second-cpu", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::invented::{around, contains, says};
+    use super::*;
+    use records::Record;
+    use records::sample::record;
+
+    fn on_cpus(server: &str, cpus: usize, speed: f64, apart: f64) -> Vec<Record> {
+        let one = |speed: f64| {
+            let mut one = record(server, "builtin", 64, true, speed);
+            (one.key.phase, one.key.cpus, one.key.path) = (Phase::Cpus, Some(cpus), "/spin/100".into());
+            one
+        };
+        around(speed, apart).map(one).collect()
+    }
+
+    #[test]
+    fn a_second_cpu_is_told_if_it_is_worth_something() {
+        let of = |apart: f64, second: f64| {
+            let two = [on_cpus("10", 1, 1e4, apart), on_cpus("10", 2, second * 1e4, apart)];
+            let one = [on_cpus("04", 1, 1e4, 0.1), on_cpus("04", 2, 1e4, 0.1)];
+            says(super::second, two.into_iter().chain(one).flatten().collect())
+        };
+        contains(of(0.5, 1.9), &["a listener per thread (10)", "1.90 times [1.8", "04 make nothing of it"]);
+        assert_eq!(of(30.0, 1.2), None);
+    }
+}
