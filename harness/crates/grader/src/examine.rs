@@ -22,6 +22,7 @@ pub fn examine(chosen: &[&'static Probe], task: &Task, round: u32, rounds: u32) 
             detail: reason.clone(),
             hint: "",
             seconds: 0.0,
+            evidence: None,
         };
         return chosen.iter().map(skipped).collect();
     }

@@ -1,14 +1,22 @@
 //! A TCP client that is simple enough to be trusted: blocking, and every wait has a limit.
 
-use super::verdict::{Fault, Verdict};
+use super::payload::Payload;
+use super::routes::{SMALL_BODY, longest_body};
+use super::shell::escaped;
+use super::transcript::{Log, Recorder};
+use super::verdict::{Fault, Kind, Verdict};
+use lab_core::units::number;
 use lab_core::wire::{self, Collector, Connection, Framing};
 use nix::sys::socket::{SetSockOpt, sockopt};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// How long anything that should happen at once may take. Generous: it only bounds a failure.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+
+/// What [`Client::end_within`] waits for.
+const THE_END: &str = "the end";
 
 /// A reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +39,15 @@ impl Reply {
         }
         let differs = self.body.iter().zip(body).position(|(a, b)| a != b);
         let at = differs.unwrap_or(self.body.len().min(body.len()));
-        Err(Fault::wrong(format!(
-            "a body of {} bytes, not the {} expected; they differ at byte {at}",
+        let detail = format!(
+            "a body of {} bytes, not the {} expected; they differ at byte {at}: {} came instead of {}",
             self.body.len(),
-            body.len()
-        )))
+            body.len(),
+            around(&self.body, at),
+            around(body, at)
+        );
+        let seen = format!("a body of {} bytes, which differs at byte {at}", number(self.body.len() as f64));
+        Err(Fault::wrong(detail).of(Kind::Body).shows(body_of(body), seen))
     }
 
     /// The reply to `GET /bytes/LENGTH`. The filler is the server's own choice, but it repeats every 64
@@ -43,10 +55,19 @@ impl Reply {
     pub(crate) fn must_be_filler(&self, length: usize) -> Verdict {
         self.must_be_ok()?;
         if self.body.len() != length {
-            return Err(Fault::wrong(format!("{} bytes instead of {length}", self.body.len())));
+            let fault = Fault::wrong(format!("{} bytes instead of {length}", self.body.len())).of(Kind::Body);
+            let bytes = |length: usize| format!("a body of {} bytes", number(length as f64));
+            return Err(fault.shows(bytes(length), bytes(self.body.len())));
         }
         match self.body.iter().zip(self.body.iter().skip(64)).position(|(a, b)| a != b) {
-            Some(at) => Err(Fault::wrong(format!("byte {} of the body is not the filler's", at + 64))),
+            Some(at) => {
+                let (came, due) = (around(&self.body, at + 64), around(&self.body, at));
+                let detail =
+                    format!("byte {} of the body is not the filler's: {came} instead of {due}", at + 64);
+                let right = "a body that repeats every 64 bytes";
+                let seen = format!("one that does not at byte {}", at + 64);
+                Err(Fault::wrong(detail).of(Kind::Body).shows(right, seen))
+            }
             None => Ok(()),
         }
     }
@@ -58,8 +79,29 @@ impl Reply {
     pub(crate) fn must_have_status(&self, expected: u16) -> Verdict {
         match self.status == expected {
             true => Ok(()),
-            false => Err(Fault::wrong(format!("status {} instead of {expected}", self.status))),
+            false => {
+                let fault = Fault::wrong(format!("status {} instead of {expected}", self.status));
+                let (right, seen) =
+                    (format!("a reply of status {expected}"), format!("status {}", self.status));
+                Err(fault.of(Kind::Status).shows(right, seen))
+            }
         }
+    }
+}
+
+/// Some bytes at a place, as a reader sees them.
+fn around(body: &[u8], at: usize) -> String {
+    match body.get(at..) {
+        None | Some([]) => "the end".to_owned(),
+        Some(rest) => format!("\"{}\"", escaped(&rest[..rest.len().min(16)])),
+    }
+}
+
+/// A body, in words.
+fn body_of(body: &[u8]) -> String {
+    match body.len() {
+        ..=40 => format!("the body \"{}\"", escaped(body)),
+        length => format!("a body of {} bytes: {}", number(length as f64), Payload::of(body).shown(40)),
     }
 }
 
@@ -88,7 +130,8 @@ pub(crate) fn post_echo(body: &[u8]) -> Vec<u8> {
 fn judged(reply: wire::Reply) -> Result<Reply, Fault> {
     match reply.framing {
         Framing::Chunked => {
-            Err(Fault::wrong("chunked, where the contract of the lab wants a Content-Length"))
+            let fault = Fault::wrong("chunked, where the contract of the lab wants a Content-Length");
+            Err(fault.of(Kind::Chunked).shows("a Content-Length", "Transfer-Encoding: chunked"))
         }
         _ => Ok(Reply { status: reply.status, body: reply.body }),
     }
@@ -96,10 +139,25 @@ fn judged(reply: wire::Reply) -> Result<Reply, Fault> {
 
 /// The connection has ended after so many bytes of `what`.
 fn closed(count: u64, what: &str) -> Fault {
-    Fault::wrong(match count {
+    let fault = Fault::wrong(match count {
         0 => format!("closed instead of {what}"),
         _ => format!("closed in the middle: {count} bytes came of {what}"),
-    })
+    });
+    let seen = match count {
+        0 => "the connection ends without it".to_owned(),
+        _ => format!("the connection ends after {} bytes of it", number(count as f64)),
+    };
+    fault.of(Kind::Closed).shows(what, seen)
+}
+
+/// Why bytes are no reply.
+fn no_reply(error: anyhow::Error) -> Fault {
+    let is_endless = error.is::<wire::TooLong>();
+    let fault = Fault::wrong(&error).of(if is_endless { Kind::Endless } else { Kind::NotHttp });
+    match is_endless {
+        true => fault.shows("a body of the length that was asked for", error),
+        false => fault.shows("a reply of HTTP/1.1", "something else"),
+    }
 }
 
 /// One connection.
@@ -110,24 +168,142 @@ pub(crate) struct Client {
     unread: Vec<u8>,
     /// Where the next reply is put together.
     replies: Collector,
+    /// Where the transcript is written.
+    log: Log,
+    /// When the first of `unread` came.
+    unread_since: Instant,
+    /// How many of `unread` stand in the transcript already.
+    logged: usize,
+    /// The longest body that a reply to what was sent may have, in bytes.
+    longest: Longest,
+    closes_with_reset: bool,
+}
+
+/// The longest body that a right server sends on a connection, by what it was asked for so far. A clone counts
+/// into the same.
+#[derive(Clone, Debug, Default)]
+struct Longest(std::sync::Arc<std::sync::Mutex<(Vec<u8>, u64, u64)>>);
+
+impl Longest {
+    /// So many bytes of what was sent are looked at again, for a request that comes in pieces.
+    const CARRIED: usize = 64;
+
+    fn asked(&self, bytes: &[u8]) {
+        let mut guard = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (carried, sent, asked) = &mut *guard;
+        *sent += bytes.len() as u64;
+        carried.extend_from_slice(bytes);
+        *asked = longest_body(carried).max(*asked);
+        carried.drain(..carried.len().saturating_sub(Self::CARRIED));
+    }
+
+    /// What was sent may come back.
+    fn bytes(&self) -> u64 {
+        let guard = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A 408 answers nothing at all.
+        guard.1.saturating_add(guard.2.max(SMALL_BODY))
+    }
+}
+
+/// A second handle of a connection, for reading and writing at once. What goes through it stands in the
+/// transcript as well.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    stream: TcpStream,
+    log: Log,
+    longest: Longest,
+}
+
+impl Stream {
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if how != Shutdown::Read {
+            self.log.finished();
+        }
+        self.stream.shutdown(how)
+    }
+}
+
+impl std::ops::Deref for Stream {
+    type Target = TcpStream;
+
+    fn deref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.stream.write(bytes)?;
+        self.longest.asked(&bytes[..sent]);
+        self.log.sent(&bytes[..sent]);
+        Ok(sent)
+    }
+
+    /// One event of the transcript, however many writes it takes; what was cut short is told.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.longest.asked(bytes);
+        self.log.sent(bytes);
+        self.stream.write_all(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.read(buffer)?;
+        match length {
+            0 => self.log.ended(),
+            _ => self.log.received(&buffer[..length], Instant::now()),
+        }
+        Ok(length)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.log_unread(self.unread.len());
+        self.log.closed(self.closes_with_reset);
+    }
 }
 
 impl Client {
+    /// Connects, for the probe that this thread runs.
     pub(crate) fn connect(addr: SocketAddr) -> Result<Self, Fault> {
-        let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(|error| match error.kind() {
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                Fault::hang(format!("no connection within {LIMIT:?}"))
-            }
-            _ => Fault::wrong(format!("cannot connect: {error}")),
-        })?;
-        Self::over(stream)
+        Self::connect_for(addr, &Recorder::current())
     }
 
-    fn over(stream: TcpStream) -> Result<Self, Fault> {
+    /// Connects, for the probe with this recorder, on whatever thread.
+    pub(crate) fn connect_for(addr: SocketAddr, recorder: &Recorder) -> Result<Self, Fault> {
+        let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(|error| {
+            let fault = match error.kind() {
+                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                    Fault::hang(format!("no connection within {LIMIT:?}"))
+                }
+                _ => Fault::wrong(format!("cannot connect: {error}")),
+            };
+            recorder.not_connected(&fault.detail);
+            fault.of(Kind::Connect).shows("a connection", "none")
+        })?;
+        Self::over(stream, recorder)
+    }
+
+    fn over(stream: TcpStream, recorder: &Recorder) -> Result<Self, Fault> {
         // A request cut in two must leave as two segments.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;
-        Ok(Self { stream, unread: Vec::new(), replies: Collector::default() })
+        Ok(Self {
+            stream,
+            unread: Vec::new(),
+            replies: Collector::default(),
+            log: recorder.connected(),
+            unread_since: Instant::now(),
+            logged: 0,
+            longest: Longest::default(),
+            closes_with_reset: false,
+        })
     }
 
     /// Whether bytes of a reply, or its end, are there to be read.
@@ -146,12 +322,28 @@ impl Client {
         // Before connecting: the window is agreed upon in the handshake.
         sockopt::RcvBuf.set(&socket, &(16 * 1024)).map_err(failed)?;
         connect(std::os::fd::AsRawFd::as_raw_fd(&socket), &SockaddrStorage::from(addr)).map_err(failed)?;
-        Self::over(TcpStream::from(socket))
+        Self::over(TcpStream::from(socket), &Recorder::current())
     }
 
     /// A second handle of the same connection, for reading and writing at once.
-    pub(crate) fn stream(&self) -> Result<TcpStream, Fault> {
-        Ok(self.stream.try_clone()?)
+    pub(crate) fn stream(&self) -> Result<Stream, Fault> {
+        let (log, longest) = (self.log.clone(), self.longest.clone());
+        Ok(Stream { stream: self.stream.try_clone()?, log, longest })
+    }
+
+    /// Writes the first bytes of what is unread into the transcript.
+    fn log_unread(&mut self, count: usize) {
+        if count > self.logged {
+            self.log.received(&self.unread[self.logged..count], self.unread_since);
+            self.logged = count;
+        }
+    }
+
+    /// Takes the first bytes off what is unread.
+    fn take_unread(&mut self, count: usize) -> Vec<u8> {
+        self.log_unread(count);
+        self.logged -= count;
+        self.unread.drain(..count).collect()
     }
 
     /// Sends a request and reads the reply to it.
@@ -161,21 +353,31 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict {
+        self.longest.asked(bytes);
+        self.log.sent(bytes);
         self.stream.write_all(bytes).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                Fault::hang(format!("the server took nothing for {LIMIT:?}"))
+                self.log.waited(LIMIT);
+                let fault = Fault::hang(format!("the server took nothing for {LIMIT:?}"));
+                fault.of(Kind::Silent).shows("everything is taken", "the sending does not end")
             }
-            _ => Fault::wrong(format!("sending failed: {error}")),
+            _ => {
+                self.log.was_reset();
+                let fault = Fault::wrong(format!("sending failed: {error}")).of(Kind::Reset);
+                fault.shows("everything is taken", "the connection is gone")
+            }
         })
     }
 
     pub(crate) fn finish_sending(&mut self) {
         // An error means that the connection is gone, which the next read reports better.
         let _ = self.stream.shutdown(Shutdown::Write);
+        self.log.finished();
     }
 
     /// Closes with a reset instead of an orderly end.
-    pub(crate) fn reset(self) {
+    pub(crate) fn reset(mut self) {
+        self.closes_with_reset = true;
         let no_linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
         let _ = sockopt::Linger.set(&self.stream, &no_linger);
     }
@@ -185,19 +387,34 @@ impl Client {
         self.reply_within(LIMIT)
     }
 
-    /// The next reply. After a hang it may be asked for again: what came is kept.
+    /// The next reply. After a hang it may be asked for again: what came is kept. A body that is longer than
+    /// anything that was asked for on the connection is wrong, and is not kept.
     pub(crate) fn reply_within(&mut self, limit: Duration) -> Result<Reply, Fault> {
+        self.reply_of_at_most(self.longest.bytes(), limit)
+    }
+
+    /// The next reply, whose body may have so many bytes.
+    pub(crate) fn reply_of_at_most(&mut self, longest: u64, limit: Duration) -> Result<Reply, Fault> {
         let deadline = Instant::now() + limit;
+        self.replies.set_body_limit(longest);
         loop {
-            let (taken, reply) = self.replies.feed(&self.unread).map_err(Fault::wrong)?;
-            self.unread.drain(..taken);
+            let fed = self.replies.feed(&self.unread);
+            let (taken, reply) = fed.map_err(|error| {
+                self.log_unread(self.unread.len());
+                no_reply(error)
+            })?;
+            self.take_unread(taken);
             if let Some(reply) = reply {
+                self.log.whole();
                 return judged(reply);
             }
             let what = if self.replies.is_in_body() { "the whole body" } else { "a reply" };
             if self.receive(deadline, limit, what)? == 0 {
                 // A body of unknown length ends with the connection.
-                return self.replies.end().map_or_else(|| Err(closed(self.replies.received(), what)), judged);
+                let received = self.replies.received();
+                let reply = self.replies.end().ok_or_else(|| closed(received, what))?;
+                self.log.whole();
+                return judged(reply);
             }
         }
     }
@@ -210,20 +427,25 @@ impl Client {
                 return Err(closed(self.unread.len() as u64, what));
             }
         }
-        Ok(self.unread.drain(..length).collect())
+        Ok(self.take_unread(length))
     }
 
     /// The orderly end of the connection, with nothing before it.
     pub(crate) fn end_within(&mut self, limit: Duration) -> Verdict {
         let deadline = Instant::now() + limit;
         if self.replies.received() > 0 {
-            return Err(Fault::wrong("the connection should end, but a reply had begun"));
+            let fault = Fault::wrong("the connection should end, but a reply had begun");
+            return Err(fault
+                .of(Kind::Unexpected)
+                .shows("the end of the connection", "the begin of a reply"));
         }
-        if self.unread.is_empty() && self.receive(deadline, limit, "the end")? == 0 {
+        if self.unread.is_empty() && self.receive(deadline, limit, THE_END)? == 0 {
             return Ok(());
         }
+        self.log_unread(self.unread.len());
         let shown = String::from_utf8_lossy(&self.unread[..self.unread.len().min(40)]);
-        Err(Fault::wrong(format!("the connection should end, but {shown:?} came")))
+        let fault = Fault::wrong(format!("the connection should end, but {shown:?} came"));
+        Err(fault.of(Kind::Unexpected).shows("the end of the connection", format!("{shown:?} before it")))
     }
 
     /// Reads and keeps at most 64 KiB; returns how many bytes came, 0 at the end.
@@ -232,19 +454,38 @@ impl Client {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Fault::hang(format!("no sign of {what} within {limit:?}")));
+                self.log_unread(self.unread.len());
+                self.log.waited(limit);
+                let fault = Fault::hang(format!("no sign of {what} within {limit:?}"));
+                return Err(match what {
+                    THE_END => fault.of(Kind::StillOpen).shows(
+                        "the server ends the connection, and nc ends with it",
+                        "the connection stays open: nc ends by its own limit",
+                    ),
+                    _ => fault.of(Kind::Silent).shows(what, format!("no sign of it for {limit:?}")),
+                });
             }
             // A timeout of zero would mean none.
             self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
             match self.stream.read(&mut buffer) {
                 Ok(length) => {
+                    if self.unread.len() == self.logged {
+                        self.unread_since = Instant::now();
+                    }
                     self.unread.extend_from_slice(&buffer[..length]);
+                    if length == 0 {
+                        self.log_unread(self.unread.len());
+                        self.log.ended();
+                    }
                     return Ok(length);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                     ErrorKind::ConnectionReset => {
-                        return Err(Fault::wrong(format!("a reset instead of {what}")));
+                        self.log_unread(self.unread.len());
+                        self.log.was_reset();
+                        let fault = Fault::wrong(format!("a reset instead of {what}")).of(Kind::Reset);
+                        return Err(fault.shows(what, "a reset: nc ends without it"));
                     }
                     _ => return Err(Fault::wrong(format!("receiving failed: {error}"))),
                 },
@@ -313,8 +554,9 @@ mod tests {
         assert_eq!(outcome(client.reply()), Outcome::Wrong);
 
         let (mut client, server) = pair();
-        Client::over(server).unwrap().reset();
-        assert_eq!(client.end_within(LIMIT), Err(Fault::wrong("a reset instead of the end")));
+        Client::over(server, &Recorder::default()).unwrap().reset();
+        let fault = client.end_within(LIMIT).expect_err("a reset is no orderly end");
+        assert_eq!((fault.outcome, fault.detail.as_str()), (Outcome::Wrong, "a reset instead of the end"));
 
         let (mut client, _server) = pair();
         assert_eq!(outcome(client.end_within(Duration::from_millis(20))), Outcome::Hang);

@@ -6,18 +6,24 @@
 
 mod client;
 mod concurrency;
+mod evidence;
 mod framing;
 mod malformed;
+mod payload;
 mod peers;
+mod replays;
 mod resources;
 mod routes;
 mod runner;
+mod shell;
 mod shutdown;
 mod subject;
 mod timeouts;
+mod transcript;
 mod tree;
 mod verdict;
 
+pub use evidence::{Evidence, Replay};
 pub use routes::missing_routes;
 pub use runner::{run_all, run_one};
 pub use subject::{Setup, Target};

@@ -27,6 +27,33 @@ fn ask(subject: &mut Subject<'_>, request: &[u8], length: usize) -> Verdict {
     }
 }
 
+/// The longest body of a small reply, be it a page that explains an error, in bytes.
+pub(crate) const SMALL_BODY: u64 = 64 * 1024;
+/// That of a reply to a request for something that is no route of the lab.
+const UNKNOWN: u64 = 80 << 20;
+
+/// The longest body that a reply to one of these requests may have beside what the request itself holds, in
+/// bytes. Where a body holds what looks like a request it is too large, and harmlessly so.
+pub(crate) fn longest_body(requests: &[u8]) -> u64 {
+    let mut longest = SMALL_BODY;
+    let starts = requests.windows(2).enumerate().filter(|(_, pair)| *pair == b" /").map(|(at, _)| at + 1);
+    for start in starts {
+        let path = &requests[start..];
+        // An unfinished one has no reply, or comes again with its rest.
+        let Some(end) = path.iter().position(|byte| b" \r\n".contains(byte)) else { continue };
+        let path = &path[..end];
+        longest = longest.max(match path.strip_prefix(b"/bytes/") {
+            Some(digits) => {
+                let length = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+                length.map_or(UNKNOWN, |length| length.saturating_add(SMALL_BODY))
+            }
+            None if matches!(path, b"/" | b"/echo") || path.starts_with(b"/sleep/") => SMALL_BODY,
+            None => UNKNOWN,
+        });
+    }
+    longest
+}
+
 /// The routes that a server does not answer, each with what came instead. An error if it cannot be asked at
 /// all: nothing accepts connections, or it ends by itself.
 pub fn missing_routes(target: &Target) -> Result<Vec<String>> {
@@ -54,4 +81,27 @@ fn start(target: &Target) -> Result<Subject<'_>> {
         bail!("{}", subject.end().unwrap_or_else(|| format!("nothing accepts connections on {addr}")));
     }
     Ok(subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects the memory from a server that sends without end, and a server of other routes from being called
+    /// endless.
+    #[test]
+    fn a_reply_is_as_long_as_its_request_allows() {
+        for (requests, expected) in [
+            ("GET / HTTP/1.1\r\n\r\n", SMALL_BODY),
+            ("GET /bytes/16777216 HTTP/1.1\r\n\r\nGET /bytes/5 HTTP/1.1\r\n\r\n", SMALL_BODY + 16_777_216),
+            ("POST /echo HTTP/1.1\r\n\r\n", SMALL_BODY),
+            ("GET /sleep/5000 HTTP/1.1\r\n\r\n", SMALL_BODY),
+            ("GET /index.html HTTP/1.1\r\n\r\n", UNKNOWN),
+            ("GET /bytes/999999999999999999999999 HTTP/1.1\r\n\r\n", UNKNOWN),
+            ("GET /bytes/18446744073709551615 HTTP/1.1\r\n\r\n", u64::MAX),
+            ("GET /byt", SMALL_BODY),
+        ] {
+            assert_eq!(longest_body(requests.as_bytes()), expected, "{requests:?}");
+        }
+    }
 }

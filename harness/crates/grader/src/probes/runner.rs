@@ -1,5 +1,8 @@
 //! Running probes: one with its server, or all of them a few at a time.
 
+use super::evidence::Evidence;
+use super::replays;
+use super::transcript::Recorder;
 use super::{Fault, Finding, Outcome, Probe, Subject, Target};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +15,27 @@ const AT_ONCE: usize = 4;
 /// Runs one probe with a server of its own.
 pub fn run_one(probe: &'static Probe, target: &Target) -> Finding {
     let start = Instant::now();
-    let (outcome, detail, hint) = match judge(probe, target) {
-        Ok(remark) => (Outcome::Pass, remark, ""),
-        Err(fault) => (fault.outcome, fault.detail, fault.hint.unwrap_or(probe.hint)),
-    };
-    Finding { probe: probe.name, outcome, detail, hint, seconds: start.elapsed().as_secs_f64() }
+    let recorder = Recorder::default();
+    let result = recorder.during(|| judge(probe, target));
+    let seconds = start.elapsed().as_secs_f64();
+    let probe_name = probe.name;
+    match result {
+        Ok(detail) => {
+            Finding { probe: probe_name, outcome: Outcome::Pass, detail, hint: "", seconds, evidence: None }
+        }
+        Err(fault) => {
+            let evidence = Evidence::of(probe, target, &recorder, &fault);
+            let hint = replays::hint(probe_name, probe.hint, &fault);
+            Finding {
+                probe: probe_name,
+                outcome: fault.outcome,
+                detail: fault.detail,
+                hint,
+                seconds,
+                evidence,
+            }
+        }
+    }
 }
 
 /// The remark of a probe that passes. A crash beats what the probe saw of it.

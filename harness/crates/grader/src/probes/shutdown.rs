@@ -1,9 +1,10 @@
 //! How the server ends, and how it refuses to begin.
 
 use super::client::{Client, LIMIT, get};
-use super::subject::{Subject, run_to_end};
+use super::shell::word;
+use super::subject::{Subject, command_line, run_to_end};
 use super::tree::Snapshot;
-use super::verdict::{Fault, Verdict};
+use super::verdict::{Fault, Kind, Verdict};
 use lab_core::server_process::Server;
 use nix::sys::signal::Signal;
 use std::cell::Cell;
@@ -23,6 +24,12 @@ fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     let mut client = subject.connect()?;
     client.ask(&get("/"))?.must_be_hello()?;
     Ok(client)
+}
+
+fn terminate(subject: &mut Subject<'_>) -> Verdict {
+    subject.ending_process()?.signal(Signal::SIGTERM);
+    subject.recorder.note("SIGTERM is sent to the server");
+    Ok(())
 }
 
 /// The same at the SIGINT of a terminal, which every process of the group gets.
@@ -45,6 +52,7 @@ pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl
     client.send(&get("/sleep/500"))?;
     thread::sleep(SETTLE);
     signal(subject.ending_process()?);
+    subject.recorder.note("the signal is sent to the server");
     client.reply()?.must_be_ok()?;
     client.end_within(LIMIT)?;
     subject.must_exit_cleanly(DRAINED)
@@ -52,7 +60,7 @@ pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl
 
 pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
     let mut client = accepted(subject)?;
-    subject.ending_process()?.signal(Signal::SIGTERM);
+    terminate(subject)?;
     // Less than the drain: there is nothing to wait for.
     subject.must_exit_cleanly(Duration::from_millis(1_500))?;
     client.end_within(LIMIT)
@@ -62,19 +70,20 @@ pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
     let mut client = accepted(subject)?;
     client.send(&get("/sleep/5000"))?;
     thread::sleep(SETTLE);
-    subject.ending_process()?.signal(Signal::SIGTERM);
+    terminate(subject)?;
     // Two pending signals of one kind are one: the first must be taken before the second is sent.
     thread::sleep(SETTLE);
     if !subject.process()?.is_alive() {
         return Err(Fault::wrong("the first signal ended it, with a request in flight"));
     }
-    subject.ending_process()?.signal(Signal::SIGTERM);
+    terminate(subject)?;
     let status = subject.exit_within(Duration::from_secs(1))?;
     // A shell shows 143 for both.
     if status.code() == Some(128 + 15) || status.signal() == Some(15) {
         return Ok(());
     }
-    Err(Fault::wrong(format!("ended with {status} instead of 143")))
+    let fault = Fault::wrong(format!("ended with {status} instead of 143")).of(Kind::ExitStatus);
+    Err(fault.shows("exit status 143", format!("{status}")))
 }
 
 pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
@@ -82,14 +91,25 @@ pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
         let Some(launch) = subject.target.launch(options, addr) else {
             return Err(Fault::not_applicable("nothing can be started"));
         };
-        let ended = run_to_end(&launch)?;
+        // The port that is taken has to be taken by hand first.
+        let (before, line) = command_line(subject.target, options, "127.0.0.1:$PORT").unwrap_or_default();
+        let taken = if addr.is_some() { "timeout 8 nc -l 127.0.0.1 $PORT & sleep 0.5; " } else { "" };
+        let command = format!(
+            "export PORT=${{PORT:-8080}}; {before}{taken}timeout 5 sh -c {}; echo \"exit status $?\"",
+            word(&line)
+        );
+        let right = format!("one line on stderr that names {named}, and exit status {code}");
+        let shown = |fault: Fault, seen: &str| fault.shows(&right, seen).shown_by(&command);
+        let ended = run_to_end(&launch).map_err(|fault| shown(fault, "it runs until it is ended (124)"))?;
         if ended.status.code() != Some(code) {
-            return Err(Fault::wrong(format!("{named}: {} instead of {code}", ended.status)));
+            let fault = Fault::wrong(format!("{named}: {} instead of {code}", ended.status));
+            return Err(shown(fault.of(Kind::ExitStatus), &ended.status.to_string()));
         }
         let stderr = String::from_utf8_lossy(&ended.stderr);
         let lines = stderr.lines().filter(|line| !line.trim().is_empty()).count();
         if lines != 1 || !stderr.contains(named) {
-            return Err(Fault::wrong(format!("{named}: {lines} lines on stderr, not one that names it")));
+            let fault = Fault::wrong(format!("{named}: {lines} lines on stderr, not one that names it"));
+            return Err(shown(fault, &format!("{lines} lines, or one that does not name it")));
         }
         Ok(())
     };

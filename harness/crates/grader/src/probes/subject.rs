@@ -1,7 +1,9 @@
 //! The server under the probes: how it is started, and one that runs.
 
 use super::client::{Client, LIMIT};
-use super::verdict::{Fault, Verdict};
+use super::shell::word;
+use super::transcript::Recorder;
+use super::verdict::{Fault, Kind, Verdict};
 use anyhow::Result;
 use lab_core::server_process::{Launch, Ready, Server, override_options};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -86,6 +88,54 @@ impl Target {
     }
 }
 
+/// The line of a shell that starts the server for a probe and puts its process into `$PID`; `None` for one that
+/// runs already, and for a probe that starts it by hand, which writes its own.
+pub(crate) fn start_line(target: &Target, setup: &Setup) -> Option<String> {
+    if setup.by_hand {
+        return None;
+    }
+    let (options, command) = command_line(target, setup.options, "127.0.0.1:$PORT")?;
+    let limit = match setup.few_descriptors {
+        true => format!("ulimit -n {}; ", few_descriptors()),
+        false => String::new(),
+    };
+    // Where it is more than one command the shell stays, and `$PID` is the shell.
+    let is_simple = !command.contains([';', '&', '|', '\n', '(', '{']);
+    Some(match (limit.is_empty(), is_simple) {
+        (true, true) => format!("{options}{command} & PID=$!"),
+        (_, true) => format!("{options}({limit}exec {command}) & PID=$!"),
+        (_, false) => format!("{options}({limit}{command}) & PID=$!"),
+    })
+}
+
+/// What a shell does before it starts the server with these options, and the command that starts it; `None` for
+/// one that runs already.
+pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Option<(String, String)> {
+    match target {
+        Target::Address(_) => None,
+        Target::Stage(launch) => {
+            let mut over: Vec<String> = options.iter().map(ToString::to_string).collect();
+            over.extend(["--addr".to_owned(), addr.to_owned()]);
+            let args = override_options(&launch.args, &over);
+            let words = [path_from_here(&launch.program)].into_iter().chain(args);
+            Some((String::new(), words.map(|text| word(&text)).collect::<Vec<_>>().join(" ")))
+        }
+        Target::Command(command) => {
+            let before = match command.contains("$OPTIONS") {
+                true => format!("export OPTIONS='{}'; ", options.join(" ")),
+                false => String::new(),
+            };
+            Some((before, command.clone()))
+        }
+    }
+}
+
+/// A path as a reader types it here.
+fn path_from_here(path: &std::path::Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+}
+
 /// A port on which nothing listens. It is below the range from which the kernel takes ports for outgoing
 /// connections, so none of the probes' clients can take it before the server does.
 fn free_address() -> SocketAddr {
@@ -111,6 +161,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) target: &'a Target,
     /// What a probe that passes adds to its outcome.
     pub(crate) remark: String,
+    /// What the probe sends and receives.
+    pub(crate) recorder: Recorder,
     begun: Instant,
     server: Option<Server>,
     may_end: bool,
@@ -133,14 +185,22 @@ impl<'a> Subject<'a> {
             (_, Some(server)) => server.addr,
             (_, None) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         };
-        Ok(Self { addr, target, remark: String::new(), begun: Instant::now(), server, may_end: false })
+        Ok(Self {
+            addr,
+            target,
+            remark: String::new(),
+            recorder: Recorder::current(),
+            begun: Instant::now(),
+            server,
+            may_end: false,
+        })
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Fault> {
         if self.begun.elapsed() > PROBE_LIMIT {
             return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
         }
-        Client::connect(self.addr)
+        Client::connect_for(self.addr, &self.recorder)
     }
 
     pub(crate) fn connect_many(&self, count: usize) -> Result<Vec<Client>, Fault> {
@@ -174,16 +234,25 @@ impl<'a> Subject<'a> {
 
     /// The status with which the process ends within `limit`.
     pub(crate) fn exit_within(&mut self, limit: Duration) -> Result<ExitStatus, Fault> {
-        self.process()?
-            .wait(limit)
-            .ok_or_else(|| Fault::hang(format!("still running {limit:?} after the signal")))
+        let status = self.process()?.wait(limit);
+        self.recorder.note(match status {
+            Some(status) => format!("the process ended with {status}"),
+            None => format!("the process is still running {limit:?} after the signal"),
+        });
+        status.ok_or_else(|| {
+            let fault = Fault::hang(format!("still running {limit:?} after the signal"));
+            fault.of(Kind::Running).shows("the process ends", "it does not, until SIGKILL ends it with 137")
+        })
     }
 
     /// Exit status 0 within `limit`.
     pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Verdict {
         match self.exit_within(limit)? {
             status if status.success() => Ok(()),
-            status => Err(Fault::wrong(format!("ended with {status} instead of 0"))),
+            status => {
+                let fault = Fault::wrong(format!("ended with {status} instead of 0")).of(Kind::ExitStatus);
+                Err(fault.shows("exit status 0", format!("{status} (a shell adds 128 to a signal's number)")))
+            }
         }
     }
 

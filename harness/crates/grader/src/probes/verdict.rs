@@ -1,5 +1,7 @@
 //! How a probe ends, and what was expected of it.
 
+use super::evidence::Evidence;
+use super::transcript::last_used;
 use anyhow::{Context, Result, ensure};
 use std::{fmt, io};
 
@@ -96,6 +98,48 @@ impl fmt::Display for Expected {
     }
 }
 
+/// In which way a probe failed: what the hint and the command to see it by hand depend on, beside the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Something that only the probe knows.
+    Other,
+    /// No connection.
+    Connect,
+    /// A reply with another status.
+    Status,
+    /// A reply with another body.
+    Body,
+    /// The end of the connection where a reply was due, or in it.
+    Closed,
+    /// A reset.
+    Reset,
+    /// Nothing, where something was due.
+    Silent,
+    /// The connection stays open.
+    StillOpen,
+    /// Bytes where the connection should end.
+    Unexpected,
+    /// Bytes that are no reply.
+    NotHttp,
+    /// A body in chunks.
+    Chunked,
+    /// A body that does not end where it should.
+    Endless,
+    /// The process goes on after a signal.
+    Running,
+    /// The process ended with another status.
+    ExitStatus,
+    /// Several requests, each with a fault of its own.
+    Several,
+}
+
+/// What is to be seen: of a server that is right, and of this one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) right: String,
+    pub(crate) seen: String,
+}
+
 /// An outcome that is not a pass, and what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -105,6 +149,16 @@ pub struct Fault {
     pub detail: String,
     /// Where to look, if the probe's own hint does not fit what was seen.
     pub hint: Option<&'static str>,
+    /// In which way it failed.
+    pub(crate) kind: Kind,
+    /// The connection that the thread had used last.
+    pub(crate) connection: Option<u32>,
+    /// What is to be seen, if it is known better than by the probe's sentence.
+    pub(crate) shown: Option<Box<Shown>>,
+    /// A command that shows it, if the probe knows one better than what was sent.
+    pub(crate) command: Option<String>,
+    /// The faults that it consists of, where a probe goes on behind the first.
+    pub(crate) parts: Vec<Fault>,
 }
 
 /// What a probe returns.
@@ -112,7 +166,40 @@ pub type Verdict = Result<(), Fault>;
 
 impl Fault {
     pub(crate) fn new(outcome: Outcome, detail: impl fmt::Display) -> Self {
-        Self { outcome, detail: detail.to_string(), hint: None }
+        Self {
+            outcome,
+            detail: detail.to_string(),
+            hint: None,
+            kind: Kind::Other,
+            connection: last_used(),
+            shown: None,
+            command: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Several faults as one; the worst of their outcomes is its own.
+    pub(crate) fn several(detail: impl fmt::Display, parts: Vec<Fault>) -> Self {
+        let is_hang = parts.iter().any(|fault| fault.outcome == Outcome::Hang);
+        let outcome = if is_hang { Outcome::Hang } else { Outcome::Wrong };
+        Self { kind: Kind::Several, parts, ..Self::new(outcome, detail) }
+    }
+
+    /// The fault, in this way.
+    pub(crate) fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The fault, with what a right server shows and what this one does.
+    pub(crate) fn shows(self, right: impl fmt::Display, seen: impl fmt::Display) -> Self {
+        let shown = Shown { right: right.to_string(), seen: seen.to_string() };
+        Self { shown: Some(Box::new(shown)), ..self }
+    }
+
+    /// The fault, with a command for `sh` that shows it on `127.0.0.1 $PORT`. Without one, what was sent on
+    /// the connection is sent again.
+    pub(crate) fn shown_by(self, command: impl Into<String>) -> Self {
+        Self { command: Some(command.into()), ..self }
     }
 
     /// An answer that is not the right one.
@@ -166,6 +253,8 @@ pub struct Finding {
     pub hint: &'static str,
     /// How long it took.
     pub seconds: f64,
+    /// What shows it, after a fault.
+    pub evidence: Option<Evidence>,
 }
 
 #[cfg(test)]

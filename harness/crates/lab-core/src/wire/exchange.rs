@@ -1,13 +1,13 @@
 //! One reply from a blocking socket.
 
 use super::reply::{Collector, Reply};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A larger reply is not kept, in bytes.
-const MAX_REPLY: u64 = 64 << 20;
+/// A larger body is not kept, in bytes.
+const MAX_BODY: u64 = 64 << 20;
 /// A signal, and the end of the time for a read, after which the deadline decides.
 const RETRIED: [ErrorKind; 3] = [ErrorKind::Interrupted, ErrorKind::WouldBlock, ErrorKind::TimedOut];
 
@@ -18,6 +18,7 @@ const RETRIED: [ErrorKind; 3] = [ErrorKind::Interrupted, ErrorKind::WouldBlock, 
 pub fn read_reply(stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
     let deadline = Instant::now() + limit;
     let mut collector = Collector::default();
+    collector.set_body_limit(MAX_BODY);
     let mut piece = vec![0; 64 * 1024];
     loop {
         let came = collector.received();
@@ -27,7 +28,6 @@ pub fn read_reply(stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
             (true, 0) => bail!("it did not answer within {limit:?}"),
             (true, _) => bail!("no whole reply within {limit:?}: {came} bytes came"),
         }
-        ensure!(came <= MAX_REPLY, "the reply has more than {MAX_REPLY} bytes");
         // A timeout of zero would mean none.
         stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         match stream.read(&mut piece) {

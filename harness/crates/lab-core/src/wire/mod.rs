@@ -18,5 +18,7 @@ mod request;
 pub use connect::{connect_first, first_reachable};
 pub use exchange::read_reply;
 pub use host::{Authority, bracketed};
-pub use reply::{Collector, Framing, HEAD_LIMIT, Head, Part, Reader, Reply, parse_head};
+pub use reply::{
+    BODY_LIMIT, Collector, Framing, HEAD_LIMIT, Head, INTERIM_LIMIT, Part, Reader, Reply, TooLong, parse_head,
+};
 pub use request::{Connection, get};

@@ -13,6 +13,10 @@ use std::ops::Range;
 /// A longer head is no reply of a server that works; nor is a longer line in the frame of a chunked body.
 pub const HEAD_LIMIT: usize = 16 * 1024;
 const HEADERS_LIMIT: usize = 128;
+/// More of interim replies before the final one is no server that works. RFC 9110 section 15.2 has no limit.
+pub const INTERIM_LIMIT: u64 = 256 * 1024;
+/// A longer body is not kept by a [`Collector`], unless it is told to.
+pub const BODY_LIMIT: u64 = 80 << 20;
 
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,31 @@ fn decimal(value: &[u8]) -> Option<u64> {
     digits.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
 }
 
+/// A reply is longer than its reader keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooLong {
+    /// So many bytes are announced, by a Content-Length, and so many allowed.
+    Announced(u64, u64),
+    /// More content than the allowed bytes came.
+    Sent(u64),
+    /// More interim replies than so many bytes came.
+    Interim(u64),
+}
+
+impl Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Announced(length, limit) => {
+                write!(f, "a body of {length} bytes is announced, and at most {limit} are expected")
+            }
+            Self::Sent(limit) => write!(f, "still sending after {limit} bytes of a body"),
+            Self::Interim(limit) => write!(f, "still no final reply after {limit} bytes of interim ones"),
+        }
+    }
+}
+
+impl std::error::Error for TooLong {}
+
 /// A part of a reply.
 #[derive(Clone, Debug)]
 pub enum Part<'a> {
@@ -152,8 +181,8 @@ enum State {
     Chunk(u64),
     /// In the line end after a chunk.
     ChunkEnd,
-    /// In a line behind the last chunk, of which an empty one is the last.
-    Trailer,
+    /// In a line behind the last chunk, of which an empty one is the last; so many bytes of them have come.
+    Trailer(usize),
 }
 
 impl Reader {
@@ -181,7 +210,7 @@ impl Reader {
                     self.state = if left == 0 { State::ChunkEnd } else { State::Chunk(left) };
                     return Ok(Some(Part::Content(content)));
                 }
-                State::ChunkSize | State::ChunkEnd | State::Trailer => {
+                State::ChunkSize | State::ChunkEnd | State::Trailer(_) => {
                     if !self.line(input)? {
                         return Ok(None);
                     }
@@ -258,12 +287,18 @@ impl State {
     fn after(self, line: &[u8]) -> Result<Self> {
         match (self, line) {
             (Self::ChunkSize, _) => chunk_size(line).map(|size| match size {
-                0 => Self::Trailer,
+                0 => Self::Trailer(0),
                 size => Self::Chunk(size),
             }),
             (Self::ChunkEnd, b"") => Some(Self::ChunkSize),
-            (Self::Trailer, b"") => Some(Self::Head),
-            (Self::Trailer, _) => Some(Self::Trailer),
+            (Self::Trailer(_), b"") => Some(Self::Head),
+            (Self::Trailer(before), line) if before + line.len() <= HEAD_LIMIT => {
+                // An empty line ends them, so each of these brings the limit nearer.
+                Some(Self::Trailer(before + line.len()))
+            }
+            (Self::Trailer(_), _) => {
+                return Err(malformed(format!("more than {HEAD_LIMIT} bytes behind a chunked body")));
+            }
             _ => None,
         }
         .ok_or_else(|| malformed(format!("{:?} in the frame of a chunk", String::from_utf8_lossy(line))))
@@ -301,8 +336,9 @@ pub struct Reply {
     pub interim_bytes: u64,
 }
 
-/// Collects one reply after the other from the bytes of a connection.
-#[derive(Clone, Debug, Default)]
+/// Collects one reply after the other from the bytes of a connection. What it keeps is bounded, whatever
+/// the peer sends: a head by [`HEAD_LIMIT`], a body by a limit that the caller may set.
+#[derive(Clone, Debug)]
 pub struct Collector {
     reader: Reader,
     /// The final head.
@@ -310,9 +346,29 @@ pub struct Collector {
     content: Vec<u8>,
     received: u64,
     interim_bytes: u64,
+    body_limit: u64,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self {
+            reader: Reader::default(),
+            head: None,
+            content: Vec::new(),
+            received: 0,
+            interim_bytes: 0,
+            body_limit: BODY_LIMIT,
+        }
+    }
 }
 
 impl Collector {
+    /// From now on a body may have so many bytes; [`BODY_LIMIT`] without this. A longer one is the error
+    /// [`TooLong`].
+    pub fn set_body_limit(&mut self, bytes: u64) {
+        self.body_limit = bytes;
+    }
+
     /// Bytes of an unfinished reply that have come, interim ones included.
     pub fn received(&self) -> u64 {
         self.received
@@ -329,9 +385,26 @@ impl Collector {
         let (mut rest, mut is_whole) = (input, false);
         while !is_whole && let Some(part) = self.reader.next(&mut rest)? {
             match part {
-                Part::Head(head) if head.is_interim() => self.interim_bytes += head.length as u64,
-                Part::Head(head) => self.head = Some(head),
-                Part::Content(content) => self.content.extend_from_slice(content),
+                Part::Head(head) if head.is_interim() => {
+                    self.interim_bytes += head.length as u64;
+                    if self.interim_bytes > INTERIM_LIMIT {
+                        return Err(TooLong::Interim(INTERIM_LIMIT).into());
+                    }
+                }
+                Part::Head(head) => {
+                    if let Framing::Length(length) = head.framing
+                        && length > self.body_limit
+                    {
+                        return Err(TooLong::Announced(length, self.body_limit).into());
+                    }
+                    self.head = Some(head);
+                }
+                Part::Content(content) => {
+                    if (self.content.len() + content.len()) as u64 > self.body_limit {
+                        return Err(TooLong::Sent(self.body_limit).into());
+                    }
+                    self.content.extend_from_slice(content);
+                }
                 Part::End => is_whole = true,
             }
         }
@@ -346,7 +419,8 @@ impl Collector {
     }
 
     fn finish(&mut self) -> Option<Reply> {
-        let Self { head, content, received, interim_bytes, .. } = std::mem::take(self);
+        let next = Self { body_limit: self.body_limit, ..Self::default() };
+        let Self { head, content, received, interim_bytes, .. } = std::mem::replace(self, next);
         let Head { status, keeps, framing, .. } = head?;
         Some(Reply { status, keeps, framing, body: content, bytes: received - interim_bytes, interim_bytes })
     }
