@@ -122,6 +122,18 @@ check:
     cargo clippy --workspace --all-targets --quiet -- -D warnings
     cargo test --workspace --quiet
 
+# Build servers with one mistake each, and see whether the probes and tests catch it: ./lab mutants --list
+[group('check')]
+[no-exit-message]
+mutants *ARGS: build
+    @{{harness}} mutants "$@"
+
+# Run the stages under AddressSanitizer, and their queues under ThreadSanitizer and Miri: needs a nightly toolchain.
+[group('check')]
+[no-exit-message]
+sanitize *ARGS: build
+    @{{harness}} sanitize "$@"
+
 # Check the ring and its parker in every order in which their threads could run.
 [group('check')]
 loom:

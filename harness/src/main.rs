@@ -74,6 +74,10 @@ enum Command {
     Report(charts::Args),
     /// Say what is missing on this machine, or will distort the figures.
     Doctor,
+    /// Build servers with one mistake each, and see whether the probe and the test that must catch it do.
+    Mutants(mutants::Args),
+    /// Run the stages and their queues under the sanitizers of a nightly compiler.
+    Sanitize(mutants::sanitize::Args),
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),
 }
@@ -99,6 +103,8 @@ fn main() -> ExitCode {
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
         Command::Doctor => doctor::run(),
+        Command::Mutants(args) => mutants::run(args),
+        Command::Sanitize(args) => mutants::sanitize::run(args),
         Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {
