@@ -1,6 +1,6 @@
 //! A TCP client that is simple enough to be trusted: blocking, and every wait has a limit.
 
-use super::verdict::{Fault, Verdict};
+use super::verdict::{Fault, Verdict, shortage};
 use lab_core::wire::{self, Collector, Connection, Framing};
 use nix::sys::socket::{SetSockOpt, sockopt};
 use std::io::{ErrorKind, Read, Write};
@@ -114,11 +114,16 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(addr: SocketAddr) -> Result<Self, Fault> {
-        let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(|error| match error.kind() {
+        Self::connect_within(addr, LIMIT)
+    }
+
+    /// Connects in less than the usual time: the kernel does so at once, unless the backlog is full.
+    pub(crate) fn connect_within(addr: SocketAddr, limit: Duration) -> Result<Self, Fault> {
+        let stream = TcpStream::connect_timeout(&addr, limit).map_err(|error| match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                Fault::hang(format!("no connection within {LIMIT:?}"))
+                Fault::hang(format!("no connection within {limit:?}"))
             }
-            _ => Fault::wrong(format!("cannot connect: {error}")),
+            _ => shortage(&error).unwrap_or_else(|| Fault::wrong(format!("cannot connect: {error}"))),
         })?;
         Self::over(stream)
     }
