@@ -2,24 +2,43 @@
 
 use crate::data_name;
 use anyhow::{Context, Result, bail};
-use grader::probes::{Finding, Target};
-use grader::{Rows, Task, examine, expected_of, print, print_list, probes, raise_descriptor_limit};
+use grader::probes::{Failure, Finding, Target};
+use grader::{Format, Plan, Points, Report, Rows, Task, write};
+use grader::{examine, expected_of, look, print, print_list, raise_descriptor_limit};
 use lab_core::Usage;
 use lab_core::clock::rfc3339;
 use lab_core::files::sha256;
 use lab_core::host::Host;
+use lab_core::interruption::Interruption;
 use records::{Grade, Probed, Writer};
 use std::fs::OpenOptions;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 /// What stands for stdout where a file is named.
 const STDOUT: &str = "-";
 
+/// What every caller of the command must know.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0    No probe surprised.
+  1    A probe surprised, the time limit left some that were not run, or nothing could be asked of a server that
+       was started: it does not answer `GET /`.
+  2    A mistake in the command line, or in a file that it names.
+  3    The server did not start, or nothing accepts connections. There is a record all the same.
+  130  Interrupted by SIGINT; 143 by SIGTERM, 129 by SIGHUP. No server is left behind.";
+
+/// The exit status of a server that did not start.
+const NOT_STARTED: u8 = 3;
+
 /// The options.
 #[derive(clap::Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(crate) struct Args {
     #[command(flatten)]
     what: grader::Args,
@@ -28,10 +47,30 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
 
+    /// In what the grade is printed.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", conflicts_with = "json")]
+    format: Format,
+
+    /// Points for each probe or group, from a file in TOML, or in JSON if its name ends so: a table `points` of
+    /// names and numbers, and a number `total` if all are to be scaled to it. The points of a group are divided
+    /// evenly among its probes that have none of their own. A pass earns all points of a probe. One that is
+    /// declared to fail (--expect), or that cannot be asked for a reason that is not the server's, counts on
+    /// neither side. Without a file each probe has one point.
+    #[arg(long, value_name = "FILE")]
+    points: Option<PathBuf>,
+
     /// With `all`: write the same to a new file in this directory [default: results/data]. The matrix of
     /// stages and probes is drawn from it, and `bench-all` looks there whether a binary was graded.
-    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "results/data", conflicts_with = "only")]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "results/data", conflicts_with_all = ["only", "skip", "until_first_failure"])]
     record: Option<PathBuf>,
+}
+
+/// What came of all servers.
+#[derive(Default)]
+struct Total {
+    surprises: usize,
+    is_ungraded: bool,
+    is_not_started: bool,
 }
 
 /// Runs it.
@@ -47,60 +86,132 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         ));
     }
     let chosen = what.probes()?;
-    let mut tasks = what.tasks()?;
+    let read = |path: &PathBuf| Points::read(path, &chosen).map_err(Usage::of);
+    let points = args.points.as_ref().map(read).transpose()?;
+    let equal = Points::equal(&chosen);
+    let tasks = what.tasks()?;
     raise_descriptor_limit();
-    if what.is_foreign() {
-        tasks.iter_mut().try_for_each(ask_for_routes)?;
-    }
     // Opened before anything is asked, so that a bad path does not cost a run.
     let host = Host::look();
-    let mut json = args.json.as_deref().map(append).transpose()?;
+    let is_json = args.format == Format::Json;
+    let json = if is_json { Some(STDOUT.as_ref()) } else { args.json.as_deref() };
+    let is_stdout_taken = json == Some(STDOUT.as_ref()) || args.format != Format::Table;
+    let mut json = json.map(append).transpose()?;
     let create = |directory| Writer::create(directory, &data_name(&host, "grades"));
     let mut record = args.record.as_deref().map(create).transpose()?;
-    let is_json_on_stdout = args.json.as_deref() == Some(STDOUT.as_ref());
-    let mut surprises = 0;
+    let interruption = Arc::new(Interruption::catch()?);
+    let is_probing = end_when_interrupted(&interruption);
+    let plan = Plan {
+        chosen: &chosen,
+        limits: what.limits(),
+        until_first_failure: what.until_first_failure,
+        rounds: what.repeat,
+        is_interrupted: &|| interruption.has_come(),
+    };
+    eprintln!("{}", plan.words(tasks.len()));
+    let (mut total, mut reports) = (Total::default(), Vec::new());
     for task in &tasks {
-        let mut runs = Vec::new();
+        let (mut runs, mut failure) = (Vec::new(), None);
+        let looked = match &task.lacks {
+            Some(reason) => {
+                eprintln!("skipped: {}: {reason}", task.title);
+                Err((reason.clone(), true))
+            }
+            None => look(task).map_err(|failed| {
+                eprintln!("{}: {}", task.title, failed.reason());
+                total.is_not_started |= matches!(failed, Failure::NotStarted(_));
+                total.is_ungraded = true;
+                failure = Some(failed.reason().to_owned());
+                (failed.reason().to_owned(), false)
+            }),
+        };
         for round in 1..=what.repeat {
             let begun = SystemTime::now();
-            let findings = examine(&chosen, task, round, what.repeat);
-            let grade = grade(task, begun, &findings, tasks.len(), &host);
-            if let Some(record) = &mut record {
+            is_probing.store(true, Ordering::Relaxed);
+            let findings = match &looked {
+                Ok(look) => examine(&plan, task, look, round),
+                Err((reason, is_excused)) => grader::none(&plan, reason, *is_excused),
+            };
+            let is_whole = findings.len() == chosen.len();
+            let report =
+                Report::of(task, std::slice::from_ref(&findings), points.as_ref().unwrap_or(&equal), None);
+            let score = points.as_ref().map(|_| [report.score.earned, report.score.possible]);
+            let grade = Grade {
+                failure: failure.clone(),
+                points: score,
+                ..grade(task, begun, &findings, tasks.len(), &host)
+            };
+            if let (Some(record), true) = (&mut record, is_whole) {
                 record.write(&grade)?;
             }
-            if let Some(json) = &mut json {
+            if let (Some(json), true) = (&mut json, is_whole) {
                 let line = serde_json::to_string(&grade)? + "\n";
                 json.write_all(line.as_bytes()).context("cannot write the record")?;
             }
-            runs.push(findings);
+            // Of a run that was cut short only what is not known from others.
+            if is_whole || runs.is_empty() {
+                runs.push(findings);
+            }
+            if !is_whole {
+                break;
+            }
         }
-        let has_table = tasks.len() == 1 && task.lacks.is_none();
+        if looked.is_ok() {
+            // Not run, and not for a reason that the first look has told.
+            let left_out = |finding: &Finding| finding.detail.contains("(--limit)");
+            total.is_ungraded |= runs.iter().flatten().any(left_out);
+        }
+        let has_table = tasks.len() == 1 && looked.is_ok() && args.format == Format::Table;
         let rows = if has_table { Rows::All } else { Rows::Surprises };
-        surprises += print(task, &runs, rows, is_json_on_stdout);
+        total.surprises += print(task, &runs, rows, is_stdout_taken);
+        let report = Report::of(task, &runs, points.as_ref().unwrap_or(&equal), failure);
+        if points.is_some() && !is_stdout_taken {
+            println!("{}", report.score);
+        }
+        reports.push(report);
+        if let Some(signal) = interruption.signal() {
+            let ended = runs.last().map_or(0, Vec::len);
+            eprintln!("interrupted: {ended} of {} probes had ended, and no record is written", chosen.len());
+            return Ok(ExitCode::from(128 + signal));
+        }
+    }
+    if let Some(text) = write(args.format, &reports) {
+        print!("{text}");
     }
     if let Some(record) = record {
         eprintln!("recorded in {}", record.path().display());
     }
     // A script that asked for the grade of its own server must not take none at all for a good one.
-    let is_ungraded = what.is_foreign() && tasks.iter().any(|task| task.lacks.is_some());
-    Ok(if surprises == 0 && !is_ungraded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    total.is_ungraded |= what.is_foreign() && tasks.iter().any(|task| task.lacks.is_some());
+    Ok(match total {
+        Total { is_not_started: true, .. } => ExitCode::from(NOT_STARTED),
+        Total { surprises: 0, is_ungraded: false, .. } => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
 }
 
-/// Says which of the lab's routes a server of another make lacks. Without `/`, for which nearly every probe
-/// asks, none of them is applicable.
-fn ask_for_routes(task: &mut Task) -> Result<()> {
-    let missing = probes::missing_routes(&task.target)?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    eprintln!("This server lacks routes that the probes ask for:");
-    missing.iter().for_each(|route| eprintln!("  {route}"));
-    if missing.iter().any(|route| route.starts_with("GET / ")) {
-        task.lacks = Some("no probe is applicable to a server without `GET /`".to_owned());
-    } else {
-        eprintln!("A probe that asks for one of them fails for that reason, and its hint does not apply.");
-    }
-    Ok(())
+/// Ends this process at a signal, whatever it waits for: at once, or, once probes run, after the time in which
+/// their outcomes are printed. The guards of the servers see the end, and leave nothing behind.
+fn end_when_interrupted(interruption: &Arc<Interruption>) -> Arc<AtomicBool> {
+    /// Longer than the run waits for the ends of its servers.
+    const GRACE: Duration = Duration::from_secs(4);
+    const LOOK: Duration = Duration::from_millis(50);
+    let (interruption, is_probing) = (Arc::clone(interruption), Arc::new(AtomicBool::new(false)));
+    let probing = Arc::clone(&is_probing);
+    thread::spawn(move || {
+        let signal = loop {
+            match interruption.signal() {
+                Some(signal) => break signal,
+                None => thread::sleep(LOOK),
+            }
+        };
+        // Relaxed: it is a hint how long to wait, and publishes nothing.
+        if probing.load(Ordering::Relaxed) {
+            thread::sleep(GRACE);
+        }
+        std::process::exit(128 + i32::from(signal));
+    });
+    is_probing
 }
 
 /// The file to which records are added; what is in it stays.
@@ -134,12 +245,14 @@ fn grade(task: &Task, begun: SystemTime, findings: &[Finding], planned: usize, h
         options: stage.map_or_else(Vec::new, |stage| stage.options.clone()),
         binary_hash: match &task.target {
             Target::Stage(launch) => sha256(&launch.program).ok(),
-            Target::Command(_) | Target::Address(_) => None,
+            Target::Command(..) | Target::Address(_) => None,
         },
         commit: Some(host.commit.clone()).filter(|commit| !commit.is_empty()),
         started_at: rfc3339(begun),
         planned,
         surprises: probes.iter().filter(|probed| probed.surprise).count(),
+        failure: None,
+        points: None,
         probes,
         host: host.clone(),
     }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output};
 use test_support::manner::{Manner, serve};
 use test_support::program;
-use test_support::server::{Server, Then};
+use test_support::server::{RIGHT, Server, Then};
 
 const MISSING: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone";
 
@@ -81,25 +81,38 @@ fn a_server_that_ends_after_its_first_connection() {
     std::process::exit(3);
 }
 
+/// What stands on stderr behind the line that says what is going to be done.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.contains("at most 210 s") && first.contains("probe"), "{text}");
+    rest.to_owned()
+}
+
 /// Protects those whose server ends by itself, before it listens or behind that: how it ended, and what it
-/// said last.
+/// said last. One that does not start has an exit status of its own.
 #[test]
 fn the_end_of_a_server_is_told() {
     let server = std::env::current_exe().unwrap();
     let listens = format!("{} --exact {ENDS} --ignored --nocapture # $PORT", server.display());
-    for (command, parts) in [
-        ("no-such-server $PORT", &["not found"][..]),
+    for (command, status, parts) in [
+        ("no-such-server $PORT", 3, &["not found"][..]),
         (
             "sh -c 'echo out of luck >&2; exit 3' $PORT",
+            3,
             &["before it listened", "exit status: 3", "out of luck"],
         ),
-        (&listens, &["the server ended: exit status: 3; its last line: out of luck"]),
+        (&listens, 1, &["the server ended: exit status: 3; its last line: out of luck"]),
     ] {
-        let output = grade(&["--cmd", command]);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{command}: {stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{command}: {stderr}");
+        let output = grade(&["--cmd", command, "--json", "-"]);
+        let stderr = said(&output);
+        assert_eq!(output.status.code(), Some(status), "{command}: {stderr}");
         assert!(parts.iter().all(|part| stderr.contains(part)), "{command}: {stderr}");
+        // The reason, and the summary, since stdout is the record's.
+        assert_eq!(stderr.lines().count(), 2, "{command}: {stderr}");
+        let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(parts.iter().all(|part| record["failure"].as_str().unwrap().contains(part)), "{record}");
+        assert_eq!(record["probes"][0]["outcome"], "not applicable", "{record}");
     }
 }
 
@@ -109,12 +122,31 @@ fn the_end_of_a_server_is_told() {
 fn a_server_without_the_routes_has_no_grade() {
     let server = Server::start(|_| (MISSING, Then::AsAsked));
     let output = grade(&["--addr", &server.addr.to_string()]);
-    let (stdout, stderr) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(stderr.starts_with("This server lacks routes") && stderr.contains("GET /sleep/MS"), "{stderr}");
+    let (stdout, stderr) = (String::from_utf8(output.stdout.clone()).unwrap(), said(&output));
+    assert!(stderr.contains("does not answer `GET /`") && stderr.contains("status 404"), "{stderr}");
     assert!(stdout.contains("0 pass, 34 not applicable; nothing could be asked"), "{stdout}");
     assert!(!stdout.contains("as expected") && !stdout.contains("no surprise"), "{stdout}");
     assert_eq!((output.status.code(), stdout.lines().count()), (Some(1), 1), "{stdout}");
+}
+
+/// Protects those whose server has only some of the routes: what it lacks is said once, and a probe that needs
+/// it is not applicable and no failure.
+#[test]
+fn a_route_that_is_missing_is_told_once() {
+    // Whatever the number of the request: only the first ones are for `/`.
+    let server =
+        Server::start(|number| if number < 2 { (RIGHT, Then::AsAsked) } else { (MISSING, Then::AsAsked) });
+    let output =
+        grade(&["--addr", &server.addr.to_string(), "--only", "pipelined-pair,in-order", "--json", "-"]);
+    let stderr = said(&output);
+    assert!(stderr.starts_with("This server lacks routes"), "{stderr}");
+    assert_eq!(stderr.matches("GET /bytes/N with N bytes: status 404").count(), 1, "{stderr}");
+    let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for probe in record["probes"].as_array().unwrap() {
+        assert_eq!(probe["outcome"], "not applicable", "{record}");
+        assert_eq!(probe["detail"], "the server lacks GET /bytes/N with N bytes", "{record}");
+    }
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
 }
 
 /// Protects `--cmd`: a program of any kind that listens on $PORT is started, graded and ended.

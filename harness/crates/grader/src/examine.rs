@@ -1,8 +1,9 @@
 //! One run of the probes, with a progress bar.
 
-use crate::probes::{self, Finding, Outcome, Probe};
-use crate::task::Task;
+use crate::probes::{self, Failure, Finding, FirstLook, Limits, Probe, Run, first_look};
+use crate::task::{Task, expected_of};
 use indicatif::{ProgressBar, ProgressStyle};
+use lab_core::units::count;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// A thousand clients need a thousand descriptors. Where the hard limit is too low the probe says so.
@@ -12,30 +13,91 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Runs the probes on a server; one that cannot run on this machine has a finding for each all the same.
-pub fn examine(chosen: &[&'static Probe], task: &Task, round: u32, rounds: u32) -> Vec<Finding> {
-    if let Some(reason) = &task.lacks {
-        eprintln!("skipped: {}: {reason}", task.title);
-        let skipped = |probe: &&'static Probe| Finding {
-            probe: probe.name,
-            outcome: Outcome::NotApplicable,
-            detail: reason.clone(),
-            hint: "",
-            seconds: 0.0,
-            evidence: None,
-        };
-        return chosen.iter().map(skipped).collect();
+/// How the probes are run.
+pub struct Plan<'a> {
+    /// Which of them.
+    pub chosen: &'a [&'static Probe],
+    /// How long they may take.
+    pub limits: Limits,
+    /// After the first surprise no further probe is run.
+    pub until_first_failure: bool,
+    /// How many times everything is run.
+    pub rounds: u32,
+    /// Whether the run has been interrupted.
+    pub is_interrupted: &'a dyn Fn() -> bool,
+}
+
+impl Plan<'_> {
+    /// What is going to be done and how long it may take, in one line.
+    pub fn words(&self, servers: usize) -> String {
+        let probes = count(self.chosen.len(), "probe");
+        // One that has begun is still waited for.
+        let most = self.limits.all + self.limits.probe;
+        let each = if servers > 1 || self.rounds > 1 { " for each run" } else { "" };
+        format!(
+            "{probes}, at most {} s{each}, at most {} s a probe",
+            most.as_secs(),
+            self.limits.probe.as_secs()
+        )
     }
+}
+
+/// Looks whether there is something to grade, and says what would otherwise fail in many probes.
+pub fn look(task: &Task) -> Result<FirstLook, Failure> {
+    let look = first_look(&task.target)?;
+    // A stage has its routes; where one of them is broken, the probes say how.
+    if task.stage.is_none() && !look.missing.is_empty() {
+        eprintln!("This server lacks routes that the probes ask for:");
+        look.missing.iter().for_each(|(route, came)| eprintln!("  {}: {came}", route.words()));
+        eprintln!("A probe that needs one of them is not applicable.");
+    }
+    if look.is_slow() {
+        let seconds = look.answered_after.as_secs_f64();
+        eprintln!(
+            "A reply to `GET /` took {seconds:.1} s: bounds of many probes are 5 s, and some are less."
+        );
+    }
+    Ok(look)
+}
+
+/// The findings for a server of which nothing can be asked.
+pub fn none(plan: &Plan<'_>, reason: &str, is_excused: bool) -> Vec<Finding> {
+    plan.chosen.iter().map(|probe| Finding::skipped(probe, reason, is_excused)).collect()
+}
+
+/// Runs the probes on a server.
+pub fn examine(plan: &Plan<'_>, task: &Task, look: &FirstLook, round: u32) -> Vec<Finding> {
     // indicatif draws on stderr, and only where that is a terminal.
-    let bar = ProgressBar::new(chosen.len() as u64);
+    let bar = ProgressBar::new(plan.chosen.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}") {
         bar.set_style(style);
     }
-    bar.set_prefix(if rounds > 1 { format!("run {round} of {rounds}") } else { task.title.clone() });
-    let findings = probes::run_all(chosen, &task.target, &|finding| {
-        bar.set_message(finding.probe);
-        bar.inc(1);
+    bar.set_prefix(match plan.rounds {
+        1 => task.title.clone(),
+        rounds => format!("run {round} of {rounds}"),
     });
+    let lacks = |probe: &Probe| {
+        let is_missing = |route| look.missing.iter().any(|(missing, _)| *missing == route);
+        if task.stage.is_some() {
+            return None;
+        }
+        let route = probes::routes_of(probe).iter().copied().find(|route| is_missing(*route));
+        let lacks = route.map(|route| format!("the server lacks {}", route.words()));
+        let closes = look.closes && probes::needs_an_open_connection(probe);
+        lacks.or_else(|| closes.then(|| "the server closes after each reply: see keep-alive".to_owned()))
+    };
+    let is_surprise = |finding: &Finding| !expected_of(&task.expect, finding.probe).allows(finding.outcome);
+    let run = Run {
+        limits: plan.limits,
+        lacks: &lacks,
+        is_last: plan.until_first_failure.then_some(&is_surprise),
+        is_interrupted: plan.is_interrupted,
+        done: &|finding| {
+            bar.set_message(finding.probe);
+            bar.inc(1);
+        },
+    };
+    let findings = probes::run_all(plan.chosen, &task.target, &run);
     bar.finish_and_clear();
     findings
 }

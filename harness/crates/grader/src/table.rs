@@ -33,10 +33,11 @@ fn table(header: &[&str]) -> Table {
 
 /// Each probe with its sentence.
 pub fn print_list() {
-    let mut table = table(&["probe", "a server that passes"]);
+    let mut table = table(&["group", "probe", "a server that passes"]);
     for probe in PROBES {
         let suffix = if probe.only_on_request { " (With --all.)" } else { "" };
-        table.add_row([probe.name.to_owned(), format!("{}{suffix}", probe.sentence)]);
+        let sentence = format!("{}{suffix}", probe.sentence);
+        table.add_row([probe.group().to_owned(), probe.name.to_owned(), sentence]);
     }
     println!("{table}");
 }

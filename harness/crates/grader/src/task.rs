@@ -1,6 +1,6 @@
 //! What is graded: from the command line to a server, and what is expected of it.
 
-use crate::probes::{self, Expected, Outcome, PROBES, Probe, Target};
+use crate::probes::{self, Expected, Limits, Outcome, PROBES, Probe, Target};
 use anyhow::{Context, Result, bail};
 use lab_core::server_process::EndedEarly;
 use lab_core::stages::{self, Stage};
@@ -19,8 +19,9 @@ pub struct Args {
     #[arg(required_unless_present_any = ["cmd", "addr", "list"], conflicts_with_all = ["cmd", "addr"])]
     stage: Option<String>,
 
-    /// Grade this command, which must listen on 127.0.0.1:$PORT. It is run by `sh -c "exec COMMAND"`; with
-    /// $OPTIONS in it, it is also asked for what needs an option of the stages.
+    /// Grade this command, which must listen on 127.0.0.1:$PORT. It is run by `sh -c`, so it may be several
+    /// commands, a script or `make run`: the process that listens is judged. With $OPTIONS in it, it is also
+    /// asked for what needs an option of the stages.
     #[arg(long, value_name = "COMMAND", conflicts_with = "addr")]
     cmd: Option<String>,
 
@@ -32,9 +33,30 @@ pub struct Args {
     #[arg(long, value_name = "PROBE=OUTCOME", value_delimiter = ',')]
     expect: Vec<String>,
 
-    /// Run these probes only.
-    #[arg(long, value_name = "PROBE", value_delimiter = ',')]
+    /// Run these probes or groups only (--list shows the groups).
+    #[arg(long, value_name = "PROBE|GROUP", value_delimiter = ',')]
     pub only: Vec<String>,
+
+    /// Leave these probes or groups out.
+    #[arg(long, value_name = "PROBE|GROUP", value_delimiter = ',')]
+    pub skip: Vec<String>,
+
+    /// Run the probes one after the other, and stop at the first one that surprises.
+    #[arg(long)]
+    pub until_first_failure: bool,
+
+    /// How long the command may take until it listens, seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = whole::<u64>(1..=3600))]
+    start_limit: u64,
+
+    /// How long a probe may take, seconds; one that takes longer ends as `broken: hang`.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = whole::<u64>(1..=3600))]
+    probe_limit: u64,
+
+    /// After this time no more probes are begun, seconds; the others are not applicable then, and the exit
+    /// status is not 0.
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = whole::<u64>(1..=86_400))]
+    limit: u64,
 
     /// Run the probes that are left out otherwise as well (idle-10000).
     #[arg(long)]
@@ -102,13 +124,29 @@ impl Args {
 
     /// The probes to run.
     pub fn probes(&self) -> Result<Vec<&'static Probe>> {
-        let named = self.only.iter().map(|name| probes::find(name)).collect::<Result<Vec<_>>>();
-        let named = named.map_err(Usage::of)?;
-        let wanted = |probe: &&'static Probe| match named.is_empty() {
-            true => self.all || !probe.only_on_request,
-            false => named.iter().any(|other| other.name == probe.name),
+        let select = |names: &[String]| {
+            let selected = names.iter().map(|name| Ok((name.clone(), probes::select(name)?)));
+            selected.collect::<Result<Vec<_>>>().map_err(Usage::of)
         };
-        Ok(PROBES.iter().filter(wanted).collect())
+        let (only, skip) = (select(&self.only)?, select(&self.skip)?);
+        let is_in = |selected: &[(String, Vec<&Probe>)], probe: &Probe| {
+            selected.iter().any(|(_, probes)| probes.iter().any(|other| other.name == probe.name))
+        };
+        let is_asked_for = |probe: &Probe| self.all || only.iter().any(|(name, _)| name == probe.name);
+        let wanted = |probe: &&'static Probe| {
+            let is_chosen = only.is_empty() || is_in(&only, probe);
+            is_chosen && (!probe.only_on_request || is_asked_for(probe)) && !is_in(&skip, probe)
+        };
+        let chosen: Vec<&'static Probe> = PROBES.iter().filter(wanted).collect();
+        match chosen.is_empty() {
+            true => bail!(Usage::new("--only and --skip leave no probe to run")),
+            false => Ok(chosen),
+        }
+    }
+
+    /// How long the probes may take.
+    pub fn limits(&self) -> Limits {
+        Limits { probe: Duration::from_secs(self.probe_limit), all: Duration::from_secs(self.limit) }
     }
 
     /// What to grade. Fails where a name is not known, and where a server does not start with these options.
@@ -162,10 +200,7 @@ fn task(args: &Args) -> Result<Task> {
             bail!(Usage::new("the command must contain $PORT, the port that it is told to listen on"))
         }
         (Some(command), _) => {
-            let target = Target::Command(command.clone());
-            // Once, and not as a crash in every probe.
-            target.try_start().with_context(|| format!("`{command}`"))?;
-            (command.clone(), target)
+            (command.clone(), Target::Command(command.clone(), Duration::from_secs(args.start_limit)))
         }
         (None, Some(addr)) => (addr.clone(), Target::Address(resolve(addr)?)),
         (None, None) => bail!(Usage::new("name a stage, or give --cmd or --addr")),
@@ -174,7 +209,9 @@ fn task(args: &Args) -> Result<Task> {
 }
 
 fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<Task> {
-    let launch = stage.launch(options);
+    let mut launch = stage.launch(options);
+    // Whatever is wrong with it, nothing of it is left behind.
+    launch.is_guarded = true;
     // Once, and not as a crash in every probe.
     launch.command()?;
     let (lacks, words) = (stage.lacks(), options.join(" "));

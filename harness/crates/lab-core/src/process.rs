@@ -88,6 +88,13 @@ pub fn steal_seconds() -> Option<f64> {
     Some(procfs::KernelStats::current().ok()?.total.steal_ms()? as f64 / 1000.0)
 }
 
+/// Everything that descends from `root`, zombies included.
+pub fn descendants(root: i32) -> Vec<Process> {
+    let mut tree = tree(root as u32);
+    tree.retain(|process| process.pid != root);
+    tree
+}
+
 /// `root` and everything that descends from it.
 fn tree(root: u32) -> Vec<Process> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();

@@ -35,6 +35,12 @@ pub struct Grade {
     pub planned: usize,
     /// Probes that ended otherwise than declared.
     pub surprises: usize,
+    /// Why nothing could be asked: it did not start, or answers nothing. Every probe is not applicable then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// Points that it has earned, and those that it could have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<[f64; 2]>,
     /// Every probe that was run.
     pub probes: Vec<Probed>,
     /// The machine.
@@ -94,6 +100,8 @@ mod tests {
             started_at: String::new(),
             planned: 4,
             surprises: 0,
+            failure: None,
+            points: None,
             probes: Vec::new(),
             host: Host::default(),
         }

@@ -114,6 +114,8 @@ fn every_figure_bears_hostile_names_and_times_of_zero() {
         started_at: HOSTILE.into(),
         planned: 1,
         surprises: 1,
+        failure: None,
+        points: None,
         probes: vec![probed],
         host: record("04", "wrk", 1, true, 1.0).context.host,
     };

@@ -4,7 +4,7 @@ use super::payload::Payload;
 use super::routes::{SMALL_BODY, longest_body};
 use super::shell::escaped;
 use super::transcript::{Log, Recorder};
-use super::verdict::{Fault, Kind, Verdict};
+use super::verdict::{Fault, Kind, Verdict, shortage};
 use lab_core::units::number;
 use lab_core::wire::{self, Collector, Connection, Framing};
 use nix::sys::socket::{SetSockOpt, sockopt};
@@ -275,14 +275,23 @@ impl Client {
         Self::connect_for(addr, &Recorder::current())
     }
 
+    /// Connects in less than the usual time: the kernel does so at once, unless the backlog is full.
+    pub(crate) fn connect_within(addr: SocketAddr, limit: Duration) -> Result<Self, Fault> {
+        Self::connect_with(addr, limit, &Recorder::current())
+    }
+
     /// Connects, for the probe with this recorder, on whatever thread.
     pub(crate) fn connect_for(addr: SocketAddr, recorder: &Recorder) -> Result<Self, Fault> {
-        let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(|error| {
+        Self::connect_with(addr, LIMIT, recorder)
+    }
+
+    fn connect_with(addr: SocketAddr, limit: Duration, recorder: &Recorder) -> Result<Self, Fault> {
+        let stream = TcpStream::connect_timeout(&addr, limit).map_err(|error| {
             let fault = match error.kind() {
                 ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                    Fault::hang(format!("no connection within {LIMIT:?}"))
+                    Fault::hang(format!("no connection within {limit:?}"))
                 }
-                _ => Fault::wrong(format!("cannot connect: {error}")),
+                _ => shortage(&error).unwrap_or_else(|| Fault::wrong(format!("cannot connect: {error}"))),
             };
             recorder.not_connected(&fault.detail);
             fault.of(Kind::Connect).shows("a connection", "none")

@@ -3,6 +3,7 @@
 use super::client::{Client, get, get_and_close};
 use super::framing::{client_that_does_not_read, must_be_whole};
 use super::subject::Subject;
+use super::tree::Snapshot;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -15,8 +16,8 @@ const STARVED_AFTER: Duration = Duration::from_secs(2);
 /// How long a server may take to answer when the cause is gone.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// The workers of a pool, by default.
-const WORKERS: usize = 4;
+/// More than most pools have workers.
+const HOLDERS: usize = 64;
 
 /// Long enough for the server to be inside what was just asked of it.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -60,8 +61,11 @@ pub(super) fn reverse_order(subject: &mut Subject<'_>) -> Verdict {
 
 pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
     let mut holders: Vec<Client> = Vec::new();
+    // A larger pool shows by its threads or processes.
+    let seen = subject.process().map_or(0, |server| Snapshot::of(server.pid()).threads);
+    let count = HOLDERS.max(usize::try_from(seen).unwrap_or(0) + 1).min(8 * HOLDERS);
     // The last one of these is the one more.
-    for idle in 0..=WORKERS {
+    for idle in 0..=count {
         let mut client = subject.connect()?;
         let verdict = served_beside_clients(&mut client, &get("/"), &mut holders);
         verdict.map_err(|fault| fault.at(format!("{idle} idle")))?;
@@ -78,8 +82,16 @@ pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict
     if soft < needed {
         return Err(Fault::not_applicable(format!("needs {needed} descriptors; the hard limit is {hard}")));
     }
-    let mut holders = subject.connect_many(count)?;
-    let mut asker = subject.connect()?;
+    let connect = || Ok::<_, Fault>((subject.connect_many(count)?, subject.connect()?));
+    let (mut holders, mut asker) = match connect() {
+        // The others are gone now, and with them what filled the backlog.
+        Err(fault) if fault.outcome == Outcome::Hang => {
+            subject.must_serve()?;
+            let detail = format!("{} behind others that are silent, served after their end", fault.detail);
+            return Err(Fault::new(Outcome::Starved, detail));
+        }
+        connected => connected?,
+    };
     let asked = Instant::now();
     served_beside_clients(&mut asker, &get_and_close("/"), &mut holders)?;
     subject.remark = format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3);
@@ -105,7 +117,11 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     thread::sleep(SETTLE);
     // All connect before the first asks: each has a descriptor of its own, so a server that divides its
     // connections by descriptor divides these evenly.
-    let mut fast = subject.connect_many(FAST)?;
+    // What the kernel does not complete at once, as the backlog is full, is left out.
+    let mut fast = subject.connect_some(FAST);
+    if fast.is_empty() {
+        fast.push(subject.connect()?);
+    }
     for (i, client) in fast.iter_mut().enumerate() {
         client.send(&get_and_close(&format!("/bytes/{}", 100 + i)))?;
     }
@@ -125,7 +141,7 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     match late {
         0 => Ok(()),
         _ => {
-            let detail = format!("{late} of {FAST} waited until the {sleep:?} of another were over");
+            let detail = format!("{late} of {} waited until the {sleep:?} of another were over", fast.len());
             Err(Fault::new(Outcome::Starved, detail))
         }
     }

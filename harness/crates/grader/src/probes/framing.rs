@@ -166,6 +166,12 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
             let _ = writer.shutdown(std::net::Shutdown::Write);
         });
         let reply = client.reply()?;
+        if subject.target.is_foreign() && reply.must_be(&vec![b'x'; LENGTH]).is_ok() {
+            // RFC 9110, 15.5.14: a server may refuse what is larger than it is willing to process.
+            return Err(Fault::not_applicable(
+                "it accepts 2 MiB: whether there is a limit is its own choice",
+            ));
+        }
         reply.must_have_status(413).map_err(|fault| fault.hinting(TOO_LARGE))?;
         client.end_within(LIMIT)
     })

@@ -24,9 +24,10 @@ mod tree;
 mod verdict;
 
 pub use evidence::{Evidence, Replay};
-pub use routes::missing_routes;
-pub use runner::{run_all, run_one};
-pub use subject::{Setup, Target};
+pub use routes::{Failure, FirstLook, Route, first_look};
+pub(crate) use routes::{needs_an_open_connection, routes_of};
+pub use runner::{Limits, Run, run_all, run_one};
+pub use subject::{START_LIMIT, Setup, Target};
 pub use verdict::{Expected, Fault, Finding, Outcome, Verdict};
 
 use nix::sys::signal::Signal;
@@ -308,6 +309,51 @@ pub const PROBES: &[Probe] = &[
     .with(Setup { by_hand: true, ..PROCESS }),
 ];
 
+/// The groups in the order of [`PROBES`]: the name, and the first probe of each.
+const GROUPS: [(&str, &str); 6] = [
+    ("one-client", "echo-duplex"),
+    ("several", "two-clients"),
+    ("peers", "reset-mid-reply"),
+    ("limits", "descriptor-limit"),
+    ("timeouts", "idle-timeout"),
+    ("end", "sigterm-in-flight"),
+];
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Probe {
+    /// The group that it belongs to.
+    pub fn group(&self) -> &'static str {
+        let mut group = GROUPS[0].0;
+        for probe in PROBES {
+            group = GROUPS.iter().find(|(_, first)| *first == probe.name).map_or(group, |(name, _)| name);
+            if probe.name == self.name {
+                break;
+            }
+        }
+        group
+    }
+}
+
+/// The names of the groups.
+pub fn groups() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().map(|(name, _)| *name)
+}
+
+/// The probes of this name: one, or those of a group.
+pub fn select(name: &str) -> anyhow::Result<Vec<&'static Probe>> {
+    let group: Vec<&Probe> = PROBES.iter().filter(|probe| probe.group() == name).collect();
+    if !group.is_empty() {
+        return Ok(group);
+    }
+    let groups = groups().collect::<Vec<_>>().join(", ");
+    find(name).map(|probe| vec![probe]).map_err(|error| anyhow::anyhow!("{error}; the groups are {groups}"))
+}
+
 /// The probe of this name.
 pub fn find(name: &str) -> anyhow::Result<&'static Probe> {
     PROBES.iter().find(|probe| probe.name == name).ok_or_else(|| {
@@ -319,6 +365,18 @@ pub fn find(name: &str) -> anyhow::Result<&'static Probe> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Protects `--only` and the points of a group: each has probes, and a name is not that of a probe.
+    #[test]
+    fn every_group_has_probes() {
+        for (name, first) in GROUPS {
+            assert!(find(name).is_err(), "{name}");
+            assert_eq!(select(name).unwrap()[0].name, first);
+        }
+        let number: usize = groups().map(|name| select(name).unwrap().len()).sum();
+        assert_eq!(number, PROBES.len());
+        assert!(select("nothing").err().unwrap().to_string().contains("one-client"));
+    }
 
     /// Protects the table: a name is unique and typed without quotes, and every row says what it means.
     #[test]

@@ -1,29 +1,45 @@
 //! What the probes ask for: a server of another make must answer these, or they say nothing about it.
 
-use super::PLAIN;
-use super::client::{get_and_close, post_echo};
+use super::client::{get, get_and_close, post_echo};
 use super::subject::{Subject, Target};
-use super::verdict::{Fault, Verdict};
-use anyhow::{Result, anyhow, bail};
+use super::verdict::Outcome;
+use super::{PLAIN, Probe};
+use std::time::{Duration, Instant};
 
-/// A route, and the check of one reply.
-type Route = (&'static str, fn(&mut Subject<'_>) -> Verdict);
+/// A route of the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Route {
+    /// `GET /`
+    Hello,
+    /// `GET /bytes/N`
+    Bytes,
+    /// `GET /sleep/MS`
+    Sleep,
+    /// `POST /echo`
+    Echo,
+}
 
-const ROUTES: [Route; 4] = [
-    ("GET / with the 13 bytes `Hello, World!`", |subject| subject.must_serve()),
-    ("GET /bytes/N with N bytes", |subject| ask(subject, &get_and_close("/bytes/100"), 100)),
-    ("GET /sleep/MS after MS milliseconds", |subject| {
-        subject.connect()?.ask(&get_and_close("/sleep/1"))?.must_be_ok()
-    }),
-    ("POST /echo with the body that it received", |subject| ask(subject, &post_echo(b"echo"), 4)),
-];
+impl Route {
+    /// All of them, with the first one first: without it nothing can be asked.
+    pub const ALL: [Self; 4] = [Self::Hello, Self::Bytes, Self::Sleep, Self::Echo];
 
-fn ask(subject: &mut Subject<'_>, request: &[u8], length: usize) -> Verdict {
-    let reply = subject.connect()?.ask(request)?;
-    reply.must_be_ok()?;
-    match reply.body.len() == length {
-        true => Ok(()),
-        false => Err(Fault::wrong(format!("{} bytes instead of {length}", reply.body.len()))),
+    /// What is asked for and what must be answered.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Hello => "GET / with the 13 bytes `Hello, World!`",
+            Self::Bytes => "GET /bytes/N with N bytes",
+            Self::Sleep => "GET /sleep/MS after MS milliseconds",
+            Self::Echo => "POST /echo with the body that it received",
+        }
+    }
+
+    fn request(self) -> Vec<u8> {
+        match self {
+            Self::Hello => get_and_close("/"),
+            Self::Bytes => get_and_close("/bytes/100"),
+            Self::Sleep => get_and_close("/sleep/1"),
+            Self::Echo => post_echo(b"echo"),
+        }
     }
 }
 
@@ -54,33 +70,128 @@ pub(crate) fn longest_body(requests: &[u8]) -> u64 {
     longest
 }
 
-/// The routes that a server does not answer, each with what came instead. An error if it cannot be asked at
-/// all: nothing accepts connections, or it ends by itself.
-pub fn missing_routes(target: &Target) -> Result<Vec<String>> {
-    let mut missing = Vec::new();
-    let mut subject = start(target)?;
-    for (at, (route, check)) in ROUTES.into_iter().enumerate() {
-        let Err(fault) = check(&mut subject) else { continue };
-        let end = subject.end();
-        if let (0, Some(end)) = (at, &end) {
-            bail!("{end}");
-        }
-        missing.push(format!("{route}: {}", end.as_ref().unwrap_or(&fault.detail)));
-        if end.is_some() {
-            subject = start(target)?;
-        }
+/// The routes, besides `GET /`, without which a probe cannot be run.
+pub(crate) fn routes_of(probe: &Probe) -> &'static [Route] {
+    use Route::{Bytes, Echo, Sleep};
+    match probe.name {
+        "keep-alive" | "pipelined-pair" | "pipelined-100" | "slow-reader" | "late-bytes" => &[Bytes],
+        "greedy-pipeliner" | "slow-reader-beside" | "descriptor-churn" => &[Bytes],
+        "pipelined-mixture" | "in-order" | "half-close" | "fast-beside-slow" => &[Bytes, Sleep],
+        "reset-mid-reply" | "stale-event" | "no-leaks" => &[Bytes, Sleep],
+        "cut-at-every-byte" | "body-413" => &[Echo],
+        "burst-behind-sleep" => &[Sleep, Echo],
+        "sigterm-in-flight" | "second-sigterm" | "ctrl-c-group" => &[Sleep],
+        _ => &[],
     }
-    Ok(missing)
 }
 
-/// The server, which accepts connections.
-fn start(target: &Target) -> Result<Subject<'_>> {
-    let mut subject = Subject::start(target, &PLAIN).map_err(|fault| anyhow!(fault.detail))?;
-    if subject.connect().is_err() {
-        let addr = subject.addr;
-        bail!("{}", subject.end().unwrap_or_else(|| format!("nothing accepts connections on {addr}")));
+/// Why a server cannot be graded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It does not start, or nothing accepts connections.
+    NotStarted(String),
+    /// It does not answer `GET /`.
+    Silent(String),
+}
+
+impl Failure {
+    /// The reason.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NotStarted(reason) | Self::Silent(reason) => reason,
+        }
     }
-    Ok(subject)
+}
+
+/// What a server was seen to do before any probe.
+#[derive(Debug, Default)]
+pub struct FirstLook {
+    /// Routes that it does not answer, each with what came instead.
+    pub missing: Vec<(Route, String)>,
+    /// How long the reply to `GET /` took.
+    pub answered_after: Duration,
+    /// It closes the connection after a reply, though nobody has asked for it.
+    pub closes: bool,
+}
+
+/// Whether a probe asks more than once on a connection, or wants it to stay open, so that it says nothing about
+/// a server that closes after each reply. `keep-alive` says that one does so.
+pub(crate) fn needs_an_open_connection(probe: &Probe) -> bool {
+    matches!(
+        probe.name,
+        "pipelined-pair"
+            | "pipelined-100"
+            | "pipelined-mixture"
+            | "in-order"
+            | "burst-behind-sleep"
+            | "half-close"
+            | "idle-holders"
+            | "greedy-pipeliner"
+    )
+}
+
+impl FirstLook {
+    /// A reply that takes longer than this makes every probe slow.
+    const SLOW: Duration = Duration::from_secs(1);
+
+    /// Whether it answers so late that bounds of the probes may be too short for it.
+    pub fn is_slow(&self) -> bool {
+        self.answered_after > Self::SLOW
+    }
+}
+
+/// Starts the server once and asks for each route, so that what would fail in every probe is said once.
+pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
+    let start = |target| {
+        let mut subject =
+            Subject::start(target, &PLAIN).map_err(|fault| Failure::NotStarted(fault.detail))?;
+        match subject.connect() {
+            Ok(_) => Ok(subject),
+            Err(fault) => {
+                let words = format!("nothing accepts connections on {}: {}", subject.addr, fault.detail);
+                Err(match subject.end() {
+                    Some(end) => Failure::Silent(end),
+                    None => Failure::NotStarted(words),
+                })
+            }
+        }
+    };
+    let mut subject = start(target)?;
+    let begun = Instant::now();
+    if let Err(fault) = subject.must_serve() {
+        let silent =
+            format!("it does not answer `GET /` with the 13 bytes `Hello, World!`: {}", fault.detail);
+        return Err(Failure::Silent(match subject.end() {
+            Some(end) => format!("it does not answer `GET /`: {end}"),
+            None if fault.outcome == Outcome::Hang => {
+                format!("it answered nothing to `GET /`: {}", fault.detail)
+            }
+            None => silent,
+        }));
+    }
+    let mut look = FirstLook { missing: Vec::new(), answered_after: begun.elapsed(), closes: false };
+    if look.is_slow() {
+        // Each of the others would cost as much, and a probe tells as well.
+        return Ok(look);
+    }
+    let twice = subject.connect().and_then(|mut client| {
+        client.ask(&get("/"))?.must_be_hello()?;
+        Ok(client.end_within(Duration::from_millis(100)).is_ok())
+    });
+    look.closes = twice.unwrap_or(false);
+    for route in Route::ALL.into_iter().skip(1) {
+        // One that is answered wrongly, or not at all, is there, and the probes say what is wrong with it.
+        let reply = subject.connect().and_then(|mut client| client.ask(&route.request()));
+        match reply {
+            Ok(reply) if reply.status != 200 => {
+                look.missing.push((route, format!("status {}", reply.status)))
+            }
+            Ok(_) => {}
+            Err(_) if subject.end().is_some() => subject = start(target)?,
+            Err(_) => {}
+        }
+    }
+    Ok(look)
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! The server under the probes: how it is started, and one that runs.
 
 use super::client::{Client, LIMIT};
+use super::runner::running;
 use super::shell::word;
 use super::transcript::Recorder;
-use super::verdict::{Fault, Kind, Verdict};
-use anyhow::Result;
-use lab_core::server_process::{Launch, Ready, Server, override_options};
+use super::verdict::{Fault, Kind, Verdict, shortage};
+use lab_core::server_process::{Ended, Launch, Ready, Server, override_options};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{ExitStatus, Output, Stdio};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What is graded.
@@ -16,8 +17,9 @@ use std::time::{Duration, Instant};
 pub enum Target {
     /// A stage's binary with options.
     Stage(Launch),
-    /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage.
-    Command(String),
+    /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage. The second
+    /// is how long it may take until it listens.
+    Command(String, Duration),
     /// A server that runs already.
     Address(SocketAddr),
 }
@@ -42,9 +44,14 @@ pub(super) fn few_descriptors() -> usize {
 }
 
 impl Target {
-    /// Starts it and ends it again, for an error that is no probe's.
-    pub fn try_start(&self) -> Result<()> {
-        self.launch(&[], None).map_or(Ok(()), |launch| launch.start().map(drop))
+    /// A command with the usual time to start.
+    pub fn command(line: impl Into<String>) -> Self {
+        Self::Command(line.into(), START_LIMIT)
+    }
+
+    /// Whether it is a server of another make, which need not keep more than the rules of the RFCs.
+    pub(crate) fn is_foreign(&self) -> bool {
+        !matches!(self, Target::Stage(_))
     }
 
     /// Why a probe with this setup cannot be run, where it cannot.
@@ -52,10 +59,10 @@ impl Target {
         let needs_options = !setup.options.is_empty() || setup.by_hand;
         match self {
             Target::Stage(_) => None,
-            Target::Command(command) if needs_options && !command.contains("$OPTIONS") => {
+            Target::Command(command, _) if needs_options && !command.contains("$OPTIONS") => {
                 Some("needs options of the contract, and the command has no $OPTIONS")
             }
-            Target::Command(_) => None,
+            Target::Command(..) => None,
             Target::Address(_) if needs_options => Some("needs options, and --addr starts nothing"),
             Target::Address(_) if setup.process || setup.few_descriptors => {
                 Some("looks at the process or signals it, and --addr has none")
@@ -73,11 +80,12 @@ impl Target {
                 let args = override_options(&launch.args, &options);
                 Some(Launch { args, ..launch.clone() })
             }
-            Target::Command(command) => {
+            Target::Command(command, start_limit) => {
                 let addr = addr.unwrap_or_else(free_address);
                 let mut launch = Launch::new("/bin/sh");
-                // With exec the shell becomes the server, so that signals and the exit status are its own.
-                launch.args = vec!["-c".to_owned(), format!("exec {command}")];
+                // Whatever it is, a list of commands or a script: the process that listens is looked for.
+                launch.args = vec!["-c".to_owned(), command.clone()];
+                (launch.is_guarded, launch.start_limit) = (true, *start_limit);
                 launch.env.push(("PORT".into(), addr.port().to_string().into()));
                 launch.env.push(("OPTIONS".into(), options.join(" ").into()));
                 launch.ready = Ready::Port(addr);
@@ -120,7 +128,7 @@ pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Opt
             let words = [path_from_here(&launch.program)].into_iter().chain(args);
             Some((String::new(), words.map(|text| word(&text)).collect::<Vec<_>>().join(" ")))
         }
-        Target::Command(command) => {
+        Target::Command(command, _) => {
             let before = match command.contains("$OPTIONS") {
                 true => format!("export OPTIONS='{}'; ", options.join(" ")),
                 false => String::new(),
@@ -135,6 +143,10 @@ fn path_from_here(path: &std::path::Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
+
+/// How long a server may take to listen, if nothing else is asked for: a virtual machine that compiles its
+/// program first takes a few seconds.
+pub const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A port on which nothing listens. It is below the range from which the kernel takes ports for outgoing
 /// connections, so none of the probes' clients can take it before the server does.
@@ -177,7 +189,12 @@ impl<'a> Subject<'a> {
         let launch = if setup.by_hand { None } else { target.launch(setup.options, None) };
         let server = launch.map(|mut launch| {
             launch.descriptors = setup.few_descriptors.then(|| few_descriptors() as u64);
-            launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
+            let server = launch.start().map_err(|error| {
+                let system = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+                system.and_then(shortage).unwrap_or_else(|| Fault::crash(format!("{error:#}")))
+            })?;
+            running(&server);
+            Ok::<_, Fault>(server)
         });
         let server = server.transpose()?;
         let addr = match (target, &server) {
@@ -203,8 +220,33 @@ impl<'a> Subject<'a> {
         Client::connect_for(self.addr, &self.recorder)
     }
 
+    /// A number of connections. Where the kernel drops an attempt, because the backlog is full, and completes
+    /// it a second later, the others are made more slowly: a short backlog is no fault of a server that accepts.
     pub(crate) fn connect_many(&self, count: usize) -> Result<Vec<Client>, Fault> {
-        (0..count).map(|_| self.connect()).collect()
+        /// An attempt is repeated after a second.
+        const DROPPED: Duration = Duration::from_millis(500);
+        const SLOWEST: Duration = Duration::from_millis(16);
+        let mut pause = Duration::ZERO;
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            thread::sleep(pause);
+            let start = Instant::now();
+            clients.push(self.connect()?);
+            if start.elapsed() > DROPPED {
+                pause = (pause * 2).clamp(Duration::from_millis(2), SLOWEST);
+            }
+        }
+        Ok(clients)
+    }
+
+    /// A connection, if the kernel completes it at once: not if the backlog is full.
+    pub(crate) fn connect_at_once(&self) -> Option<Client> {
+        Client::connect_within(self.addr, Duration::from_millis(300)).ok()
+    }
+
+    /// At most so many connections, as many as the kernel completes at once.
+    pub(crate) fn connect_some(&self, count: usize) -> Vec<Client> {
+        std::iter::from_fn(|| self.connect_at_once()).take(count).collect()
     }
 
     /// Asks on a connection of its own, as the last word of many probes: does the server still serve?
@@ -223,7 +265,13 @@ impl<'a> Subject<'a> {
 
     /// The process, which [`Setup::process`] promised.
     pub(crate) fn process(&mut self) -> Result<&mut Server, Fault> {
-        self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))
+        let server = self.server.as_mut().ok_or_else(|| Fault::not_applicable("there is no process"))?;
+        match server.is_hidden() {
+            false => Ok(server),
+            true => Err(Fault::not_applicable(
+                "the process that listens is none that the command has started, or may not be looked at",
+            )),
+        }
     }
 
     /// The process, to be signalled: from now on it may end.
@@ -247,7 +295,11 @@ impl<'a> Subject<'a> {
 
     /// Exit status 0 within `limit`.
     pub(crate) fn must_exit_cleanly(&mut self, limit: Duration) -> Verdict {
-        match self.exit_within(limit)? {
+        let status = self.exit_within(limit)?;
+        if self.process()?.is_status_hidden() {
+            self.remark = "it ended; behind its wrapper the exit status cannot be seen".to_owned();
+        }
+        match status {
             status if status.success() => Ok(()),
             status => {
                 let fault = Fault::wrong(format!("ended with {status} instead of 0")).of(Kind::ExitStatus);
@@ -276,18 +328,10 @@ impl<'a> Subject<'a> {
 }
 
 /// Runs a server that should refuse to start, and end at once.
-pub(crate) fn run_to_end(launch: &Launch) -> Result<Output, Fault> {
-    let setup = |error: std::io::Error| Fault::crash(format!("cannot be started: {error}"));
-    let mut command = launch.command().map_err(|error| Fault::crash(format!("{error:#}")))?;
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(setup)?;
-    let start = Instant::now();
-    while child.try_wait().map_err(setup)?.is_none() {
-        if start.elapsed() > LIMIT {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(Fault::wrong(format!("started all the same: it ran for {LIMIT:?}")));
-        }
-        std::thread::sleep(Duration::from_millis(5));
+pub(crate) fn run_to_end(launch: &Launch) -> Result<Ended, Fault> {
+    let ended = launch.run_to_end(LIMIT).map_err(|error| Fault::crash(format!("{error:#}")))?;
+    match ended.status {
+        Some(_) => Ok(ended),
+        None => Err(Fault::wrong(format!("started all the same: it ran for {LIMIT:?}"))),
     }
-    child.wait_with_output().map_err(setup)
 }

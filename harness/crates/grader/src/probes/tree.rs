@@ -1,12 +1,14 @@
-//! The state of a server's processes, all of one process group, as `/proc` has it.
+//! The state of a server's processes, as `/proc` has it.
 
 use procfs::process::{Process, Stat, all_processes};
+use std::collections::BTreeMap;
+use std::iter::successors;
 use std::time::Duration;
 
-/// The state of a process group at one time.
+/// The state of a server's processes at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Snapshot {
-    /// Clock ticks of CPU time of every process in the group, its reaped children included.
+    /// Clock ticks of CPU time of every process, its reaped children included.
     ticks: u64,
     /// Processes that were not reaped by their parent.
     pub(crate) zombies: usize,
@@ -14,12 +16,12 @@ pub(crate) struct Snapshot {
     pub(crate) processes: usize,
     /// Threads of all of them.
     pub(crate) threads: i64,
-    /// Open descriptors of the process that was started.
+    /// Open descriptors of all of them.
     pub(crate) descriptors: usize,
 }
 
 impl Snapshot {
-    /// The group of the process `leader`, now.
+    /// The server whose process is `leader`, now.
     pub(crate) fn of(leader: i32) -> Self {
         let members = group(leader);
         let alive: Vec<&Stat> = members.iter().filter(|stat| stat.state != 'Z').collect();
@@ -28,7 +30,7 @@ impl Snapshot {
             zombies: members.len() - alive.len(),
             processes: alive.len(),
             threads: alive.iter().map(|stat| stat.num_threads).sum(),
-            descriptors: Process::new(leader).and_then(|process| process.fd_count()).unwrap_or(0),
+            descriptors: alive.iter().filter_map(|stat| Process::new(stat.pid).ok()?.fd_count().ok()).sum(),
         }
     }
 
@@ -39,10 +41,25 @@ impl Snapshot {
     }
 }
 
-/// The processes of a group. One that ends meanwhile is left out.
-fn group(leader: i32) -> Vec<Stat> {
+/// The processes of a server: those of the group of `leader`, and whatever descends from the process that we
+/// have started for it, which is a guard or the leader. A wrapper of the leader, such as a shell or `make`, is
+/// none of them. One that ends meanwhile is left out.
+pub(super) fn group(leader: i32) -> Vec<Stat> {
     let Ok(processes) = all_processes() else { return Vec::new() };
-    processes.flatten().filter_map(|process| process.stat().ok()).filter(|stat| stat.pgrp == leader).collect()
+    let all: BTreeMap<i32, Stat> =
+        processes.flatten().filter_map(|process| process.stat().ok()).map(|stat| (stat.pid, stat)).collect();
+    let parents = |of: i32| successors(all.get(&of), |stat| all.get(&stat.ppid)).map(|stat| stat.pid);
+    let us = std::process::id() as i32;
+    // From the leader up to what we have started, which is the last one below us.
+    let above: Vec<i32> = parents(leader).take_while(|&pid| pid != us).collect();
+    let is_below_us = parents(leader).any(|pid| pid == us);
+    let started = above.last().copied().filter(|_| is_below_us);
+    let wrappers = if is_below_us { above.get(1..).unwrap_or_default() } else { &[] };
+    let belongs = |stat: &&Stat| {
+        let descends = started.is_some_and(|started| parents(stat.pid).any(|pid| pid == started));
+        (descends || stat.pgrp == leader) && !wrappers.contains(&stat.pid)
+    };
+    all.values().filter(belongs).cloned().collect()
 }
 
 fn cpu_ticks(stat: &Stat) -> u64 {

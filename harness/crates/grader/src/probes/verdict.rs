@@ -236,8 +236,20 @@ impl Fault {
 /// A system call on a connection has failed.
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
-        Self::wrong(format!("the connection failed: {error}"))
+        shortage(&error).unwrap_or_else(|| Self::wrong(format!("the connection failed: {error}")))
     }
+}
+
+/// What the grader's own machine lacks, where an error says so: that is no fault of the server.
+pub(crate) fn shortage(error: &io::Error) -> Option<Fault> {
+    use nix::libc::{EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    let what = match error.raw_os_error()? {
+        EADDRNOTAVAIL => "local ports (many connections ended within the last minute)",
+        EMFILE | ENFILE => "descriptors",
+        ENOBUFS | ENOMEM => "memory",
+        _ => return None,
+    };
+    Some(Fault::not_applicable(format!("the grader has run out of {what}: {error}")))
 }
 
 /// One probe's end, with what it took.
@@ -255,6 +267,8 @@ pub struct Finding {
     pub seconds: f64,
     /// What shows it, after a fault.
     pub evidence: Option<Evidence>,
+    /// It could not be run, for a reason that is not the server's: it costs no points.
+    pub is_excused: bool,
 }
 
 #[cfg(test)]
@@ -268,6 +282,18 @@ mod tests {
         assert!(!Expected::Broken.allows(crash));
         assert!(!Expected::Exactly(crash).allows(crash));
         assert!(Expected::parse("broken: crash").is_err());
+    }
+
+    /// Protects a server from being blamed for what its judge has run out of.
+    #[test]
+    fn a_shortage_of_the_grader_is_no_fault() {
+        for code in [nix::libc::EADDRNOTAVAIL, nix::libc::EMFILE, nix::libc::ENOBUFS] {
+            let fault = Fault::from(io::Error::from_raw_os_error(code));
+            assert_eq!(fault.outcome, Outcome::NotApplicable, "{fault:?}");
+            assert!(fault.detail.contains("the grader has run out of"), "{fault:?}");
+        }
+        let reset = Fault::from(io::Error::from_raw_os_error(nix::libc::ECONNRESET));
+        assert_eq!(reset.outcome, Outcome::Wrong);
     }
 
     /// Protects the declaration of a race: it excuses wrong replies alone.

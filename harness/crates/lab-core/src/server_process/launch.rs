@@ -1,5 +1,6 @@
 //! How a server is started: as a process of its own group, bound to its CPUs, never left behind.
 
+use super::guard::divide;
 use anyhow::{Context, Result, bail};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::resource::{Resource, setrlimit};
@@ -7,9 +8,12 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// How it is known that a server is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +60,15 @@ pub struct Launch {
     pub ready: Ready,
     /// Where its stderr goes.
     pub stderr: Stderr,
+    /// How long it may take to be ready.
+    pub start_limit: Duration,
+    /// It has a guard that ends whatever it leaves behind, and the process that listens is taken for the
+    /// server: for one of which nothing is known but its command.
+    pub is_guarded: bool,
 }
+
+/// How long a server of the lab may take to be ready.
+const START_LIMIT: Duration = Duration::from_secs(5);
 
 impl Launch {
     /// A program without arguments that prints the line of a stage.
@@ -71,6 +83,8 @@ impl Launch {
             orphan_signal: Signal::SIGKILL,
             ready: Ready::Line,
             stderr: Stderr::Kept,
+            start_limit: START_LIMIT,
+            is_guarded: false,
         }
     }
 
@@ -80,6 +94,11 @@ impl Launch {
     /// The kernel ties the death signal to the *thread* that forked: start a server from a thread that
     /// outlives it.
     pub fn command(&self) -> Result<Command> {
+        self.command_with(None)
+    }
+
+    /// The same, with a guard at the other end of the socket.
+    pub(super) fn command_with(&self, guard: Option<UnixStream>) -> Result<Command> {
         if !self.program.is_file() {
             bail!("{} is not built: run `cargo build --release --workspace --bins`", self.program.display());
         }
@@ -89,6 +108,10 @@ impl Launch {
         let descriptors = self.descriptors;
         let orphan_signal = self.orphan_signal;
         let prepare = move || {
+            if let Some(socket) = &guard {
+                // What follows is of the server alone.
+                divide(socket.as_raw_fd())?;
+            }
             // A shell starts background jobs with SIGINT ignored, and exec keeps that.
             // SAFETY: SIG_DFL runs no code of ours.
             unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }?;

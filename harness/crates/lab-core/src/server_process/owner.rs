@@ -18,14 +18,63 @@ pub(super) fn owns(group: i32, addr: SocketAddr) -> bool {
         if listeners.is_empty() {
             break;
         }
-        let Ok(descriptors) = process.fd() else { return true };
-        for descriptor in descriptors.flatten() {
-            if let FDTarget::Socket(inode) = descriptor.target {
-                listeners.remove(&inode);
-            }
-        }
+        let Some(sockets) = sockets_of(&process) else { return true };
+        listeners.retain(|inode| !sockets.contains(inode));
     }
     listeners.is_empty()
+}
+
+/// The inodes of a process's sockets, if we may look into it.
+pub(super) fn sockets_of(process: &Process) -> Option<BTreeSet<u64>> {
+    let sockets = process.fd().ok()?.flatten().filter_map(|descriptor| match descriptor.target {
+        FDTarget::Socket(inode) => Some(inode),
+        _ => None,
+    });
+    Some(sockets.collect())
+}
+
+/// A socket that listens, as the kernel lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listening {
+    pub(super) addr: SocketAddr,
+    pub(super) inode: u64,
+}
+
+impl Listening {
+    /// Whether a client that connects to `addr` comes to this socket: it listens there or on every address.
+    pub(super) fn accepts(&self, addr: SocketAddr) -> bool {
+        let ip = match self.addr.ip() {
+            IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4),
+            ip => ip,
+        };
+        self.addr.port() == addr.port() && (ip.is_unspecified() || ip == addr.ip())
+    }
+}
+
+/// Every TCP socket of this machine that listens.
+pub(super) fn listening() -> Vec<Listening> {
+    let lines = |path: &str| {
+        let table = File::open(path).into_iter();
+        // The kernel lists the listening sockets first. Behind them may stand tens of thousands in TIME_WAIT.
+        table.flat_map(|table| {
+            let lines = BufReader::new(table).lines().map_while(Result::ok).skip(1);
+            lines.map_while(|line| listener(&line)).collect::<Vec<_>>()
+        })
+    };
+    let all = lines("/proc/net/tcp").chain(lines("/proc/net/tcp6"));
+    all.filter_map(|(text, inode)| Some(Listening { addr: parse(&text)?, inode })).collect()
+}
+
+/// An address as the kernel prints it: words of 32 bits as they lie in memory, each read as one number.
+fn parse(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let word = |at: usize| Some(u32::from_str_radix(ip.get(at * 8..at * 8 + 8)?, 16).ok()?.to_ne_bytes());
+    let port = u16::from_str_radix(port, 16).ok()?;
+    if ip.len() == 8 {
+        return Some((word(0)?, port).into());
+    }
+    let bytes = [word(0)?, word(1)?, word(2)?, word(3)?].concat();
+    Some((<[u8; 16]>::try_from(bytes).ok()?, port).into())
 }
 
 /// The inodes of the sockets that listen on exactly this address: several with SO_REUSEPORT.
@@ -55,6 +104,21 @@ fn local_address(addr: SocketAddr) -> Option<String> {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+
+    /// Protects the search for a server that listens on every address, or on IPv6 as Node and Java do.
+    #[test]
+    fn a_listener_accepts_what_comes_to_its_address() {
+        for (bound, is_ours) in
+            [("127.0.0.1:0", true), ("0.0.0.0:0", true), ("[::]:0", true), ("[::1]:0", false)]
+        {
+            let Ok(listener) = TcpListener::bind(bound) else { continue };
+            let addr = listener.local_addr().expect("a bound socket");
+            let found =
+                listening().into_iter().find(|listening| listening.addr == addr).expect("it is listed");
+            assert_eq!(found.accepts(([127, 0, 0, 1], addr.port()).into()), is_ours, "{bound}");
+            assert!(!found.accepts(([127, 0, 0, 1], addr.port() ^ 1).into()), "{bound}");
+        }
+    }
 
     /// Protects against measuring a stale process: this test's own listener is not the child's.
     #[test]

@@ -1,14 +1,16 @@
 //! A server that runs: signalled, waited for, killed with its whole group at the latest when it is
 //! dropped.
 
+use super::guard::Guard;
 use super::lines::each_line;
-use super::owner::owns;
+use super::owner::{listening, owns, sockets_of};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +18,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server may take from its start to being ready.
-const START_LIMIT: Duration = Duration::from_secs(5);
 /// How long a server may take to stop after SIGTERM: the drain of 2 s, and a slow machine.
 const STOP_LIMIT: Duration = Duration::from_secs(6);
 /// How often a process or a port is looked at while waiting for it.
@@ -30,7 +30,11 @@ const KEPT_LINES: usize = 20;
 pub struct Server {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// What was started: the server, or its guard.
     child: Child,
+    guard: Option<Mutex<Guard>>,
+    /// The process that listens is none of ours, or may not be looked at.
+    is_hidden: bool,
     stdout: Tail,
     stderr: Tail,
     status: Option<ExitStatus>,
@@ -41,7 +45,11 @@ pub struct Server {
 impl Server {
     /// Takes over a child that has just been started and reads what it prints: its first line comes through
     /// the channel.
-    pub(super) fn of(mut child: Child, directory: Option<TempDir>) -> (Self, Receiver<String>) {
+    pub(super) fn of(
+        mut child: Child,
+        guard: Option<UnixStream>,
+        directory: Option<TempDir>,
+    ) -> Result<(Self, Receiver<String>)> {
         let (stdout, stderr) = (Tail::default(), Tail::default());
         if let Some(pipe) = child.stderr.take() {
             stderr.follow(pipe);
@@ -49,12 +57,46 @@ impl Server {
         // Without a pipe the channel is closed at once.
         let first_line = child.stdout.take().map_or_else(|| sync_channel(1).1, |pipe| stdout.follow(pipe));
         let addr = ([127, 0, 0, 1], 0).into();
-        (Self { addr, child, stdout, stderr, status: None, _directory: directory }, first_line)
+        let pid = child.id() as i32;
+        let guard = guard.map(|socket| Guard::of(socket, pid).map(Mutex::new)).transpose()?;
+        let server = Self {
+            addr,
+            child,
+            guard,
+            is_hidden: false,
+            stdout,
+            stderr,
+            status: None,
+            _directory: directory,
+        };
+        Ok((server, first_line))
     }
 
-    /// The process that was started; also the id of its process group.
+    /// The server's process: the one that was started, which leads its process group, or behind a guard the
+    /// one that listens.
     pub fn pid(&self) -> i32 {
-        self.child.id() as i32
+        self.guard().map_or(self.child.id() as i32, |guard| guard.main())
+    }
+
+    fn guard(&self) -> Option<MutexGuard<'_, Guard>> {
+        self.guard.as_ref().map(|guard| guard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why nothing can be said about the server's process, where nothing can: what listens is none of those
+    /// that the command has started, or may not be looked at.
+    pub fn is_hidden(&self) -> bool {
+        self.is_hidden
+    }
+
+    /// Whether the status with which it ended could not be seen: behind a wrapper, on Linux before 6.15. It
+    /// counts as 0.
+    pub fn is_status_hidden(&self) -> bool {
+        self.guard().is_some_and(|guard| guard.is_status_hidden())
+    }
+
+    /// A handle with which another thread can end it; only for a server with a guard.
+    pub fn ender(&self) -> Option<Ender> {
+        Some(Ender(self.guard()?.socket().ok()?))
     }
 
     /// Fails if a process outside of the server's group listens on its address: that one would be measured
@@ -67,7 +109,9 @@ impl Server {
 
     /// Sends a signal to the process that was started. A process that is gone is no error.
     pub fn signal(&self, signal: Signal) {
-        if self.status.is_none() {
+        if let Some(mut guard) = self.guard() {
+            guard.signal(signal);
+        } else if self.status.is_none() {
             // Not reaped yet, so the number is still its own.
             let _ = nix::sys::signal::kill(Pid::from_raw(self.pid()), signal);
         }
@@ -75,7 +119,10 @@ impl Server {
 
     /// Sends a signal to its whole process group, as a terminal does at Ctrl-C.
     pub fn signal_group(&self, signal: Signal) {
-        let _ = killpg(Pid::from_raw(self.pid()), signal);
+        match self.guard() {
+            Some(mut guard) => guard.signal_group(signal),
+            None => drop(killpg(Pid::from_raw(self.pid()), signal)),
+        }
     }
 
     /// Waits for the end of the process, at most for `limit`.
@@ -83,12 +130,23 @@ impl Server {
         let start = Instant::now();
         loop {
             if self.status.is_none() {
-                self.status = self.child.try_wait().ok().flatten();
+                self.status = self.status_now();
             }
             if self.status.is_some() || start.elapsed() >= limit {
                 return self.status;
             }
             thread::sleep(POLL);
+        }
+    }
+
+    fn status_now(&mut self) -> Option<ExitStatus> {
+        let addr = self.addr;
+        match &mut self.guard {
+            Some(guard) => {
+                let guard = guard.get_mut().unwrap_or_else(PoisonError::into_inner);
+                guard.status(|| listeners_of(addr))
+            }
+            None => self.child.try_wait().ok().flatten(),
         }
     }
 
@@ -126,6 +184,17 @@ impl Server {
         self.stderr.text()
     }
 
+    /// The last lines of its stderr, and how many came, once it has ended and its pipe is read.
+    pub(super) fn whole_stderr(&self) -> (String, usize) {
+        /// What it has started may keep the pipe open.
+        const LIMIT: Duration = Duration::from_secs(1);
+        let start = Instant::now();
+        while !self.stderr.lock().is_over && start.elapsed() < LIMIT {
+            thread::sleep(POLL);
+        }
+        (self.stderr.text(), self.stderr.lock().count)
+    }
+
     /// The last line that it printed, on stderr if there is one, as the end of a message.
     fn note(&self) -> String {
         let last = |lines: String| lines.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned);
@@ -134,8 +203,8 @@ impl Server {
     }
 
     /// Waits for the line `listening on ADDRESS`.
-    pub(super) fn await_line(&mut self, first_line: &Receiver<String>) -> Result<()> {
-        match first_line.recv_timeout(START_LIMIT) {
+    pub(super) fn await_line(&mut self, first_line: &Receiver<String>, limit: Duration) -> Result<()> {
+        match first_line.recv_timeout(limit) {
             Ok(line) => {
                 let addr = line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok());
                 self.addr = addr.with_context(|| {
@@ -144,26 +213,68 @@ impl Server {
                 Ok(())
             }
             Err(RecvTimeoutError::Timeout) => {
-                bail!("no line `listening on …` within {START_LIMIT:?}{}", self.note())
+                bail!("no line `listening on …` within {limit:?}{}", self.note())
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.early_end()),
         }
     }
 
     /// Waits until a connection to `addr` is accepted.
-    pub(super) fn await_port(&mut self, addr: SocketAddr) -> Result<()> {
+    pub(super) fn await_port(&mut self, addr: SocketAddr, limit: Duration) -> Result<()> {
         self.addr = addr;
         let start = Instant::now();
-        while start.elapsed() < START_LIMIT {
+        while start.elapsed() < limit {
             if !self.is_alive() {
                 return Err(self.early_end());
             }
-            if TcpStream::connect_timeout(&addr, START_LIMIT).is_ok() {
+            if TcpStream::connect_timeout(&addr, limit).is_ok() {
                 return Ok(());
             }
             thread::sleep(POLL);
         }
-        bail!("nothing listens on {addr} within {START_LIMIT:?}{}", self.note())
+        bail!("nothing listens on {addr} within {limit:?}{}", self.note())
+    }
+
+    /// Waits until a process behind the guard listens on `addr`: that one is the server, and not what has
+    /// started it. No connection is made, which would be the server's first one.
+    pub(super) fn await_listener(&mut self, addr: SocketAddr, limit: Duration) -> Result<()> {
+        /// A process that forks while it is looked for is missed once.
+        const LOOKS: usize = 10;
+        self.addr = addr;
+        let (start, mut looks) = (Instant::now(), 0);
+        while start.elapsed() < limit {
+            let inodes = listeners_of(addr);
+            if !inodes.is_empty() {
+                looks += 1;
+                if self.guard().is_some_and(|mut guard| guard.adopt_listener(&inodes)) {
+                    return Ok(());
+                }
+                if looks == LOOKS {
+                    self.is_hidden = true;
+                    return Ok(());
+                }
+            }
+            // It does so when nothing is left of what it has started.
+            if self.child.try_wait()?.is_some() {
+                self.status = self.guard().and_then(|mut guard| guard.first_status());
+                return Err(self.early_end());
+            }
+            thread::sleep(POLL);
+        }
+        bail!("nothing listens on {addr} within {limit:?}{}{}", self.elsewhere(), self.note())
+    }
+
+    /// Where it listens instead, as the end of a message.
+    fn elsewhere(&self) -> String {
+        let processes = self.guard().map_or_else(Vec::new, |guard| guard.processes());
+        let own: BTreeSet<u64> = processes.iter().filter_map(sockets_of).flatten().collect();
+        let all = listening();
+        let places: Vec<String> =
+            all.iter().filter(|at| own.contains(&at.inode)).map(|at| at.addr.to_string()).collect();
+        match places.is_empty() {
+            true => String::new(),
+            false => format!(" (it listens on {})", places.join(", ")),
+        }
     }
 
     fn early_end(&mut self) -> anyhow::Error {
@@ -190,17 +301,52 @@ impl std::fmt::Display for EndedEarly {
 
 impl std::error::Error for EndedEarly {}
 
+/// Ends a server, and all that it has started, from another thread than that of its [`Server`].
+#[derive(Debug)]
+pub struct Ender(UnixStream);
+
+impl Ender {
+    /// Ends it. The server looks as if it had been killed.
+    pub fn end(&self) {
+        // One that is closed has ended already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        /// What the kernel cannot end at once, or we may not, is not waited for.
+        const LIMIT: Duration = Duration::from_secs(5);
+        if let Some(ender) = self.ender() {
+            ender.end();
+            let start = Instant::now();
+            while self.child.try_wait().is_ok_and(|status| status.is_none()) && start.elapsed() < LIMIT {
+                thread::sleep(POLL / 5);
+            }
+            return;
+        }
         // Its children too: a stage that forks may have left some.
         self.signal_group(Signal::SIGKILL);
         let _ = self.child.wait();
     }
 }
 
+/// The sockets to which a client of `addr` may come.
+fn listeners_of(addr: SocketAddr) -> BTreeSet<u64> {
+    listening().into_iter().filter(|at| at.accepts(addr)).map(|at| at.inode).collect()
+}
+
 /// The last lines of one of a server's outputs.
 #[derive(Debug, Clone, Default)]
-struct Tail(Arc<Mutex<VecDeque<String>>>);
+struct Tail(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: VecDeque<String>,
+    /// Lines that are not empty, of all that came.
+    count: usize,
+    is_over: bool,
+}
 
 impl Tail {
     /// Keeps the last lines as they come; the first one goes through the channel too, which is closed when
@@ -213,20 +359,22 @@ impl Tail {
                 // It has room for one line, and the first one alone is ever awaited.
                 let _ = sender.try_send(line.clone());
                 let mut kept = tail.lock();
-                if kept.len() == KEPT_LINES {
-                    kept.pop_front();
+                if kept.last.len() == KEPT_LINES {
+                    kept.last.pop_front();
                 }
-                kept.push_back(line);
+                kept.count += usize::from(!line.trim().is_empty());
+                kept.last.push_back(line);
             });
+            tail.lock().is_over = true;
         });
         receiver
     }
 
     fn text(&self) -> String {
-        self.lock().iter().cloned().collect::<Vec<_>>().join("\n")
+        Vec::from(self.lock().last.clone()).join("\n")
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

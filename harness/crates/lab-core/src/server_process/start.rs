@@ -4,6 +4,7 @@ use super::launch::{Launch, Ready, Stderr};
 use super::server::{EndedEarly, Server};
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::thread::available_parallelism;
 use tempfile::TempDir;
@@ -54,17 +55,22 @@ impl Launch {
                     .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
-        let mut command = Self { args: self.args.iter().map(fill).collect(), ..self.clone() }.command()?;
+        let filled = Self { args: self.args.iter().map(fill).collect(), ..self.clone() };
+        let (ours, guards) = self.is_guarded.then(UnixStream::pair).transpose()?.unzip();
+        let mut command = filled.command_with(guards)?;
         command.stdout(Stdio::piped());
         command.stderr(match self.stderr {
             Stderr::Kept => Stdio::piped(),
             Stderr::Inherited => Stdio::inherit(),
         });
         let child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
-        let (mut server, first_line) = Server::of(child, directory);
+        // The guard has a copy of its end; ours must be the only one that keeps it alive.
+        drop(command);
+        let (mut server, first_line) = Server::of(child, ours, directory)?;
         match addr {
-            None => server.await_line(&first_line)?,
-            Some(addr) => server.await_port(addr)?,
+            None => server.await_line(&first_line, self.start_limit)?,
+            Some(addr) if self.is_guarded => server.await_listener(addr, self.start_limit)?,
+            Some(addr) => server.await_port(addr, self.start_limit)?,
         }
         Ok(server)
     }

@@ -54,6 +54,8 @@ mod tests {
             started_at: String::new(),
             planned: 1,
             surprises: 0,
+            failure: None,
+            points: None,
             probes: vec![Probed {
                 probe: "idle-holders".into(),
                 outcome: outcome.into(),
