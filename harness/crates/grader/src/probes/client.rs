@@ -299,7 +299,7 @@ impl Client {
         Self::over(stream, recorder)
     }
 
-    fn over(stream: TcpStream, recorder: &Recorder) -> Result<Self, Fault> {
+    pub(super) fn over(stream: TcpStream, recorder: &Recorder) -> Result<Self, Fault> {
         // A request cut in two must leave as two segments.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Probes spend nearly all of their time waiting, so several share a CPU without disturbing each other.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// How often a run looks whether it has been interrupted.
 const LOOK: Duration = Duration::from_millis(50);
