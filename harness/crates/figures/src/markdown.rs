@@ -42,13 +42,13 @@ impl Page<'_> {
             }
         };
         list(page, "What cannot be told apart", &self.front.alike);
+        list(page, "The machine", &self.front.machine);
         if let Some(then) = &self.front.then {
             let _ = write!(page, "\n**Then and now.** {}\n", plain(&then.text));
             let _ = write!(page, "\n<details><summary>By server</summary>\n\n");
             rows(page, &["server", "then", "now", "change"], then.rows.iter().map(|row| row.as_slice()));
             page.push_str("\n</details>\n");
         }
-        list(page, "The machine", &self.front.machine);
         page.push_str(
             "\n[report.html](report.html), opened in a browser, has the same figures: servers can be \
              switched \
