@@ -29,6 +29,7 @@ impl Page<'_> {
         for warning in &self.front.warnings {
             let _ = writeln!(page, "**{warning}**\n");
         }
+        let _ = writeln!(page, "{}\n", plain(&self.front.intro));
         for finding in &self.front.findings {
             let file = format!("{}.svg", finding.figure);
             let _ = writeln!(page, "1. {} ([figure]({file}))", plain(&finding.text));

@@ -9,7 +9,7 @@ function links(files) {
 
 // The first screen: what was found, what cannot be told apart, the machine, then and now.
 function buildHeader() {
-  const { findings, alike, then, warnings, machine } = FRONT;
+  const { intro, findings, alike, then, warnings, machine } = FRONT;
   const to = ({ id, title }) => element("a", { href: `#${id}` }, title);
   const more = [["measured", "What was measured"], ["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]];
   const nav = [...DATA.figures.map(to), ...more.map(([id, title]) => to({ id, title }))].flatMap((link) => [link, " "]);
@@ -18,6 +18,7 @@ function buildHeader() {
   const found = findings.map(({ text, figure }) => element("li", {}, text, " ", element("a", { href: `#${figure}` }, "figure")));
   document.querySelector("header").append(
     ...warnings.map((warning) => element("p", { class: "warning" }, warning)),
+    element("p", {}, intro),
     ...(found.length > 0 ? [element("ol", { class: "findings" }, ...found)] : []),
     ...(alike.length > 0 ? part("What cannot be told apart", lines(alike)) : []),
     ...part("The machine", lines(machine)),
