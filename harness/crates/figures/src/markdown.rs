@@ -29,6 +29,7 @@ impl Page<'_> {
         for warning in &self.front.warnings {
             let _ = writeln!(page, "**{warning}**\n");
         }
+        let _ = writeln!(page, "{}\n", plain(&self.front.intro));
         for finding in &self.front.findings {
             let file = format!("{}.svg", finding.figure);
             let _ = writeln!(page, "1. {} ([figure]({file}))", plain(&finding.text));
@@ -42,13 +43,13 @@ impl Page<'_> {
             }
         };
         list(page, "What cannot be told apart", &self.front.alike);
+        list(page, "The machine", &self.front.machine);
         if let Some(then) = &self.front.then {
             let _ = write!(page, "\n**Then and now.** {}\n", plain(&then.text));
             let _ = write!(page, "\n<details><summary>By server</summary>\n\n");
             rows(page, &["server", "then", "now", "change"], then.rows.iter().map(|row| row.as_slice()));
             page.push_str("\n</details>\n");
         }
-        list(page, "The machine", &self.front.machine);
         page.push_str(
             "\n[report.html](report.html), opened in a browser, has the same figures: servers can be \
              switched \

@@ -127,6 +127,7 @@ impl<'a> Data<'a> {
         }
         Figure {
             subtitle: caption::lines(lines, &names.join(", ")),
+            whiskers: plot.whiskers(),
             plot: Plot::Points(plot),
             ..self.empty(id, title, &files)
         }

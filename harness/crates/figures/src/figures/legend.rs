@@ -23,29 +23,30 @@ pub(super) fn skipped(lines: &[Line]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// What the markers that are among these points mean, in one paragraph.
+/// What the markers that are among these points mean, in one paragraph. Only a speed has a limit: a cost, or
+/// what was published, beside it is filled and says nothing of one.
 pub(super) fn legend(points: &Points, hollow: &str) -> String {
     let drawn = points.drawn();
     let shown = || points.points.iter().filter(|point| drawn.contains(&point.panel) && point.is_drawn());
-    let count = |marker| shown().filter(|point| point.marker == marker).count();
+    let limited = |word: &str| {
+        let has = |note: &String| {
+            note.contains(&format!("limit: {word}")) || note.contains(&format!("limit: the {word}"))
+        };
+        shown().filter(|point| point.note.as_ref().is_some_and(has)).count()
+    };
+    let counts = ["generator", "both", "neither"].map(|word| (word, limited(word)));
+    let (filled, others) = (limited("server"), counts.iter().map(|(_, count)| count).sum::<usize>());
     let mut words = Vec::new();
-    if count(Marker::Hollow) > 0 && !hollow.is_empty() {
-        let limits = ["generator", "both", "neither"].map(|word| {
-            let has = |note: &String| {
-                note.contains(&format!("limit: {word}")) || note.contains(&format!("limit: the {word}"))
-            };
-            (word, shown().filter(|point| point.note.as_ref().is_some_and(has)).count())
-        });
-        let counts = limits.iter().filter(|(_, count)| *count > 0);
+    if others > 0 && !hollow.is_empty() {
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(word, count)| format!("{word}: {count}")).collect();
         words.push(format!(
-            "Filled ({} of {}): the server was the limit. Hollow: it was not ({}). {hollow}",
-            count(Marker::Filled),
-            shown().count(),
+            "Filled ({filled} of {}): the server was the limit. Hollow: it was not ({}). {hollow}",
+            filled + others,
             counts.join(", "),
         ));
     }
-    if count(Marker::Cross) > 0 {
+    if shown().any(|point| point.marker == Marker::Cross) {
         words.push("Cross: some of the clients got no answer at all.".into());
     }
     words.join(" ")
@@ -135,6 +136,25 @@ mod tests {
                 "Missing: 06 with 2 workers, 64 clients; 4 workers, 64 clients (refused: no such luck)",
             ]
         );
+    }
+
+    /// Protects the count of what the server limited from costs that stand beside the speeds, and are filled.
+    #[test]
+    fn only_points_that_have_a_limit_are_counted_as_such() {
+        let mut records = [record("04", "wrk", 64, true, 1.0), record("05", "wrk", 64, true, 1.0)];
+        records[1].figures_mut().expect("measured").limiter = records::Bottleneck::Generator;
+        let lines: Vec<Line> =
+            records.iter().enumerate().map(|(line, record)| Line { file: 0, line, record }).collect();
+        let mut points = Points {
+            panels: vec![Panel::default(), Panel::default()],
+            series: servers(&lines),
+            ..Points::default()
+        };
+        let speed = |record: &Record| Some(record.figures()?.requests_per_second);
+        points.add(&lines, true, |_| Some(Place::panel(0)), speed);
+        points.add(&lines, false, |_| Some(Place::panel(1)), speed);
+        let words = legend(&points, "Why.");
+        assert!(words.starts_with("Filled (1 of 2)") && words.contains("(generator: 1)"), "{words}");
     }
 
     #[test]

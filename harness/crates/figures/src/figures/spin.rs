@@ -43,7 +43,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     };
     points.add(&lines, true, place(0), |record| Some(record.figures()?.requests_per_second));
     points.add(&lines, false, place(1), cost);
-    let signs = legend(&points, "");
+    let is_shared = first.context.server_cpus == first.context.generator_cpus;
+    let why =
+        if is_shared { "The generator uses the same CPUs, so that no server has them alone." } else { "" };
+    let signs = legend(&points, why);
     let title = format!(
         "What do more workers make of requests that keep a CPU busy for {spin_us:.0} µs? {}",
         count(cpus, "CPU")
@@ -56,7 +59,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
          workers."
     );
     figure.notes.push(signs);
-    if first.context.server_cpus == first.context.generator_cpus && !shares.is_empty() {
+    if is_shared && !shares.is_empty() {
         let (least, most) =
             shares.iter().fold((f64::MAX, 0.0_f64), |(a, b), &share| (a.min(share), b.max(share)));
         let [least, most] = [least, most].map(|share| format!("{:.0} %", 100.0 * share));

@@ -9,6 +9,7 @@ use crate::figures::{Data, Source, caption, is_measured};
 use crate::machine;
 use lab_core::files::link;
 use lab_core::units::{count, number};
+use records::is_reference;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -33,6 +34,8 @@ pub(crate) fn findings(data: &Data) -> Vec<Finding> {
 /// Everything around the figures.
 #[derive(Debug, Serialize)]
 pub(crate) struct Front {
+    /// What a stranger must know to read the sentences.
+    pub(crate) intro: String,
     pub(crate) findings: Vec<Finding>,
     pub(crate) alike: Vec<String>,
     pub(crate) then: Option<then::Then>,
@@ -78,6 +81,7 @@ impl Front {
         }
         let paths: Vec<String> = sources.iter().map(|source| source.path.display().to_string()).collect();
         Self {
+            intro: intro(sources),
             findings: found.into_iter().take(MOST).collect(),
             alike: rules::alike(&data),
             then: then::compare(&data, sources),
@@ -98,6 +102,19 @@ impl Front {
             measure: records().map(machine::measure_again).collect(),
         }
     }
+}
+
+/// How many designs there are, and what the words and the brackets of the sentences mean.
+fn intro(sources: &[Source]) -> String {
+    let records = sources.iter().flat_map(|source| &source.records).map(|record| record.key.server.as_str());
+    let grades = sources.iter().flat_map(|source| &source.grades).map(|grade| grade.name.as_str());
+    let is_design = |name: &&str| !name.is_empty() && !is_reference(name);
+    let designs: BTreeSet<&str> = records.chain(grades).filter(is_design).collect();
+    format!(
+        "{} of one small web server, each measured beside the same bare server, the floor, which reads and \
+         writes one constant reply. In brackets: 95 % intervals, or of fewer than six rounds the range.",
+        count(designs.len(), "design")
+    )
 }
 
 /// The machines, and the clock states of the runs.

@@ -33,6 +33,8 @@ pub struct Figure {
     pub about: String,
     /// What the signs on it mean, and what else should be known.
     pub notes: Vec<String>,
+    /// What its whiskers are; empty where it has none.
+    pub whiskers: String,
     /// What is drawn.
     pub plot: Plot,
     /// The files of records behind it, as links from its directory.
@@ -74,8 +76,9 @@ impl Figure {
     /// What stands below a picture, a paragraph each: about, the notes, what the whiskers are, what is
     /// missing.
     pub fn words(&self) -> Vec<String> {
-        let of_points = self.points().into_iter().flat_map(Points::words);
-        let all = std::iter::once(self.about.clone()).chain(self.notes.clone()).chain(of_points);
+        let missing = self.points().into_iter().flat_map(Points::missing);
+        let notes = self.notes.iter().chain([&self.whiskers]).cloned();
+        let all = std::iter::once(self.about.clone()).chain(notes).chain(missing);
         all.filter(|words| !words.is_empty()).collect()
     }
 }

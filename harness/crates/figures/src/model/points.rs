@@ -189,8 +189,8 @@ impl Points {
         why.unwrap_or_else(|| "not measured".into())
     }
 
-    /// What the whiskers are, and what is missing.
-    pub(super) fn words(&self) -> Vec<String> {
+    /// What the whiskers are.
+    pub(crate) fn whiskers(&self) -> String {
         let drawn = self.drawn();
         let shown = self.points.iter().filter(|point| drawn.contains(&point.panel) && point.is_drawn());
         let of: BTreeSet<&str> =
@@ -213,9 +213,7 @@ impl Points {
             }
         };
         let kinds: Vec<String> = kinds.into_iter().map(kind).collect();
-        let whiskers =
-            if kinds.is_empty() { String::new() } else { format!("Whiskers: {}.", kinds.join("; ")) };
-        std::iter::once(whiskers).chain(self.missing()).collect()
+        if kinds.is_empty() { String::new() } else { format!("Whiskers: {}.", kinds.join("; ")) }
     }
 
     /// What stands behind the names of the series.
@@ -226,7 +224,8 @@ impl Points {
     /// `Missing: 01, 03 with 64 clients (ab would hang)`: what a reader would look for and not find, as far
     /// as no empty row says it.
     pub fn missing(&self) -> Vec<String> {
-        type Loads = Vec<(u64, String)>;
+        // Mark and panel, and the places along x.
+        type Loads = BTreeMap<[Option<String>; 2], BTreeSet<u64>>;
         let drawn = self.drawn();
         let has_row = |point: &Point| {
             self.x.is_some() || self.on(point.panel).any(|other| other.series == point.series)
@@ -238,30 +237,29 @@ impl Points {
         let mut servers: BTreeMap<(&str, &str), Loads> = BTreeMap::new();
         for point in missed {
             let mark = self.marks.get(point.mark).map(|mark| mark.label.clone());
-            let place = self.x.as_ref().map(|x| {
-                format!("{} {}", x.unit.tick(point.x), x.label.split(' ').next().unwrap_or_default())
-            });
             let panel = (drawn.len() > 1).then(|| self.panels[point.panel].name.clone());
-            let is_all = self.on(point.panel).all(|other| other.series != point.series);
-            // Where nothing is there, the loads need no names.
-            let parts = if is_all { [None, None, None] } else { [mark, place, panel] };
-            let (load, order) = (
-                parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
-                if is_all { 0 } else { point.x.to_bits() },
-            );
             let reason = point.note.as_deref().unwrap_or("no such value");
-            let name = self.series[point.series].name.as_str();
-            servers.entry((reason, name)).or_default().push((order, load));
+            let loads = servers.entry((reason, self.series[point.series].name.as_str())).or_default();
+            // Where nothing is there, the loads need no names.
+            if self.on(point.panel).any(|other| other.series == point.series) {
+                // Places along x are never negative, so their bits have their order.
+                loads.entry([mark, panel]).or_default().insert(point.x.to_bits());
+            }
         }
         let mut alike: BTreeMap<(&str, Loads), Vec<&str>> = BTreeMap::new();
-        for ((reason, name), mut loads) in servers {
-            loads.sort();
-            loads.dedup();
+        for ((reason, name), loads) in servers {
             alike.entry((reason, loads)).or_default().push(name);
         }
+        let load = |([mark, panel], places): ([Option<String>; 2], BTreeSet<u64>)| {
+            let places = self.x.as_ref().map(|x| {
+                let places: Vec<String> =
+                    places.into_iter().map(|place| x.unit.tick(f64::from_bits(place))).collect();
+                format!("{} {}", places.join(", "), x.label.split(' ').next().unwrap_or_default())
+            });
+            [mark, places, panel].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        };
         let line = |((reason, loads), names): ((&str, Loads), Vec<&str>)| {
-            let loads: Vec<String> =
-                loads.into_iter().map(|(_, load)| load).filter(|load| !load.is_empty()).collect();
+            let loads: Vec<String> = loads.into_iter().map(load).filter(|load| !load.is_empty()).collect();
             let with = if loads.is_empty() { String::new() } else { format!(" with {}", loads.join("; ")) };
             format!("Missing: {}{with} ({reason})", names.join(", "))
         };

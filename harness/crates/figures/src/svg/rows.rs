@@ -7,6 +7,7 @@ use super::{Body, WIDTH};
 use crate::model::{Marker, Point, Points};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
+use std::collections::BTreeSet;
 
 /// Of the column of names.
 const NAMES: i32 = 306;
@@ -45,8 +46,15 @@ impl<'a> Picture<'a> {
         40 + legend(None, &self.entries(), (NAMES, 0), WIDTH - NAMES - MARGIN).unwrap_or_default()
     }
 
+    /// Places for marks in a row. Where no row has two of them, they stand in its middle.
+    fn slots(&self) -> usize {
+        let all = || self.panels.iter().flat_map(|&panel| self.points.on(panel));
+        let rows: BTreeSet<(usize, usize)> = all().map(|point| (point.panel, point.series)).collect();
+        if rows.len() == all().count() { 1 } else { self.points.marks.len().max(1) }
+    }
+
     fn row(&self) -> i32 {
-        (MARK * self.points.marks.len() as i32 + 8).max(30)
+        (MARK * self.slots() as i32 + 8).max(30)
     }
 
     /// Below the rows, for the numbers and for what they are where no head says it.
@@ -105,10 +113,12 @@ impl<'a> Picture<'a> {
             let ends = [(x.at(value), 0.0), (x.at(value), bottom)];
             chart.draw_series([PathElement::new(ends, BLACK.stroke_width(1))])?;
         }
-        let marks = self.points.marks.len().max(1) as f64;
+        let slots = self.slots();
+        let marks = slots as f64;
         for point in self.points.on(panel) {
             let row = self.rows.iter().position(|&row| row == point.series).unwrap_or(0) as f64;
-            let aside = (point.mark as f64 - (marks - 1.0) / 2.0) * f64::from(MARK) / f64::from(self.row());
+            let slot = if slots > 1 { point.mark as f64 } else { 0.0 };
+            let aside = (slot - (marks - 1.0) / 2.0) * f64::from(MARK) / f64::from(self.row());
             let (y, style) = (row + 0.5 + aside, self.points.style(point));
             let colour = RGBColor::from(style.colour);
             if self.points.dots {

@@ -173,6 +173,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<Vec<f64>> {
     let fine = (&[1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0][..], 1);
     let coarse = [
         (&[1.0, 1.5, 2.0, 3.0, 5.0, 7.0][..], 1),
+        (&[1.0, 2.0, 3.0, 5.0, 8.0], 1),
         (&[1.0, 2.0, 5.0], 1),
         (&[1.0, 3.0], 1),
         (&[1.0], 1),
@@ -180,7 +181,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<Vec<f64>> {
         (&[1.0], 3),
         (&[1.0], 5),
     ];
-    let sets = std::iter::once(fine).chain(coarse).skip(if high - low < SHORT { 0 } else { 2 });
+    let sets = std::iter::once(fine).chain(coarse).skip(if high - low < SHORT { 0 } else { 3 });
     let set = |(digits, every): (&'static [f64], i32)| {
         let decades = decades().filter(move |decade| decade.rem_euclid(every) == 0);
         let ticks = decades.flat_map(|decade| digits.iter().map(move |digit| digit * 10f64.powi(decade)));

@@ -116,6 +116,20 @@ fn nothing_and_one_figure_and_none_are_drawn() {
     render(&Figure { plot: Plot::Matrix(Matrix::default()), ..Figure::default() }, "no matrix");
 }
 
+/// Protects from marks that stand beside the name of their row where no row has two of them.
+#[test]
+fn marks_of_rows_that_have_one_each_stand_in_the_middle() {
+    let heights = |marks_of: &[usize]| {
+        let (_, rows) = layouts().into_iter().find(|(what, _)| *what == "marks").expect("a layout");
+        let mut figure = filled(rows, &["04", "05"], &[3.0, 4.0]);
+        of(&mut figure).points.retain(|point| marks_of.contains(&point.mark));
+        let (svg, _) = render(&figure, "marks");
+        svg.split(" height=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned)
+    };
+    assert_eq!(heights(&[1]), heights(&[0]));
+    assert_ne!(heights(&[0]), heights(&[0, 1]), "two of them need more room");
+}
+
 /// Protects from a line over a place where the server has no value.
 #[test]
 fn no_line_crosses_a_missing_value() {

@@ -1,52 +1,58 @@
 //! What a request costs each design: the range, the steps, the references, and what cannot be told apart.
 
-use super::words::{capital, idea, times};
+use super::words::{idea, times};
 use super::{Finding, finding, is_stage, main_costs, sorted};
 use crate::costs::Costs;
 use crate::figures::Data;
 use crate::sample::Change;
 use records::{FLOOR, is_reference};
 
-/// The dearest design and the cheapest, each against the floor.
+/// From the cheapest design to the dearest, each against the floor. That one is the only cheapest is not said:
+/// its neighbour may not be distinguishable from it.
 pub(super) fn range(data: &Data) -> Option<Finding> {
     let costs = main_costs(data)?;
     let stages = costs.servers().into_iter().filter(is_stage);
     let all = sorted(stages.filter_map(|s| Some((s, costs.over_floor(s)?))), |(_, change)| change.ratio);
     let ((cheap, least), (dear, most)) = (*all.first()?, *all.last()?);
     (most.is_real() && costs.change(cheap, dear)?.is_real()).then_some(())?;
-    let least = if least.is_real() { times(least) } else { "not distinguishable from it".to_owned() };
+    let from = if least.is_real() {
+        format!("from {} the floor's in {} ({cheap})", times(least), idea(cheap))
+    } else {
+        format!("from the floor's own ({} ({cheap}) is not distinguishable from it)", idea(cheap))
+    };
     let text = format!(
-        "With {}, {} ({dear}) is the dearest design: a request costs {} the floor, what the kernel alone \
-         needs; {} ({cheap}) is the cheapest: {least}.",
+        "With {}, the CPU time of a request reaches {from} to {} as much as the floor's in {} ({dear}).",
         costs.load.words(),
-        idea(dear),
         times(most),
-        idea(cheap)
+        idea(dear)
     );
     finding("what-each-idea-costs", text)
 }
 
-/// The steps that add to the cost, the one that adds most first.
-pub(super) fn dearer_steps(data: &Data) -> Option<Finding> {
-    steps(data, "adds most to the cost of a request", |change| change.ratio)
-}
-
-/// Those that save.
-pub(super) fn cheaper_steps(data: &Data) -> Option<Finding> {
-    steps(data, "saves most", |change| 1.0 / change.ratio)
-}
-
-/// The steps that are more than chance in one direction. A twin is a contrast and no step.
-fn steps(data: &Data, verb: &str, size: fn(&Change) -> f64) -> Option<Finding> {
-    let mut steps = main_costs(data)?.steps();
-    steps.retain(|(_, step, change)| change.is_real() && size(change) > 1.0 && !step.contains('-'));
-    steps.sort_by(|one, other| size(&other.2).total_cmp(&size(&one.2)));
-    let mut words = steps.iter().map(|(base, step, change)| (idea(step), base, step, change.text()));
-    let (first, base, step, change) = words.next()?;
-    let others: Vec<String> =
-        words.map(|(idea, base, step, change)| format!("{idea} ({base}→{step}) {change}")).collect();
-    let then = if others.is_empty() { String::new() } else { format!("; then {}", others.join(", ")) };
-    finding("what-each-idea-costs", format!("{} ({base}→{step}) {verb}: {change}{then}.", capital(first)))
+/// The steps that add to the cost and those that save, each the largest first.
+pub(super) fn steps(data: &Data) -> Option<Finding> {
+    let steps = main_costs(data)?.steps();
+    let of = |words: &str, size: fn(&Change) -> f64| {
+        // A twin is a contrast and no step.
+        let is_one = |(_, step, change): &&(String, String, Change)| {
+            change.is_real() && size(change) > 1.0 && !step.contains('-')
+        };
+        let its = sorted(steps.iter().filter(is_one), |(.., change)| -size(change));
+        let mut its = its
+            .into_iter()
+            .map(|(base, step, change)| format!("{} ({base}→{step}) {}", idea(step), change.text()));
+        let first = its.next()?;
+        let then: Vec<String> = its.collect();
+        let then = if then.is_empty() { String::new() } else { format!(", then {}", then.join(", ")) };
+        Some(format!("{words} {first}{then}"))
+    };
+    let both = [
+        of("what adds most to a request's cost is", |change| change.ratio),
+        of("what saves most is", |change| 1.0 / change.ratio),
+    ];
+    let both: Vec<String> = both.into_iter().flatten().collect();
+    (!both.is_empty()).then_some(())?;
+    finding("what-each-idea-costs", format!("From stage to stage, {}.", both.join("; ")))
 }
 
 /// The cheapest stage beside the references.
@@ -59,10 +65,14 @@ pub(super) fn references(data: &Data) -> Option<Finding> {
     let words: Vec<String> = others
         .filter_map(|server| Some((server, costs.change(best, server)?)))
         .filter(|(_, change)| change.is_real())
-        .map(|(server, change)| format!("{server} costs {} as much", times(change)))
+        .map(|(server, change)| format!("{server} takes {}", times(change)))
         .collect();
     (!words.is_empty()).then_some(())?;
-    finding("what-each-idea-costs", format!("Beside {} ({best}), {}.", idea(best), words.join(", ")))
+    let words = words.join(" and ");
+    finding(
+        "what-each-idea-costs",
+        format!("Of the references, {words} the CPU time per request of {} ({best}).", idea(best)),
+    )
 }
 
 /// What cannot be told apart: the steps whose interval holds 1, and those with too few rounds.
@@ -71,7 +81,7 @@ pub(in crate::findings) fn alike(data: &Data) -> Vec<String> {
     let steps = costs.steps();
     let names = |is_settled: bool| {
         let its = steps.iter().filter(|(.., change)| !change.is_real() && change.is_settled() == is_settled);
-        its.map(|(base, step, _)| format!("{base}→{step}")).collect::<Vec<_>>()
+        its.map(|(base, step, _)| format!("{} ({base}→{step})", idea(step))).collect::<Vec<_>>()
     };
     let floor: Vec<&str> = costs
         .servers()
@@ -84,10 +94,10 @@ pub(in crate::findings) fn alike(data: &Data) -> Vec<String> {
         (!names.is_empty()).then(|| format!("{words}: {}.", names.join(", ")))
     };
     [
-        line(names(true), "Steps whose cost per request is not distinguishable from the one before"),
+        line(names(true), "Steps that change the cost of a request by nothing that can be told"),
         line(
-            floor.into_iter().map(String::from).collect(),
-            "Servers whose cost is not distinguishable from the floor's",
+            floor.into_iter().map(|server| format!("{} ({server})", idea(server))).collect(),
+            "Not distinguishable from the floor",
         ),
         line(names(false), "Steps with too few rounds to tell"),
         between_runs(&costs),
@@ -114,7 +124,7 @@ fn between_runs(costs: &Costs) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::invented::{contains, costs_of, says};
+    use super::super::invented::{contains, costs_of, pairs, says};
     use super::*;
     use crate::figures::Source;
     use std::path::Path;
@@ -124,33 +134,69 @@ mod tests {
         let text = says(range, costs_of(&[("02", 2.2), ("04", 1.1)], 0.5));
         contains(
             text,
-            &["a process per connection (02)", "2.20 times [2.1", "an event loop (04)", "1.10 times"],
+            &[
+                "in a process per connection (02)",
+                "2.20 times [2.1",
+                "in an event loop (04)",
+                "from 1.10 times",
+            ],
         );
+        let near = says(range, costs_of(&[("02", 2.2), ("04", 1.0)], 0.5));
+        contains(near, &["from the floor's own (an event loop (04) is not distinguishable from it)"]);
         assert_eq!(says(range, costs_of(&[("02", 1.11), ("04", 1.1)], 5.0)), None);
+        assert_eq!(says(range, pairs("floor", 1.0, 0.1)), None, "no design at all");
         assert_eq!(says(range, Vec::new()), None);
+    }
+
+    /// Protects the sentence from another number than the picture beside it has.
+    #[test]
+    fn the_factor_over_the_floor_is_the_one_of_the_figure() {
+        let floor = pairs("floor", 0.9, 0.1);
+        let records = [pairs("02", 2.2, 0.5), pairs("04", 1.2, 0.5), floor].concat();
+        contains(says(range, records), &["2.20 times"]);
     }
 
     #[test]
     fn a_step_is_told_if_its_interval_has_one_sign() {
         let servers = [("05", 1.1), ("06", 1.3), ("07", 1.3), ("10", 1.1), ("11", 1.0)];
         contains(
-            says(dearer_steps, costs_of(&servers, 0.5)),
-            &["Handing requests to workers (05→06)", "+18 % ["],
+            says(steps, costs_of(&servers, 0.5)),
+            &[
+                "adds most to a request's cost is handing requests to workers (05→06) +18 % [",
+                "; what saves most is io_uring (10→11) −9 % [",
+            ],
         );
-        contains(says(cheaper_steps, costs_of(&servers, 0.5)), &["io_uring (10→11)", "−9 % ["]);
-        assert_eq!(says(dearer_steps, costs_of(&servers, 20.0)), None);
-        assert_eq!(says(cheaper_steps, costs_of(&servers, 20.0)), None);
+        assert_eq!(says(steps, costs_of(&servers, 20.0)), None);
+        assert_eq!(says(steps, Vec::new()), None);
+        let one = says(steps, costs_of(&servers[..2], 0.5)).expect("a step that adds");
+        assert!(!one.contains("saves"), "{one}");
         let data = [Source { records: costs_of(&servers, 0.5), ..Source::default() }];
         let alike = alike(&Data::new(&data, Path::new(".")));
         assert!(alike[0].contains("06→07") && !alike[0].contains("05→06"), "{alike:?}");
+    }
+
+    /// Protects from a claim of three rounds, and from silence about what is not known.
+    #[test]
+    fn a_step_of_few_rounds_is_said_to_have_too_few() {
+        let few: Vec<_> = costs_of(&[("05", 1.1), ("06", 1.13)], 0.5).into_iter().step_by(3).collect();
+        assert_eq!(says(steps, few.clone()), None);
+        let data = [Source { records: few, ..Source::default() }];
+        let alike = alike(&Data::new(&data, Path::new(".")));
+        assert!(
+            alike.iter().any(|line| line.contains("too few rounds") && line.contains("05→06")),
+            "{alike:?}"
+        );
+        assert!(super::alike(&Data::new(&[], Path::new("."))).is_empty());
     }
 
     #[test]
     fn references_are_told_if_they_differ_from_the_cheapest_stage() {
         contains(
             says(references, costs_of(&[("11", 1.0), ("nginx", 1.3)], 0.5)),
-            &["Beside io_uring (11)", "nginx costs 1.30 times"],
+            &["nginx takes 1.30 times", "of io_uring (11)"],
         );
         assert_eq!(says(references, costs_of(&[("11", 1.0), ("nginx", 1.01)], 3.0)), None);
+        assert_eq!(says(references, costs_of(&[("11", 1.0)], 0.5)), None, "no reference but the floor");
+        assert_eq!(says(references, Vec::new()), None);
     }
 }

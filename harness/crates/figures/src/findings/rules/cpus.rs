@@ -1,7 +1,7 @@
 //! What a second CPU is worth.
 
 use super::words::{idea, times};
-use super::{Finding, NOTHING, finding, names, of_server, servers, sorted};
+use super::{Finding, NOTHING, finding, is_stage, names, of_server, servers, sorted};
 use crate::figures::{Data, Line, second_cpu};
 use crate::sample::Change;
 use records::Phase;
@@ -11,16 +11,17 @@ pub(super) fn second(data: &Data) -> Option<Finding> {
     let lines = data.in_one_state(data.of(&[Phase::Cpus]));
     let lines: Vec<Line> = lines.into_iter().filter(|line| line.record.key.path != "/").collect();
     let factor = |server| Some((server, second_cpu::factor(&of_server(&lines, server))?));
-    let all: Vec<(&str, Change)> = servers(&lines).into_iter().filter_map(factor).collect();
+    let stages = servers(&lines).into_iter().filter(is_stage);
+    let all: Vec<(&str, Change)> = stages.filter_map(factor).collect();
     let none = names(all.iter().filter(|(_, change)| change.is_none(2.0 * NOTHING)));
     let gain = all.iter().filter(|(_, change)| change.is_real() && change.low > 1.0 + NOTHING);
     let gain = sorted(gain, |(_, change)| change.ratio);
     let (best, most) = gain.last()?;
     let text = format!(
-        "A second CPU makes {} ({best}) {} as fast where each request keeps a CPU busy{}.",
+        "Where each request keeps a CPU busy, a second CPU makes a server up to {1} as fast, {0} ({best}){2}.",
         idea(best),
         times(*most),
-        if none.is_empty() { String::new() } else { format!("; {none} make nothing of it") }
+        if none.is_empty() { String::new() } else { format!("; {none} gain nothing by it") }
     );
     finding("second-cpu", text)
 }
@@ -48,7 +49,15 @@ mod tests {
             let one = [on_cpus("04", 1, 1e4, 0.1), on_cpus("04", 2, 1e4, 0.1)];
             says(super::second, two.into_iter().chain(one).flatten().collect())
         };
-        contains(of(0.5, 1.9), &["a listener per thread (10)", "1.90 times [1.8", "04 make nothing of it"]);
-        assert_eq!(of(30.0, 1.2), None);
+        contains(
+            of(0.5, 1.9),
+            &["up to 1.90 times [1.8", "a listener per thread (10)", "; 04 gain nothing by it"],
+        );
+        assert_eq!(of(30.0, 1.2), None, "the interval is wide");
+        assert_eq!(of(0.5, 1.0), None, "nobody gains");
+        assert_eq!(says(super::second, on_cpus("10", 1, 1e4, 0.5)), None, "one CPU alone");
+        let one = |cpus: usize| on_cpus("10", cpus, 1e4 * cpus as f64, 0.5).remove(0);
+        assert_eq!(says(super::second, vec![one(1), one(2)]), None, "one round");
+        assert_eq!(says(super::second, Vec::new()), None);
     }
 }

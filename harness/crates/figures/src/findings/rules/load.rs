@@ -24,20 +24,18 @@ pub(super) fn ten_thousand(data: &Data) -> Option<Finding> {
     let idle = number(most as f64);
     let none = names(all.iter().filter(|(_, change)| change.is_none(NOTHING)));
     let dearer = all.last().filter(|(_, change)| change.is_real() && change.ratio > 1.0 + NOTHING);
-    let text = match dearer {
-        Some((server, change)) if none.is_empty() => {
-            format!("{idle} idle connections make a request of {server} dearer by {}.", change.text())
-        }
-        Some((server, change)) => format!(
-            "{idle} idle connections make a request of {server} dearer by {}; for {none} they change less than \
-             5 %.",
-            change.text()
-        ),
-        None if none.is_empty() => return None,
-        None => format!(
-            "{idle} idle connections change the cost of an active client's request by less than 5 % in {none}."
-        ),
+    let none = if none.is_empty() {
+        String::new()
+    } else {
+        format!("they change the cost of an active client's request by less than 5 % in {none}")
     };
+    let dearer = dearer.map(|(server, change)| {
+        format!("a request of {} ({server}) costs more: {}", idea(server), change.text())
+    });
+    let both: Vec<String> =
+        [dearer, Some(none).filter(|none| !none.is_empty())].into_iter().flatten().collect();
+    (!both.is_empty()).then_some(())?;
+    let text = format!("With {idle} idle connections beside it, {}.", both.join("; "));
     finding("c10k", text)
 }
 
@@ -49,7 +47,8 @@ pub(super) fn short(data: &Data) -> Option<Finding> {
     let all = dearer(kept, short);
     let ((good, least), (bad, most)) = (all.first()?, all.last()?);
     let text = format!(
-        "A connection per request costs {} as much as a kept one in {} ({good}), {} in {} ({bad}).",
+        "A new connection for each request takes from {} the CPU time of a kept one in {} ({good}) to {} in {} \
+         ({bad}).",
         times(*least),
         idea(good),
         times(*most),
@@ -62,12 +61,12 @@ pub(super) fn short(data: &Data) -> Option<Finding> {
 pub(super) fn batching(data: &Data) -> Option<Finding> {
     let all: Vec<Costs> = costs(data, Phase::Clients);
     let all: Vec<&Costs> = all.iter().filter(|costs| !costs.load.is_short).collect();
-    let few = all.iter().min_by_key(|costs| costs.load.clients)?;
+    let few = all.iter().min_by_key(|costs| costs.load.clients).filter(|costs| costs.load.clients == 1)?;
     let many = all.iter().max_by_key(|costs| costs.load.clients)?;
     let (server, change) = dearer(many, few).pop()?;
     let text = format!(
-        "A request of a lone client costs {} as much as one of {} at once in {} ({server}): with many ready \
-         requests a server sleeps less often.",
+        "A request of a lone client takes {} the CPU time of one of {} at once in {} ({server}): with many \
+         ready requests a server sleeps less often.",
         times(change),
         count(many.load.clients, "client"),
         idea(server)
@@ -114,9 +113,12 @@ mod tests {
         let of = |then: f64, apart: f64| {
             says(ten_thousand, [beside("04", 0, 10.0, apart), beside("04", 10_000, then, apart)].concat())
         };
-        contains(of(10.05, 0.3), &["10,000 idle connections change", "less than 5 % in 04"]);
-        contains(of(13.0, 0.3), &["dearer by +30 %"]);
+        contains(of(10.05, 0.3), &["With 10,000 idle connections", "less than 5 % in 04"]);
+        contains(of(13.0, 0.3), &["of an event loop (04) costs more: +30 %"]);
         assert_eq!(of(10.05, 8.0), None, "an interval that is wide supports neither");
+        assert_eq!(says(ten_thousand, beside("04", 10_000, 10.0, 0.3)), None, "nothing to compare with");
+        assert_eq!(says(ten_thousand, beside("04", 0, 10.0, 0.3)), None, "no idle connections");
+        assert_eq!(says(ten_thousand, Vec::new()), None);
     }
 
     #[test]
@@ -132,12 +134,16 @@ mod tests {
             };
             around(1.1, apart).map(pair).collect::<Vec<Record>>()
         };
-        let of_short = |apart: f64| {
-            let [kept, short] =
-                [(true, 6.0), (false, 20.0)].map(|(kept, floor)| with(Phase::Paired, 64, kept, floor, apart));
+        let of_short = |apart: f64, floor: f64| {
+            let [kept, short] = [(true, 6.0), (false, floor)]
+                .map(|(kept, floor)| with(Phase::Paired, 64, kept, floor, apart));
             says(super::short, [kept, short].concat())
         };
-        contains(of_short(1.0), &["A connection per request costs 3.33 times"]);
+        contains(of_short(1.0, 20.0), &["A new connection for each request takes from 3.33 times"]);
+        assert_eq!(of_short(30.0, 6.5), None, "the intervals meet");
+        let kept = with(Phase::Paired, 64, true, 6.0, 1.0);
+        assert_eq!(says(super::short, kept), None, "no short connections");
+        assert_eq!(says(super::short, Vec::new()), None);
         let lone = |apart: f64, floor: f64| {
             says(
                 batching,
@@ -145,7 +151,10 @@ mod tests {
                     .concat(),
             )
         };
-        contains(lone(1.0, 22.0), &["costs 3.67 times", "one of 1024 clients at once", "an event loop (04)"]);
+        contains(lone(1.0, 22.0), &["takes 3.67 times", "one of 1024 clients at once", "an event loop (04)"]);
         assert_eq!(lone(30.0, 6.5), None);
+        assert_eq!(says(batching, with(Phase::Clients, 1, true, 22.0, 1.0)), None, "nothing to compare with");
+        assert_eq!(says(batching, with(Phase::Clients, 64, true, 22.0, 1.0)), None, "no lone client");
+        assert_eq!(says(batching, Vec::new()), None);
     }
 }

@@ -28,14 +28,14 @@ type Rule = fn(&Data) -> Option<Finding>;
 /// The most telling first.
 pub(super) const ALL: [Rule; 11] = [
     cost::range,
-    cost::dearer_steps,
-    cost::cheaper_steps,
-    cpus::second,
-    load::ten_thousand,
     probe::starved,
+    cost::steps,
+    load::ten_thousand,
     wait::waits,
-    wait::knee,
+    cpus::second,
+    probe::delayed,
     load::short,
+    wait::knee,
     load::batching,
     cost::references,
 ];

@@ -19,7 +19,7 @@ pub(super) fn waits(data: &Data) -> Option<Finding> {
     let ((good, least, low), (bad, most, high)) = (all.first()?, all.last()?);
     (high.low > low.high).then_some(())?;
     let text = format!(
-        "Of the quick requests beside slow ones, {:.0} % take longer than 5 ms in {} ({bad}), {:.1} % in {} \
+        "Of the quick requests beside slow ones, {:.0} % wait longer than 5 ms in {} ({bad}), {:.1} % in {} \
          ({good}).",
         100.0 * most,
         idea(bad),
@@ -95,9 +95,17 @@ mod tests {
     fn waits_behind_slow_requests_are_told_if_the_intervals_are_apart() {
         contains(
             says(waits, [slow_of("04", 400.0, 1.0), slow_of("09", 20.0, 1.0)].concat()),
-            &["40 % take longer than 5 ms in an event loop (04)", "2.0 % in processes with a loop each (09)"],
+            &["40 % wait longer than 5 ms in an event loop (04)", "2.0 % in processes with a loop each (09)"],
         );
         assert_eq!(says(waits, [slow_of("04", 400.0, 20.0), slow_of("09", 390.0, 20.0)].concat()), None);
+        assert_eq!(says(waits, slow_of("04", 400.0, 1.0)), None, "one server alone");
+        assert_eq!(says(waits, Vec::new()), None);
+        let mut older = [slow_of("04", 400.0, 1.0), slow_of("09", 20.0, 1.0)].concat();
+        for record in &mut older {
+            let Outcome::Latency(latency) = &mut record.outcome else { panic!("an open loop") };
+            latency.open_loop.over_5ms = None;
+        }
+        assert_eq!(says(waits, older), None, "records of before they were counted");
     }
 
     fn wait_of(server: &str, rate: f64, p99: f64, apart: f64) -> Vec<Record> {
@@ -123,5 +131,7 @@ mod tests {
             &["a listener per thread (10)", "up to 20,000 requests", "an event loop (04) up to 10,000"],
         );
         assert_eq!(of(950.0, 5.0), None, "the interval holds the limit");
+        assert_eq!(says(knee, wait_of("04", 1e4, 300.0, 1.0)), None, "one server alone");
+        assert_eq!(says(knee, Vec::new()), None);
     }
 }

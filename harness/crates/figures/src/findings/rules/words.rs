@@ -23,16 +23,8 @@ pub(super) fn idea(server: &str) -> &str {
     IDEAS.iter().find(|(name, _)| *name == server).map_or(server, |(_, idea)| idea)
 }
 
-/// `2.2 times [2.1 to 2.3]`.
+/// `2.20 times [2.10 to 2.30]`, `33.0 times [29.0 to 39.4]`.
 pub(super) fn times(change: Change) -> String {
-    format!("{:.2} times [{:.2} to {:.2}]", change.ratio, change.low, change.high)
-}
-
-/// As a sentence begins; a name of the kernel keeps its letters.
-pub(super) fn capital(text: &str) -> String {
-    if text.contains('_') {
-        return text.to_owned();
-    }
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    let digits = if change.ratio < 10.0 { 2 } else { 1 };
+    format!("{:.digits$} times [{:.digits$} to {:.digits$}]", change.ratio, change.low, change.high)
 }

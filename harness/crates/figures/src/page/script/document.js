@@ -7,9 +7,9 @@ function links(files) {
   return files.flatMap((file, at) => [at > 0 ? ", " : "", element("a", { href: file }, file)]);
 }
 
-// The first screen: what was found, what cannot be told apart, then and now, the machine.
+// The first screen: what was found, what cannot be told apart, the machine, then and now.
 function buildHeader() {
-  const { findings, alike, then, warnings, machine } = FRONT;
+  const { intro, findings, alike, then, warnings, machine } = FRONT;
   const to = ({ id, title }) => element("a", { href: `#${id}` }, title);
   const more = [["measured", "What was measured"], ["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]];
   const nav = [...DATA.figures.map(to), ...more.map(([id, title]) => to({ id, title }))].flatMap((link) => [link, " "]);
@@ -18,10 +18,11 @@ function buildHeader() {
   const found = findings.map(({ text, figure }) => element("li", {}, text, " ", element("a", { href: `#${figure}` }, "figure")));
   document.querySelector("header").append(
     ...warnings.map((warning) => element("p", { class: "warning" }, warning)),
+    element("p", {}, intro),
     ...(found.length > 0 ? [element("ol", { class: "findings" }, ...found)] : []),
     ...(alike.length > 0 ? part("What cannot be told apart", lines(alike)) : []),
-    ...(then ? part("Then and now", element("p", {}, then.text), fold("By server", textTable(["server", "then", "now", "change"], then.rows))) : []),
     ...part("The machine", lines(machine)),
+    ...(then ? part("Then and now", element("p", {}, then.text), fold("By server", textTable(["server", "then", "now", "change"], then.rows))) : []),
     fold("All figures on this page", element("nav", {}, ...nav)),
   );
 }
@@ -31,7 +32,7 @@ function fold(title, ...parts) {
 }
 
 // The place of a figure, with its words.
-function figurePlace({ id, title, finding, about, notes, subtitle, data, command, plot }) {
+function figurePlace({ id, title, finding, about, notes, whiskers, subtitle, data, command, plot }) {
   const lines = (texts, name) => texts.filter(Boolean).map((text) => element("p", { class: name }, text));
   const picture = `${id}.svg`;
   const table = fold("The figures", element("div", { class: "figures" }));
@@ -39,7 +40,7 @@ function figurePlace({ id, title, finding, about, notes, subtitle, data, command
   caption.append(element("p", {}, "Data: ", ...links(data), ". Picture: ", ...links([picture]), ". Drawn again by ", element("code", {}, command)));
   const part = (name, hidden = false) => element("div", { class: name, hidden });
   return element("figure", { "data-figure": id, id }, element("h2", {}, title), ...lines([finding], "finding"),
-    part("switches"), part("canvas"), part("gaps"), ...lines([about, ...notes], "note"), part("record", true),
+    part("switches"), part("canvas"), part("gaps"), ...lines([about, ...notes, whiskers], "note"), part("record", true),
     ...(plot.form === "points" ? [table] : []), caption);
 }
 

@@ -17,7 +17,7 @@ function drawLines(figure, at, points, width, logarithmic, alike) {
   box.right -= widest(names) + 10;
   const svg = frame(figure, at, width, height);
   const across = xScale(plot, points, box);
-  svg.append(label(4, 16, cut(axisName(panel.axis, isLogarithmic), AXIS_ROOM * width), { class: "axis" }));
+  svg.append(label(4, 16, cut(axisName(panel.axis, isLogarithmic), width - 8), { class: "axis" }));
   ticks.forEach((tick, number) => {
     const y = up.place(tick);
     svg.append(drawing("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
@@ -58,11 +58,13 @@ function linesOf(plot, points) {
 // Behind the last points, moved apart where they would touch.
 function lineNames(svg, lasts, { right, top, bottom }) {
   const names = [...lasts].sort((a, b) => a.y - b.y);
-  const room = Math.min(17, (bottom + 30 - top) / names.length);
+  // Not beside the numbers of the axis, which end where the names begin.
+  const end = bottom + 2;
+  const room = Math.min(17, (end - top) / names.length);
   let free = top;
   const places = names.map(({ y }, at) => {
     // The names below need their room too.
-    const place = Math.min(Math.max(y + 4, free), bottom + 30 - room * (names.length - 1 - at));
+    const place = Math.min(Math.max(y + 4, free), end - room * (names.length - 1 - at));
     free = place + room;
     return place;
   });

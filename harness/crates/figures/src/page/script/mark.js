@@ -19,6 +19,17 @@ function cut(text, room) {
   return `${text.slice(0, length)}…`;
 }
 
+// In lines that fit, cut between words.
+function wrapped(text, room) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length > 0 && textWidth(longer) <= room) lines[lines.length - 1] = longer;
+    else lines.push(cut(word, room));
+  }
+  return lines;
+}
+
 function label(x, y, text, attributes = {}) {
   return drawing("text", { x, y, ...attributes }, text);
 }

@@ -22,11 +22,12 @@ function drawFigure(place, figure, state) {
   // Rows beside each other where there is room for it; lines below each other.
   const columns = panels.length > 1 && width > 900 && !plot.x ? panels.length : 1;
   canvas.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+  const rows = rowsOf(plot, points, drawable, panels);
   const pictures = panels.map((panel) => {
     const its = drawable.filter((point) => point.panel === panel);
     const alike = drawable.filter((point) => panels.includes(point.panel) && isAlike(plot, point.panel, panel));
-    const draw = plot.x ? drawLines : drawRows;
-    const svg = draw(figure, panel, its, Math.floor(width / columns) - (columns - 1) * 8, own.logarithmic, alike);
+    const room = Math.floor(width / columns) - (columns - 1) * 8;
+    const svg = plot.x ? drawLines(figure, panel, its, room, own.logarithmic, alike) : drawRows(figure, panel, its, room, own.logarithmic, rows);
     listen(svg, place, figure, its);
     const title = panels.length > 1 ? [element("p", { class: "facet" }, plot.panels[panel].name)] : [];
     return element("div", {}, ...title, svg);
@@ -110,7 +111,12 @@ function missedLines(plot, points) {
     reasons.set(point.note, names);
   }
   return [...reasons].map(([words, names]) => {
-    const list = [...names].map(([name, places]) => [name, [...places].join(", ")].filter(Boolean).join(" with "));
+    const alike = new Map();
+    for (const [name, places] of names) {
+      const list = [...places].join(", ");
+      alike.set(list, [...(alike.get(list) ?? []), name]);
+    }
+    const list = [...alike].map(([places, its]) => [its.join(", "), places].filter(Boolean).join(" with "));
     return element("p", {}, `Missing: ${list.join("; ")} (${words ?? "no such value"}).`);
   });
 }

@@ -1,35 +1,40 @@
 // A row per server: its name, its marks, its words. On a narrow page the words stand below the marks.
 
-function drawRows(figure, at, points, width, logarithmic) {
+function drawRows(figure, at, points, width, logarithmic, { series: shown, slots }) {
   const { plot } = figure;
   const panel = plot.panels[at];
   const narrow = width < NARROW;
-  const rows = linesOf(plot, points);
+  const rows = shown.map((series) => ({ series, points: points.filter((point) => plot.series[point.series] === series) }));
   const names = rows.map(({ series }) => (narrow ? series.name : series.label));
   const words = rows.map((row) => row.points.map((point) => point.text).filter(Boolean).join(", "));
   const hasWords = words.some(Boolean);
-  const marked = Math.max(1, plot.marks.length);
-  const height = Math.max(30, 16 * marked + 6) + (narrow && hasWords ? 16 : 0);
+  const height = Math.max(30, 16 * slots + 6) + (narrow && hasWords ? 16 : 0);
   const left = Math.min(widest(names), width * 0.35, 240) + 20;
   const right = width - (narrow || !hasWords ? 34 : Math.min(widest(words), width * 0.4, 340) + 20);
   const legend = marksLegend(plot, width);
   const box = { left, right, top: 14 + legend.height, bottom: 20 + legend.height + height * rows.length };
-  const svg = frame(figure, at, width, box.bottom + 46);
-  svg.append(...legend.nodes);
   const all = values(plot, panel, points);
   const isLogarithmic = isLog(panel, logarithmic, all);
+  const axisLines = wrapped(axisName(panel.axis, isLogarithmic), AXIS_ROOM * width);
+  const svg = frame(figure, at, width, box.bottom + 28 + 18 * axisLines.length);
+  rows.forEach((_, row) => {
+    if (row % 2 === 0) svg.append(drawing("rect", { class: "stripe", x: 0, y: box.top + height * row, width, height }));
+  });
+  svg.append(...legend.nodes);
   const scale = valueScale(all, isLogarithmic, [left, right]);
+  rowAxis(svg, panel.axis, scale, box, width, axisLines);
   compare(svg, panel, scale, box);
-  rowAxis(svg, panel.axis, scale, box, width, isLogarithmic);
   const marks = drawing("g", { class: "marks" });
   rows.forEach(({ series, points: its }, row) => {
     const top = box.top + height * row;
-    const middle = top + (narrow && hasWords ? 8 * marked + 6 : height / 2);
+    const middle = top + (narrow && hasWords ? 8 * slots + 6 : height / 2);
+    const halo = row % 2 === 0 ? "striped" : "";
     const place = narrow ? [left, top + height - 8] : [right + 12, middle + 4];
     svg.append(label(left - 10, middle + 4, cut(names[row], left - 14), { class: "name", "text-anchor": "end" }));
-    if (words[row]) svg.append(label(...place, cut(words[row], width - place[0] - 2), { class: "value" }));
+    if (its.length === 0) svg.append(label(left + 8, middle + 4, cut(whyNot(plot, series, at), width - left - 10), { class: "value reason" }));
+    if (words[row]) svg.append(label(...place, cut(words[row], width - place[0] - 2), { class: `value ${halo}` }));
     for (const point of its) {
-      const y = middle + (point.mark - (marked - 1) / 2) * 16;
+      const y = middle + (slots > 1 ? (point.mark - (slots - 1) / 2) * 16 : 0);
       const style = plot.marks[point.mark]?.style ?? series.style;
       const whisker = point.interval && [point.interval.low, point.interval.high].map((end) => [scale.place(end), y]);
       const index = points.indexOf(point);
@@ -42,6 +47,22 @@ function drawRows(figure, at, points, width, logarithmic) {
   });
   svg.append(marks);
   return svg;
+}
+
+// The rows of all pictures of a figure: each server that has a point on one of them, or the reason why it has none. Where
+// no row has two marks, they stand in its middle.
+function rowsOf(plot, points, drawable, panels) {
+  const isHere = (point) => panels.includes(point.panel);
+  const series = plot.series.filter((_, at) => points.some((point) => isHere(point) && point.series === at));
+  const places = drawable.filter(isHere).map(({ panel, series: at }) => `${panel} ${at}`);
+  const isOne = new Set(places).size === places.length;
+  return { series, slots: isOne ? 1 : Math.max(1, plot.marks.length) };
+}
+
+function whyNot(plot, series, panel) {
+  const why = plot.points.find((point) => plot.series[point.series] === series && point.panel === panel)?.note;
+  if (!why) return "not measured";
+  return why.startsWith("not ") ? why : `none: ${why}`;
 }
 
 // Every round, as a dot.
@@ -65,14 +86,24 @@ function marksLegend(plot, width) {
   return { height: nodes.length > 0 ? y + 14 : 0, nodes };
 }
 
-function rowAxis(svg, axis, scale, { left, right, top, bottom }, width, logarithmic) {
-  const ticks = scale.ticks(Math.max(2, Math.floor((right - left) / 70)));
-  for (const tick of ticks) {
-    const x = scale.place(tick);
+function rowAxis(svg, axis, scale, { left, right, top, bottom }, width, lines) {
+  for (const { text, x } of fittingTicks(scale, axis.unit, right - left)) {
     svg.append(drawing("line", { class: "grid", x1: x, x2: x, y1: top, y2: bottom }));
-    svg.append(label(x, bottom + 18, formatTick(tick, axis.unit, ticks), { class: "tick y", "text-anchor": "middle" }));
+    svg.append(label(x, bottom + 18, text, { class: "tick y", "text-anchor": "middle" }));
   }
-  svg.append(label(width - 4, bottom + 40, cut(axisName(axis, logarithmic), AXIS_ROOM * width), { class: "axis", "text-anchor": "end" }));
+  lines.forEach((text, at) => svg.append(label(width - 4, bottom + 40 + 18 * at, text, { class: "axis", "text-anchor": "end" })));
+}
+
+// As many numbers as stand beside each other without touching.
+function fittingTicks(scale, unit, room) {
+  let labels = [];
+  for (let most = Math.max(2, Math.floor(room / 40)); most >= 2; most -= 1) {
+    const ticks = scale.ticks(most);
+    labels = ticks.map((tick) => ({ text: formatTick(tick, unit, ticks), x: scale.place(tick) }));
+    const half = ({ text }) => textWidth(text) / 2;
+    if (labels.every((one, at) => at === 0 || one.x - half(one) >= labels[at - 1].x + half(labels[at - 1]) + 10)) break;
+  }
+  return labels;
 }
 
 // What the rows are compared with.

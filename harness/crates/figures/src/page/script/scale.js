@@ -75,7 +75,7 @@ function logTicks(low, high, most) {
   const powers = Array.from({ length: last - first + 1 }, (_, n) => first + n);
   const within = (values) => values.filter((value) => value >= low * 0.999 && value <= high * 1.001);
   const of = (digits) => within(powers.flatMap((power) => digits.map((n) => Number((n * 10 ** power).toPrecision(3)))));
-  const finer = high / low < 20 ? [of([1, 1.2, 1.5, 2, 3, 4, 5, 6, 8]), of([1, 1.5, 2, 3, 5, 7])] : [];
+  const finer = high / low < 20 ? [of([1, 1.2, 1.5, 2, 3, 4, 5, 6, 8]), of([1, 1.5, 2, 3, 5, 7]), of([1, 2, 3, 5, 8])] : [];
   const between = finer.find((set) => set.length >= 3 && set.length <= most);
   if (between) return between;
   const fine = of([1, 2, 5]);

@@ -1,7 +1,17 @@
 //! Every number of the page, computed again from the lines of the data files by another way: JSON and
 //! arithmetic alone, without the crate of the records. The data are those of `results/`, or of the directory
 //! in `LAB_RESULTS`.
+//!
+//! Points and their intervals are computed from the lines behind them (`chance`: an interval by counting what
+//! the crate draws); then every number of every text is claimed by what was computed (`claims`), and one that
+//! nothing claims fails.
 
+mod chance;
+mod claims;
+mod states;
+mod words;
+
+use chance::medians;
 use clap::Parser;
 use figures::{charts, report};
 use serde_json::Value;
@@ -15,10 +25,12 @@ struct Options {
     args: charts::Args,
 }
 
-/// The page's data, and the lines of its files.
+/// The page's data, the text of the other page, and the lines of the files.
 struct Page {
     data: Value,
+    markdown: String,
     files: BTreeMap<String, Vec<Value>>,
+    out: PathBuf,
 }
 
 fn page(results: &Path, out: &Path) -> Page {
@@ -38,8 +50,14 @@ fn page(results: &Path, out: &Path) -> Page {
         let text = fs::read_to_string(out.join(name)).expect("the page links its data");
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     };
-    let files = names.map(|name| (name.to_owned(), lines(name))).collect();
-    Page { data, files }
+    // Grades are no records, and are on the page all the same.
+    let grades = data["figures"].as_array().expect("figures").iter();
+    let grades =
+        grades.filter(|figure| figure["id"] == "probes").flat_map(|figure| figure["data"].as_array());
+    let grades: Vec<&str> = grades.flatten().filter_map(Value::as_str).collect();
+    let files = names.chain(grades).map(|name| (name.to_owned(), lines(name))).collect();
+    let markdown = fs::read_to_string(out.join("README.md")).expect("the other page");
+    Page { data, markdown, files, out: out.to_owned() }
 }
 
 fn number(record: &Value, field: &str) -> Option<f64> {
@@ -120,22 +138,78 @@ fn must_be_shown(figure: &str, line: &Value) -> bool {
     }
 }
 
+/// What a point is known by, whatever the round.
+fn key(line: &Value) -> String {
+    let fields = ["phase", "stage", "title", "workers", "tool", "concurrency", "keep_alive", "path"];
+    let others = ["idle_connections", "cpus", "pipeline"];
+    let rate = line["open_loop"]["share_of_peak"].as_f64().or_else(|| line["open_loop"]["rate"].as_f64());
+    let words: Vec<String> = fields.iter().chain(&others).map(|field| line[*field].to_string()).collect();
+    format!("{} {rate:?}", words.join(" "))
+}
+
+/// Values by run.
+type Sample = BTreeMap<String, Vec<f64>>;
+
+fn all(sample: &Sample) -> Vec<f64> {
+    sample.values().flatten().copied().collect()
+}
+
+/// A change of one median over another: the factor and, by counting, what its interval may be.
+fn check_change(over: &Sample, base: &Sample, [factor, low, high]: [f64; 3], written: f64, text: &str) {
+    let (over_all, base_all) = (all(over), all(base));
+    let own = middle(&over_all) / middle(&base_all);
+    assert!((own - factor).abs() <= written + 1e-9, "{text}: {own}");
+    let [over_runs, base_runs] = [over, base].map(|one| one.values().cloned().collect::<Vec<_>>());
+    if over_all.len().min(base_all.len()) < 6 {
+        let ends = |values: &[f64]| {
+            (values.iter().copied().fold(f64::MAX, f64::min), values.iter().copied().fold(f64::MIN, f64::max))
+        };
+        let ((least, most), (below, above)) = (ends(&over_all), ends(&base_all));
+        for (own, shown) in [(least / above, low), (most / below, high)] {
+            assert!((own - shown).abs() <= written + 1e-9, "{text}: {own} is not {shown}");
+        }
+        return;
+    }
+    let counted = medians(&over_runs).over(&medians(&base_runs));
+    assert!(counted.allows([low, high], written), "{text}: no such interval");
+}
+
+/// A figure whose points were computed again.
+struct Checked<'a> {
+    figure: &'a Value,
+    /// By panel, server, mark and place along x.
+    samples: BTreeMap<(usize, String, usize, u64), Sample>,
+    /// The lines behind its points: file and line.
+    used: BTreeSet<(&'a str, usize)>,
+}
+
 #[test]
 fn every_number_of_the_page_follows_from_the_records() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).expect("the work tree");
     let results = std::env::var("LAB_RESULTS").map_or_else(|_| repository.join("results"), PathBuf::from);
     let out = tempfile::tempdir().expect("a directory");
     let page = page(&results, out.path());
-    let (mut checked, mut steps) = (0, 0);
+    let mut checked = 0;
+    let mut figures = BTreeMap::new();
     for figure in page.data["figures"].as_array().expect("figures") {
+        let id = figure["id"].as_str().expect("an id");
+        let found = points(&page, figure, &mut checked);
+        figures.insert(id, found);
+    }
+    assert!(checked > 300, "{checked} points");
+    claims::check(&page, &figures);
+}
+
+/// Computes the points of a figure again.
+fn points<'a>(page: &'a Page, figure: &'a Value, checked: &mut usize) -> Checked<'a> {
+    {
         let plot = &figure["plot"];
+        let mut found = Checked { figure, samples: BTreeMap::new(), used: BTreeSet::new() };
         if plot["form"] != "points" {
-            continue;
+            return found;
         }
         let id = figure["id"].as_str().expect("an id");
-        let mut used: BTreeSet<(&str, usize)> = BTreeSet::new();
         let mut factors: BTreeMap<String, f64> = BTreeMap::new();
-        let mut ratios: BTreeMap<(usize, String), f64> = BTreeMap::new();
         for point in plot["points"].as_array().expect("points") {
             let Some(value) = point["value"].as_f64().filter(|_| point["marker"] != "missed") else {
                 continue;
@@ -144,13 +218,14 @@ fn every_number_of_the_page_follows_from_the_records() {
             let panel = plot["panels"][at("panel")]["name"].as_str().expect("a name");
             let server = plot["series"][at("series")]["server"].as_str().expect("a server");
             let mut values = Vec::new();
-            let mut own_ratios = Vec::new();
+            let place = point["x"].as_f64().expect("a place").to_bits();
+            let mut sample = Sample::new();
             for record in point["records"].as_array().expect("records") {
                 let file =
                     figure["data"][record[0].as_u64().expect("a file") as usize].as_str().expect("a link");
                 let line = &page.files[file][record[1].as_u64().expect("a line") as usize];
                 let shown = record[2].as_f64().expect("a value");
-                used.insert((file, record[1].as_u64().expect("a line") as usize));
+                found.used.insert((file, record[1].as_u64().expect("a line") as usize));
                 assert_eq!(
                     (&line["stage"], &line["dropped"]),
                     (&server.into(), &false.into()),
@@ -159,7 +234,6 @@ fn every_number_of_the_page_follows_from_the_records() {
                 match own(id, panel, at("mark"), line) {
                     Ok(own) => {
                         assert!(is_close(own, shown), "{id}, {panel}: {own} is not {shown}: {line}");
-                        own_ratios.extend((id == "what-each-idea-costs").then_some(own));
                     }
                     Err(nan) if nan.is_nan() && id == "second-cpu" => {}
                     // Two panels have one name: the axis tells pages from costs.
@@ -181,10 +255,10 @@ fn every_number_of_the_page_follows_from_the_records() {
                             (before / after).max(after / before) <= 1.05 + 1e-9,
                             "{id}: two states: {line}"
                         );
-                        own_ratios.push(ratio);
                     }
                 }
                 values.push(shown);
+                sample.entry(file.to_owned()).or_default().push(shown);
             }
             if values.is_empty() {
                 assert_eq!(id, "table", "only what was published has no records");
@@ -203,6 +277,14 @@ fn every_number_of_the_page_follows_from_the_records() {
                     middle(&its.map(|(line, _)| speed(line)).collect::<Vec<_>>())
                 };
                 assert!(is_close(value, on(2) / on(1)), "{id}: {point}");
+                let of = |cpus: u64| {
+                    let its = lines.iter().filter(|(line, _)| line["cpus"] == cpus);
+                    Sample::from([(String::new(), its.map(|(line, _)| speed(line)).collect())])
+                };
+                let ends = ["low", "high"].map(|end| point["interval"][end].as_f64());
+                if let [Some(low), Some(high)] = ends {
+                    check_change(&of(2), &of(1), [value, low, high], 0.0, id);
+                }
                 lines.iter().for_each(|(line, own)| assert!(is_close(*own, speed(line) / on(1)), "{line}"));
             } else {
                 assert!(
@@ -215,66 +297,30 @@ fn every_number_of_the_page_follows_from_the_records() {
                     let least = values.iter().copied().fold(f64::MAX, f64::min);
                     let most = values.iter().copied().fold(f64::MIN, f64::max);
                     assert!(least <= low && low <= value && value <= high && high <= most, "{id}: {point}");
-                    assert!(
-                        values.len() > 5 || (low, high) == (least, most),
-                        "{id}: a range of few: {point}"
-                    );
+                    let runs: Vec<Vec<f64>> = sample.values().cloned().collect();
+                    match values.len() {
+                        ..=5 => assert_eq!((low, high), (least, most), "{id}: a range of few: {point}"),
+                        _ => assert!(
+                            medians(&runs).allows([low, high], 0.0),
+                            "{id}, {panel}: no interval of {values:?}: {point}"
+                        ),
+                    }
                 }
             }
-            if !own_ratios.is_empty() {
-                ratios.insert((at("panel"), server.to_owned()), middle(&own_ratios));
-            }
-            checked += 1;
+            let title = plot["series"][at("series")]["name"].as_str().expect("a name").to_owned();
+            found.samples.insert((at("panel"), title, at("mark"), place), sample);
+            *checked += 1;
         }
         for file in figure["data"].as_array().expect("links").iter().filter_map(Value::as_str) {
             for (at, line) in page.files[file].iter().enumerate().filter(|(_, line)| must_be_shown(id, line))
             {
-                assert!(used.contains(&(file, at)), "{id} leaves line {} of {file} out: {line}", at + 1);
+                assert!(
+                    found.used.contains(&(file, at)),
+                    "{id} leaves line {} of {file} out: {line}",
+                    at + 1
+                );
             }
         }
-        if id != "what-each-idea-costs" {
-            continue;
-        }
-        // `7.6, 05→06 +18 % [15 to 21]`
-        for point in plot["points"].as_array().expect("points") {
-            let text = point["text"].as_str().unwrap_or_default();
-            let Some((step, change)) = text.split_once(", ").and_then(|(_, rest)| rest.split_once(' '))
-            else {
-                continue;
-            };
-            let Some((from, to)) = step.split_once('→') else { continue };
-            let panel = point["panel"].as_u64().expect("a panel") as usize;
-            let factor = ratios[&(panel, to.to_owned())] / ratios[&(panel, from.to_owned())];
-            let percent = change.split(" %").next().unwrap_or_default().replace('−', "-");
-            if let Ok(percent) = percent.trim_start_matches('+').parse::<f64>() {
-                assert!((100.0 * (factor - 1.0) - percent).abs() <= 0.51, "{text}: {factor}");
-                steps += 1;
-            }
-        }
-        // `… 1.62 times [1.58 to 1.78] the floor …`
-        for finding in page.data["front"]["findings"].as_array().expect("findings") {
-            let text = finding["text"].as_str().expect("a sentence");
-            // `… (05→06) adds most to the cost of a request: +18 % [15 to 21]; then … (04→05) +4 % […`
-            for part in
-                text.split('(').skip(1).filter(|part| part.split(')').next().is_some_and(|w| w.contains('→')))
-            {
-                let (names, rest) = part.split_once(')').expect("a parenthesis ends");
-                let (from, to) = names.split_once('→').expect("an arrow");
-                let percent =
-                    rest.split(" %").next().and_then(|text| text.split(' ').next_back()).unwrap_or_default();
-                let percent: f64 =
-                    percent.trim_start_matches('+').replace('−', "-").parse().expect("a number");
-                let factor = ratios[&(0, to.to_owned())] / ratios[&(0, from.to_owned())];
-                assert!((100.0 * (factor - 1.0) - percent).abs() <= 0.51, "{text}: {factor}");
-            }
-            let Some((before, rest)) = text.split_once(" is the dearest design: a request costs ") else {
-                continue;
-            };
-            let server = before.rsplit_once('(').expect("a name").1.trim_end_matches(')');
-            let times: f64 = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a factor");
-            let own = ratios[&(0, server.to_owned())];
-            assert!((own - times).abs() < 0.006, "{text}: {own}");
-        }
+        found
     }
-    assert!(checked > 300 && steps > 3, "{checked} points and {steps} steps");
 }
