@@ -1,11 +1,10 @@
-//! What a request costs each server: CPU time as a multiple of the floor's in the runs just before and just
-//! after, and in µs, by the floor's own cost in the clock state that most runs share.
+//! What a request costs each server: CPU time as a multiple of the floor's beside it, and in µs, by the floor's own cost in the clock state that most runs share.
 
 use crate::figures::{Data, Line};
 use crate::sample::{Change, Sample};
 use lab_core::stages;
 use lab_core::stats::median;
-use records::{FLOOR, Phase, Record, order};
+use records::{FLOOR, Outcome, Phase, Record, order};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -69,16 +68,22 @@ pub(crate) fn costs<'a>(data: &Data<'a>, phase: Phase) -> Vec<Costs<'a>> {
 
 fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) -> Costs<'a> {
     let lines: Vec<Line> = all.iter().filter(|line| !line.record.straddles()).copied().collect();
-    // The runs of the floor around pairs with other numbers of clients all have the usual number.
-    let is_reference = |floor: &Load| {
-        (floor.is_short, &floor.path) == (load.is_short, &load.path)
-            && (phase == Phase::Clients || floor.clients == load.clients)
-    };
     let of_runs = |line: &Line| lines.iter().any(|other| other.file == line.file);
-    let floors = data.of(&[Phase::Floor]).into_iter();
-    let floors = floors.filter(|line| is_reference(&Load::of(line.record)) && of_runs(line)).collect();
+    let all_floors = data.of(&[Phase::Floor]);
+    let floors = |has_as_many: &dyn Fn(usize) -> bool| -> Vec<Line> {
+        let is_reference = |floor: &Load| {
+            (floor.is_short, &floor.path) == (load.is_short, &load.path) && has_as_many(floor.clients)
+        };
+        let all = all_floors.iter().filter(|line| is_reference(&Load::of(line.record)) && of_runs(line));
+        all.copied().collect()
+    };
+    let mut floors_of_load = floors(&|clients| clients == load.clients);
+    // Before there were turns, the floor beside other numbers of clients had the usual number.
+    if phase == Phase::Clients && !lines.iter().any(|line| is_in_turns(line.record)) {
+        floors_of_load = floors(&|_| true);
+    }
     let mut floors: Vec<f64> = data
-        .in_one_state(floors)
+        .in_one_state(floors_of_load)
         .iter()
         .filter_map(|line| line.record.figures()?.cpu_us_per_request)
         .collect();
@@ -87,6 +92,11 @@ fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) ->
         floors = data.in_one_state(lines.clone()).iter().filter_map(|line| line.record.floor_us()).collect();
     }
     Costs { straddling: all.len() - lines.len(), floor_us: median(&floors).unwrap_or(f64::NAN), load, lines }
+}
+
+/// Whether the floor beside it had as many clients.
+pub(crate) fn is_in_turns(record: &Record) -> bool {
+    matches!(&record.outcome, Outcome::Paired(pair) if pair.slices.is_some())
 }
 
 /// The floor's cost beside a pair, µs.

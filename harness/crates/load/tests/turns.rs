@@ -116,6 +116,17 @@ fn a_server_that_breaks_down_ends_the_turns() {
     assert!(text.contains("no request right") && text.contains("closed"), "{text}");
 }
 
+/// Protects runs on a busy machine: a thread that gets no CPU for a whole turn begins nothing in it.
+#[test]
+fn a_turn_in_which_nothing_could_be_begun_is_no_failure() {
+    let servers = [(); 2].map(|()| Server::start(|_| (RIGHT, Then::AsAsked)));
+    let both = [args(&servers[0], 4), args(&servers[1], 4)];
+    let turns = Turns { length: Duration::ZERO, ..TURNS };
+    let (reports, _, answered) = run(&servers, [&both[0], &both[1]], turns);
+    assert!(reports.iter().all(|report| report.main.requests == 0), "{reports:?}");
+    assert_eq!(answered, [vec![0; 4], vec![0; 4]]);
+}
+
 #[test]
 fn the_caller_can_end_the_turns() {
     let servers = [(); 2].map(|()| Server::start(|_| (RIGHT, Then::AsAsked)));

@@ -1,7 +1,7 @@
 //! What a request costs against the number of clients.
 
 use super::data::{Data, Place, cost, distinct, only, servers, tools};
-use crate::costs::{Costs, costs};
+use crate::costs::{Costs, costs, is_in_turns};
 use crate::model::{Axis, Figure, Panel, Points, Scale, Unit, groups};
 use records::{Phase, Record};
 
@@ -33,7 +33,12 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         of.map_or_else(|| cost(record), |costs| costs.us(record))
     };
     let label = "server CPU time per request, µs";
-    let ratio = "server CPU time per request ÷ the floor's with 64 clients";
+    // Before there were turns, the floor beside every number of clients had 64.
+    let in_turns = lines.iter().all(|line| is_in_turns(line.record));
+    let ratio = match in_turns {
+        true => "server CPU time per request ÷ the floor's with as many clients",
+        false => "server CPU time per request ÷ the floor's with 64 clients",
+    };
     let mut points = Points {
         x: Some(Axis { label: "clients at once".into(), scale: Scale::Log, ..Axis::default() }),
         panels: vec![Panel::new("CPU µs", label, Unit::Count, Scale::Linear)],

@@ -1,7 +1,7 @@
 //! What each idea costs: CPU time per request, and the change from the step before.
 
 use super::data::{Data, Line, Place, servers};
-use crate::costs::{Costs, costs};
+use crate::costs::{Costs, costs, is_in_turns};
 use crate::model::{Figure, Panel, Points, Scale, Unit, groups};
 use records::{FLOOR, Phase};
 
@@ -34,10 +34,12 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     points.write_values();
     let colours = groups(&points.series);
     let mut figure = data.figure("what-each-idea-costs", "What does each idea cost?", &lines, points);
+    let in_turns = first.lines.iter().all(|line| is_in_turns(line.record));
+    let beside = if in_turns { "takes turns with" } else { "stands between two runs of" };
     figure.about = format!(
-        "CPU time of the server for one request, with {}. Each run stands between two runs of the floor, a \
-         server that reads and writes one constant reply without parsing: the figure is its ratio to their \
-         mean, times the floor's median cost of {} µs. A dot is a round, the marker the median, the line \
+        "CPU time of the server for one request, with {}. Each run {beside} the floor, a \
+         server that reads and writes one constant reply without parsing: the figure is its ratio to the \
+         floor's cost there, times the floor's median cost of {} µs. A dot is a round, the marker the median, the line \
          the floor, the grey band the floor measured against itself. At the right the change from the stage \
          that a stage builds on, with its 95 % interval.",
         first.load.words(),
@@ -46,7 +48,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     figure.notes.push(colours);
     if first.straddling > 0 {
         figure.notes.push(format!(
-            "{} of {} rounds are left out: the floor's runs around them differ by more than 5 %, so the \
+            "{} of {} rounds are left out: the floor's two costs beside them differ by more than 5 %, so the \
              machine changed its clock state in them.",
             first.straddling,
             first.straddling + first.lines.len()
