@@ -59,8 +59,9 @@ fn a_server_by_command_is_measured_beside_the_floor() {
     let of_phase = |phase| finished.records.iter().filter(move |record| record.key.phase == phase);
     assert_eq!(of_phase(Phase::Paired).filter(|record| !record.context.dropped).count(), 4);
     let floors = || of_phase(Phase::Floor).map(|floor| floor.skipped());
-    assert!(floors().filter(Option::is_none).count() >= 5, "{:?}", floors().collect::<Vec<_>>());
+    assert_eq!(floors().filter(Option::is_none).count(), of_phase(Phase::Paired).count());
     assert!(of_phase(Phase::Floor).all(|record| record.context.round_trip_ns.is_some()));
+    assert!(of_phase(Phase::Floor).all(|record| record.key.concurrency == 4), "as many clients as beside it");
     for name in [FLOOR, "per-request"] {
         let of = |record: &&Record| record.key.server == name && !record.context.dropped;
         let rounds: Vec<&Record> = of_phase(Phase::Paired).filter(of).collect();
@@ -70,6 +71,17 @@ fn a_server_by_command_is_measured_beside_the_floor() {
                 panic!("{:?} {record:#?}", floors().collect::<Vec<_>>())
             };
             assert!(paired.floor_around.iter().all(|cost| *cost > 0.0), "{record:#?}");
+            assert_eq!(paired.slices, Some(20), "0.2 s in turns of 10 ms");
+            // The time is that of the server's own turns, and so are the shares.
+            let figures = &paired.figures;
+            assert!((0.2..10.0).contains(&figures.seconds), "{record:#?}");
+            let used = figures.server_cpu_seconds.expect("it was started here");
+            let cost = used * 1e6 / figures.requests as f64;
+            assert!(
+                (cost - figures.cpu_us_per_request.expect("answered")).abs() < 1e-6 * cost,
+                "{record:#?}"
+            );
+            assert_eq!(figures.window_seconds, None, "time and CPU time are of the same turns");
             assert!(paired.figures.requests > 50 && paired.figures.errors == 0, "{record:#?}");
             assert_ne!(paired.figures.limiter, Bottleneck::Clients, "all four are served");
             assert_eq!((paired.served.clients, paired.served.body_bytes), (4, 13));

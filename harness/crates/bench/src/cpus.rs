@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use lab_core::Usage;
-use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// The CPUs of the server and of the generator: as asked for, else the first and the second.
@@ -75,6 +75,29 @@ fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
     Ok(both)
 }
 
+/// This thread, bound to some CPUs until it is dropped.
+pub(crate) struct Bound(CpuSet);
+
+impl Bound {
+    /// Binds the calling thread. Fails where it may not run on one of them.
+    pub(crate) fn to(cpus: &[usize]) -> Result<Self> {
+        let before = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
+        let mut set = CpuSet::new();
+        for &cpu in cpus {
+            set.set(cpu).with_context(|| format!("CPU {cpu} is out of range"))?;
+        }
+        sched_setaffinity(Pid::from_raw(0), &set).context("cannot bind the generator to its CPUs")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // It ran there before.
+        let _ = sched_setaffinity(Pid::from_raw(0), &self.0);
+    }
+}
+
 /// The numbers of a list; `option` and `example` are for the message about an item that is no number.
 pub(crate) fn numbers(list: &str, option: &str, example: &str) -> Result<Vec<usize>> {
     let number = |word: &str| {
@@ -96,6 +119,18 @@ mod tests {
         for bad in ["0", "0:", ":1", "0:7", "a:b", "0:1:1"] {
             assert!(cpus_of(bad, &[0, 1]).is_err(), "{bad}");
         }
+    }
+
+    /// Protects what runs after a pair: servers that are started then inherit the affinity of this thread.
+    #[test]
+    fn a_thread_is_bound_for_a_while() {
+        let before = allowed_cpus().expect("it can be read");
+        let last = *before.last().expect("there is one");
+        let bound = Bound::to(&[last]).expect("it may run there");
+        assert_eq!(allowed_cpus().expect("it can be read"), [last]);
+        drop(bound);
+        assert_eq!(allowed_cpus().expect("it can be read"), before);
+        assert!(Bound::to(&[100_000]).is_err());
     }
 
     proptest::proptest! {

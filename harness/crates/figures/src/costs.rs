@@ -1,11 +1,10 @@
-//! What a request costs each server: CPU time as a multiple of the floor's in the runs just before and just
-//! after, and in µs, by the floor's own cost in the clock state that most runs share.
+//! What a request costs each server: CPU time as a multiple of the floor's beside it, and in µs, by the floor's own cost in the clock state that most runs share.
 
 use crate::figures::{Data, Line};
 use crate::sample::{Change, Sample};
 use lab_core::stages;
 use lab_core::stats::median;
-use records::{FLOOR, Phase, Record, order};
+use records::{FLOOR, Outcome, Phase, Record, order};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -107,6 +106,11 @@ fn of_load<'a>(data: &Data<'a>, phase: Phase, load: Load, all: Vec<Line<'a>>) ->
 fn floors_are_beside_only(data: &Data, lines: &[Line]) -> bool {
     let floors = data.of(&[Phase::Floor]);
     !lines.iter().any(|line| floors.iter().any(|floor| floor.file == line.file))
+}
+
+/// Whether the floor beside it had as many clients.
+pub(crate) fn is_in_turns(record: &Record) -> bool {
+    matches!(&record.outcome, Outcome::Paired(pair) if pair.slices.is_some())
 }
 
 /// The floor's cost beside a pair, µs.

@@ -5,7 +5,7 @@
 //! nanoseconds, its ended threads included) and with the time of the children that it has waited for
 //! (`cutime` and `cstime` of `proc_pid_stat(5)`, in ticks of 10 ms).
 
-use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use procfs::CurrentSI;
 use procfs::process::{Process, all_processes};
@@ -113,9 +113,16 @@ fn tree(root: u32) -> Vec<Process> {
     found
 }
 
-/// The CPU time of all threads of a process, the ended ones included.
-fn cpu_clock(pid: i32) -> nix::Result<Duration> {
+/// The CPU time of all threads of a process, the ended ones included, without that of its children: two
+/// system calls, where [`Usage::of_tree`] reads all of `/proc`. 0 is the calling process. Fails if it is gone.
+pub fn cpu_clock(pid: i32) -> nix::Result<Duration> {
     Ok(clock_gettime(clock_getcpuclockid(Pid::from_raw(pid))?)?.into())
+}
+
+/// The CPU time of the calling thread.
+pub fn thread_cpu_time() -> Duration {
+    // The clock is there since Linux 2.6.12: reading it cannot fail.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// CPU time and context switches of the threads of one process that are alive.

@@ -4,8 +4,9 @@
 //! has come, whether the others were answered or not.
 
 use super::schedule::Schedule;
+use super::slot::After;
 use super::tally::Tallies;
-use super::worker::{After, Worker};
+use super::worker::Worker;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -26,46 +27,88 @@ const SLEEP_FROM: Duration = Duration::from_micros(50);
 /// Beyond every slot.
 const TIMER: Token = Token(usize::MAX);
 
-/// Puts the load on until the end of the run.
-pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies> {
-    let settings = worker.settings;
-    let mut events = Events::with_capacity(1024);
-    // epoll counts its timeout in whole milliseconds; at some thousand requests per second that would send
-    // them in bursts and add to every latency. A timer counts in nanoseconds.
-    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
-    worker.poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
-    // Clients that can send, and those that could not connect and wait for the next tick.
-    let mut free: VecDeque<usize> = (0..worker.clients()).collect();
-    let mut refused: Vec<usize> = Vec::with_capacity(worker.clients());
-    loop {
-        let now = Instant::now();
-        if worker.is_over(now) {
-            let over = now.min(settings.end);
-            let mut tallies = worker.finish(over);
-            for due in schedule.left(settings.measure_from, over) {
-                tallies.paths[settings.spec_of(due.number)].never_sent(due.intended, over);
+/// The clients of a thread, and which of them can send.
+pub(super) struct EventLoop<'a> {
+    pub(super) worker: Worker<'a>,
+    schedule: Schedule,
+    events: Events,
+    timer: TimerFd,
+    /// Clients that can send.
+    free: VecDeque<usize>,
+    /// Those that could not connect and wait for the next tick.
+    refused: Vec<usize>,
+}
+
+impl<'a> EventLoop<'a> {
+    pub(super) fn new(worker: Worker<'a>, schedule: Schedule) -> Result<Self> {
+        // epoll counts its timeout in whole milliseconds; at some thousand requests per second that would
+        // send them in bursts and add to every latency. A timer counts in nanoseconds.
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        worker.poll.registry().register(
+            &mut SourceFd(&timer.as_fd().as_raw_fd()),
+            TIMER,
+            Interest::READABLE,
+        )?;
+        let free = (0..worker.clients()).collect();
+        let refused = Vec::with_capacity(worker.clients());
+        Ok(Self { worker, schedule, events: Events::with_capacity(1024), timer, free, refused })
+    }
+
+    /// Puts the load on until the end of the run, which cuts off what is on its way.
+    pub(super) fn run(mut self) -> Result<Tallies> {
+        let settings = self.worker.settings;
+        loop {
+            let now = Instant::now();
+            if self.worker.is_over(now) {
+                let over = now.min(settings.end);
+                let mut tallies = self.worker.finish(over);
+                for due in self.schedule.left(settings.measure_from, over) {
+                    tallies.paths[settings.spec_of(due.number)].never_sent(due.intended, over);
+                }
+                return Ok(tallies);
             }
-            return Ok(tallies);
+            self.step(now, None)?;
         }
+    }
+
+    /// Puts the load on until `end`, and then waits for every reply that is on its way: a request that is not
+    /// answered within `--timeout` is over too.
+    pub(super) fn take_turn(&mut self, end: Instant) -> Result<()> {
+        loop {
+            let now = Instant::now();
+            // A client that can send awaits nothing.
+            let is_drained = self.free.len() + self.refused.len() == self.worker.clients();
+            if now >= end && is_drained {
+                return Ok(());
+            }
+            self.step(now, Some(end))?;
+        }
+    }
+
+    /// Sends what can be sent, and looks at the sockets once. From `end` on no request begins.
+    fn step(&mut self, now: Instant, end: Option<Instant>) -> Result<()> {
+        let Self { worker, schedule, events, timer, free, refused } = self;
+        let may_begin = |now: Instant| end.is_none_or(|end| now < end);
         if worker.tick(now, |at| free.push_back(at))? {
             free.extend(refused.drain(..));
         }
         for _ in 0..BATCH {
             let now = Instant::now();
-            let Some(&at) = free.front() else { break };
+            let Some(&at) = free.front().filter(|_| may_begin(now)) else { break };
             let Some(due) = schedule.take(now) else { break };
             free.pop_front();
-            requeue(worker.begin(at, due, now), at, &mut free, &mut refused);
+            requeue(worker.begin(at, due, now), at, free, refused);
         }
         let mut pause = worker.wake_at().saturating_duration_since(now);
-        if !free.is_empty() {
+        if !free.is_empty() && may_begin(now) {
             let until = schedule.next().map(|next| next.saturating_duration_since(Instant::now()));
             match until.filter(|until| *until >= SLEEP_FROM) {
                 Some(until) => timer.set(Expiration::OneShot(until.into()), TimerSetTimeFlags::empty())?,
                 None => pause = Duration::ZERO,
             }
         }
-        match worker.poll.poll(&mut events, Some(pause)) {
+        match worker.poll.poll(events, Some(pause)) {
             // A signal, such as Ctrl-C, is no event.
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
             outcome => outcome?,
@@ -78,12 +121,14 @@ pub(super) fn run(mut worker: Worker, mut schedule: Schedule) -> Result<Tallies>
             if !waited {
                 continue;
             }
-            if after == After::Free && settings.is_closed_loop() {
+            if after == After::Free && worker.settings.is_closed_loop() {
                 let now = Instant::now();
-                after = schedule.take(now).map_or(after, |due| worker.begin(at, due, now));
+                let due = may_begin(now).then(|| schedule.take(now)).flatten();
+                after = due.map_or(after, |due| worker.begin(at, due, now));
             }
-            requeue(after, at, &mut free, &mut refused);
+            requeue(after, at, free, refused);
         }
+        Ok(())
     }
 }
 

@@ -20,7 +20,8 @@
 //!   a reply that repeats the one before; `connection`: the requests of one connection. None of them makes a
 //!   system call;
 //! * `schedule`: when requests should leave; `mix`: which of them ask for another path;
-//! * `worker`: a thread's sockets; `event_loop`: when it sends;
+//! * `slot`: a client with its socket; `worker`: a thread's clients; `event_loop`: when they send;
+//! * `turns`: two loads on one thread, each in its turn;
 //! * `bystanders`: idle and slow clients beside the load;
 //! * `failure` and `tally`: what is counted; `report` and `progress`: what the user sees.
 
@@ -37,9 +38,11 @@ mod report;
 mod run;
 mod schedule;
 mod settings;
+mod slot;
 mod tally;
 mod target;
 mod template;
+mod turns;
 pub mod webbench;
 mod worker;
 
@@ -48,6 +51,7 @@ pub use options::Args;
 pub use report::{PathReport, Report};
 pub use run::{measure, raise_descriptor_limit};
 pub use target::Target;
+pub use turns::{Boundary, Turns, alternate};
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;

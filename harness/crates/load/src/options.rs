@@ -82,6 +82,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// The defaults of the command line, for a program that puts the load on by itself.
+    pub fn new(url: &str) -> Self {
+        #[derive(clap::Parser)]
+        struct Typed {
+            #[command(flatten)]
+            args: Args,
+        }
+        // A URL is any text here; it is looked at when the load begins.
+        <Typed as clap::Parser>::parse_from(["load", "--", url]).args
+    }
+
     /// Looks at what no option can see alone.
     pub(super) fn check(&self) -> Result<Target> {
         let mut target = Target::parse(&self.url)?;

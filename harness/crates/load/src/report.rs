@@ -109,7 +109,11 @@ impl PathReport {
 }
 
 /// `12 status (404)`, the most frequent kind first.
-fn wrong(errors: &BTreeMap<String, u64>, status: Option<u16>, connect: Option<&str>) -> Vec<String> {
+pub(super) fn wrong(
+    errors: &BTreeMap<String, u64>,
+    status: Option<u16>,
+    connect: Option<&str>,
+) -> Vec<String> {
     let mut kinds: Vec<(&String, &u64)> = errors.iter().filter(|(_, count)| **count > 0).collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let why = |kind: &str| match kind {

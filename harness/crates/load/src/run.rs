@@ -1,5 +1,6 @@
 //! One run: the threads, from start to end.
 
+use super::event_loop::EventLoop;
 use super::options::Args;
 use super::reference::Expected;
 use super::report::Report;
@@ -8,7 +9,7 @@ use super::settings::{Gauge, RequestSpec, Settings};
 use super::tally::Tallies;
 use super::target::Target;
 use super::worker::Worker;
-use super::{bystanders, event_loop, progress};
+use super::{bystanders, progress};
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::ErrorKind;
@@ -29,10 +30,7 @@ pub fn measure(args: &Args) -> Result<Report> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
-    let mut specs = vec![spec(args, &target, &target.path, args.status, args.expected(&target.path))];
-    if let Some(mix) = &args.mix {
-        specs.push(spec(args, &target, mix.path(), 200, Expected::by_path(mix.path())));
-    }
+    let specs = specs(args, &target);
     let start = Instant::now();
     let measure_from = start + args.warm_up;
     let end = measure_from + args.duration;
@@ -59,6 +57,15 @@ pub fn measure(args: &Args) -> Result<Report> {
     Ok(Report::new(args, &total, beside, seconds.as_secs_f64(), settings.is_stopped()))
 }
 
+/// What is asked for on each path, and what is right there.
+pub(super) fn specs(args: &Args, target: &Target) -> Vec<RequestSpec> {
+    let mut specs = vec![spec(args, target, &target.path, args.status, args.expected(&target.path))];
+    if let Some(mix) = &args.mix {
+        specs.push(spec(args, target, mix.path(), 200, Expected::by_path(mix.path())));
+    }
+    specs
+}
+
 /// What is asked for on a path, and what is right there.
 fn spec(args: &Args, target: &Target, path: &str, status: u16, expected: Expected) -> RequestSpec {
     let request = target.request(path, args.close);
@@ -73,7 +80,7 @@ fn one_thread(settings: &Settings, thread: usize) -> std::io::Result<Tallies> {
     let clients = all / threads + usize::from(thread < all % threads);
     let schedule = Schedule::new(settings.start, args.rate, thread, threads);
     let worker = Worker::new(settings, thread, clients);
-    let outcome = worker.and_then(|worker| event_loop::run(worker, schedule));
+    let outcome = worker.and_then(|worker| EventLoop::new(worker, schedule)?.run());
     if outcome.is_err() {
         settings.stop.store(true, Ordering::Relaxed);
     }

@@ -6,56 +6,23 @@
 //! * interest in writing is registered only where a write was refused; that happens to a connection that is
 //!   not yet established, and to a batch larger than the socket's buffer.
 
-use super::connection::{Connection, Next};
+use super::connection::Next;
 use super::failure::Failure;
 use super::reply::Checker;
 use super::schedule::Due;
 use super::settings::{Gauge, Settings};
+use super::slot::{After, Slot, Socket};
 use super::tally::{Tallies, Times};
+use lab_core::process::thread_cpu_time;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
-use nix::time::{ClockId, clock_gettime};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How often timeouts are looked for and the counts are published.
 pub(super) const TICK: Duration = Duration::from_millis(50);
-
-/// What became of a slot.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum After {
-    /// Replies are awaited.
-    Busy,
-    /// It can send.
-    Free,
-    /// Its connection was lost; it can send, on a new one. Not at once, or a server that closes every
-    /// connection would never let the loop go.
-    Lost,
-    /// It could not connect and should wait until the next tick.
-    Refused,
-}
-
-/// A client.
-struct Slot {
-    socket: Option<Socket>,
-    connection: Connection,
-    /// The index of the spec of its last request.
-    spec: usize,
-    /// It had something to send: in an open loop there may be more clients than are needed.
-    was_tried: bool,
-    /// One of its connections was established.
-    was_connected: bool,
-}
-
-struct Socket {
-    stream: TcpStream,
-    /// What is registered with epoll; nothing before the first request was sent.
-    interest: Option<Interest>,
-    /// A write has succeeded. Errors before it are errors of connecting.
-    established: bool,
-}
 
 /// The clients of a thread.
 pub(super) struct Worker<'a> {
@@ -75,20 +42,13 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(settings: &'a Settings<'a>, thread: usize, clients: usize) -> Result<Self> {
         let now = settings.start;
-        let slot = || Slot {
-            socket: None,
-            connection: Connection::new(now),
-            spec: 0,
-            was_tried: false,
-            was_connected: false,
-        };
         let specs = settings.specs.iter();
         let checkers = specs.map(|spec| Checker::new(spec.status, spec.expected.clone()));
         Ok(Self {
             settings,
             gauge: &settings.gauges[thread],
             poll: Poll::new()?,
-            slots: std::iter::repeat_with(slot).take(clients).collect(),
+            slots: std::iter::repeat_with(|| Slot::new(now)).take(clients).collect(),
             buffer: vec![0; 64 * 1024],
             checkers: checkers.collect(),
             tallies: Tallies::new(now, settings.specs.len()),
@@ -115,12 +75,22 @@ impl<'a> Worker<'a> {
     /// Whether the run is over. At the end of the warm-up everything that was counted is forgotten.
     pub(super) fn is_over(&mut self, now: Instant) -> bool {
         if !self.warm && now >= self.settings.measure_from {
-            self.warm = true;
-            self.tallies = Tallies::new(self.settings.count_from(), self.settings.specs.len());
-            self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
-            self.cpu_before = cpu_of_thread();
+            self.start_counting();
         }
         now >= self.settings.end || self.settings.is_stopped()
+    }
+
+    /// Forgets everything that was counted.
+    pub(super) fn start_counting(&mut self) {
+        self.warm = true;
+        self.tallies = Tallies::new(self.settings.count_from(), self.settings.specs.len());
+        self.slots.iter_mut().for_each(|slot| slot.connection.served = false);
+        self.cpu_before = thread_cpu_time();
+    }
+
+    /// What was counted so far.
+    pub(super) fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// Once a tick: times out requests that have waited too long, and publishes the counts. Calls `lost` with
@@ -298,11 +268,7 @@ impl<'a> Worker<'a> {
             self.tallies.never_connected += u64::from(was_needed && !slot.was_connected);
         }
         self.tallies.note(self.checkers);
-        self.tallies.cpu = cpu_of_thread().saturating_sub(self.cpu_before);
+        self.tallies.cpu = thread_cpu_time().saturating_sub(self.cpu_before);
         self.tallies
     }
-}
-
-fn cpu_of_thread() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

@@ -37,7 +37,7 @@ pub fn straddling(records: &[Record]) -> Option<String> {
         records.iter().filter(|record| record.straddles()).partition(|record| record.context.dropped);
     (!again.is_empty() || !kept.is_empty()).then(|| {
         format!(
-            "Pairs in which the two runs of the floor differ by more than 5 %: {} measured again, {} left out of the \
+            "Pairs in which the floor's two costs differ by more than 5 %: {} measured again, {} left out of the \
              medians.",
             again.len(),
             kept.len()

@@ -29,7 +29,8 @@ pub struct Figures {
     pub server_cpu_seconds: Option<f64>,
     /// The generator's CPU time.
     pub generator_cpu_seconds: f64,
-    /// CPU time that everything else on the machine used during the run, a hypervisor's share included.
+    /// CPU time that everything else on the machine used during the run, a hypervisor's share included. Of a
+    /// pair in turns, by the share of its time that was the server's; so is the steal time.
     #[serde(default)]
     pub other_cpu_seconds: Option<f64>,
     /// Context switches of the server; `null` where ended threads or processes took the count with them.

@@ -13,7 +13,7 @@ pub enum Outcome {
     Skipped(Skip),
     /// Connections that say nothing.
     IdleMemory(IdleMemory),
-    /// A closed loop between two runs of the floor.
+    /// A closed loop beside the floor.
     Paired(Paired),
     /// An open loop.
     Latency(Box<Latency>),
@@ -55,12 +55,18 @@ pub struct Throughput {
     pub served: Served,
 }
 
-/// The same between two runs of the floor.
+/// The same beside the floor: in turns with it, or between two runs of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
-    /// The floor's CPU time per request in the run before and in the run after, µs. Each of the two runs is
-    /// a record of its own, in the phase `floor`.
+    /// The floor's CPU time per request, µs: in its odd turns and in its even ones, between which the
+    /// server's turns lie; without `slices`, in a run before the server's and in one after it. What the floor
+    /// did is a record of its own, in the phase `floor`.
     pub floor_around: [f64; 2],
+    /// How many turns each of the two had. The figures are those of the server's turns: their time is that of
+    /// these, and its CPU time is that of the whole pair, for in the floor's turns it has nothing to do.
+    /// `None`: the floor ran before and after, as in all records of before there were turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<u32>,
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
@@ -197,14 +203,14 @@ impl OpenLoop {
 }
 
 impl Paired {
-    /// Two runs of the floor that differ by more than this share ran in two states of the machine.
+    /// Two costs of the floor that differ by more than this share are of two states of the machine.
     const STRADDLES: f64 = 0.05;
 
-    /// Whether the machine changed its state between the two runs of the floor. Their mean is then no
-    /// reference for the run between them, which is left out of every median.
+    /// Whether the machine changed its state so that the floor's two costs differ. Their mean is then no
+    /// reference for what the server did between, which is left out of every median.
     pub fn straddles(&self) -> bool {
-        let [before, after] = self.floor_around;
-        before.max(after) > before.min(after) * (1.0 + Self::STRADDLES)
+        let [one, other] = self.floor_around;
+        one.max(other) > one.min(other) * (1.0 + Self::STRADDLES)
     }
 }
 

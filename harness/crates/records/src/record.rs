@@ -11,7 +11,7 @@ pub enum Phase {
     /// Speed under each load, by each tool.
     #[default]
     Survey,
-    /// CPU time per request, each run between two runs of the floor.
+    /// CPU time per request, beside the floor.
     Paired,
     /// How long requests wait at a fixed rate: an open loop at a share of the server's peak.
     Latency,
@@ -23,7 +23,7 @@ pub enum Phase {
     Spin,
     /// Quick requests at a fixed rate beside a few that sleep.
     Slow,
-    /// A run of the floor, of those that stand around the paired ones.
+    /// What the floor did beside a paired point: its turns, or a run of it before or after.
     Floor,
     /// The closed loop that finds the peak of which an open loop's rate is a share.
     Peak,
@@ -222,14 +222,14 @@ impl Record {
         self.figures_mut().expect("it has figures").limiter = limiter;
     }
 
-    /// CPU time per request over the mean of the floor's around it; `None` where there is no such number.
+    /// CPU time per request over the mean of the floor's beside it; `None` where there is no such number.
     pub fn ratio_to_floor(&self) -> Option<f64> {
-        let (cost, [before, after]) = self.paired_costs()?;
+        let (cost, [one, other]) = self.paired_costs()?;
         // Nothing is no multiple of nothing: a clock that stood still has measured neither.
-        Some(cost / ((before + after) / 2.0)).filter(|ratio| ratio.is_finite())
+        Some(cost / ((one + other) / 2.0)).filter(|ratio| ratio.is_finite())
     }
 
-    /// CPU time per request, and the floor's before and after it.
+    /// CPU time per request, and the floor's two beside it.
     pub(crate) fn paired_costs(&self) -> Option<(f64, [f64; 2])> {
         let Outcome::Paired(paired) = &self.outcome else { return None };
         Some((paired.figures.cpu_us_per_request?, paired.floor_around))
@@ -238,7 +238,22 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use crate::sample::record;
+    use super::*;
+    use crate::sample::{paired, record};
+
+    /// Protects old files: a pair without turns keeps its meaning, and a pair in turns says that it is one.
+    #[test]
+    fn a_pair_says_whether_it_was_measured_in_turns() {
+        let mut pair = paired(record("05", "builtin", 64, true, 50_000.0), [5.0, 6.0]);
+        let old = serde_json::to_value(&pair).expect("it can be written");
+        assert!(old.get("slices").is_none() && pair.straddles());
+        assert_eq!(serde_json::from_value::<Record>(old).expect("it can be read"), pair);
+        let Outcome::Paired(inner) = &mut pair.outcome else { panic!("a pair") };
+        inner.slices = Some(80);
+        let new = serde_json::to_value(&pair).expect("it can be written");
+        assert_eq!(new["slices"], 80);
+        assert_eq!(serde_json::from_value::<Record>(new).expect("it can be read"), pair);
+    }
 
     #[test]
     fn the_fields_that_readers_rely_on_have_their_names() {

@@ -65,7 +65,7 @@ pub fn figures(speed: f64) -> Figures {
 pub fn paired(mut record: Record, floor_around: [f64; 2]) -> Record {
     let (figures, served) = parts(&record);
     record.key.phase = Phase::Paired;
-    record.outcome = Outcome::Paired(Paired { floor_around, figures, served });
+    record.outcome = Outcome::Paired(Paired { floor_around, slices: None, figures, served });
     record
 }
 

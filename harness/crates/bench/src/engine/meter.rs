@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lab_core::clock::now;
 use lab_core::server_process::Launch;
 use load::Report;
-use records::{Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Served, Throughput};
+use records::{Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Phase, Served, Throughput};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -58,17 +58,17 @@ impl Measured {
 }
 
 /// A server that is ready for a point, and the load for it.
-struct Ready<'a> {
-    running: &'a mut Running,
-    load: Load,
+pub(super) struct Ready<'a> {
+    pub(super) running: &'a mut Running,
+    pub(super) load: Load,
     /// `None` where they are not counted before the point.
-    counted: Option<usize>,
+    pub(super) counted: Option<usize>,
     /// The length of a right reply's body.
-    body_bytes: u64,
+    pub(super) body_bytes: u64,
 }
 
 impl Meter<'_> {
-    /// Measures a point. The runs of the floor around a paired one are not its business.
+    /// Measures a point by itself: the floor beside a paired one is not its business.
     pub(super) fn measure(&self, point: &Point, servers: &mut Servers) -> Measured {
         let started_at = now();
         // A server on another host has another clock.
@@ -86,8 +86,13 @@ impl Meter<'_> {
         Measured { started_at, outcome, round_trip_ns: round_trip_ns.map(Into::into) }
     }
 
-    fn launch(&self, point: &Point) -> Launch {
+    pub(super) fn launch(&self, point: &Point) -> Launch {
         let mut launch = self.plan.subject(point).launch(point.tool, &point.load);
+        if point.phase == Phase::Floor {
+            // A process of its own: when the floor is compared with itself, its CPU time is to be told from
+            // that of the other one.
+            launch.env.push(("FLOOR_OF_PAIRS".into(), "1".into()));
+        }
         launch.cpus = Some(self.server_cpus(point).to_vec());
         launch
     }
@@ -104,7 +109,7 @@ impl Meter<'_> {
     }
 
     /// The server of a point, with its clients counted if they are.
-    fn ready<'s>(&self, point: &Point, servers: &'s mut Servers) -> Result<Ready<'s>> {
+    pub(super) fn ready<'s>(&self, point: &Point, servers: &'s mut Servers) -> Result<Ready<'s>> {
         let launch = self.launch(point);
         let (path, mix) = (&point.load.path, &point.load.mix);
         if let Some(mix) = mix {
@@ -213,7 +218,7 @@ impl Meter<'_> {
 
     /// The figures of a run with so many clients served, without what this machine does not know of a server
     /// or a generator that is elsewhere.
-    fn figures(
+    pub(super) fn figures(
         &self,
         (point, tool): (&Point, &Installed),
         load: &Load,

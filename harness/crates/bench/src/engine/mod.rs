@@ -4,14 +4,15 @@
 //! * `point`: a load of one tool on one server, and how it is measured; `subject`: the server; `plan`: all
 //!   points, in which order; `estimate`: for how long;
 //! * `setup`: what all points have in common; `servers`: the processes, for as long as they are needed;
-//!   `meter`: one point, from before to after, with `idle_memory` for connections that say nothing and
-//!   `pairs` for the runs of the floor around a point;
+//!   `meter`: one point, from before to after, with `idle_memory` for connections that say nothing; `pairs`:
+//!   a point beside the floor, in `turns` where that can be, with an `account` of what both used;
 //! * `round_trip`: in which of its clock states the machine is; `recording`: a point as a record;
 //!   `interrupted`: which earlier run can go on, `resume`: from where;
 //! * `idle_gate`: waiting for other programs; `progress`: what the user sees; `session`: the run while it
 //!   goes;
 //! * `run`: from a recipe to its records.
 
+mod account;
 mod estimate;
 mod idle_gate;
 mod idle_memory;
@@ -29,6 +30,7 @@ mod servers;
 mod session;
 mod setup;
 mod subject;
+mod turns;
 
 pub use plan::Plan;
 pub use point::{Clients, Method, Point};

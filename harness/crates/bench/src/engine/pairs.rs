@@ -1,17 +1,22 @@
-//! A block of pairs: floor, server, floor, server, floor … in shuffled order, the floor among the servers.
+//! Points beside the floor: in turns with it, or between two runs of it.
 
 use super::meter::{Measured, Meter};
 use super::point::Point;
 use super::servers::Servers;
+use super::turns::Pair;
 use records::{Outcome, Paired, Phase, Throughput};
 
-/// The runs of the floor between the points of a block.
+/// The pairs of a block.
+///
+/// In turns with the floor is the better way, and the way of every run on this machine. What a generator of
+/// others does, or one on another host, cannot be held at the end of a turn: then the floor runs before and
+/// after, floor, server, floor, server, floor … in the order of the block.
 pub(super) struct Pairs<'a> {
     meter: &'a Meter<'a>,
-    /// What the last run of the floor cost, and whether other programs disturbed it; the next point stands
-    /// after it.
+    /// Without turns: what the last run of the floor cost, and whether other programs disturbed it; the next
+    /// point stands after it.
     before: Option<(f64, bool)>,
-    /// Every run of the floor, to be recorded.
+    /// What the floor did, to be recorded.
     pub(super) floors: Vec<(Point, Measured)>,
 }
 
@@ -20,9 +25,20 @@ impl<'a> Pairs<'a> {
         Self { meter, before: None, floors: Vec::new() }
     }
 
-    /// Measures a point; one of the floor's pairs with the floor after it, and before it too, unless that was
-    /// just done and is good. Tells whether other programs disturbed the point or what it is compared with.
+    /// Measures a point, one in pairs beside the floor. Tells whether other programs disturbed the point or
+    /// what it is compared with.
     pub(super) fn measure(&mut self, point: &Point, servers: &mut Servers) -> (Measured, bool) {
+        let Some(Pair { point: measured, floor }) = self.meter.in_turns(point, servers) else {
+            return self.between_runs(point, servers);
+        };
+        self.before = None;
+        self.floors.extend(floor);
+        let is_disturbed = measured.is_disturbed();
+        (measured, is_disturbed)
+    }
+
+    /// With a run of the floor after it, and before it too, unless that was just done and is good.
+    fn between_runs(&mut self, point: &Point, servers: &mut Servers) -> (Measured, bool) {
         let floor = self.meter.plan.floor_beside(point);
         if self.before.is_none() || self.repeats_the_floor() {
             self.before = floor.as_ref().and_then(|floor| self.cost(floor, servers));
@@ -37,7 +53,7 @@ impl<'a> Pairs<'a> {
         if let Some(((before, disturbed_before), (after, disturbed_after))) = self.before.zip(after) {
             is_disturbed |= disturbed_before || disturbed_after;
             let floor_around = [before, after];
-            measured.outcome = Ok(Outcome::Paired(Paired { floor_around, figures, served }));
+            measured.outcome = Ok(Outcome::Paired(Paired { floor_around, slices: None, figures, served }));
         }
         self.before = after;
         (measured, is_disturbed)

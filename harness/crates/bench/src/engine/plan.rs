@@ -64,7 +64,8 @@ impl Plan {
         let mut blocks: BTreeMap<_, Vec<Point>> = BTreeMap::new();
         let mut skipped = Vec::new();
         for (point, reason) in candidates {
-            // Between kept and short connections the floor would have to be measured anew for each pair.
+            // Kept and short connections need another floor; where that runs before and after, it is the
+            // same one for a whole block.
             let is_paired = point.is_paired();
             let block = PHASES.iter().position(|phase| *phase == point.phase);
             let block = (block.expect("all are there"), is_paired && !point.load.keep_alive);
@@ -139,8 +140,8 @@ impl Plan {
         round == self.rounds || self.start_of(round) != self.start_of(round + 1)
     }
 
-    /// The run of the floor that stands before a point and after it, if it is one in pairs: the same load on
-    /// the floor, with the usual number of clients.
+    /// The floor beside a point, if it is one in pairs: the same load on the floor, with the usual number of
+    /// clients.
     pub(crate) fn floor_beside(&self, point: &Point) -> Option<Point> {
         let is_beside = |other: &&Point| {
             self.subject(other).is_floor()

@@ -8,7 +8,7 @@ use records::Phase;
 pub struct Point {
     /// The server, as an index into the plan's subjects.
     pub subject: usize,
-    /// What it is for. A closed loop of the paired phase stands between two runs of the floor.
+    /// What it is for. A closed loop of the paired phase stands beside the floor.
     pub phase: Phase,
     /// The generator.
     pub tool: Tool,
@@ -56,7 +56,7 @@ impl Point {
         if self.method == Method::Idle { "connections" } else { self.tool.name() }
     }
 
-    /// Whether it stands between two runs of the floor.
+    /// Whether it stands beside the floor.
     pub(super) fn is_paired(&self) -> bool {
         matches!(self.phase, Phase::Paired | Phase::Clients)
     }

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Two records are shorter: a pair has another one, for the run of the floor after it.
+/// Two records are shorter: a pair has another one, for what the floor did beside it.
 const RECORD_BYTES: u64 = 4_096;
 /// The charts and the page.
 const DRAWN_BYTES: u64 = 4 << 20;

@@ -15,8 +15,8 @@ use records::{Outcome, Phase, Record, Writer};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// A pair between whose runs of the floor the machine changed its clock state is measured again, so often at
-/// most.
+/// A pair in which the floor's two costs differ, because the machine changed its clock state, is measured
+/// again, so often at most.
 const STRADDLED: u32 = 3;
 
 /// How a run ended.
@@ -39,6 +39,8 @@ pub(super) struct Session<'a> {
     writer: Writer,
     progress: Progress<'a>,
     gate: IdleGate,
+    /// Seconds that measuring again may still take: a run must end in its time on any machine.
+    left_for_repeats: f64,
     failed: bool,
 }
 
@@ -46,7 +48,8 @@ impl<'a> Session<'a> {
     pub(super) fn new(meter: &'a Meter<'a>, done: &'a ResumePoint, servers: Servers, writer: Writer) -> Self {
         let plan = meter.plan;
         let gate = IdleGate::new(Duration::from_secs_f64(plan.seconds() * plan.patience));
-        Self { meter, done, servers, writer, progress: Progress::new(plan), gate, failed: false }
+        let (progress, left_for_repeats) = (Progress::new(plan), plan.seconds_of_repeats());
+        Self { meter, done, servers, writer, progress, gate, left_for_repeats, failed: false }
     }
 
     /// Runs the plan and records it point by point, but what is done already. An error is one of recording.
@@ -107,13 +110,13 @@ impl<'a> Session<'a> {
             }
             self.failed |= measured.outcome.is_err();
             let straddles = matches!(&measured.outcome, Ok(Outcome::Paired(pair)) if pair.straddles());
-            if straddles && straddled < STRADDLED {
+            if straddles && straddled < STRADDLED && self.may_repeat(point) {
                 straddled += 1;
                 self.write(point, round, measured, true)?;
                 self.progress
-                    .wait("the machine changed its clock state between two runs of the floor: again");
+                    .wait("the machine changed its clock state, and the floor's cost with it: again");
                 points.push_front(point);
-            } else if is_disturbed && again > 0 {
+            } else if is_disturbed && again > 0 && self.may_repeat(point) {
                 again -= 1;
                 self.write(point, round, measured, true)?;
                 self.progress.repeat(point);
@@ -126,6 +129,16 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is time to measure a point again; if so it is spent.
+    fn may_repeat(&mut self, point: &Point) -> bool {
+        let seconds = self.meter.plan.seconds_of(point);
+        let may = seconds <= self.left_for_repeats;
+        if may {
+            self.left_for_repeats -= seconds;
+        }
+        may
     }
 
     /// Records a point; `dropped`: it is measured again.

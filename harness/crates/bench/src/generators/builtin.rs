@@ -2,11 +2,11 @@
 //!
 //! It is told what a right reply is, so what it counts is right by status, length and bytes.
 
-use super::load::Measurement;
+use super::load::{Load, Measurement};
 use super::run::{Run, Word, json};
 use anyhow::{Context, Result};
 use lab_core::stages::binary_directory;
-use load::Report;
+use load::{Args, Report};
 use std::path::PathBuf;
 
 /// The harness itself. A program that uses the harness as a library has it beside itself.
@@ -49,6 +49,23 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     let report = json(&output.stdout)
         .with_context(|| format!("the built-in generator gave up: {}", output.last_words()))?;
     Ok((report, output.cpu_seconds))
+}
+
+/// The same load for the generator that runs in this process, on one thread.
+pub(crate) fn options_of_turns(load: &Load) -> Args {
+    Args {
+        host: load.host.clone(),
+        connections: load.concurrency as u32,
+        pipeline: load.pipeline as u64,
+        close: !load.keep_alive,
+        learn_body: load.learns_body,
+        ..Args::new(&load.url())
+    }
+}
+
+/// What its report says. Its thread knows what it used for this load.
+pub(crate) fn measured_in_turns(report: Report) -> Measurement {
+    Measurement { generator_cpu_seconds: report.cpu_seconds, ..measurement(report) }
 }
 
 /// What a report says, but for the CPU time of the generator.

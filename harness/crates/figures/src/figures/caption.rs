@@ -81,7 +81,7 @@ pub(super) fn incomplete(source: &Source) -> Option<String> {
     if graded.len() < planned {
         return Some(format!("{} of {}", graded.len(), count(planned, "server")));
     }
-    // The floor's runs around the pairs are in no plan, and a pair that was repeated is one point of it.
+    // What the floor did beside the pairs is in no plan, and a pair that was repeated is one point of it.
     let is_planned =
         |record: &&Record| is_measured(record) && !record.context.dropped && record.key.phase != Phase::Floor;
     let point =

@@ -2,7 +2,7 @@
 
 use super::data::{Data, Line, only, servers};
 use super::points::Place;
-use crate::costs::{Costs, costs};
+use crate::costs::{Costs, costs, is_in_turns};
 use crate::model::{Figure, Panel, Points, Scale, Unit, groups};
 use lab_core::units::count;
 use records::{FLOOR, Phase, Record, is_reference};
@@ -36,10 +36,12 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     describe(&mut points, &all, &shown, &left_out);
     let colours = groups(&points.series);
     let mut figure = data.figure("what-each-idea-costs", "What does each idea cost?", &lines, points);
+    let in_turns = first.lines.iter().all(|line| is_in_turns(line.record));
+    let beside = if in_turns { "takes turns with" } else { "stands between two runs of" };
     figure.about = format!(
-        "CPU time of the server for one request, with {}. Each run stands between two runs of the floor, a \
-         server that reads and writes one constant reply without parsing: the figure is its ratio to their \
-         mean. In brackets that ratio times the floor's median cost of {} µs. On the logarithmic axis the \
+        "CPU time of the server for one request, with {}. Each run {beside} the floor, a \
+         server that reads and writes one constant reply without parsing: the figure is its ratio to the \
+         floor's cost there. In brackets that ratio times the floor's median cost of {} µs. On the logarithmic axis the \
          same factor has the same length everywhere. A dot is a round, the marker the median, the line the \
          floor, the grey band the floor measured against itself. At the right the change from the stage that \
          a stage builds on, with its 95 % interval.",
@@ -51,8 +53,8 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     if straddling > 0 {
         let counted: usize = shown.iter().map(|(costs, _)| costs.lines.len()).sum();
         figure.notes.push(format!(
-            "{straddling} of {} rounds are left out: the floor's runs around them differ by more than 5 %, so \
-             the machine changed its clock state in them.",
+            "{straddling} of {} rounds are left out: the floor's two costs beside them differ by more than 5 %, \
+             so the machine changed its clock state in them.",
             straddling + counted
         ));
     }

@@ -2,6 +2,7 @@
 
 use super::profile::{Profile, Series, Workload};
 use crate::engine::{Plan, Subject};
+use crate::generators::Tool;
 use lab_core::stages::Stage;
 use lab_core::units::{count, minutes};
 use records::{Phase, ungraded};
@@ -30,7 +31,12 @@ fn line(series: &Series) -> String {
     let what = match series.phase {
         Phase::Idle => format!("memory of {numbers} silent connections"),
         Phase::Paired => format!(
-            "CPU time per request, each server between two runs of the floor: {}, {clients}, {kind}; {} s each",
+            "CPU time per request, each server {}: {}, {clients}, {kind}; {} s each",
+            if series.tool == Tool::Builtin {
+                "in turns with the floor"
+            } else {
+                "between two runs of the floor"
+            },
             series.tool.name(),
             series.duration.as_secs_f64()
         ),

@@ -56,7 +56,7 @@ fn candidate(
 ) -> Candidate {
     let keep_alive = series.keep_alive;
     let concurrency = match series.phase {
-        // A client that waits would cost the server nothing, and the floor around it something.
+        // A client that waits would cost the server nothing, and the floor beside it something.
         Phase::Paired => subject.clients_served(keep_alive, clients),
         _ => clients,
     };
@@ -172,7 +172,8 @@ mod tests {
         let rounds = 1..=plan.rounds;
         let measured: usize = rounds.flat_map(|round| plan.round(round)).map(|block| block.len()).sum();
         assert_eq!(measured, plan.len());
-        assert!(plan.round(7).iter().flatten().all(|point| point.phase == Phase::Paired));
+        let last = plan.round(plan.rounds);
+        assert!(last.iter().flatten().all(|point| point.phase == Phase::Paired));
     }
 
     /// 01 and 03 serve 1 and 4 clients at once; a run has these, the others, and three references.
@@ -195,13 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_standard_run_of_eleven_stages_has_seven_pairs_of_each_kind() {
+    fn a_standard_run_of_eleven_stages_has_nine_pairs_of_each_kind_and_five_rounds_of_each_tool() {
         let mut limits = vec![None; 14];
         (limits[0], limits[2]) = (Some(1), Some(4));
         let fits = |workload: &Workload| plan_of(&limits, workload).seconds() <= 14.5 * 60.0;
         let workload = Profile::Standard.workloads().into_iter().find(fits).expect("one fits");
-        let rounds: Vec<u32> = workload.series[..2].iter().map(|series| series.rounds).collect();
-        assert!(rounds.iter().all(|rounds| *rounds >= 7), "{rounds:?}");
-        assert!(workload.series[0].duration >= Duration::from_millis(500));
+        let rounds = |phase| workload.series.iter().filter(move |s| s.phase == phase).map(|s| s.rounds);
+        assert!(rounds(Phase::Paired).all(|rounds| rounds >= 9), "{workload:?}");
+        assert!(rounds(Phase::Survey).all(|rounds| rounds >= 5), "{workload:?}");
+        assert!(workload.series[0].duration >= Duration::from_millis(400));
     }
 }

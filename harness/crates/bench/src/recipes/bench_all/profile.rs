@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(super) enum Profile {
     /// One short round: two minutes, for looking
     Quick,
-    /// Seven rounds in pairs and three of each tool: a quarter of an hour
+    /// Seven or more rounds in pairs, three or more of each tool: a quarter of an hour
     Standard,
     /// Nine rounds of longer points, the servers started anew twice: hours
     Full,
@@ -73,10 +73,10 @@ fn idle(rounds: u32) -> Series {
     Series { phase: Phase::Idle, tool: Tool::Builtin, keep_alive: true, clients, duration, rounds }
 }
 
-/// Pairs with kept connections and with short ones, in so many rounds, and three rounds of each tool.
-fn standard(kept: u32, short: u32) -> Workload {
-    let series = [pairs(true, 800, kept), pairs(false, 800, short)];
-    let series = series.into_iter().chain(survey(&[USUAL_CLIENTS], 1, 3)).chain([idle(3)]);
+/// So many rounds of pairs, with kept connections and with short ones, and of each tool.
+fn standard(rounds: u32, millis: u64, tools: u32) -> Workload {
+    let series = [pairs(true, millis, rounds), pairs(false, millis, rounds)];
+    let series = series.into_iter().chain(survey(&[USUAL_CLIENTS], 1, tools)).chain([idle(3)]);
     Workload { series: series.collect(), counting: Duration::from_millis(500), starts: 1 }
 }
 
@@ -102,7 +102,10 @@ impl Profile {
                     look(&both[..1], false, 0),
                 ]
             }
-            Self::Standard => [(9, 9), (9, 7), (7, 7), (7, 6), (7, 5)].map(|(k, s)| standard(k, s)).into(),
+            // Nine short pairs tell more than seven long ones, and five rounds of a tool more than three.
+            Self::Standard => [(9, 800, 5), (9, 600, 5), (9, 500, 5), (9, 400, 5), (9, 400, 4), (7, 400, 3)]
+                .map(|(rounds, millis, tools)| standard(rounds, millis, tools))
+                .into(),
             Self::Full => {
                 let series = [pairs(true, 2_000, 9), pairs(false, 2_000, 9), idle(9)];
                 let series = series.into_iter().chain(survey(&[1, 8, 64, 256], 2, 9));

@@ -1,7 +1,8 @@
 //! `./lab scenario clients`: what a request costs with few clients and with many.
 //!
-//! With one client every request wakes the server; with many, one wake-up finds several requests. Each run
-//! stands between two runs of the floor with 64 clients, so the ratios of all numbers of clients compare.
+//! With one client every request wakes the server; with many, one wake-up finds several requests. Each server
+//! takes turns with the floor, which has as many clients: the ratio at each number compares like with like,
+//! and the µs (the ratio times the floor's cost there) tell how the cost changes with the number.
 
 use super::servers::{Compared, point};
 use crate::cpus::cpus;

@@ -34,7 +34,7 @@ pub struct Args {
 enum Scenario {
     /// The same requests per second for every server, in an open loop: how long they wait.
     Latency(latency::Args),
-    /// CPU time per request against the number of clients, each run between two runs of the floor.
+    /// CPU time per request against the number of clients, each in turns with the floor.
     Clients(clients::Args),
     /// Active clients at a fixed rate beside thousands of silent connections: tail, cost and memory.
     C10k(c10k::Args),
