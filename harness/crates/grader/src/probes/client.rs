@@ -399,14 +399,20 @@ impl Client {
     /// The next reply. After a hang it may be asked for again: what came is kept. A body that is longer than
     /// anything that was asked for on the connection is wrong, and is not kept.
     pub(crate) fn reply_within(&mut self, limit: Duration) -> Result<Reply, Fault> {
-        self.reply_of_at_most(self.longest.bytes(), limit)
+        let longest = self.longest.clone();
+        self.reply_bounded(move || longest.bytes(), limit)
     }
 
     /// The next reply, whose body may have so many bytes.
     pub(crate) fn reply_of_at_most(&mut self, longest: u64, limit: Duration) -> Result<Reply, Fault> {
+        self.reply_bounded(|| longest, limit)
+    }
+
+    /// The next reply. Its bound is asked for at each look: another thread may still be sending the request.
+    fn reply_bounded(&mut self, longest: impl Fn() -> u64, limit: Duration) -> Result<Reply, Fault> {
         let deadline = Instant::now() + limit;
-        self.replies.set_body_limit(longest);
         loop {
+            self.replies.set_body_limit(longest());
             let fed = self.replies.feed(&self.unread);
             let (taken, reply) = fed.map_err(|error| {
                 self.log_unread(self.unread.len());
