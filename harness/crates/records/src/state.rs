@@ -4,7 +4,7 @@
 //! What shows it is the CPU time of the same work: one round trip over the loopback before and after each
 //! point, or, in records of before that was measured, the cost of the floor.
 
-use super::{Phase, Record};
+use super::{Outcome, Phase, Record};
 use lab_core::stats::median;
 
 /// The clock state of the machine in which a point ran.
@@ -111,17 +111,23 @@ impl States {
     }
 }
 
-/// What a record has on a scale. Runs of the floor are compared at one load: kept connections, `/`.
+/// What a record has on a scale. The floor is compared at one load: kept connections, `/`, and the clients that
+/// most servers have.
 fn values(record: &Record, sign: Sign) -> Option<Vec<f64>> {
-    match sign {
+    /// Fewer wake the server for each request, which costs several times as much.
+    const CLIENTS: usize = 64;
+    let has_them = record.key.concurrency == CLIENTS;
+    match (sign, &record.outcome) {
         _ if record.context.dropped => None,
-        Sign::RoundTrip => record.context.round_trip_ns.map(Vec::from),
-        Sign::Floor if !record.key.keep_alive || record.key.path != "/" => None,
-        Sign::Floor => match record.paired_costs() {
-            Some((_, around)) => Some(around.into()),
-            None if record.key.phase == Phase::Floor => Some(vec![record.figures()?.cpu_us_per_request?]),
-            None => None,
-        },
+        (Sign::RoundTrip, _) => record.context.round_trip_ns.map(Vec::from),
+        (Sign::Floor, _) if !record.key.keep_alive || record.key.path != "/" => None,
+        // The floor before and after had them, whatever the server between had.
+        (Sign::Floor, Outcome::Paired(pair)) => {
+            (pair.slices.is_none() || has_them).then(|| pair.floor_around.into())
+        }
+        (Sign::Floor, _) => (record.key.phase == Phase::Floor && has_them)
+            .then_some(record.figures()?.cpu_us_per_request?)
+            .map(|cost| vec![cost]),
     }
 }
 
@@ -199,6 +205,23 @@ mod tests {
         let mut short = pair([25.0, 25.0]);
         short.key.keep_alive = false;
         assert_eq!(states.of_record(&short), None);
+    }
+
+    /// Protects the states from the few clients of a server that serves no more: their floor is another load.
+    #[test]
+    fn the_floor_with_fewer_clients_shows_no_state() {
+        let floor = |clients, cost| {
+            let mut record = sample::record("floor", "builtin", clients, true, 1e6 / cost);
+            record.key.phase = Phase::Floor;
+            record
+        };
+        let mut records: Vec<Record> = (0..10).map(|_| floor(64, 5.5)).collect();
+        records.extend((0..5).map(|_| floor(1, 43.0)));
+        let mut few = sample::paired(sample::record("01", "builtin", 1, true, 2e4), [42.0, 44.0]);
+        let Outcome::Paired(pair) = &mut few.outcome else { panic!("a pair") };
+        pair.slices = Some(80);
+        records.extend([few.clone(), few]);
+        assert_eq!(States::of(&records).summary(), None);
     }
 
     #[test]
