@@ -229,7 +229,11 @@ impl Session {
         test.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
         let suppressions = self.root.join("harness/sanitizers/thread.supp");
         test.env("TSAN_OPTIONS", format!("suppressions={}:halt_on_error=0", suppressions.display()));
-        test.args(["test", "--target", &target(), "--package", package]).args(words);
+        // With one thread the tests run on the main thread, without the channel of the test program, which is
+        // std's and not instrumented.
+        test.args(["test", "--target", &target(), "--package", package])
+            .args(words)
+            .args(["--", "--test-threads=1"]);
         self.run(&mut test, tree, "thread.log")
     }
 
