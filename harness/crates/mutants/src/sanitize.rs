@@ -229,8 +229,7 @@ impl Session {
         test.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
         let suppressions = self.root.join("harness/sanitizers/thread.supp");
         test.env("TSAN_OPTIONS", format!("suppressions={}:halt_on_error=0", suppressions.display()));
-        // With one thread the tests run on the main thread, without the channel of the test program, which is
-        // std's and not instrumented.
+        // One test at a time: each has two threads, and a report then stands behind the test that it is about.
         test.args(["test", "--target", &target(), "--package", package])
             .args(words)
             .args(["--", "--test-threads=1"]);
