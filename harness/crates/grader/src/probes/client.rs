@@ -123,7 +123,7 @@ impl Client {
         Self::over(stream)
     }
 
-    fn over(stream: TcpStream) -> Result<Self, Fault> {
+    pub(super) fn over(stream: TcpStream) -> Result<Self, Fault> {
         // A request cut in two must leave as two segments.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;

@@ -38,7 +38,7 @@ fn served_beside(asker: &mut Client, request: &[u8], end_the_cause: impl FnOnce(
 }
 
 /// The cause is other clients, which end.
-fn served_beside_clients(asker: &mut Client, request: &[u8], others: &mut Vec<Client>) -> Verdict {
+pub(super) fn served_beside_clients(asker: &mut Client, request: &[u8], others: &mut Vec<Client>) -> Verdict {
     served_beside(asker, request, || {
         others.clear();
         Ok(())
@@ -70,14 +70,19 @@ pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
     Ok(())
 }
 
-pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
-    // The server needs as many, and takes over this process's hard limit.
+/// Descriptors for so many clients. The server needs as many, and takes over this process's hard limit.
+pub(super) fn must_have_descriptors(count: usize) -> Verdict {
     let needed = count as u64 + 500;
     let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_err(|error| Fault::not_applicable(format!("the descriptor limit is unknown: {error}")))?;
-    if soft < needed {
-        return Err(Fault::not_applicable(format!("needs {needed} descriptors; the hard limit is {hard}")));
+    match soft < needed {
+        true => Err(Fault::not_applicable(format!("needs {needed} descriptors; the hard limit is {hard}"))),
+        false => Ok(()),
     }
+}
+
+pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
+    must_have_descriptors(count)?;
     let mut holders = subject.connect_many(count)?;
     let mut asker = subject.connect()?;
     let asked = Instant::now();

@@ -86,7 +86,7 @@ pub(super) fn cut_at_every_byte(subject: &mut Subject<'_>) -> Verdict {
 
 /// Asks for a sleep and returns while the server is in it; its reply is still to come. On a busy machine this
 /// thread may be away longer than the server sleeps: then the reply is read, and it is asked again.
-fn begin_sleep(client: &mut Client, sleep: Duration) -> Verdict {
+pub(super) fn begin_sleep(client: &mut Client, sleep: Duration) -> Verdict {
     const TRIES: usize = 5;
     for tries_left in (0..TRIES).rev() {
         let start = Instant::now();

@@ -1,6 +1,7 @@
 //! What the server takes from the machine: descriptors, CPU time, processes.
 
 use super::client::{get, get_and_close};
+use super::narrow::{STALL, connect_narrow};
 use super::subject::{Subject, few_descriptors};
 use super::tree::Snapshot;
 use super::verdict::{Fault, Outcome, Verdict};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Fails when the server uses more than a tenth of a CPU in `span`. One that spins uses a whole one, or
 /// what a busy machine leaves it.
-fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
+pub(super) fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
     let pid = subject.process()?.pid();
     let (before, start) = (Snapshot::of(pid), Instant::now());
     thread::sleep(span);
@@ -27,7 +28,12 @@ pub(super) fn descriptor_limit(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn idle_cpu(subject: &mut Subject<'_>) -> Verdict {
-    let mut first = subject.connect()?;
+    const LENGTH: usize = 512 * 1024;
+    // One has had a reply that waited for room: a server that still waits for room there finds it at once.
+    let mut first = connect_narrow(subject)?;
+    first.send(&get(&format!("/bytes/{LENGTH}")))?;
+    thread::sleep(STALL);
+    first.reply()?.must_be_filler(LENGTH)?;
     first.ask(&get("/"))?.must_be_hello()?;
     let _silent = subject.connect_many(8)?;
     thread::sleep(Duration::from_millis(200));

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 /// Probes spend nearly all of their time waiting, so several share a CPU without disturbing each other.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Runs one probe with a server of its own.
 pub fn run_one(probe: &'static Probe, target: &Target) -> Finding {

@@ -40,7 +40,7 @@ impl Snapshot {
 }
 
 /// The processes of a group. One that ends meanwhile is left out.
-fn group(leader: i32) -> Vec<Stat> {
+pub(super) fn group(leader: i32) -> Vec<Stat> {
     let Ok(processes) = all_processes() else { return Vec::new() };
     processes.flatten().filter_map(|process| process.stat().ok()).filter(|stat| stat.pgrp == leader).collect()
 }

@@ -1,0 +1,138 @@
+//! The end of a server that has more than one client, or more than one process.
+
+use super::client::{Client, LIMIT, get, get_and_close};
+use super::narrow::begin_connecting;
+use super::subject::Subject;
+use super::tree::{Snapshot, group};
+use super::verdict::{Fault, Outcome, Verdict};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The drain of 2 s, and time for a busy machine.
+const DRAINED: Duration = Duration::from_secs(4);
+
+/// How long processes may take to end, or to be replaced.
+const SETTLE: Duration = Duration::from_secs(4);
+
+/// The server is stopped while clients connect and ask, and is told to end before it goes on: all of them
+/// were there before the signal.
+pub(super) fn queued_at_sigterm(subject: &mut Subject<'_>) -> Verdict {
+    const WAITING: usize = 20;
+    subject.must_serve()?;
+    subject.process()?.signal_group(Signal::SIGSTOP);
+    let clients = begin_connecting(subject, WAITING).and_then(|beginning| {
+        let mut clients = beginning.connected_within(Duration::from_millis(300))?;
+        clients.iter_mut().try_for_each(|client| client.send(&get_and_close("/")))?;
+        Ok(clients)
+    });
+    subject.ending_process()?.signal(Signal::SIGTERM);
+    subject.process()?.signal_group(Signal::SIGCONT);
+    let mut clients = clients?;
+    let count = clients.len();
+    for (i, client) in clients.iter_mut().enumerate() {
+        let verdict = client.reply().and_then(|reply| reply.must_be_hello());
+        verdict.map_err(|fault| fault.at(format!("client {} of {count} that waited at SIGTERM", i + 1)))?;
+    }
+    subject.remark = format!("{count} waited");
+    drop(clients);
+    subject.must_exit_cleanly(DRAINED)
+}
+
+/// Clients that are served once and stay, until one is not served: a pool has no more workers.
+fn idle_clients(subject: &Subject<'_>, count: usize) -> Result<Vec<Client>, Fault> {
+    let mut clients = Vec::new();
+    while clients.len() < count {
+        let mut client = subject.connect()?;
+        client.send(&get("/"))?;
+        match client.reply_within(Duration::from_secs(1)) {
+            Ok(reply) => reply.must_be_hello()?,
+            Err(fault) if fault.outcome == Outcome::Hang && !clients.is_empty() => break,
+            Err(fault) => return Err(fault),
+        }
+        clients.push(client);
+    }
+    Ok(clients)
+}
+
+/// Each worker has idle connections, and each must hear that it is over: a wake-up that the first one takes
+/// is none for the others.
+pub(super) fn sigterm_every_worker(subject: &mut Subject<'_>) -> Verdict {
+    let mut clients = idle_clients(subject, 16)?;
+    subject.ending_process()?.signal(Signal::SIGTERM);
+    // Less than the drain: there is nothing to wait for.
+    subject.must_exit_cleanly(Duration::from_millis(1_700))?;
+    clients.iter_mut().try_for_each(|client| client.end_within(LIMIT))
+}
+
+/// The processes of the server besides the one that was started.
+fn children(pid: i32) -> Vec<i32> {
+    group(pid).into_iter().filter(|stat| stat.state != 'Z' && stat.pid != pid).map(|stat| stat.pid).collect()
+}
+
+const ONE_PROCESS: &str = "the server is one process";
+
+/// A parent that is killed can tell its children nothing, and they must not go on without it: nobody could
+/// replace them, or stop them, and the port stays taken.
+pub(super) fn killed_parent(subject: &mut Subject<'_>) -> Verdict {
+    let mut client = subject.connect()?;
+    client.ask(&get("/"))?.must_be_hello()?;
+    let pid = subject.process()?.pid();
+    let count = children(pid).len();
+    if count == 0 {
+        return Err(Fault::not_applicable(ONE_PROCESS));
+    }
+    subject.ending_process()?.signal(Signal::SIGKILL);
+    let start = Instant::now();
+    while !children(pid).is_empty() {
+        if start.elapsed() > SETTLE {
+            let left = children(pid).len();
+            let detail =
+                format!("{left} of {count} children live on {SETTLE:?} after their parent was killed");
+            return Err(Fault::new(Outcome::Leak, detail));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    subject.remark = format!("{count} children ended with it");
+    match Client::connect(subject.addr) {
+        Ok(_) => Err(Fault::wrong("the parent was killed, and somebody still accepts connections")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A child that is killed costs its own connections. A pool of processes is as large as before soon after
+/// that.
+pub(super) fn killed_child(subject: &mut Subject<'_>) -> Verdict {
+    let pid = subject.process()?.pid();
+    let before = Snapshot::of(pid).processes;
+    for round in 1..=3 {
+        let mut client = subject.connect()?;
+        client.ask(&get("/"))?.must_be_hello()?;
+        let Some(&child) = children(pid).first() else { return Err(Fault::not_applicable(ONE_PROCESS)) };
+        // It cannot have been reaped and its number used again: children are asked for just now.
+        let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        drop(client);
+        for _ in 0..16 {
+            let verdict = subject.must_serve();
+            verdict.map_err(|fault| fault.at(format!("after child {round} was killed")))?;
+        }
+        let start = Instant::now();
+        loop {
+            let now = Snapshot::of(pid);
+            if now.processes >= before && now.zombies == 0 {
+                break;
+            }
+            if start.elapsed() > SETTLE {
+                let (alive, zombies) = (now.processes, now.zombies);
+                let detail = format!(
+                    "{alive} processes and {zombies} zombies instead of {before} after a child was killed"
+                );
+                return Err(Fault::new(Outcome::Leak, detail));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    subject.remark = format!("{before} processes before and after");
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Limits: the server's own, the one of `select`, and the port.
+
+use super::client::{Client, get, get_and_close};
+use super::concurrency::{must_have_descriptors, served_beside_clients};
+use super::subject::Subject;
+use super::verdict::{Fault, Outcome, Verdict};
+use lab_core::server_process::Server;
+use nix::sys::signal::Signal;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// What `connection-limit` sets.
+const MAX: usize = 8;
+
+/// How long a client that cannot be served waits before that counts as the limit. One that can be served has
+/// its answer in a moment.
+const WAITS: Duration = Duration::from_millis(1_500);
+
+/// Connections that are served once and stay open, up to the first that is not served; and that one, if it is
+/// still connected.
+fn fill(subject: &Subject<'_>) -> Result<(Vec<Client>, Option<Client>), Fault> {
+    let mut served = Vec::new();
+    while served.len() <= MAX {
+        let mut client = subject.connect()?;
+        client.send(&get("/"))?;
+        match client.reply_within(WAITS) {
+            // 503 is a refusal.
+            Ok(reply) if reply.status == 503 => return Ok((served, None)),
+            Ok(reply) => reply.must_be_hello()?,
+            Err(fault) if fault.outcome == Outcome::Hang => return Ok((served, Some(client))),
+            Err(_) => return Ok((served, None)),
+        }
+        served.push(client);
+    }
+    Ok((served, None))
+}
+
+pub(super) fn connection_limit(subject: &mut Subject<'_>) -> Verdict {
+    let (served, _waiting) = fill(subject)?;
+    subject.remark = format!("{} at once", served.len());
+    match served.len() > MAX {
+        true => Err(Fault::wrong(format!("client {} is served, with a limit of {MAX}", served.len()))),
+        false => Ok(()),
+    }
+}
+
+/// When others leave, the one that waits is served; and when all have left, as many as before.
+pub(super) fn connection_limit_left(subject: &mut Subject<'_>) -> Verdict {
+    const SERVED: Duration = Duration::from_secs(5);
+    let (mut served, waiting) = fill(subject)?;
+    let before = served.len();
+    if before == 0 {
+        return Err(Fault::hang("not even the first client is served"));
+    }
+    drop(served.swap_remove(0));
+    if let Some(mut waiting) = waiting {
+        let verdict = waiting.reply_within(SERVED).and_then(|reply| reply.must_be_hello());
+        verdict.map_err(|fault| fault.at("waiting at the limit, and one of the others has left"))?;
+        served.push(waiting);
+    }
+    drop(served);
+    for number in 1..=3 * MAX {
+        let verdict = subject.must_serve();
+        let place = format!("client {number} after the {before} that reached the limit have left");
+        verdict.map_err(|fault| fault.at(place))?;
+    }
+    Ok(())
+}
+
+/// select(2) and an `fd_set` end at descriptor 1,023; so does an array of 1,024 connections.
+pub(super) fn over_1024(subject: &mut Subject<'_>) -> Verdict {
+    const COUNT: usize = 1_100;
+    must_have_descriptors(COUNT)?;
+    let mut clients = subject.connect_many(COUNT)?;
+    // The last ones, all of them: a server may divide its connections between processes.
+    for number in (COUNT - 99..=COUNT).rev() {
+        let Some(mut asker) = clients.pop() else { break };
+        let verdict = served_beside_clients(&mut asker, &get_and_close("/"), &mut clients);
+        verdict.map_err(|fault| fault.at(format!("connection {number} of {COUNT} that are open")))?;
+    }
+    Ok(())
+}
+
+/// A server that is started again at once must get its port, though a connection of the last run is in
+/// TIME_WAIT there: the server had closed it first.
+pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
+    let free = |error| Fault::not_applicable(format!("no free port: {error}"));
+    // A port that is free for a listener with SO_REUSEADDR, as std's is, and below the clients' ports.
+    let addr = (0..200u16)
+        .map(|i| 10_000 + (std::process::id() as u16).wrapping_mul(31).wrapping_add(i) % 2_000)
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .find(|addr| TcpListener::bind(addr).is_ok())
+        .ok_or_else(|| free("none of 200 tried"))?;
+    let start = |subject: &Subject<'_>| -> Result<Server, Fault> {
+        let Some(launch) = subject.target.launch(&[], Some(addr)) else {
+            return Err(Fault::not_applicable("nothing can be started"));
+        };
+        launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
+    };
+    let mut server = start(subject)?;
+    for _ in 0..3 {
+        let mut client = Client::connect(addr)?;
+        client.ask(&get_and_close("/"))?.must_be_hello()?;
+        // The server closes first.
+        client.end_within(super::client::LIMIT)?;
+    }
+    server.signal(Signal::SIGTERM);
+    if server.wait(Duration::from_secs(4)).is_none() {
+        return Err(Fault::hang("still running 4s after SIGTERM"));
+    }
+    drop(server);
+    start(subject).map(drop).map_err(|fault| Fault::wrong(fault.at("started again on the same port").detail))
+}

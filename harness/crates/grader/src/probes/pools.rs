@@ -1,0 +1,124 @@
+//! Very many short jobs, where a pool of workers loses one, takes one twice, or loses a worker. The window of
+//! such a mistake is small, so each probe goes through it some ten thousand times; a right server is never
+//! wrong.
+
+use super::client::{Client, get, get_and_close};
+use super::subject::Subject;
+use super::verdict::{Fault, Outcome, Verdict};
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long each load lasts.
+const SPAN: Duration = Duration::from_millis(1_500);
+
+/// How long a reply may take that nothing delays but other short jobs.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+
+fn forgotten(fault: Fault, count: usize) -> Fault {
+    match fault.outcome {
+        Outcome::Hang => {
+            Fault::hang(format!("job {} was forgotten: no reply within {FORGOTTEN:?}", count + 1))
+        }
+        _ => fault.at(format!("after {count} jobs")),
+    }
+}
+
+/// Runs so many clients at once, each with its number and until `span` is over; returns how many jobs they
+/// had.
+fn run(
+    clients: usize,
+    span: Duration,
+    load: impl Fn(usize, Instant) -> Result<usize, Fault> + Sync,
+) -> Result<usize, Fault> {
+    let end = Instant::now() + span;
+    thread::scope(|scope| {
+        let load = &load;
+        let threads: Vec<_> = (0..clients).map(|client| scope.spawn(move || load(client, end))).collect();
+        let counts = threads.into_iter().map(|thread| match thread.join() {
+            Ok(count) => count,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        // All of them are joined, whatever the first one says.
+        counts.collect::<Vec<_>>().into_iter().sum()
+    })
+}
+
+/// One job after the other from one client, then from two: each finds the workers asleep, or about to be. A
+/// wake-up that is lost then has no later job to make up for it.
+pub(super) fn lost_wake_up(subject: &mut Subject<'_>) -> Verdict {
+    let addr = subject.addr;
+    let mut total = 0;
+    for clients in [1, 2] {
+        total += run(clients, SPAN / 2, |_, end| {
+            let mut client = Client::connect(addr)?;
+            let mut count = 0;
+            while Instant::now() < end {
+                client.send(&get("/"))?;
+                let reply = client.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?;
+                reply.must_be_hello()?;
+                count += 1;
+                // Later and later after the reply: a worker on its way to sleep is met in every place.
+                let pause = Instant::now() + Duration::from_nanos(count as u64 % 64 * 500);
+                while Instant::now() < pause {
+                    std::hint::spin_loop();
+                }
+            }
+            Ok(count)
+        })?;
+    }
+    subject.remark = format!("{total} jobs");
+    Ok(())
+}
+
+/// More jobs at once than a pool has workers, each a connection of its own, so that a worker which has just
+/// finished often takes what another one was woken for.
+pub(super) fn stolen_wake_up(subject: &mut Subject<'_>) -> Verdict {
+    let addr = subject.addr;
+    let total = run(6, SPAN, |client, end| burst(addr, client, end))?;
+    subject.remark = format!("{total} jobs");
+    // The workers that are left must be more than none.
+    subject.must_serve()
+}
+
+fn burst(addr: SocketAddr, client: usize, end: Instant) -> Result<usize, Fault> {
+    let mut count = 0;
+    while Instant::now() < end {
+        let length = 50 + (client * 31 + count) % 400;
+        let mut connection = Client::connect(addr)?;
+        connection.send(&get_and_close(&format!("/bytes/{length}")))?;
+        let reply = connection.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?;
+        reply.must_be_filler(length)?;
+        // No local port is left in TIME_WAIT.
+        connection.reset();
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Each request asks for a length of its own: one that is answered twice, or by another's reply, shows in the
+/// next.
+pub(super) fn job_once(subject: &mut Subject<'_>) -> Verdict {
+    let addr = subject.addr;
+    let total = run(4, SPAN, |client, end| {
+        let mut connection = Client::connect(addr)?;
+        let mut count = 0;
+        while Instant::now() < end {
+            let length = |i: usize| 20 + (client * 97 + i) % 1_500;
+            // Two at once: the second one may be seen by another worker.
+            connection.send(&get(&format!("/bytes/{}", length(count))))?;
+            connection.send(&get(&format!("/bytes/{}", length(count + 1))))?;
+            for i in [count, count + 1] {
+                let reply = connection.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?;
+                reply.must_be_filler(length(i)).map_err(|fault| fault.at(format!("job {}", i + 1)))?;
+            }
+            count += 2;
+        }
+        connection.send(&get_and_close("/"))?;
+        connection.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?.must_be_hello()?;
+        connection.end_within(FORGOTTEN)?;
+        Ok(count)
+    })?;
+    subject.remark = format!("{total} jobs");
+    Ok(())
+}
