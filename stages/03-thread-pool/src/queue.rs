@@ -110,7 +110,12 @@ impl<T> Drop for Receiver<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread::{scope, spawn};
+    use std::sync::mpsc;
+    use std::thread::{scope, sleep, spawn};
+    use std::time::Duration;
+
+    /// Far more than anything here takes: a lost wake-up must be a failure and not a test that never ends.
+    const LIMIT: Duration = Duration::from_secs(30);
 
     #[test]
     fn every_item_is_taken_once_by_one_of_many_receivers() {
@@ -133,6 +138,45 @@ mod tests {
         });
         taken.sort_unstable();
         assert_eq!(taken, (0..4000).collect::<Vec<_>>());
+    }
+
+    /// Protects a pool from workers that end because they were woken in vain: here by a sender that leaves while
+    /// another one is there.
+    #[test]
+    fn a_receiver_that_is_woken_in_vain_goes_on_waiting() {
+        let (sender, receiver) = queue(1);
+        let other = sender.clone();
+        let (taken, result) = mpsc::channel();
+        spawn(move || taken.send(receiver.recv()));
+        // Most likely it sleeps by now. If not, this test shows less, and a right queue passes all the same.
+        sleep(Duration::from_millis(50));
+        drop(other);
+        sleep(Duration::from_millis(50));
+        sender.send(1).expect("the receiver is there");
+        assert_eq!(result.recv_timeout(LIMIT), Ok(Some(1)));
+    }
+
+    /// Protects a pool from jobs that wait while workers sleep: each of two items that are sent in one go wakes
+    /// a receiver, for the first one may be busy for long.
+    #[test]
+    fn each_of_two_items_wakes_a_receiver_of_its_own() {
+        for round in 0..500 {
+            let (sender, receiver) = queue(2);
+            let (taken, result) = mpsc::channel();
+            for _ in 0..2 {
+                let (receiver, taken) = (receiver.clone(), taken.clone());
+                // It takes one item and is busy from then on.
+                spawn(move || taken.send(receiver.recv()));
+            }
+            std::thread::yield_now();
+            for item in [1, 2] {
+                sender.send(item).expect("the receivers are there");
+            }
+            for _ in 0..2 {
+                let item = result.recv_timeout(LIMIT);
+                assert!(matches!(item, Ok(Some(1 | 2))), "round {round}: {item:?}");
+            }
+        }
     }
 
     #[test]

@@ -13,9 +13,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Miri runs a thousand times slower.
+/// Miri runs a thousand times slower, and ThreadSanitizer, whose options `./lab sanitize` sets, ten times.
 fn sized(normal: usize) -> usize {
-    if cfg!(miri) { (normal / 5_000).max(8) } else { normal }
+    match (cfg!(miri), std::env::var_os("TSAN_OPTIONS").is_some()) {
+        (true, _) => (normal / 5_000).max(8),
+        (false, true) => (normal / 20).max(8),
+        (false, false) => normal,
+    }
 }
 
 /// Says when it is dropped.
