@@ -14,5 +14,5 @@ mod table;
 mod task;
 
 pub use examine::{examine, raise_descriptor_limit};
-pub use table::{Rows, print, print_list};
+pub use table::{Rows, evidence_block, print, print_list};
 pub use task::{Args, Expectations, Graded, Task, expected_of};
