@@ -10,7 +10,7 @@ use lab_core::clock::rfc3339;
 use lab_core::files::sha256;
 use lab_core::host::Host;
 use lab_core::interruption::Interruption;
-use records::{Grade, Probed, Writer};
+use records::{Evidence, Grade, Probed, Replay, Writer};
 use std::fs::OpenOptions;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             let grade = Grade {
                 failure: failure.clone(),
                 points: score,
-                ..grade(task, begun, &findings, tasks.len(), &host)
+                ..grade(task, begun, &findings, what.evidence, tasks.len(), &host)
             };
             if let (Some(record), true) = (&mut record, is_whole) {
                 record.write(&grade)?;
@@ -163,7 +163,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         let has_table = tasks.len() == 1 && looked.is_ok() && args.format == Format::Table;
         let rows = if has_table { Rows::All } else { Rows::Surprises };
-        total.surprises += print(task, &runs, rows, is_stdout_taken);
+        total.surprises += print(task, &runs, rows, what.evidence, is_stdout_taken);
         let report = Report::of(task, &runs, points.as_ref().unwrap_or(&equal), failure);
         if points.is_some() && !is_stdout_taken {
             println!("{}", report.score);
@@ -223,8 +223,27 @@ fn append(path: &Path) -> Result<Box<dyn Write>> {
     Ok(Box::new(file.with_context(|| format!("cannot write {}", path.display()))?))
 }
 
-/// The record of one run, of which so many are planned.
-fn grade(task: &Task, begun: SystemTime, findings: &[Finding], planned: usize, host: &Host) -> Grade {
+/// Evidence as it is recorded.
+fn recorded(evidence: &probes::Evidence) -> Evidence {
+    let replay = |replay: &probes::Replay| Replay {
+        start: replay.start.clone(),
+        command: replay.command.clone(),
+        right: replay.right.clone(),
+        seen: replay.seen.clone(),
+    };
+    Evidence { transcript: evidence.transcript.clone(), replay: evidence.replay.as_ref().map(replay) }
+}
+
+/// The record of one run, of which so many are planned. Evidence of what was expected is recorded only where it
+/// is to be shown.
+fn grade(
+    task: &Task,
+    begun: SystemTime,
+    findings: &[Finding],
+    shows_evidence: bool,
+    planned: usize,
+    host: &Host,
+) -> Grade {
     let probed = |finding: &Finding| {
         let expected = expected_of(&task.expect, finding.probe);
         Probed {
@@ -234,6 +253,11 @@ fn grade(task: &Task, begun: SystemTime, findings: &[Finding], planned: usize, h
             seconds: finding.seconds,
             detail: finding.detail.clone(),
             surprise: !expected.allows(finding.outcome),
+            evidence: finding
+                .evidence
+                .as_ref()
+                .filter(|_| shows_evidence || !expected.allows(finding.outcome))
+                .map(recorded),
         }
     };
     let probes: Vec<Probed> = findings.iter().map(probed).collect();

@@ -1,6 +1,6 @@
 //! What a reader sees of a grade.
 
-use crate::probes::{Finding, Outcome, PROBES};
+use crate::probes::{Evidence, Finding, Outcome, PROBES};
 use crate::task::{Expectations, Task, expected_of};
 use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, presets};
 use lab_core::units::count;
@@ -51,8 +51,9 @@ pub enum Rows {
     Surprises,
 }
 
-/// Prints the runs as one table and returns how many probes were surprising in any of them.
-pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) -> usize {
+/// Prints the runs as one table, with the evidence of each surprise below it, and returns how many probes were
+/// surprising in any of them. With `shows_evidence` that of a flaw that was expected is printed as well.
+pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, shows_evidence: bool, to_stderr: bool) -> usize {
     let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
     let number = runs.first().map_or(0, Vec::len);
     let summary = |index: usize| Summary::of(runs.iter().map(|run| &run[index]).collect(), &task.expect);
@@ -88,10 +89,12 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, to_stderr: bool) ->
         }
     }
     let verdict = format!("{}: {probes}{runs}: {tally}; {verdict}", task.title);
+    let is_shown = |summary: &&Summary| summary.surprising > 0 || shows_evidence;
+    let blocks: String = summaries.iter().filter(is_shown).filter_map(Summary::evidence).collect();
     let text = match (table.is_empty(), rows) {
-        (true, _) => verdict,
-        (false, Rows::Surprises) => format!("{table}\n{verdict}"),
-        (false, Rows::All) => format!("{table}\n{verdict}\nWhat each probe asks: ./lab grade --list"),
+        (true, _) => format!("{blocks}{verdict}"),
+        (false, Rows::Surprises) => format!("{table}\n{blocks}{verdict}"),
+        (false, Rows::All) => format!("{table}\n{blocks}{verdict}\nWhat each probe asks: ./lab grade --list"),
     };
     // stdout is the record's where it was asked for there.
     if to_stderr {
@@ -143,6 +146,29 @@ impl<'a> Summary<'a> {
         }
         parts.join(" ")
     }
+}
+
+impl Summary<'_> {
+    /// What shows the outcome, below the table.
+    fn evidence(&self) -> Option<String> {
+        let evidence = self.shown.evidence.as_ref()?;
+        Some(evidence_block(self.shown.probe, evidence))
+    }
+}
+
+/// The evidence of one probe as it is printed below the table; empty if there is none.
+pub fn evidence_block(probe: &str, evidence: &Evidence) -> String {
+    let mut lines = Vec::new();
+    if !evidence.transcript.is_empty() {
+        lines.push(format!("{probe}: ms since its first connection, > sent, < received"));
+        lines.extend(evidence.transcript.iter().cloned());
+    }
+    match &evidence.replay {
+        Some(replay) if lines.is_empty() => lines.push(format!("{probe} {}", replay.lines().join("\n  "))),
+        Some(replay) => lines.extend(replay.lines().into_iter().map(|line| format!("  {line}"))),
+        None => {}
+    }
+    if lines.is_empty() { String::new() } else { format!("\n{}\n\n", lines.join("\n")) }
 }
 
 #[cfg(test)]

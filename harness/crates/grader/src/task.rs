@@ -70,6 +70,11 @@ pub struct Args {
     #[arg(long)]
     pub list: bool,
 
+    /// Show what was sent and received, and a command that shows it by hand, also for flaws that were expected.
+    /// A surprise shows it anyway.
+    #[arg(long, visible_alias = "verbose")]
+    pub evidence: bool,
+
     /// Options for the stage; from the first one on all are the stage's, so those of `grade` stand before.
     #[arg(value_name = "STAGE OPTIONS", allow_hyphen_values = true)]
     options: Vec<String>,

@@ -64,6 +64,35 @@ pub struct Probed {
     /// Whether that is not what was declared.
     #[serde(default)]
     pub surprise: bool,
+    /// What shows it, where that was asked for or is a surprise. Older files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// What shows how a probe ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What was sent and received, a line an event: milliseconds since the first connection, the connection's
+    /// letter, `>` for what was sent and `<` for what came.
+    pub transcript: Vec<String>,
+    /// How to see it by hand, where a command can show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+}
+
+/// A command for a POSIX shell, and what it shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The line that starts the server on `$PORT` and puts its process into `$PID`; absent for a server that was
+    /// running already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// The command.
+    pub command: String,
+    /// What a right server shows.
+    pub right: String,
+    /// What this one shows.
+    pub seen: String,
 }
 
 /// Reads a file of grades.
@@ -105,6 +134,25 @@ mod tests {
             probes: Vec::new(),
             host: Host::default(),
         }
+    }
+
+    /// Protects the files that are kept: one from before there was evidence reads, and evidence survives.
+    #[test]
+    fn an_old_line_reads_and_evidence_is_kept() {
+        let old = r#"{"probe":"keep-alive","outcome":"pass","expected":"pass","seconds":0.1,"detail":""}"#;
+        let mut probed: Probed = serde_json::from_str(old).expect("an old line");
+        assert_eq!(probed.evidence, None);
+        assert!(!serde_json::to_string(&probed).expect("JSON").contains("evidence"));
+        let replay = Replay {
+            start: None,
+            command: "printf 'GET / HTTP/1.1\\r\\n' | nc -q1 127.0.0.1 $PORT".into(),
+            right: "a reply".into(),
+            seen: "nothing".into(),
+        };
+        let transcript = vec!["0.0 A  connected".to_owned()];
+        probed.evidence = Some(Evidence { transcript, replay: Some(replay) });
+        let line = serde_json::to_string(&probed).expect("JSON");
+        assert_eq!(serde_json::from_str::<Probed>(&line).expect("the same"), probed);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use content::{Content, newest, newest_first};
 pub use disturbance::{disturbance, straddling};
 pub use figures::{Bottleneck, Figures};
 pub use file::{Writer, ensure_room, read};
-pub use grades::{Grade, Probed, grades, ungraded};
+pub use grades::{Evidence, Grade, Probed, Replay, grades, ungraded};
 pub use lock::DirLock;
 pub use outcome::{
     Beside, Idle, IdleMemory, Latency, Mix, OpenLoop, Outcome, Paired, Served, Skip, Throughput,

@@ -103,6 +103,7 @@ fn every_figure_bears_hostile_names_and_times_of_zero() {
         seconds: 0.0,
         detail: HOSTILE.into(),
         surprise: true,
+        evidence: None,
     };
     let grade = Grade {
         stage: HOSTILE.into(),

@@ -5,7 +5,7 @@ use super::routes::{SMALL_BODY, longest_body};
 use super::shell::escaped;
 use super::transcript::{Log, Recorder};
 use super::verdict::{Fault, Kind, Verdict, shortage};
-use lab_core::units::number;
+use lab_core::units::{count, number};
 use lab_core::wire::{self, Collector, Connection, Framing};
 use nix::sys::socket::{SetSockOpt, sockopt};
 use std::io::{self, ErrorKind, Read, Write};
@@ -56,7 +56,7 @@ impl Reply {
         self.must_be_ok()?;
         if self.body.len() != length {
             let fault = Fault::wrong(format!("{} bytes instead of {length}", self.body.len())).of(Kind::Body);
-            let bytes = |length: usize| format!("a body of {} bytes", number(length as f64));
+            let bytes = |length: usize| format!("a body of {}", count(length, "byte"));
             return Err(fault.shows(bytes(length), bytes(self.body.len())));
         }
         match self.body.iter().zip(self.body.iter().skip(64)).position(|(a, b)| a != b) {
@@ -137,6 +137,11 @@ fn judged(reply: wire::Reply) -> Result<Reply, Fault> {
     }
 }
 
+/// What `what` is for a reader who sees all replies of a connection.
+fn due(what: &str) -> &str {
+    if what == "a reply" { "a reply to every request" } else { what }
+}
+
 /// The connection has ended after so many bytes of `what`.
 fn closed(count: u64, what: &str) -> Fault {
     let fault = Fault::wrong(match count {
@@ -147,7 +152,7 @@ fn closed(count: u64, what: &str) -> Fault {
         0 => "the connection ends without it".to_owned(),
         _ => format!("the connection ends after {} bytes of it", number(count as f64)),
     };
-    fault.of(Kind::Closed).shows(what, seen)
+    fault.of(Kind::Closed).shows(due(what), seen)
 }
 
 /// Why bytes are no reply.
@@ -477,7 +482,7 @@ impl Client {
                         "the server ends the connection, and nc ends with it",
                         "the connection stays open: nc ends by its own limit",
                     ),
-                    _ => fault.of(Kind::Silent).shows(what, format!("no sign of it for {limit:?}")),
+                    _ => fault.of(Kind::Silent).shows(due(what), format!("nothing more for {limit:?}")),
                 });
             }
             // A timeout of zero would mean none.

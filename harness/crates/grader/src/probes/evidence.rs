@@ -57,7 +57,7 @@ impl Replay {
             None => lines.push("by hand:".to_owned()),
         }
         lines.extend(self.command.lines().map(|line| format!("  {line}")));
-        if self.start.is_some() {
+        if self.start.is_some() && !self.command.contains("wait $PID") {
             lines.push("  kill $PID".to_owned());
         }
         lines.push(format!("a right server: {}", self.right));
@@ -110,7 +110,10 @@ fn replay_of_parts(events: &[Event], parts: &[Fault]) -> Option<replays::ByHand>
 /// Probe, fault and what was sent, as a command.
 fn replay(probe: &Probe, target: &Target, events: &[Event], fault: &Fault) -> Option<Replay> {
     let shown = fault.shown.as_deref();
-    let sentence = || probe.sentence.to_owned();
+    let sentence = || match fault.outcome {
+        Outcome::Crash => "a reply to every request, and it goes on running".to_owned(),
+        _ => probe.sentence.to_owned(),
+    };
     let (command, right, seen) = if let Some(command) = &fault.command {
         let right = shown.map_or_else(sentence, |shown| shown.right.clone());
         (command.clone(), right, shown.map_or_else(|| fault.detail.clone(), |shown| shown.seen.clone()))
@@ -124,13 +127,15 @@ fn replay(probe: &Probe, target: &Target, events: &[Event], fault: &Fault) -> Op
         let seen = shown.map_or_else(|| fault.detail.clone(), |shown| shown.seen.clone());
         (sent.command(fault), right, seen)
     };
-    let start = start_line(target, &probe.setup);
+    let signals_group = command.contains("-- -$PID");
+    let start = start_line(target, &probe.setup, signals_group);
     let command = match (target, &start) {
         (Target::Address(addr), _) => {
             let (host, port) = (addr.ip(), addr.port());
             command
                 .replace("127.0.0.1 $PORT", &format!("{host} {port}"))
                 .replace("127.0.0.1:$PORT", &addr.to_string())
+                .replace("int(os.environ[\"PORT\"])", &port.to_string())
         }
         // It does not come up, so there is nobody to ask.
         (_, Some(start))
@@ -203,8 +208,9 @@ impl SentAgain {
         // With -N the sending side is shut, as the probe did; -q waits for what comes after the last byte.
         let options = if self.finishes { format!("-N -w{seconds}") } else { format!("-q{seconds}") };
         let filter = match fault.kind {
+            // It would never end by itself.
+            Kind::Endless if self.received > SCREEN => " | head -c 1000000 | wc -c",
             _ if self.received > SCREEN => " | wc -c",
-            Kind::Endless => " | head -c 1000000 | wc -c",
             _ => "",
         };
         let source = match &self.steps[..] {

@@ -193,7 +193,7 @@ pub(super) fn memory_never_reads(subject: &mut Subject<'_>) -> Verdict {
         let stream = client.stream()?;
         stream.set_nonblocking(true)?;
         // What waits here says nothing about the server.
-        let small = sockopt::SndBuf.set(&stream, &(64 * 1024));
+        let small = sockopt::SndBuf.set(&*stream, &(64 * 1024));
         small.map_err(|error| Fault::from(std::io::Error::from(error)))?;
         clients.push((client, stream, 0));
     }

@@ -104,7 +104,8 @@ pub(super) fn bad_option(subject: &mut Subject<'_>) -> Verdict {
             "export PORT=${{PORT:-8080}}; {before}{taken}timeout 5 sh -c {}; echo \"exit status $?\"",
             word(&line)
         );
-        let right = format!("one line on stderr that names {named}, and exit status {code}");
+        let what = if addr.is_some() { "the port" } else { named };
+        let right = format!("one line on stderr that names {what}, and exit status {code}");
         let shown = |fault: Fault, seen: &str| fault.shows(&right, seen).shown_by(&command);
         let ended = run_to_end(&launch).map_err(|fault| shown(fault, "it runs until it is ended (124)"))?;
         if let Some(status) = ended.status.filter(|status| status.code() != Some(code)) {

@@ -97,8 +97,9 @@ impl Target {
 }
 
 /// The line of a shell that starts the server for a probe and puts its process into `$PID`; `None` for one that
-/// runs already, and for a probe that starts it by hand, which writes its own.
-pub(crate) fn start_line(target: &Target, setup: &Setup) -> Option<String> {
+/// runs already, and for a probe that starts it by hand, which writes its own. With `own_group` it leads a process
+/// group, as it does under the probes.
+pub(crate) fn start_line(target: &Target, setup: &Setup, own_group: bool) -> Option<String> {
     if setup.by_hand {
         return None;
     }
@@ -110,6 +111,8 @@ pub(crate) fn start_line(target: &Target, setup: &Setup) -> Option<String> {
     // Where it is more than one command the shell stays, and `$PID` is the shell.
     let is_simple = !command.contains([';', '&', '|', '\n', '(', '{']);
     Some(match (limit.is_empty(), is_simple) {
+        (_, true) if own_group => format!("{options}setsid {command} & PID=$!"),
+        (_, false) if own_group => format!("{options}setsid sh -c {} & PID=$!", word(&command)),
         (true, true) => format!("{options}{command} & PID=$!"),
         (_, true) => format!("{options}({limit}exec {command}) & PID=$!"),
         (_, false) => format!("{options}({limit}{command}) & PID=$!"),
@@ -129,7 +132,7 @@ pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Opt
             Some((String::new(), words.map(|text| word(&text)).collect::<Vec<_>>().join(" ")))
         }
         Target::Command(command, _) => {
-            let before = match command.contains("$OPTIONS") {
+            let before = match command.contains("$OPTIONS") && !options.is_empty() {
                 true => format!("export OPTIONS='{}'; ", options.join(" ")),
                 false => String::new(),
             };
@@ -289,7 +292,7 @@ impl<'a> Subject<'a> {
         });
         status.ok_or_else(|| {
             let fault = Fault::hang(format!("still running {limit:?} after the signal"));
-            fault.of(Kind::Running).shows("the process ends", "it does not, until SIGKILL ends it with 137")
+            fault.of(Kind::Running).shows("the process ends", "it goes on running")
         })
     }
 
@@ -303,7 +306,8 @@ impl<'a> Subject<'a> {
             status if status.success() => Ok(()),
             status => {
                 let fault = Fault::wrong(format!("ended with {status} instead of 0")).of(Kind::ExitStatus);
-                Err(fault.shows("exit status 0", format!("{status} (a shell adds 128 to a signal's number)")))
+                Err(fault
+                    .shows("exit status 0", format!("{status} (a shell shows 128 plus a signal's number)")))
             }
         }
     }

@@ -561,7 +561,115 @@ mod tests {
         })
     }
 
+    /// What a collector with this limit says of a stream that repeats `unit` behind `head`, and how many bytes it
+    /// took until then. Ten times the largest limit is without end.
+    fn endless(head: &str, unit: &str, limit: u64) -> (String, u64) {
+        let mut collector = Collector::default();
+        collector.set_body_limit(limit);
+        collector.feed(head.as_bytes()).expect("a right begin");
+        let block = unit.repeat(4096 / unit.len() + 1);
+        let mut fed = 0;
+        loop {
+            assert!(fed < 10 * (limit + INTERIM_LIMIT), "it goes on taking {unit:?}");
+            assert!(
+                collector.content.len() as u64 <= limit
+                    && collector.reader.unfinished.len() <= 2 * HEAD_LIMIT
+            );
+            match collector.feed(block.as_bytes()) {
+                Ok((taken, _)) => assert_eq!(taken, block.len(), "{unit:?}"),
+                Err(error) => return (error.to_string(), fed),
+            }
+            fed += block.len() as u64;
+        }
+    }
+
+    /// Protects the memory and the time of every part from a peer that never ends, in each way in which a reply can
+    /// have no end.
+    #[test]
+    fn whatever_never_ends_is_given_up_within_its_limit() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let trailer = format!("{chunked}0\r\n");
+        let rows = [
+            ("HTTP/1.1 200 OK\r\n\r\n", "x", "still sending after 10000 bytes"),
+            (chunked, "5\r\nhello\r\n", "still sending after 10000 bytes"),
+            (chunked, "1;x=y\r\na\r\n", "still sending after 10000 bytes"),
+            (chunked, "0", "a line of more than"),
+            (&trailer, "X: y\r\n", "behind a chunked body"),
+            ("", "HTTP/1.1 100 Continue\r\n\r\n", "still no final reply after"),
+            ("HTTP/1.1 200 OK\r\n", "X: y\r\n", "no HTTP/1 reply"),
+            ("HTTP/1.1 200 OK\r\nX: ", "y", "no end of the head"),
+        ];
+        for (head, unit, expected) in rows {
+            let (error, _) = endless(head, unit, 10_000);
+            assert!(error.contains(expected), "{head:?} {unit:?}: {error}");
+        }
+    }
+
+    /// Protects against sums that overflow: a length near the largest number is refused where there is a limit, and
+    /// is counted down where there is none.
+    #[test]
+    fn a_length_near_the_largest_number_is_no_panic() {
+        for below in 0..20 {
+            let length = u64::MAX - below;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            let chunk = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n");
+            let mut collector = Collector::default();
+            let error = collector.feed(head.as_bytes()).expect_err("more than is kept");
+            assert_eq!(error.downcast_ref(), Some(&TooLong::Announced(length, BODY_LIMIT)));
+            for begin in [&head, &chunk] {
+                let mut collector = Collector::default();
+                collector.set_body_limit(u64::MAX);
+                collector.feed(begin.as_bytes()).expect("it may come");
+                assert_eq!(collector.feed(&[b'x'; 1000]).expect("it may come").0, 1000);
+                assert!(collector.end().is_none() && collector.is_in_body());
+            }
+        }
+        let over = "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n";
+        assert!(parse_head(over.as_bytes()).is_err());
+    }
+
+    /// What one byte after the other leads to, which must be the same as all at once.
+    fn in_two(bytes: &[u8], cut: usize) -> Option<Vec<Reply>> {
+        replies([&bytes[..cut], &bytes[cut..]])
+    }
+
     proptest! {
+        /// Protects the grader from a panic: no bytes are an answer that it cannot read or refuse, and where they
+        /// are cut makes no difference.
+        #[test]
+        fn arbitrary_bytes_are_read_or_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let cut = cut.index(bytes.len() + 1);
+            prop_assert_eq!(in_two(&bytes, cut), replies([bytes.as_slice()]));
+        }
+
+        /// The same for bytes that are nearly replies: pieces of the protocol in any order.
+        #[test]
+        fn nearly_replies_are_read_or_refused(
+            pieces in proptest::collection::vec(proptest::sample::select(vec![
+                "HTTP/1.1 200 OK\r\n", "HTTP/1.0 200\n", "HTTP/1.1 100 C\r\n", "HTTP/1.1 204 N\r\n", "\r\n", "\n", "\r",
+                "Content-Length: 3\r\n", "Content-Length: 18446744073709551610\r\n", "Content-Length:",
+                "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "3\r\n", "0\r\n", "abc", "ffffffffffffffff\r\n",
+                "\0", " ", "x: y\r\n",
+            ]), 0..12),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            let bytes = pieces.concat().into_bytes();
+            let cut = cut.index(bytes.len() + 1);
+            prop_assert_eq!(in_two(&bytes, cut), replies([bytes.as_slice()]));
+        }
+
+        /// Every cut of every reply, not only cuts of one size.
+        #[test]
+        fn a_reply_cut_at_any_byte_is_the_same(reply in any_reply()) {
+            let whole = replies([reply.as_bytes()]);
+            for cut in 0..=reply.len() {
+                prop_assert_eq!(in_two(reply.as_bytes(), cut), whole.clone(), "cut at {}", cut);
+            }
+        }
+
         /// TCP may cut a stream anywhere: no cut changes what is read.
         #[test]
         fn cuts_change_nothing(

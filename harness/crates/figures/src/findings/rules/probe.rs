@@ -82,6 +82,7 @@ mod tests {
                 seconds: 0.0,
                 detail: String::new(),
                 surprise: false,
+                evidence: None,
             }],
             host: record("04", "wrk", 1, true, 1.0).context.host,
         }
