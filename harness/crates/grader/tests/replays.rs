@@ -2,7 +2,7 @@
 //! server, and none on a right one. And what it says is read by people, so its texts are kept in files:
 //! `GOLDEN=write cargo test -p grader --test replays` writes them anew, to be read before they are committed.
 
-use grader::probes::{self, Finding, Outcome, Replay, Target};
+use grader::probes::{self, Finding, Outcome, Replay, START_LIMIT, Target};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,7 +29,7 @@ fn broken() -> &'static Path {
 }
 
 fn judge(mode: &str, probe: &str) -> Finding {
-    let target = Target::Command(format!("{} {mode} $PORT $OPTIONS", broken().display()));
+    let target = Target::Command(format!("{} {mode} $PORT $OPTIONS", broken().display()), START_LIMIT);
     probes::run_one(probes::find(probe).expect("a probe"), &target)
 }
 
