@@ -51,8 +51,8 @@ pub enum Rows {
     Surprises,
 }
 
-/// Prints the runs as one table, with the evidence of each surprise below it, and returns how many probes were
-/// surprising in any of them. With `shows_evidence` that of a flaw that was expected is printed as well.
+/// Prints the runs as one table, with the evidence of each surprise below it, and returns how many probes
+/// were surprising in any of them. With `shows_evidence` that of a flaw that was expected is printed as well.
 pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, shows_evidence: bool, to_stderr: bool) -> usize {
     let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
     let number = runs.first().map_or(0, Vec::len);

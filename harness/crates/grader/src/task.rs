@@ -70,8 +70,8 @@ pub struct Args {
     #[arg(long)]
     pub list: bool,
 
-    /// Show what was sent and received, and a command that shows it by hand, also for flaws that were expected.
-    /// A surprise shows it anyway.
+    /// Show what was sent and received, and a command that shows it by hand, also for flaws that were
+    /// expected. A surprise shows it anyway.
     #[arg(long, visible_alias = "verbose")]
     pub evidence: bool,
 

@@ -83,8 +83,8 @@ pub struct Evidence {
 /// A command for a POSIX shell, and what it shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
-    /// The line that starts the server on `$PORT` and puts its process into `$PID`; absent for a server that was
-    /// running already.
+    /// The line that starts the server on `$PORT` and puts its process into `$PID`; absent for a server that
+    /// was running already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
     /// The command.

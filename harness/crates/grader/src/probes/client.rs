@@ -184,8 +184,8 @@ pub(crate) struct Client {
     closes_with_reset: bool,
 }
 
-/// The longest body that a right server sends on a connection, by what it was asked for so far. A clone counts
-/// into the same.
+/// The longest body that a right server sends on a connection, by what it was asked for so far. A clone
+/// counts into the same.
 #[derive(Clone, Debug, Default)]
 struct Longest(std::sync::Arc<std::sync::Mutex<(Vec<u8>, u64, u64)>>);
 

@@ -1,5 +1,5 @@
-//! Bytes that were sent, in the short form in which a reader, a shell and the memory can hold them: what repeats
-//! is kept once.
+//! Bytes that were sent, in the short form in which a reader, a shell and the memory can hold them: what
+//! repeats is kept once.
 
 use super::shell::{escaped, printf};
 use lab_core::units::number;

@@ -1,8 +1,8 @@
 //! Commands written by hand, for failures that no single connection shows, and the hints that fit each way of
 //! failing.
 //!
-//! Both belong to a probe *and* a kind of fault. Where neither table has a row, the command is what was sent on
-//! the connection of the fault, and the hint is the probe's.
+//! Both belong to a probe *and* a kind of fault. Where neither table has a row, the command is what was sent
+//! on the connection of the fault, and the hint is the probe's.
 
 use super::verdict::{Fault, Kind, Outcome};
 
@@ -50,12 +50,12 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
         let (right, seen) = shown(right);
         Some((command, right, seen))
     };
-    let silent = "sleep 4 | nc 127.0.0.1 $PORT & sleep 0.3";
+    let silent = "sleep 4 | nc -q0 127.0.0.1 $PORT & sleep 0.3";
     match probe {
         "two-clients" if is_starved => beside(silent),
         "reverse-order" if is_starved => beside(&format!("{silent}; {silent}")),
         "idle-holders" if is_starved => beside(&format!(
-            "for i in 1 2 3 4; do {{ {}; sleep 4; }} | nc 127.0.0.1 $PORT >/dev/null & done; sleep 0.5",
+            "for i in 1 2 3 4; do {{ {}; sleep 4; }} | nc -q0 127.0.0.1 $PORT >/dev/null & done; sleep 0.5",
             request("/")
         )),
         "idle-1000" | "idle-10000" => {
@@ -79,7 +79,7 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
              sleep 0.5",
         ),
         "slow-reader-beside" if is_starved => {
-            beside(&format!("{} | nc 127.0.0.1 $PORT | sleep 4 & sleep 0.5", request("/bytes/16777216")))
+            beside(&format!("{} | timeout 6 nc 127.0.0.1 $PORT | sleep 4 & sleep 0.5", request("/bytes/16777216")))
         }
         "slow-reader" | "late-bytes" if matches!(fault.kind, Kind::Closed | Kind::Silent | Kind::Reset) => {
             let late = match probe {
@@ -150,7 +150,7 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
             ))
         }
         "descriptor-limit" => {
-            let hold = "for i in $(seq 60); do sleep 4 | nc 127.0.0.1 $PORT & done; sleep 1";
+            let hold = "for i in $(seq 60); do sleep 4 | nc -q0 127.0.0.1 $PORT & done; sleep 1";
             let ticks = "cut -d' ' -f14,15 /proc/$PID/stat";
             match fault.outcome {
                 Outcome::Spin => Some((
@@ -168,7 +168,7 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
         "idle-cpu" if fault.outcome == Outcome::Spin => {
             let ticks = "cut -d' ' -f14,15 /proc/$PID/stat";
             Some((
-                format!("sleep 4 | nc 127.0.0.1 $PORT & sleep 0.3; {ticks}; sleep 2; {ticks}"),
+                format!("sleep 4 | nc -q0 127.0.0.1 $PORT & sleep 0.3; {ticks}; sleep 2; {ticks}"),
                 "two lines that are the same, or nearly: user and system time in ticks of 10 ms".into(),
                 "the second line is higher by more than 20".into(),
             ))
@@ -212,7 +212,7 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
             ))
         }
         "sigterm-idle" => {
-            let idle = format!("{{ {}; sleep 5; }} | nc 127.0.0.1 $PORT >/dev/null & sleep 0.3", request("/"));
+            let idle = format!("{{ {}; sleep 5; }} | nc -q0 127.0.0.1 $PORT >/dev/null & sleep 0.3", request("/"));
             let (_, seen) = shown("");
             Some((
                 signalled(&idle, "kill -TERM $PID"),

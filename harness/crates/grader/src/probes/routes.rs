@@ -198,8 +198,8 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
 mod tests {
     use super::*;
 
-    /// Protects the memory from a server that sends without end, and a server of other routes from being called
-    /// endless.
+    /// Protects the memory from a server that sends without end, and a server of other routes from being
+    /// called endless.
     #[test]
     fn a_reply_is_as_long_as_its_request_allows() {
         for (requests, expected) in [

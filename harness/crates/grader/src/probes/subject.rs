@@ -96,9 +96,9 @@ impl Target {
     }
 }
 
-/// The line of a shell that starts the server for a probe and puts its process into `$PID`; `None` for one that
-/// runs already, and for a probe that starts it by hand, which writes its own. With `own_group` it leads a process
-/// group, as it does under the probes.
+/// The line of a shell that starts the server for a probe and puts its process into `$PID`; `None` for one
+/// that runs already, and for a probe that starts it by hand, which writes its own. With `own_group` it leads
+/// a process group, as it does under the probes.
 pub(crate) fn start_line(target: &Target, setup: &Setup, own_group: bool) -> Option<String> {
     if setup.by_hand {
         return None;
@@ -119,8 +119,8 @@ pub(crate) fn start_line(target: &Target, setup: &Setup, own_group: bool) -> Opt
     })
 }
 
-/// What a shell does before it starts the server with these options, and the command that starts it; `None` for
-/// one that runs already.
+/// What a shell does before it starts the server with these options, and the command that starts it; `None`
+/// for one that runs already.
 pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Option<(String, String)> {
     match target {
         Target::Address(_) => None,

@@ -561,8 +561,8 @@ mod tests {
         })
     }
 
-    /// What a collector with this limit says of a stream that repeats `unit` behind `head`, and how many bytes it
-    /// took until then. Ten times the largest limit is without end.
+    /// What a collector with this limit says of a stream that repeats `unit` behind `head`, and how many
+    /// bytes it took until then. Ten times the largest limit is without end.
     fn endless(head: &str, unit: &str, limit: u64) -> (String, u64) {
         let mut collector = Collector::default();
         collector.set_body_limit(limit);
@@ -583,8 +583,8 @@ mod tests {
         }
     }
 
-    /// Protects the memory and the time of every part from a peer that never ends, in each way in which a reply can
-    /// have no end.
+    /// Protects the memory and the time of every part from a peer that never ends, in each way in which a
+    /// reply can have no end.
     #[test]
     fn whatever_never_ends_is_given_up_within_its_limit() {
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -605,8 +605,8 @@ mod tests {
         }
     }
 
-    /// Protects against sums that overflow: a length near the largest number is refused where there is a limit, and
-    /// is counted down where there is none.
+    /// Protects against sums that overflow: a length near the largest number is refused where there is a
+    /// limit, and is counted down where there is none.
     #[test]
     fn a_length_near_the_largest_number_is_no_panic() {
         for below in 0..20 {
@@ -634,8 +634,8 @@ mod tests {
     }
 
     proptest! {
-        /// Protects the grader from a panic: no bytes are an answer that it cannot read or refuse, and where they
-        /// are cut makes no difference.
+        /// Protects the grader from a panic: no bytes are an answer that it cannot read or refuse, and where
+        /// they are cut makes no difference.
         #[test]
         fn arbitrary_bytes_are_read_or_refused(
             bytes in proptest::collection::vec(any::<u8>(), 0..200),
