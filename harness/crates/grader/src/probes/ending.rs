@@ -41,12 +41,16 @@ pub(super) fn queued_at_sigterm(subject: &mut Subject<'_>) -> Verdict {
 }
 
 /// Clients that are served once and stay, until one is not served: a pool has no more workers.
-fn idle_clients(subject: &Subject<'_>, count: usize) -> Result<Vec<Client>, Fault> {
+pub(super) fn idle_clients(
+    subject: &Subject<'_>,
+    count: usize,
+    patience: Duration,
+) -> Result<Vec<Client>, Fault> {
     let mut clients = Vec::new();
     while clients.len() < count {
         let mut client = subject.connect()?;
         client.send(&get("/"))?;
-        match client.reply_within(Duration::from_secs(1)) {
+        match client.reply_within(patience) {
             Ok(reply) => reply.must_be_hello()?,
             Err(fault) if fault.outcome == Outcome::Hang && !clients.is_empty() => break,
             Err(fault) => return Err(fault),
@@ -59,7 +63,7 @@ fn idle_clients(subject: &Subject<'_>, count: usize) -> Result<Vec<Client>, Faul
 /// Each worker has idle connections, and each must hear that it is over: a wake-up that the first one takes
 /// is none for the others.
 pub(super) fn sigterm_every_worker(subject: &mut Subject<'_>) -> Verdict {
-    let mut clients = idle_clients(subject, 16)?;
+    let mut clients = idle_clients(subject, 16, Duration::from_secs(1))?;
     subject.ending_process()?.signal(Signal::SIGTERM);
     // Less than the drain: there is nothing to wait for.
     subject.must_exit_cleanly(Duration::from_millis(1_700))?;
@@ -102,37 +106,68 @@ pub(super) fn killed_parent(subject: &mut Subject<'_>) -> Verdict {
 }
 
 /// A child that is killed costs its own connections. A pool of processes is as large as before soon after
-/// that.
+/// that, also when several are killed while the parent does not look: one SIGCHLD then stands for all of
+/// them.
 pub(super) fn killed_child(subject: &mut Subject<'_>) -> Verdict {
     let pid = subject.process()?.pid();
     let before = Snapshot::of(pid).processes;
-    for round in 1..=3 {
+    for all in [false, false, true] {
         let mut client = subject.connect()?;
         client.ask(&get("/"))?.must_be_hello()?;
-        let Some(&child) = children(pid).first() else { return Err(Fault::not_applicable(ONE_PROCESS)) };
-        // It cannot have been reaped and its number used again: children are asked for just now.
-        let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        let mut doomed = children(pid);
+        if doomed.is_empty() {
+            return Err(Fault::not_applicable(ONE_PROCESS));
+        }
+        if !all {
+            doomed.truncate(1);
+        }
+        subject.process()?.signal(Signal::SIGSTOP);
+        for &child in &doomed {
+            // Its parent is stopped, so it cannot have been reaped and its number used again.
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
+        await_end(&doomed);
+        subject.process()?.signal(Signal::SIGCONT);
         drop(client);
+        let place = format!(
+            "after {} of {} children were killed",
+            doomed.len(),
+            children(pid).len().max(doomed.len())
+        );
         for _ in 0..16 {
-            let verdict = subject.must_serve();
-            verdict.map_err(|fault| fault.at(format!("after child {round} was killed")))?;
+            subject.must_serve().map_err(|fault| fault.at(&place))?;
         }
-        let start = Instant::now();
-        loop {
-            let now = Snapshot::of(pid);
-            if now.processes >= before && now.zombies == 0 {
-                break;
-            }
-            if start.elapsed() > SETTLE {
-                let (alive, zombies) = (now.processes, now.zombies);
-                let detail = format!(
-                    "{alive} processes and {zombies} zombies instead of {before} after a child was killed"
-                );
-                return Err(Fault::new(Outcome::Leak, detail));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
+        must_be_as_many(pid, before, &place)?;
     }
     subject.remark = format!("{before} processes before and after");
     Ok(())
+}
+
+/// Waits until these children of a stopped parent are zombies, or gone.
+fn await_end(children: &[i32]) {
+    let ended = |&child: &i32| {
+        let stat = procfs::process::Process::new(child).and_then(|process| process.stat());
+        stat.map_or(true, |stat| stat.state == 'Z')
+    };
+    let start = Instant::now();
+    while !children.iter().all(ended) && start.elapsed() < SETTLE {
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// As many processes as before, and no zombie, soon.
+fn must_be_as_many(pid: i32, before: usize, place: &str) -> Verdict {
+    let start = Instant::now();
+    loop {
+        let now = Snapshot::of(pid);
+        if now.processes >= before && now.zombies == 0 {
+            return Ok(());
+        }
+        if start.elapsed() > SETTLE {
+            let (alive, zombies) = (now.processes, now.zombies);
+            let detail = format!("{place}: {alive} processes and {zombies} zombies instead of {before}");
+            return Err(Fault::new(Outcome::Leak, detail));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 /// For reading what a narrow client gets: its window lets some tens of MiB pass in a second.
-const SLOW_LIMIT: Duration = Duration::from_secs(15);
+const SLOW_LIMIT: Duration = Duration::from_secs(10);
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
