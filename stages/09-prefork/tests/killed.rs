@@ -97,6 +97,21 @@ fn notified_and_killed() {
     its_successor_serves_what_waited(&Server::start(VARIANTS[0], 1));
 }
 
+/// Protects against a parent that takes one SIGCHLD for one child: signals do not queue, and both children have
+/// ended before it can look.
+#[test]
+fn two_that_end_together_are_both_replaced() {
+    const CHILDREN: usize = 2;
+    let server = Server::start(VARIANTS[2], CHILDREN);
+    server.signal(Signal::SIGSTOP);
+    server.children().iter().for_each(|&child| kill(child, Signal::SIGKILL).expect("it is not reaped yet"));
+    wait_until("both have ended", || server.children().is_empty());
+    server.signal(Signal::SIGCONT);
+    let is_whole = || server.children().len() == CHILDREN && server.zombies() == 0;
+    wait_until("both are reaped and replaced", is_whole);
+    assert!(ask(&server));
+}
+
 /// A shell may ignore SIGCHLD, and the reader of stderr may be gone.
 #[test]
 fn started_by_a_careless_shell() {

@@ -140,6 +140,34 @@ fn a_peer_that_takes_its_reply_slowly_is_not_late_and_one_that_takes_nothing_is(
     assert!((rest.len() as u64) < LENGTH, "it was not given up");
 }
 
+/// Protects the server's memory from a client that sends requests and reads no reply. A receive that is armed
+/// goes on whatever the session has to do, so it must be cancelled: then the client finds no room to write.
+#[test]
+fn a_peer_that_takes_no_reply_is_not_received_from_for_ever() {
+    // The kernels hold some MiB of it on both sides, and the provided buffers two.
+    const MAX: usize = 64 * 1024 * 1024;
+    if !is_allowed() {
+        return;
+    }
+    let server = Server::start(STAGE, &["--workers", "1"]);
+    let requests = get("/bytes/4000").repeat(1_000);
+    let mut stream = server.connect();
+    stream.set_write_timeout(Some(Duration::from_secs(2))).expect("a timeout can be set");
+    let mut sent = 0;
+    let refused = loop {
+        match stream.write(requests.as_bytes()) {
+            // What is sent need not be whole requests: the server has stopped parsing long before.
+            // Slowly: a client that fills all the provided buffers at once ends the receive by that.
+            Ok(count) if sent < MAX => {
+                sent += count;
+                sleep(Duration::from_millis(1));
+            }
+            outcome => break outcome.is_err(),
+        }
+    };
+    assert!(refused, "{sent} bytes were taken");
+}
+
 /// Protects the bytes of a file, which is sent piece by piece, and the order of what was asked for behind it.
 #[test]
 fn files_arrive_whole_and_in_order() {

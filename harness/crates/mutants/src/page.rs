@@ -18,8 +18,8 @@ pub fn page(mutants: &[Mutant], table: &Table) -> String {
     line("# Ways to get a server wrong");
     line("");
     line(&format!(
-        "Each of these {} is a stage of the lab with one mistake in it, of a kind that students make: a *mutant*. What stands \
-         under *seen* is what somebody finds who has only a client, or looks at the machine. Read that first, and guess the mistake.",
+        "Each of these {} is a stage of the lab with one mistake in it, of a kind that students make: a *mutant*. First \
+         stands what somebody sees of it who has only a client, or looks at the machine; guess the mistake before you read on.",
         mutants.len()
     ));
     line("");
@@ -65,7 +65,7 @@ fn rows<'a>(mutants: &'a [Mutant], table: &'a Table) -> impl Iterator<Item = Row
 impl Row<'_> {
     fn text(&self) -> String {
         let Mutant { name, what, seen, server, probe, test, .. } = self.mutant;
-        let mut text = format!("**`{name}`** (stage {server}). {what} *Seen:* {seen} ");
+        let mut text = format!("### `{name}`\n\nStage {server}: {seen}\n\n*The mistake:* {what} ");
         let _ = match probe {
             Catcher::By(probe) => write!(text, "{} probe `{probe}`", caught(self.probe)),
             Catcher::None(reason) => write!(text, "No probe sees it: {reason}"),
