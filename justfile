@@ -110,6 +110,12 @@ doctor *OPTIONS: build
 experiment *ARGS: build
     @{{experiment}} "$@"
 
+# Measure the primitives by criterion: wake-ups, timers, parsing, files, spawning, queues: ./lab microbench --quick
+[group('measure')]
+[no-exit-message]
+microbench *OPTIONS:
+    cargo bench -p experiments -- "$@"
+
 # Compare stage 07's ring with other queues, without any network.
 [group('measure')]
 [no-exit-message]

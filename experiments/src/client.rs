@@ -38,7 +38,12 @@ impl Client {
 
     /// A whole reply.
     pub(crate) fn reply(&mut self) -> Result<Reply> {
-        read_reply(&mut self.stream, LONG)
+        self.reply_within(LONG)
+    }
+
+    /// A whole reply that comes within `limit`.
+    pub(crate) fn reply_within(&mut self, limit: Duration) -> Result<Reply> {
+        read_reply(&mut self.stream, limit)
     }
 
     /// Whether a byte comes within `limit`. It is not taken.

@@ -65,7 +65,7 @@ your machine.
 * **inconclusive**: the figures do not decide it;
 * **not measured yet**: there is no record.
 
-An interval in brackets is how sure the figure beside it is, and each table says what kind of interval it is. A
+An interval in brackets is how sure the figure beside it is, and each table says of which kind it is. A
 ratio is the median of ratios of measurements of the same round, so that a machine that becomes faster or
 slower changes both.
 ";

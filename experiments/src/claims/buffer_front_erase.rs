@@ -136,11 +136,11 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     let first = figures.value(&format!("{ERASE}: {} in the buffer", DEPTHS[0]))?;
     let last = figures.value(&format!("{ERASE}: {} in the buffer", DEPTHS[DEPTHS.len() - 1]))?;
     let because = format!(
-        "erasing costs {} ns per request with one request in the buffer and {} ns with 4,096; more than 5 % \
-         of a request of 10 µs from {} on",
+        "to fill a buffer and erase its requests takes {} ns per request with one request in it and {} ns \
+         with 4,096; erasing takes more than 5 % of a request of 10 µs longer than a read index {}",
         format::value(first),
         format::value(last),
-        slow.first().map_or_else(|| "no depth".to_owned(), |depth| format!("a depth of {depth}"))
+        slow.first().map_or_else(|| "at no depth".to_owned(), |depth| format!("from a depth of {depth} on"))
     );
     Ok(match slow.len() {
         0 if unclear == 0 => Judgement::refuted(because, LESSON, SOURCE),

@@ -20,7 +20,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "epoll-mmap",
     method: "An epoll descriptor is mapped, as shared memory would have to be, and epoll_wait is given a \
              buffer that the process itself may not write. Then the time of a call is measured with 1 to \
-             1,000 ready descriptors.",
+             500 ready descriptors.",
     needs: &[],
     seconds: Seconds { quick: 2.0, full: 5.0 },
     run,

@@ -3,18 +3,13 @@
 
 use crate::compare::Comparison;
 use crate::experiment::{Experiment, Seconds};
-use crate::measure::{Pinned, Slice, cpu, interleaved, thread_cpu};
+use crate::measure::{Drain, Pinned, Slice, cpu, interleaved, thread_cpu};
 use crate::needs::Need;
 use crate::report::{Axis, Chart, Figure, Figures, Judgement, Measured, Point, Series};
 use crate::session::Session;
-use anyhow::{Context, Result, anyhow, ensure};
-use lab_core::units::bytes;
-use nix::sys::socket::{MsgFlags, recv};
+use anyhow::{Context, Result};
 use sending_files::Files;
 use std::fs::File;
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
-use std::thread::{JoinHandle, spawn};
 
 /// The experiment.
 pub(super) const EXPERIMENT: Experiment = Experiment {
@@ -35,35 +30,6 @@ const KIB: usize = 1024;
 const SLICE_BYTES: usize = 16 * 1024 * KIB;
 const SLICE_FILES: usize = 2000;
 
-/// A connection whose other end reads and forgets.
-struct Drain {
-    stream: TcpStream,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Drain {
-    fn new() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let stream = TcpStream::connect(listener.local_addr()?)?;
-        let (far, _) = listener.accept()?;
-        let far_cpu = cpu(1);
-        let reader = spawn(move || {
-            let _pinned = Pinned::to(far_cpu);
-            let mut buffer = vec![0; 1 << 20];
-            // MSG_TRUNC: the kernel throws the bytes away and copies none (tcp(7)).
-            while recv(far.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC).is_ok_and(|count| count > 0) {}
-        });
-        Ok(Self { stream, reader: Some(reader) })
-    }
-}
-
-impl Drop for Drain {
-    fn drop(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
-        let _ = self.reader.take().map(JoinHandle::join);
-    }
-}
-
 fn run(session: &mut Session) -> Result<Measured> {
     let sizes = session.pick(
         &[4 * KIB, 64 * KIB, 1024 * KIB, 16_384 * KIB][..],
@@ -76,7 +42,7 @@ fn run(session: &mut Session) -> Result<Measured> {
     let mut figures = Figures::default();
     let mut series = WAYS.map(|(name, _)| Series { name: name.to_owned(), points: Vec::new() });
     for (at, &size) in sizes.iter().enumerate() {
-        let name = bytes(size as f64);
+        let name = size_name(size);
         let part = |at: usize| at as f64 / sizes.len() as f64;
         session.step(part(at), format_args!("files of {name}"))?;
         let path = directory.path().join(size.to_string());
@@ -111,19 +77,17 @@ fn run(session: &mut Session) -> Result<Measured> {
     Ok(Measured { figures, chart: Some(chart) })
 }
 
+/// `4 KiB`, `1 MiB`.
+fn size_name(size: usize) -> String {
+    if size < KIB * KIB { format!("{} KiB", size / KIB) } else { format!("{} MiB", size / KIB / KIB) }
+}
+
 /// CPU time of this thread for a file. The socket blocks, so what is waited for costs nothing.
 fn us_per_file(file: &File, size: usize, way: Files, drain: &Drain) -> Result<f64> {
-    let send_file = way.send_file();
     let count = (SLICE_BYTES / size).clamp(1, SLICE_FILES);
     let before = thread_cpu();
     for _ in 0..count {
-        let mut offset = 0;
-        while offset < size {
-            let sent = send_file(drain.stream.as_fd(), file, offset as u64, size - offset)
-                .map_err(|error| anyhow!("the file cannot be sent: {error}"))?;
-            ensure!(sent > 0, "the file became shorter");
-            offset += sent;
-        }
+        drain.send(file, size, way)?;
     }
     Ok((thread_cpu() - before).as_secs_f64() * 1e6 / count as f64)
 }
@@ -131,8 +95,8 @@ fn us_per_file(file: &File, size: usize, way: Files, drain: &Drain) -> Result<f6
 fn judge(figures: &Figures) -> Result<Judgement> {
     const LESSON: &str = "A copy of a few KiB costs less than a system call, and a mapping costs page \
                           faults: count the time, not the copies.";
-    const SOURCE: &str = "Nothing was measured: the source counts copies, and takes mmap, which is the \
-                          dearest of the three for the small files that a web server mostly sends.";
+    const SOURCE: &str = "Nothing was measured: the source counts copies and calls, and leaves out what a \
+                          mapping and a page fault cost, and what the socket does with the pages.";
     let (mut as_predicted, mut otherwise, mut unclear) = (Vec::new(), Vec::new(), 0);
     for (size, read_sendfile) in figures.family("read / sendfile: ") {
         let [mmap_sendfile, read_mmap] = [

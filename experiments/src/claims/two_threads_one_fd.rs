@@ -1,7 +1,7 @@
 //! `two-threads-one-fd`: a client asks for something slow and then, on the same connection, for something
 //! quick. Two workers that have the same descriptor answer in the wrong order.
 
-use crate::client::Client;
+use crate::client::{Client, LONG};
 use crate::experiment::{Experiment, Seconds};
 use crate::report::{Figure, Figures, Judgement, Measured};
 use crate::session::Session;
@@ -30,30 +30,45 @@ fn run(session: &mut Session) -> Result<Measured> {
         [("with EPOLLONESHOT", &[][..]), ("without EPOLLONESHOT", &["--no-oneshot"])].into_iter().enumerate()
     {
         session.step(at as f64 / 2.0, format_args!("stage 06 {name}"))?;
-        let (swapped, overlaps) = swapped_replies(session, options, rounds)?;
-        figures.push(Figure::exact(format!("{name}: replies in the wrong order"), "pairs", swapped as f64));
-        figures.push(Figure::exact(
-            format!("{name}: overlaps that the server counted"),
-            "overlaps",
-            overlaps,
-        ));
+        let seen = ask_in_pairs(session, options, rounds)?;
+        let mut push = |what: &str, unit: &str, value: f64| {
+            figures.push(Figure::exact(format!("{name}: {what}"), unit, value));
+        };
+        push("replies in the wrong order", "pairs", seen.swapped as f64);
+        push("a reply that never came", "pairs", seen.lost as f64);
+        push("overlaps that the server counted", "overlaps", seen.overlaps);
     }
     Ok(figures.into())
 }
 
-/// How many of the pairs were answered in the wrong order, and how often the server saw a worker get a
-/// descriptor that another one held.
-fn swapped_replies(session: &mut Session, options: &[&str], rounds: usize) -> Result<(usize, f64)> {
+/// What became of the pairs of requests.
+#[derive(Default)]
+struct Seen {
+    swapped: usize,
+    lost: usize,
+    /// How often the server saw a worker get a descriptor that another one held.
+    overlaps: f64,
+}
+
+/// Asks in pairs, each on a connection of its own.
+fn ask_in_pairs(session: &mut Session, options: &[&str], rounds: usize) -> Result<Seen> {
+    // A server that is broken on purpose is not waited for long.
+    let limit = if options.is_empty() { LONG } else { Duration::from_secs(2) };
     let mut server = session.start("06", options, None)?;
-    let mut swapped = 0;
+    let mut seen = Seen::default();
     for _ in 0..rounds {
         let mut client = Client::connect(server.addr)?;
         client.ask("/sleep/40")?;
         // The first request must be at work before the second one comes, or one worker reads both.
         sleep(Duration::from_millis(10));
         client.ask("/bytes/7")?;
-        let lengths = [client.reply()?.body.len(), client.reply()?.body.len()];
-        swapped += usize::from(lengths[0] == 7 && lengths[1] != 7);
+        let mut lengths =
+            || anyhow::Ok((client.reply_within(limit)?.body.len(), client.reply_within(limit)?.body.len()));
+        match lengths() {
+            Ok((7, other)) if other != 7 => seen.swapped += 1,
+            Ok(_) => {}
+            Err(_) => seen.lost += 1,
+        }
         session.check()?;
     }
     server.signal(nix::sys::signal::Signal::SIGTERM);
@@ -63,17 +78,22 @@ fn swapped_replies(session: &mut Session, options: &[&str], rounds: usize) -> Re
     let said = server.stderr();
     let line = said.lines().find_map(|line| line.split_once("at once: "));
     let number = line.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
-    Ok((swapped, number.unwrap_or(0.0)))
+    seen.overlaps = number.unwrap_or(0.0);
+    Ok(seen)
 }
 
 fn judge(figures: &Figures) -> Result<Judgement> {
     const LESSON: &str = "A descriptor that is handed to a worker must be silent until that worker is done \
                           with it: that is what EPOLLONESHOT and re-arming are for.";
     let asked = figures.value(ASKED)?;
-    let with = figures.value("with EPOLLONESHOT: replies in the wrong order")?;
-    let without = figures.value("without EPOLLONESHOT: replies in the wrong order")?;
+    let damaged = |name: &str| {
+        let swapped = figures.value(&format!("{name}: replies in the wrong order"))?;
+        anyhow::Ok(swapped + figures.value(&format!("{name}: a reply that never came"))?)
+    };
+    let (with, without) = (damaged("with EPOLLONESHOT")?, damaged("without EPOLLONESHOT")?);
     let because = format!(
-        "without EPOLLONESHOT {without} of {asked} pairs of replies were swapped, with it {with} of {asked}"
+        "without EPOLLONESHOT {without} of {asked} pairs of replies were swapped or lost one, with it {with} \
+         of {asked}"
     );
     Ok(match (with > 0.0, without > 0.0) {
         (false, true) => Judgement::holds(because, LESSON),
@@ -93,7 +113,9 @@ mod tests {
             let figures = Figures(vec![
                 Figure::exact(ASKED, "pairs", 20.0),
                 Figure::exact("with EPOLLONESHOT: replies in the wrong order", "pairs", with),
+                Figure::exact("with EPOLLONESHOT: a reply that never came", "pairs", 0.0),
                 Figure::exact("without EPOLLONESHOT: replies in the wrong order", "pairs", without),
+                Figure::exact("without EPOLLONESHOT: a reply that never came", "pairs", 0.0),
             ]);
             judge(&figures).expect("all figures are there").verdict
         };

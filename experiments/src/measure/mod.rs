@@ -5,10 +5,13 @@
 //! that take turns, in an order that changes from round to round, and are compared within each round; and one
 //! of them is measured twice per round, which shows how far a thing differs from itself.
 
+mod drain;
 mod events;
 mod pin;
 mod slices;
+pub mod spawn;
 
+pub use drain::Drain;
 pub use events::{PEER_ENDED, await_event};
 pub use pin::{Pinned, cpu};
 pub use slices::{Slice, interleaved};
