@@ -27,7 +27,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              and the server's CPU time per connection is measured in slices that take turns between a server \
              for each batch (and a second one that accepts all).",
     needs: &[Need::Cpus(2), Need::Tracing],
-    seconds: Seconds { quick: 12.0, full: 30.0 },
+    seconds: Seconds { quick: 14.0, full: 38.0 },
     run,
     judge,
 };
@@ -52,13 +52,13 @@ fn run(session: &mut Session) -> Result<Measured> {
         let options = ["--workers", "1", "--accept-batch", batch];
         servers.push((name, session.start("08", &options, server_cpu.clone())?));
     }
-    let time = session.pick(Duration::from_millis(150), Duration::from_millis(250));
+    let time = session.pick(Duration::from_millis(100), Duration::from_millis(200));
     let slice = |(name, server): &(&str, Server)| -> Slice<'static> {
         let (pid, addr) = (server.pid() as u32, server.addr);
         ((*name).to_owned(), Box::new(move || cpu_per_connection(pid, addr, time)))
     };
     let mut slices: Vec<Slice<'static>> = servers.iter().map(slice).collect();
-    let values = interleaved(session, session.pick(9, 21), (0.3, 1.0), &mut slices)?;
+    let values = interleaved(session, session.pick(21, 41), (0.3, 1.0), &mut slices)?;
     for batch in BATCHES {
         figures.push(Figure::median(
             format!("batch of {batch}: server's CPU time"),
