@@ -4,6 +4,7 @@ set positional-arguments
 set shell := ["bash", "-cu"]
 
 harness := env("CARGO_TARGET_DIR", "target") / "release/harness"
+experiment := env("CARGO_TARGET_DIR", "target") / "release/experiment"
 
 # List the recipes.
 [private]
@@ -102,6 +103,18 @@ distributed *ARGS: build
 [no-exit-message]
 doctor *OPTIONS: build
     @{{harness}} doctor "$@"
+
+# Examine a claim of the literature on this machine: ./lab experiment edge-or-level; --list, --all, --all --quick
+[group('measure')]
+[no-exit-message]
+experiment *ARGS: build
+    @{{experiment}} "$@"
+
+# Measure the primitives by criterion: wake-ups, timers, parsing, files, spawning, queues: ./lab microbench --quick
+[group('measure')]
+[no-exit-message]
+microbench *OPTIONS:
+    cargo bench -p experiments -- "$@"
 
 # Compare stage 07's ring with other queues, without any network.
 [group('measure')]

@@ -1,1 +1,27 @@
-//! The literature's claims, measured.
+//! The literature's claims, each as an experiment that ends in a verdict from this machine.
+//!
+//! * `ledger`: all claims, with their ids; `claims`: the experiments, a module for each;
+//! * `experiment`, `needs`, `session`: what an experiment is, what it needs, what it is given;
+//! * `report`, `compare`: figures, and the verdicts that rules draw from them;
+//! * `measure`: pinning, interleaving, clocks; `model`: every order in which threads can run;
+//! * `exhibit`: servers and programs that are broken on purpose, as processes of their own;
+//! * `store`, `page`: what is recorded, and the ledger that is written from it;
+//! * `command`, `screen`: the command line, and what it prints.
+
+pub mod claims;
+mod client;
+pub mod command;
+pub mod compare;
+pub mod exhibit;
+pub mod experiment;
+mod fleet;
+mod format;
+pub mod ledger;
+pub mod measure;
+pub mod model;
+pub mod needs;
+mod page;
+pub mod report;
+mod screen;
+pub mod session;
+pub mod store;

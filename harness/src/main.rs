@@ -31,6 +31,8 @@ More recipes of ./lab:
   notes         Open the book
   grade-cmd     Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
   grade-all     Grade every stage, its twins and its variants
+  experiment    Examine a claim of the literature on this machine: ./lab experiment --list
+  microbench    Measure wake-ups, timers, parsing, files, spawning and queues, without any server
   bench-queues  Compare stage 07's ring with other queues, without any network
   check         Format, clippy and the tests of every crate
   loom          Check the ring and its parker in every order in which their threads could run

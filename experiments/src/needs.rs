@@ -1,0 +1,83 @@
+//! What an experiment needs of the machine. What is missing is one line that says what to do about it.
+
+use nix::sys::resource::{Resource, getrlimit};
+use std::env;
+
+/// Something that a machine may lack or forbid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// So many CPUs that this process may use.
+    Cpus(usize),
+    /// So many open descriptors.
+    Descriptors(u64),
+    /// So much memory that is free, in MiB.
+    Memory(u64),
+    /// A program on the PATH, with the Debian package that has it.
+    Program(&'static str, &'static str),
+    /// That strace may follow a process that it starts.
+    Tracing,
+}
+
+impl Need {
+    /// What is missing, in one line; `None` if nothing is.
+    pub fn missing(self) -> Option<String> {
+        match self {
+            Self::Cpus(needed) => {
+                let usable = std::thread::available_parallelism().map_or(1, usize::from);
+                (usable < needed)
+                    .then(|| format!("it needs {needed} CPUs, and this process may use {usable}"))
+            }
+            Self::Descriptors(needed) => {
+                let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+                (hard < needed).then(|| {
+                    format!("it needs {needed} descriptors, and the hard limit is {hard} (ulimit -Hn)")
+                })
+            }
+            Self::Memory(needed) => {
+                let free =
+                    procfs::Current::current().ok().and_then(|info: procfs::Meminfo| info.mem_available);
+                let free = free? >> 20;
+                (free < needed).then(|| format!("it needs {needed} MiB of memory, and {free} MiB are free"))
+            }
+            Self::Program(name, package) => (!is_on_path(name))
+                .then(|| format!("it needs {name}, which is not on the PATH: apt-get install {package}")),
+            Self::Tracing => Self::Program("strace", "strace").missing().or_else(tracing_forbidden),
+        }
+    }
+}
+
+/// The first thing that is missing.
+pub fn first_missing(needs: &[Need]) -> Option<String> {
+    needs.iter().find_map(|need| need.missing())
+}
+
+fn is_on_path(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(name).is_file())
+}
+
+/// Some containers forbid ptrace(2): the only way to know is to try.
+fn tracing_forbidden() -> Option<String> {
+    let traced = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output().ok()?;
+    let line = String::from_utf8_lossy(&traced.stderr).lines().next().unwrap_or_default().to_owned();
+    (!traced.status.success()).then(|| format!("it needs strace, which may not trace here: {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_one_line_that_names_it() {
+        for (need, word) in [
+            (Need::Cpus(1 << 20), "CPUs"),
+            (Need::Descriptors(u64::MAX), "ulimit"),
+            (Need::Memory(1 << 40), "MiB"),
+            (Need::Program("no-such-program", "no-such-package"), "apt-get install no-such-package"),
+        ] {
+            let line = need.missing().expect("no machine has that");
+            assert!(line.contains(word) && !line.contains('\n'), "{line}");
+        }
+        assert_eq!(first_missing(&[Need::Cpus(1), Need::Program("sh", "dash")]), None);
+    }
+}

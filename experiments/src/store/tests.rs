@@ -1,0 +1,97 @@
+//! What is recorded must come back, whatever happens in between.
+
+use super::*;
+use crate::report::{Figure, Figures, Judgement};
+
+fn host() -> Host {
+    Host { kernel: "6.1".into(), cpu: "x".into(), cores: 2, commit: "abc".into(), ..Host::default() }
+}
+
+fn begun(all: bool, profile: Profile) -> Begun {
+    Begun { at: "2026-01-02T03:04:05Z".into(), all, profile, host: host() }
+}
+
+/// A record of an id, made up.
+pub(crate) fn record(id: &str, at: &str) -> Record {
+    let judgement = Judgement::refuted("it was otherwise", "look", "something else");
+    let figures = Figures(vec![Figure::exact("x", "bytes", 1.0)]);
+    Record {
+        at: at.into(),
+        id: id.into(),
+        claim: "It is so.".into(),
+        source: "000".into(),
+        method: "One. Two.".into(),
+        profile: Profile::Full,
+        seconds: 1.0,
+        host: host(),
+        report: Report { figures, judgement, chart: None },
+    }
+}
+
+fn result(id: &str, at: &str) -> Line {
+    Line::Result(Box::new(record(id, at)))
+}
+
+#[test]
+fn a_run_is_read_as_it_was_written_and_another_of_the_same_second_has_its_own_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut first = Writer::begin(directory.path(), &begun(true, Profile::Full)).expect("a file");
+    let mut second = Writer::begin(directory.path(), &begun(false, Profile::Full)).expect("a file");
+    assert_ne!(first.path(), second.path());
+    first.write(&result("units", "1")).expect("written");
+    first.write(&Line::LeftOut { id: "sigpipe".into(), reason: "no".into() }).expect("written");
+    first.write(&Line::Finished { at: "2".into() }).expect("written");
+    second.write(&result("units", "3")).expect("written");
+    fs::write(directory.path().join("20260102T030405Z-abc-standard.jsonl"), "{}\n").expect("written");
+    let runs = runs(directory.path());
+    assert_eq!(runs.len(), 2, "the file of another kind is none of ours");
+    assert_eq!((runs[0].is_finished, runs[1].is_finished), (true, false));
+    assert_eq!(runs[0].records, [record("units", "1")]);
+    assert_eq!(newest(&runs)["units"].at, "3");
+}
+
+/// Protects what a run had found before it was killed in the middle of a line.
+#[test]
+fn a_line_that_was_cut_off_costs_no_other() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut writer = Writer::begin(directory.path(), &begun(true, Profile::Full)).expect("a file");
+    writer.write(&result("units", "1")).expect("written");
+    let path = writer.path().to_owned();
+    let whole = fs::read_to_string(&path).expect("it is there");
+    fs::write(&path, format!("{whole}{{\"kind\":\"resu")).expect("written");
+    let mut writer = Writer::go_on(&path).expect("it is there");
+    writer.write(&result("sigpipe", "2")).expect("written");
+    let runs = runs(directory.path());
+    assert_eq!(runs[0].done(), BTreeSet::from(["sigpipe", "units"]));
+    assert!(fs::read_to_string(&path).expect("it is there").starts_with(&whole), "nothing is overwritten");
+}
+
+#[test]
+fn only_an_unfinished_run_of_everything_on_the_same_commit_and_machine_goes_on() {
+    let run = |begun: Begun, is_finished| Run {
+        path: "x-claims.jsonl".into(),
+        begun,
+        records: vec![record("units", "1")],
+        is_finished,
+    };
+    let wanted = begun(true, Profile::Full);
+    let goes_on = |begun: Begun, is_finished| {
+        matches!(find_interrupted(&[run(begun, is_finished)], &wanted), Earlier::Unfinished(_))
+    };
+    assert!(goes_on(begun(true, Profile::Full), false));
+    assert!(!goes_on(begun(true, Profile::Full), true), "it is finished");
+    assert!(!goes_on(begun(false, Profile::Full), false), "it was of some");
+    assert!(!goes_on(begun(true, Profile::Quick), false), "it was quick");
+    for (change, word) in [
+        (Host { commit: "def".into(), ..host() }, "another commit"),
+        (Host { kernel: "7".into(), ..host() }, "another machine"),
+        (Host { dirty: true, ..host() }, "uncommitted"),
+        (Host { commit: String::new(), ..host() }, "not known"),
+    ] {
+        let its = Begun { host: change, ..wanted.clone() };
+        let Earlier::Unfit(why) = find_interrupted(&[run(its, false)], &wanted) else {
+            panic!("it goes on with a run of {word}");
+        };
+        assert!(why.contains(word), "{why}");
+    }
+}
