@@ -84,10 +84,10 @@ pub(crate) fn post_echo(body: &[u8]) -> Vec<u8> {
     request
 }
 
-/// A reply as the probes see it. What HTTP allows and the contract of the lab does not is wrong here.
-fn judged(reply: wire::Reply) -> Result<Reply, Fault> {
+/// A reply as the probes see it. What HTTP allows and the contract of the lab does not is wrong for a stage.
+fn judged(reply: wire::Reply, may_be_chunked: bool) -> Result<Reply, Fault> {
     match reply.framing {
-        Framing::Chunked => {
+        Framing::Chunked if !may_be_chunked => {
             Err(Fault::wrong("chunked, where the contract of the lab wants a Content-Length"))
         }
         _ => Ok(Reply { status: reply.status, body: reply.body }),
@@ -110,6 +110,8 @@ pub(crate) struct Client {
     unread: Vec<u8>,
     /// Where the next reply is put together.
     replies: Collector,
+    /// The server is one of another make, which may send a body in chunks.
+    may_be_chunked: bool,
 }
 
 impl Client {
@@ -132,7 +134,12 @@ impl Client {
         // A request cut in two must leave as two segments.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;
-        Ok(Self { stream, unread: Vec::new(), replies: Collector::default() })
+        Ok(Self { stream, unread: Vec::new(), replies: Collector::default(), may_be_chunked: false })
+    }
+
+    /// The same connection, with a server that may send a body in chunks.
+    pub(crate) fn allowing_chunks(self, may_be_chunked: bool) -> Self {
+        Self { may_be_chunked, ..self }
     }
 
     /// Whether bytes of a reply, or its end, are there to be read.
@@ -197,12 +204,13 @@ impl Client {
             let (taken, reply) = self.replies.feed(&self.unread).map_err(Fault::wrong)?;
             self.unread.drain(..taken);
             if let Some(reply) = reply {
-                return judged(reply);
+                return judged(reply, self.may_be_chunked);
             }
             let what = if self.replies.is_in_body() { "the whole body" } else { "a reply" };
             if self.receive(deadline, limit, what)? == 0 {
                 // A body of unknown length ends with the connection.
-                return self.replies.end().map_or_else(|| Err(closed(self.replies.received(), what)), judged);
+                let reply = self.replies.end().ok_or_else(|| closed(self.replies.received(), what))?;
+                return judged(reply, self.may_be_chunked);
             }
         }
     }
