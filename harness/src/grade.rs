@@ -118,7 +118,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
                 Err((reason.clone(), true))
             }
             None => look(task).map_err(|failed| {
-                eprintln!("{}: {}", task.title, failed.reason());
+                eprintln!("lab: {}: {}", task.title, failed.reason());
                 total.is_not_started |= matches!(failed, Failure::NotStarted(_));
                 total.is_ungraded = true;
                 failure = Some(failed.reason().to_owned());

@@ -294,3 +294,151 @@ fn tap(reports: &[Report]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probes::PROBES;
+    use std::collections::BTreeSet;
+
+    /// Two servers: one with a pass, a failure, a declared flaw and two that were not asked, and one that did
+    /// not start. The texts have what each format must escape.
+    fn reports() -> Vec<Report> {
+        let starved = Expected::parse("starved").unwrap();
+        let expect = Expectations::from([("idle-holders", starved)]);
+        let finding = |name: &str, outcome, is_excused| Finding {
+            outcome,
+            is_excused,
+            seconds: 0.25,
+            hint: "Look # here.",
+            ..Finding::skipped(probes::find(name).unwrap(), "a \"<b>\" & \\ # \u{1b}[1m\nsecond line", false)
+        };
+        let runs = [vec![
+            finding("keep-alive", Outcome::Pass, false),
+            finding("half-close", Outcome::Wrong, false),
+            finding("idle-holders", Outcome::Starved, false),
+            finding("body-413", Outcome::NotApplicable, true),
+            finding("in-order", Outcome::NotApplicable, false),
+        ]];
+        let points = Points::equal(&PROBES.iter().collect::<Vec<_>>());
+        let report = |title: &str, runs: &[Vec<Finding>], failure: Option<&str>| {
+            let mut rows = Row::all(&expect, runs);
+            let score = points.give(&mut rows);
+            Report { title: title.into(), rows, score, failure: failure.map(str::to_owned) }
+        };
+        let none = [vec![finding("keep-alive", Outcome::NotApplicable, false)]];
+        vec![report("./a & <b>", &runs, None), report("other", &none, Some("it does not start"))]
+    }
+
+    /// Protects Jenkins and GitLab, by the schema of Jenkins' plugin (junit-10.xsd): which elements and
+    /// attributes there are, and that the counts are those of the elements.
+    #[test]
+    fn junit_has_its_structure() {
+        let text = write(Format::Junit, &reports()).unwrap();
+        let document = roxmltree::Document::parse(&text).unwrap();
+        assert_eq!(document.root_element().tag_name().name(), "testsuites");
+        let allowed: &[(&str, &[&str], &[&str])] = &[
+            ("testsuites", &["testsuite"], &["name", "time", "tests", "failures", "errors"]),
+            ("testsuite", &["testcase"], &["name", "tests", "failures", "errors", "skipped", "time"]),
+            ("testcase", &["failure", "skipped"], &["name", "classname", "time"]),
+            ("failure", &[], &["type", "message"]),
+            ("skipped", &[], &["message"]),
+        ];
+        for element in document.descendants().filter(roxmltree::Node::is_element) {
+            let name = element.tag_name().name();
+            let (_, children, attributes) = allowed.iter().find(|row| row.0 == name).expect(name);
+            assert!(
+                element.attributes().all(|attribute| attributes.contains(&attribute.name())),
+                "{element:?}"
+            );
+            for child in element.children().filter(roxmltree::Node::is_element) {
+                assert!(children.contains(&child.tag_name().name()), "{child:?}");
+            }
+        }
+        let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
+        let count =
+            |name: &str| suite.descendants().filter(|node| node.has_tag_name(name)).count().to_string();
+        assert_eq!(suite.attribute("name"), Some("./a & <b>"));
+        assert_eq!(suite.attribute("tests"), Some(&*count("testcase")));
+        assert_eq!(suite.attribute("failures"), Some(&*count("failure")));
+        assert_eq!(suite.attribute("skipped"), Some(&*count("skipped")));
+        assert_eq!((&*count("testcase"), &*count("failure"), &*count("skipped")), ("5", "1", "2"));
+    }
+
+    /// Protects Gradescope, by its specification of results.json: the keys, their types, and the allowed words.
+    #[test]
+    fn gradescope_has_its_structure() {
+        let value: Value = serde_json::from_str(&write(Format::Gradescope, &reports()).unwrap()).unwrap();
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let set = |keys: &[&str]| keys.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        assert_eq!(keys(&value), set(&["score", "execution_time", "output", "tests"]));
+        assert!(value["output"].as_str().unwrap().contains("it does not start"));
+        let tests = value["tests"].as_array().unwrap();
+        let mut sum = 0.0;
+        for test in tests {
+            assert_eq!(
+                keys(test),
+                set(&["name", "score", "max_score", "status", "output", "tags", "visibility"])
+            );
+            sum += test["score"].as_f64().unwrap();
+            assert!(test["score"].as_f64() <= test["max_score"].as_f64());
+            assert!(["passed", "failed"].contains(&test["status"].as_str().unwrap()));
+            assert_eq!(test["visibility"], "visible");
+            assert!(test["tags"][0].is_string() && test["output"].is_string());
+        }
+        let names: BTreeSet<&str> = tests.iter().map(|test| test["name"].as_str().unwrap()).collect();
+        // Neither the declared flaw nor what could not be asked; the server that did not start earns nothing.
+        assert_eq!((tests.len(), names.len()), (4, 4));
+        assert_eq!((value["score"].as_f64(), sum), (Some(1.0), 1.0));
+    }
+
+    /// Protects GitHub Classroom, by what its reporter reads: it adds up `score`, takes `max_score` and
+    /// `status` of the whole, and prints `name` and `message` of each test.
+    #[test]
+    fn classroom_has_its_structure() {
+        let value: Value = serde_json::from_str(&write(Format::Classroom, &reports()).unwrap()).unwrap();
+        assert_eq!((&value["version"], &value["status"]), (&1.into(), &"error".into()));
+        assert_eq!(value["max_score"].as_f64(), Some(4.0));
+        for test in value["tests"].as_array().unwrap() {
+            let status = test["status"].as_str().unwrap();
+            assert!(["pass", "fail", "error"].contains(&status));
+            assert!(test["score"].is_number() && test["name"].is_string() && test["line_no"].is_number());
+            assert_eq!(test["message"].as_str().unwrap().is_empty(), status == "pass");
+        }
+        let status = |reports: &[Report]| classroom(reports)["status"].clone();
+        assert_eq!(status(&reports()[..1]), "fail");
+        let mut good = reports();
+        good.truncate(1);
+        good[0].rows.truncate(1);
+        assert_eq!(status(&good), "pass");
+    }
+
+    /// Protects readers of TAP, by its specification: the version, the plan, test points numbered from 1, the
+    /// escapes, and blocks of YAML that are indented by two.
+    #[test]
+    fn tap_has_its_structure() {
+        let text = write(Format::Tap, &reports()).unwrap();
+        let mut lines = text.lines();
+        assert_eq!((lines.next(), lines.next()), (Some("TAP version 14"), Some("1..6")));
+        let mut points = Vec::new();
+        let mut is_in_yaml = false;
+        for line in lines {
+            match line {
+                "  ---" => is_in_yaml = true,
+                "  ..." => is_in_yaml = false,
+                line if is_in_yaml => assert!(line.starts_with("  ") && line.contains(": \""), "{line}"),
+                line => points.push(line),
+            }
+        }
+        assert!(!is_in_yaml);
+        assert_eq!(points[0], "ok 1 - ./a & <b>: keep-alive");
+        assert_eq!(points[1], "not ok 2 - ./a & <b>: half-close");
+        assert_eq!(points[2], "not ok 3 - ./a & <b>: idle-holders # TODO declared: starved");
+        assert!(
+            points[3].starts_with("ok 4 - ./a & <b>: body-413 # SKIP a \"<b>\" & \\\\ \\# "),
+            "{}",
+            points[3]
+        );
+        assert_eq!(points.len(), 6);
+    }
+}

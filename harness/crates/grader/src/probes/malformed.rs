@@ -1,6 +1,8 @@
 //! Requests that break a rule, or nearly do, each with what must be answered. A sample: the protocol's own
 //! tests have a row for every rule.
 
+mod strangers;
+
 use super::client::{LIMIT, get};
 use super::routes::SMALL_BODY;
 use super::subject::Subject;
@@ -113,7 +115,10 @@ const MOST_HANGS: usize = 3;
 
 /// Every case is judged, so that a mistake in one rule hides no other.
 pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
-    let cases = cases();
+    let mut cases = cases();
+    if subject.target.is_foreign() {
+        strangers::relax(&mut cases);
+    }
     let (mut wrong, mut asked, mut hangs) = (Vec::new(), 0, 0);
     for case in &cases {
         asked += 1;

@@ -4,7 +4,7 @@ use super::client::{Client, LIMIT};
 use super::runner::running;
 use super::shell::word;
 use super::transcript::Recorder;
-use super::verdict::{Fault, Kind, Verdict, shortage};
+use super::verdict::{Fault, Kind, Outcome, Verdict, shortage};
 use lab_core::server_process::{Ended, Launch, Ready, Server, override_options};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitStatus;
@@ -220,7 +220,8 @@ impl<'a> Subject<'a> {
         if self.begun.elapsed() > PROBE_LIMIT {
             return Err(Fault::hang(format!("not done after {PROBE_LIMIT:?}: each connection has to wait")));
         }
-        Client::connect_for(self.addr, &self.recorder)
+        let client = Client::connect_for(self.addr, &self.recorder)?;
+        Ok(client.allowing_chunks(self.target.is_foreign()))
     }
 
     /// A number of connections. Where the kernel drops an attempt, because the backlog is full, and completes
@@ -244,7 +245,8 @@ impl<'a> Subject<'a> {
 
     /// A connection, if the kernel completes it at once: not if the backlog is full.
     pub(crate) fn connect_at_once(&self) -> Option<Client> {
-        Client::connect_within(self.addr, Duration::from_millis(300)).ok()
+        let client = Client::connect_within(self.addr, Duration::from_millis(300)).ok()?;
+        Some(client.allowing_chunks(self.target.is_foreign()))
     }
 
     /// At most so many connections, as many as the kernel completes at once.
@@ -255,6 +257,20 @@ impl<'a> Subject<'a> {
     /// Asks on a connection of its own, as the last word of many probes: does the server still serve?
     pub(crate) fn must_serve(&self) -> Verdict {
         self.connect()?.ask(&super::client::get_and_close("/"))?.must_be_hello()
+    }
+
+    /// The same of a server that has just been given back what it lacked: it must take note of that first, and
+    /// may still refuse what came before.
+    pub(crate) fn must_serve_again(&self) -> Verdict {
+        let start = Instant::now();
+        loop {
+            match self.must_serve() {
+                Err(fault) if fault.outcome == Outcome::Wrong && start.elapsed() < LIMIT => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                verdict => return verdict,
+            }
+        }
     }
 
     /// How the server ended, if it did so instead of answering.

@@ -1,0 +1,141 @@
+//! The starters, and with them the HTTP servers of Python, Node, Java and Go: right servers are not blamed, and
+//! each flaw that they have is found.
+
+use super::grade_any::{has, outcomes};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use test_support::{Finished, LONG, Place, Run, program};
+
+fn starter(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("starters").join(name)
+}
+
+fn built(command: &mut Command) {
+    let output = command.output().expect("it is here");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Each of these grades starts virtual machines by the dozen: side by side they would measure each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Grades a server of which these outcomes are expected where they are not a pass.
+fn must_be(place: &Place, server: &str, expect: &[&str], skip: &[&str]) {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut args = vec!["grade", "--cmd", server, "--json", "-"];
+    let (expect, skip) = (expect.join(","), skip.join(","));
+    args.extend(["--expect", &expect]);
+    if !skip.is_empty() {
+        args.extend(["--skip", &skip]);
+    }
+    let mut command = place.command(program("harness"));
+    command.args(args);
+    let ended: Finished = Run::start(command).wait(5 * LONG);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let probes = outcomes(&ended.stdout);
+    let not_asked: Vec<&str> = probes
+        .iter()
+        .filter(|(_, outcome, detail)| outcome == "not applicable" && !detail.contains("$OPTIONS"))
+        .map(|(probe, ..)| probe.as_str())
+        .collect();
+    assert_eq!(not_asked, ["body-413"], "{ended:?}");
+    assert_eq!(place.left_behind(LONG), Vec::<String>::new());
+}
+
+/// What a server has that does nothing at SIGTERM and SIGINT but end.
+const NO_DRAIN: [&str; 4] =
+    ["sigterm-in-flight=wrong", "sigterm-idle=wrong", "second-sigterm=wrong", "ctrl-c-group=wrong"];
+
+/// Protects every Python course: a thread for each connection, a backlog of 5.
+#[test]
+fn pythons_http_server() {
+    if !has("python3") {
+        return;
+    }
+    let server = format!("python3 {} $PORT", starter("python/server.py").display());
+    let expect = [&["late-bytes=wrong", "malformed=wrong"][..], &NO_DRAIN].concat();
+    must_be(&Place::new(), &server, &expect, &[]);
+}
+
+/// Protects Node's: it listens on IPv6, sheds connections when it is out of descriptors, and answers a bad
+/// request in chunks.
+#[test]
+fn nodes_http_server() {
+    if !has("node") {
+        return;
+    }
+    let server = format!("node {} $PORT", starter("node/server.js").display());
+    must_be(&Place::new(), &server, &["half-close=wrong", "late-bytes=wrong", "malformed=wrong"], &[]);
+}
+
+/// Protects Java's with a pool that grows to its bound of 32, and is larger than that of the stages.
+#[test]
+fn javas_http_server() {
+    if !has("java") || !has("javac") {
+        return;
+    }
+    let place = Place::new();
+    let classes = place.path("classes");
+    built(Command::new("javac").arg("-d").arg(&classes).arg(starter("java/Server.java")));
+    let server = format!("java -cp {} Server $PORT", classes.display());
+    let expect = [
+        "late-bytes=wrong",
+        "malformed=wrong",
+        "descriptor-limit=broken:spin",
+        "sigterm-in-flight=wrong",
+        "sigterm-idle=wrong",
+        "ctrl-c-group=wrong",
+    ];
+    // Whether its machine still runs when the second signal comes depends on how long that takes to stop.
+    must_be(&place, &server, &expect, &["second-sigterm"]);
+}
+
+/// Protects Go's.
+#[test]
+fn gos_http_server() {
+    // `go version`, since it has no `--version`.
+    if !Command::new("go").arg("version").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no go");
+        return;
+    }
+    let place = Place::new();
+    let server = place.path("server");
+    built(Command::new("go").args(["build", "-o"]).arg(&server).arg(starter("go/server.go")));
+    let server = format!("{} $PORT", server.display());
+    let mut command = place.command(program("harness"));
+    // Not tried with every version: what each of them must do.
+    command.args([
+        "grade",
+        "--cmd",
+        &server,
+        "--only",
+        "one-client,several",
+        "--skip",
+        "late-bytes,malformed",
+    ]);
+    let ended = Run::start(command).wait(5 * LONG);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+}
+
+/// Protects the first server of every course: one client at a time is found out, and nothing else is.
+#[test]
+fn a_blocking_server_in_c() {
+    if !has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let server = place.path("server");
+    let source = starter("c-blocking/server.c");
+    built(Command::new("cc").args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&server).arg(source));
+    let serial = [
+        "two-clients=starved",
+        "reverse-order=starved",
+        "idle-holders=starved",
+        "idle-1000=starved",
+        "fast-beside-slow=starved",
+        "greedy-pipeliner=starved",
+        "slow-reader-beside=starved",
+    ];
+    let expect = [&serial[..], &["late-bytes=wrong", "malformed=wrong"], &NO_DRAIN].concat();
+    must_be(&place, &format!("{} $PORT", server.display()), &expect, &[]);
+}
