@@ -76,9 +76,16 @@ pub(crate) fn routes_of(probe: &Probe) -> &'static [Route] {
     match probe.name {
         "keep-alive" | "pipelined-pair" | "pipelined-100" | "slow-reader" | "late-bytes" => &[Bytes],
         "greedy-pipeliner" | "slow-reader-beside" | "descriptor-churn" => &[Bytes],
+        "half-close-pipelined" | "half-close-large" | "half-close-slow-reader" => &[Bytes],
+        "short-write-body" | "short-write-replies" | "write-would-block" => &[Bytes],
+        "rearm-after-write" | "fair-turn" | "head-without-body" | "stop-and-continue" => &[Bytes],
+        "stolen-wake-up" | "job-once" | "drain-spin" | "never-reads" | "slow-is-not-idle" => &[Bytes],
+        "leak-on-reset" | "memory-per-connection" | "memory-never-reads" => &[Bytes],
         "pipelined-mixture" | "in-order" | "half-close" | "fast-beside-slow" => &[Bytes, Sleep],
-        "reset-mid-reply" | "stale-event" | "no-leaks" => &[Bytes, Sleep],
-        "cut-at-every-byte" | "body-413" => &[Echo],
+        "reset-mid-reply" | "stale-event" | "no-leaks" | "sigpipe-send" => &[Bytes, Sleep],
+        "cut-at-every-byte" | "body-413" | "expect-100" | "chunked-body" => &[Echo],
+        "leak-on-refusal" | "leak-on-timeout" => &[Echo],
+        "second-in-part" | "cut-at-buffer-end" | "read-while-writing" => &[Bytes, Echo],
         "burst-behind-sleep" => &[Sleep, Echo],
         "sigterm-in-flight" | "second-sigterm" | "ctrl-c-group" => &[Sleep],
         _ => &[],
@@ -125,6 +132,21 @@ pub(crate) fn needs_an_open_connection(probe: &Probe) -> bool {
             | "in-order"
             | "burst-behind-sleep"
             | "half-close"
+            | "half-close-pipelined"
+            | "half-close-large"
+            | "half-close-slow-reader"
+            | "second-in-part"
+            | "cut-at-buffer-end"
+            | "short-write-replies"
+            | "rearm-after-write"
+            | "read-while-writing"
+            | "fair-turn"
+            | "head-without-body"
+            | "job-once"
+            | "memory-never-reads"
+            | "memory-per-connection"
+            | "stop-and-continue"
+            | "sigpipe-send"
             | "idle-holders"
             | "greedy-pipeliner"
     )
