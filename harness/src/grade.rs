@@ -2,7 +2,7 @@
 
 use crate::data_name;
 use anyhow::{Context, Result, bail};
-use grader::probes::{Failure, Finding, Target};
+use grader::probes::{self, Failure, Finding, Target};
 use grader::{Format, Plan, Points, Report, Rows, Task, write};
 use grader::{examine, expected_of, look, print, print_list, raise_descriptor_limit};
 use lab_core::Usage;
