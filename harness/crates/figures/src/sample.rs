@@ -74,16 +74,20 @@ impl Sample {
         match all.len() {
             0 | 1 => None,
             few if few < BOOTSTRAP => Some(interval(range(&all)?, format!("range of {few}"))),
-            rounds if runs < 2 => Some(interval(middle(self.draws(0)), format!("95 %, {rounds} rounds"))),
-            rounds => Some(interval(middle(self.draws(0)), format!("95 %, {rounds} rounds in {runs} runs"))),
+            rounds if runs < 2 => {
+                Some(interval(middle(self.draws(&mut seeded())), format!("95 %, {rounds} rounds")))
+            }
+            rounds => Some(interval(
+                middle(self.draws(&mut seeded())),
+                format!("95 %, {rounds} rounds in {runs} runs"),
+            )),
         }
     }
 
     /// Medians of what is drawn again, 2,000 times: runs with replacement, and of each its rounds with
     /// replacement.
-    fn draws(&self, seed: u64) -> Vec<f64> {
+    fn draws(&self, random: &mut fastrand::Rng) -> Vec<f64> {
         const DRAWS: usize = 2000;
-        let mut random = fastrand::Rng::with_seed(seed);
         let draw = |random: &mut fastrand::Rng| {
             let runs = (0..self.runs.len()).map(|_| random.usize(..self.runs.len())).collect::<Vec<_>>();
             let values = runs.into_iter().flat_map(|run| {
@@ -92,7 +96,7 @@ impl Sample {
             });
             median(&values.collect::<Vec<_>>())
         };
-        (0..DRAWS).filter_map(|_| draw(&mut random)).collect()
+        (0..DRAWS).filter_map(|_| draw(random)).collect()
     }
 
     /// How many times as much as `base`, with its interval: of two medians drawn again, or, of few rounds,
@@ -104,11 +108,19 @@ impl Sample {
             let ((low, high), (least, most)) = (range(&self.all())?, range(&base.all())?);
             (low / most, high / least)
         } else {
-            middle(self.draws(1).iter().zip(base.draws(2)).map(|(one, other)| one / other).collect())
+            // One generator for both: those of neighbouring seeds draw almost the same, or the opposite.
+            let mut random = seeded();
+            let (over, base) = (self.draws(&mut random), base.draws(&mut random));
+            middle(over.iter().zip(base).map(|(one, other)| one / other).collect())
         };
         let is_number = [ratio, low, high].iter().all(|value| value.is_finite());
         is_number.then_some(Change { ratio, low, high, rounds: few, noise: 0.0 })
     }
+}
+
+/// The same numbers in every run, so that the same data draw the same page.
+fn seeded() -> fastrand::Rng {
+    fastrand::Rng::with_seed(0)
 }
 
 /// The middle 95 % of many values.
@@ -192,6 +204,22 @@ mod tests {
         assert!(interval.low <= 1.01 && interval.high >= 1.2, "{interval:?}");
         assert_eq!(interval.of, "95 %, 10 rounds in 2 runs");
         assert_eq!(sample(&runs).by_run(), [1.0, 1.2]);
+    }
+
+    /// Protects the interval of a factor: where both sides are drawn by generators that follow each other, it is
+    /// too wide or too narrow. With seeds 1 and 2 the correlation was -0.23.
+    #[test]
+    fn the_two_sides_of_a_factor_are_drawn_independently() {
+        let seven = sample(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]);
+        let mut random = seeded();
+        let [one, other] = [(); 2].map(|()| seven.draws(&mut random));
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (a, b) = (mean(&one), mean(&other));
+        let products: Vec<f64> = one.iter().zip(&other).map(|(x, y)| (x - a) * (y - b)).collect();
+        let spread = |values: &[f64], mean: f64| values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        let correlation = products.iter().sum::<f64>() / (spread(&one, a) * spread(&other, b)).sqrt();
+        // Of 2,000 independent pairs its standard deviation is 0.022.
+        assert!(correlation.abs() < 0.1, "{correlation}");
     }
 
     #[test]

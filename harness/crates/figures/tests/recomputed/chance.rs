@@ -37,6 +37,11 @@ impl Distribution {
         is_at(low, 0.025) && is_at(high, 0.975)
     }
 
+    /// Where its ends must lie, for a message.
+    pub(crate) fn ends(&self) -> [[f64; 2]; 2] {
+        [0.025, 0.975].map(|share| [self.quantile(share - BOUND), self.quantile(share + BOUND)])
+    }
+
     /// Of one value over an independent other.
     pub(crate) fn over(&self, base: &Self) -> Self {
         let pairs = self

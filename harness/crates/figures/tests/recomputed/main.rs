@@ -3,11 +3,14 @@
 //! in `LAB_RESULTS`.
 //!
 //! Points and their intervals are computed from the lines behind them (`chance`: an interval by counting what
-//! the crate draws); then every number of every text is claimed by what was computed (`claims`), and one that
-//! nothing claims fails.
+//! the crate draws); then every number of every text is claimed by what was computed (`claims`, `sentences`,
+//! `captions`, from `facts` and `states`), and one that nothing claims fails.
 
+mod captions;
 mod chance;
 mod claims;
+mod facts;
+mod sentences;
 mod states;
 mod words;
 
@@ -171,7 +174,11 @@ fn check_change(over: &Sample, base: &Sample, [factor, low, high]: [f64; 3], wri
         return;
     }
     let counted = medians(&over_runs).over(&medians(&base_runs));
-    assert!(counted.allows([low, high], written), "{text}: no such interval");
+    assert!(
+        counted.allows([low, high], written),
+        "{text}: [{low} to {high}] is no interval of {over_all:?} over {base_all:?}; {:?}",
+        counted.ends()
+    );
 }
 
 /// A figure whose points were computed again.
@@ -202,125 +209,107 @@ fn every_number_of_the_page_follows_from_the_records() {
 
 /// Computes the points of a figure again.
 fn points<'a>(page: &'a Page, figure: &'a Value, checked: &mut usize) -> Checked<'a> {
-    {
-        let plot = &figure["plot"];
-        let mut found = Checked { figure, samples: BTreeMap::new(), used: BTreeSet::new() };
-        if plot["form"] != "points" {
-            return found;
-        }
-        let id = figure["id"].as_str().expect("an id");
-        let mut factors: BTreeMap<String, f64> = BTreeMap::new();
-        for point in plot["points"].as_array().expect("points") {
-            let Some(value) = point["value"].as_f64().filter(|_| point["marker"] != "missed") else {
-                continue;
-            };
-            let at = |field: &str| point[field].as_u64().expect("an index") as usize;
-            let panel = plot["panels"][at("panel")]["name"].as_str().expect("a name");
-            let server = plot["series"][at("series")]["server"].as_str().expect("a server");
-            let mut values = Vec::new();
-            let place = point["x"].as_f64().expect("a place").to_bits();
-            let mut sample = Sample::new();
-            for record in point["records"].as_array().expect("records") {
-                let file =
-                    figure["data"][record[0].as_u64().expect("a file") as usize].as_str().expect("a link");
-                let line = &page.files[file][record[1].as_u64().expect("a line") as usize];
-                let shown = record[2].as_f64().expect("a value");
-                found.used.insert((file, record[1].as_u64().expect("a line") as usize));
-                assert_eq!(
-                    (&line["stage"], &line["dropped"]),
-                    (&server.into(), &false.into()),
-                    "{id}: {line}"
-                );
-                match own(id, panel, at("mark"), line) {
-                    Ok(own) => {
-                        assert!(is_close(own, shown), "{id}, {panel}: {own} is not {shown}: {line}");
-                    }
-                    Err(nan) if nan.is_nan() && id == "second-cpu" => {}
-                    // Two panels have one name: the axis tells pages from costs.
-                    Err(nan) if nan.is_nan() => {
-                        let pages = 60.0 * number(line, "requests_per_second").expect("a speed");
-                        let cost = number(line, "cpu_us_per_request").unwrap_or(f64::NAN);
-                        assert!(is_close(pages, shown) || is_close(cost, shown), "{id}: {shown}: {line}");
-                    }
-                    Err(ratio) => {
-                        let load = format!("{panel}, {}", line["concurrency"]);
-                        let factor = *factors.entry(load).or_insert(shown / ratio);
-                        assert!(
-                            is_close(factor, shown / ratio),
-                            "{id}, {panel}: the floor's cost is one: {line}"
-                        );
-                        let around = line["floor_around"].as_array().expect("a pair");
-                        let [before, after] = [0, 1].map(|at| around[at].as_f64().expect("a cost"));
-                        assert!(
-                            (before / after).max(after / before) <= 1.05 + 1e-9,
-                            "{id}: two states: {line}"
-                        );
-                    }
-                }
-                values.push(shown);
-                sample.entry(file.to_owned()).or_default().push(shown);
-            }
-            if values.is_empty() {
-                assert_eq!(id, "table", "only what was published has no records");
-                continue;
-            }
-            if id == "second-cpu" {
-                let lines = point["records"].as_array().expect("records").iter().map(|record| {
-                    let file = figure["data"][record[0].as_u64().expect("a file") as usize].as_str();
-                    let line = record[1].as_u64().expect("a line") as usize;
-                    (&page.files[file.expect("a link")][line], record[2].as_f64().expect("a value"))
-                });
-                let lines: Vec<(&Value, f64)> = lines.collect();
-                let speed = |line: &Value| number(line, "requests_per_second").expect("a speed");
-                let on = |cpus: u64| {
-                    let its = lines.iter().filter(|(line, _)| line["cpus"] == cpus);
-                    middle(&its.map(|(line, _)| speed(line)).collect::<Vec<_>>())
-                };
-                assert!(is_close(value, on(2) / on(1)), "{id}: {point}");
-                let of = |cpus: u64| {
-                    let its = lines.iter().filter(|(line, _)| line["cpus"] == cpus);
-                    Sample::from([(String::new(), its.map(|(line, _)| speed(line)).collect())])
-                };
-                let ends = ["low", "high"].map(|end| point["interval"][end].as_f64());
-                if let [Some(low), Some(high)] = ends {
-                    check_change(&of(2), &of(1), [value, low, high], 0.0, id);
-                }
-                lines.iter().for_each(|(line, own)| assert!(is_close(*own, speed(line) / on(1)), "{line}"));
-            } else {
-                assert!(
-                    is_close(value, middle(&values)),
-                    "{id}, {panel}: {value} is no median of {values:?}"
-                );
-                if let (Some(low), Some(high)) =
-                    (point["interval"]["low"].as_f64(), point["interval"]["high"].as_f64())
-                {
-                    let least = values.iter().copied().fold(f64::MAX, f64::min);
-                    let most = values.iter().copied().fold(f64::MIN, f64::max);
-                    assert!(least <= low && low <= value && value <= high && high <= most, "{id}: {point}");
-                    let runs: Vec<Vec<f64>> = sample.values().cloned().collect();
-                    match values.len() {
-                        ..=5 => assert_eq!((low, high), (least, most), "{id}: a range of few: {point}"),
-                        _ => assert!(
-                            medians(&runs).allows([low, high], 0.0),
-                            "{id}, {panel}: no interval of {values:?}: {point}"
-                        ),
-                    }
-                }
-            }
-            let title = plot["series"][at("series")]["name"].as_str().expect("a name").to_owned();
-            found.samples.insert((at("panel"), title, at("mark"), place), sample);
-            *checked += 1;
-        }
-        for file in figure["data"].as_array().expect("links").iter().filter_map(Value::as_str) {
-            for (at, line) in page.files[file].iter().enumerate().filter(|(_, line)| must_be_shown(id, line))
-            {
-                assert!(
-                    found.used.contains(&(file, at)),
-                    "{id} leaves line {} of {file} out: {line}",
-                    at + 1
-                );
-            }
-        }
-        found
+    let plot = &figure["plot"];
+    let mut found = Checked { figure, samples: BTreeMap::new(), used: BTreeSet::new() };
+    if plot["form"] != "points" {
+        return found;
     }
+    let id = figure["id"].as_str().expect("an id");
+    let mut factors: BTreeMap<String, f64> = BTreeMap::new();
+    for point in plot["points"].as_array().expect("points") {
+        let Some(value) = point["value"].as_f64().filter(|_| point["marker"] != "missed") else {
+            continue;
+        };
+        let at = |field: &str| point[field].as_u64().expect("an index") as usize;
+        let panel = plot["panels"][at("panel")]["name"].as_str().expect("a name");
+        let server = plot["series"][at("series")]["server"].as_str().expect("a server");
+        let mut values = Vec::new();
+        let place = point["x"].as_f64().expect("a place").to_bits();
+        let mut sample = Sample::new();
+        for record in point["records"].as_array().expect("records") {
+            let file = figure["data"][record[0].as_u64().expect("a file") as usize].as_str().expect("a link");
+            let line = &page.files[file][record[1].as_u64().expect("a line") as usize];
+            let shown = record[2].as_f64().expect("a value");
+            found.used.insert((file, record[1].as_u64().expect("a line") as usize));
+            assert_eq!((&line["stage"], &line["dropped"]), (&server.into(), &false.into()), "{id}: {line}");
+            match own(id, panel, at("mark"), line) {
+                Ok(own) => {
+                    assert!(is_close(own, shown), "{id}, {panel}: {own} is not {shown}: {line}");
+                }
+                Err(nan) if nan.is_nan() && id == "second-cpu" => {}
+                // Two panels have one name: the axis tells pages from costs.
+                Err(nan) if nan.is_nan() => {
+                    let pages = 60.0 * number(line, "requests_per_second").expect("a speed");
+                    let cost = number(line, "cpu_us_per_request").unwrap_or(f64::NAN);
+                    assert!(is_close(pages, shown) || is_close(cost, shown), "{id}: {shown}: {line}");
+                }
+                Err(ratio) => {
+                    let load = format!("{panel}, {}", line["concurrency"]);
+                    let factor = *factors.entry(load).or_insert(shown / ratio);
+                    assert!(
+                        is_close(factor, shown / ratio),
+                        "{id}, {panel}: the floor's cost is one: {line}"
+                    );
+                    let around = line["floor_around"].as_array().expect("a pair");
+                    let [before, after] = [0, 1].map(|at| around[at].as_f64().expect("a cost"));
+                    assert!((before / after).max(after / before) <= 1.05 + 1e-9, "{id}: two states: {line}");
+                }
+            }
+            values.push(shown);
+            sample.entry(file.to_owned()).or_default().push(shown);
+        }
+        if values.is_empty() {
+            assert_eq!(id, "table", "only what was published has no records");
+            continue;
+        }
+        if id == "second-cpu" {
+            let lines = point["records"].as_array().expect("records").iter().map(|record| {
+                let file = figure["data"][record[0].as_u64().expect("a file") as usize].as_str();
+                let line = record[1].as_u64().expect("a line") as usize;
+                (&page.files[file.expect("a link")][line], record[2].as_f64().expect("a value"))
+            });
+            let lines: Vec<(&Value, f64)> = lines.collect();
+            let speed = |line: &Value| number(line, "requests_per_second").expect("a speed");
+            let on = |cpus: u64| {
+                let its = lines.iter().filter(|(line, _)| line["cpus"] == cpus);
+                middle(&its.map(|(line, _)| speed(line)).collect::<Vec<_>>())
+            };
+            assert!(is_close(value, on(2) / on(1)), "{id}: {point}");
+            let of = |cpus: u64| {
+                let its = lines.iter().filter(|(line, _)| line["cpus"] == cpus);
+                Sample::from([(String::new(), its.map(|(line, _)| speed(line)).collect())])
+            };
+            let ends = ["low", "high"].map(|end| point["interval"][end].as_f64());
+            if let [Some(low), Some(high)] = ends {
+                check_change(&of(2), &of(1), [value, low, high], 0.0, id);
+            }
+            lines.iter().for_each(|(line, own)| assert!(is_close(*own, speed(line) / on(1)), "{line}"));
+        } else {
+            assert!(is_close(value, middle(&values)), "{id}, {panel}: {value} is no median of {values:?}");
+            if let (Some(low), Some(high)) =
+                (point["interval"]["low"].as_f64(), point["interval"]["high"].as_f64())
+            {
+                let least = values.iter().copied().fold(f64::MAX, f64::min);
+                let most = values.iter().copied().fold(f64::MIN, f64::max);
+                assert!(least <= low && low <= value && value <= high && high <= most, "{id}: {point}");
+                let runs: Vec<Vec<f64>> = sample.values().cloned().collect();
+                match values.len() {
+                    ..=5 => assert_eq!((low, high), (least, most), "{id}: a range of few: {point}"),
+                    _ => assert!(
+                        medians(&runs).allows([low, high], 0.0),
+                        "{id}, {panel}: no interval of {values:?}: {point}"
+                    ),
+                }
+            }
+        }
+        let title = plot["series"][at("series")]["name"].as_str().expect("a name").to_owned();
+        found.samples.insert((at("panel"), title, at("mark"), place), sample);
+        *checked += 1;
+    }
+    for file in figure["data"].as_array().expect("links").iter().filter_map(Value::as_str) {
+        for (at, line) in page.files[file].iter().enumerate().filter(|(_, line)| must_be_shown(id, line)) {
+            assert!(found.used.contains(&(file, at)), "{id} leaves line {} of {file} out: {line}", at + 1);
+        }
+    }
+    found
 }
