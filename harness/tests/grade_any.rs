@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use test_support::manner::{Manner, serve};
+use test_support::server::{RIGHT, Server, Then};
 use test_support::{Finished, LONG, Place, Run, program};
 
 /// Whether a tool is here; if not, the test is skipped, and says so.
@@ -214,6 +215,25 @@ fn a_server_that_never_answers_is_told_at_once() {
     let said: Vec<&str> = ended.stderr.lines().collect();
     assert!(said[1].contains("it answered nothing to `GET /`"), "{said:?}");
     assert!(ended.stdout.contains("34 not applicable; nothing could be asked"), "{ended:?}");
+}
+
+/// Protects servers that close after each reply, which is one fault and not one in every probe that asks twice.
+#[test]
+fn a_server_that_closes_after_each_reply_is_told_by_one_probe() {
+    let place = Place::new();
+    let server = Server::start(|_| (RIGHT, Then::Close));
+    let only = "keep-alive,pipelined-pair,in-order,idle-holders,two-clients";
+    let ended = grade(&place, &["--addr", &server.addr.to_string(), "--only", only, "--json", "-"]);
+    let found: Vec<(String, String)> =
+        outcomes(&ended.stdout).into_iter().map(|(probe, outcome, _)| (probe, outcome)).collect();
+    let expected = [
+        ("keep-alive", "wrong"),
+        ("pipelined-pair", "not applicable"),
+        ("in-order", "not applicable"),
+        ("two-clients", "pass"),
+        ("idle-holders", "not applicable"),
+    ];
+    assert_eq!(found, expected.map(|(probe, outcome)| (probe.to_owned(), outcome.to_owned())));
 }
 
 /// Protects the time limits: a probe that takes too long is a hang, and those that are not begun in time are
