@@ -110,7 +110,7 @@ pub(super) fn leak_on_timeout(subject: &mut Subject<'_>) -> Verdict {
     })
 }
 
-/// Waits until the server has ended the connection. What it says before, and how it ends, is for other probes.
+/// Waits until the server has ended the connection. What it says before, and how, is for other probes.
 fn await_end(client: &mut Client) -> Verdict {
     let limit = LIMIT * 2;
     let deadline = Instant::now() + limit;
