@@ -62,6 +62,6 @@ pub(super) fn half_close_large(subject: &mut Subject<'_>) -> Verdict {
     // The kernel holds less than half of it, so the server is in the middle.
     thread::sleep(STALL);
     due(client.reply_within(2 * LIMIT).and_then(|reply| reply.must_be_filler(LENGTH)), 1, 2)?;
-    due(client.reply().and_then(|reply| reply.must_be_filler(99)), 2, 2)?;
-    client.end_within(LIMIT)
+    due(client.reply().and_then(|reply| reply.must_be_filler(99)), 2, 2)
+    // Whether a server that reads once per event then sees the end is luck: `half-close` asks for it.
 }

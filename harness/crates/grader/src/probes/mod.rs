@@ -9,6 +9,7 @@ mod concurrency;
 mod deadlines;
 mod ending;
 mod evidence;
+mod files;
 mod footprint;
 mod framing;
 mod half_close;
@@ -200,6 +201,13 @@ pub const PROBES: &[Probe] = &[
         short_writes::short_write_replies,
     ),
     Probe::new(
+        "short-write-file",
+        "Sends a file of 4 MiB whole to a client that takes a little at a time.",
+        "sendfile(2) returns how many bytes it took as well: keep where the file goes on.",
+        files::short_write_file,
+    )
+    .with(Setup { by_hand: true, ..PROCESS }),
+    Probe::new(
         "write-would-block",
         "Goes on with a reply after its client has read nothing for a while, eight times.",
         "EAGAIN on a write is no error: keep the rest, and wait until the socket is writable.",
@@ -358,7 +366,7 @@ pub const PROBES: &[Probe] = &[
         "sigpipe-sendfile",
         "Survives clients that close in an orderly way while files are being sent.",
         "sendfile has no MSG_NOSIGNAL: ignore SIGPIPE in the whole process.",
-        signals::sigpipe_sendfile,
+        files::sigpipe_sendfile,
     )
     .with(Setup { by_hand: true, ..PROCESS }),
     Probe::new(

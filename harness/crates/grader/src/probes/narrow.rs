@@ -53,7 +53,8 @@ pub(super) fn connect_narrow(subject: &Subject<'_>) -> Result<Client, Fault> {
     connect_narrow_to(subject.addr)
 }
 
-fn connect_narrow_to(addr: SocketAddr) -> Result<Client, Fault> {
+/// [`connect_narrow`] to a server that the probe has started itself.
+pub(super) fn connect_narrow_to(addr: SocketAddr) -> Result<Client, Fault> {
     let socket = new_socket(addr, SockFlag::empty())?;
     // Before connecting: both are agreed upon in the handshake.
     sockopt::TcpMaxSeg.set(&socket, &SEGMENT).map_err(failed)?;

@@ -1,8 +1,8 @@
 //! Signals that say nothing: one that stops and goes on, and SIGPIPE.
 
-use super::client::{LIMIT, get, get_and_close};
+use super::client::{Client, get, get_and_close};
 use super::subject::Subject;
-use super::verdict::{Fault, Outcome, Verdict};
+use super::verdict::Verdict;
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -40,7 +40,7 @@ pub(super) fn stop_and_continue(subject: &mut Subject<'_>) -> Verdict {
     // Under load: one client asks without a pause, and another one's reply takes many writes.
     let (addr, end) = (subject.addr, &AtomicBool::new(false));
     let busy = move || -> Verdict {
-        let mut client = super::client::Client::connect(addr)?;
+        let mut client = Client::connect(addr)?;
         // Relaxed: it says that it is over, and publishes nothing.
         while !end.load(Relaxed) {
             client.ask(&get("/bytes/5000"))?.must_be_filler(5_000)?;
@@ -60,9 +60,9 @@ pub(super) fn stop_and_continue(subject: &mut Subject<'_>) -> Verdict {
 
 /// A client that goes away in an orderly way with replies due: its kernel answers the first of them with a
 /// reset, and a second write to the same socket raises SIGPIPE, whose default action ends the process.
-fn leave_with_replies_due(addr: std::net::SocketAddr, paths: &[&str]) -> Verdict {
+pub(super) fn leave_with_replies_due(addr: std::net::SocketAddr, paths: &[&str]) -> Verdict {
     for sleep in [10, 30, 60] {
-        let mut client = super::client::Client::connect(addr)?;
+        let mut client = Client::connect(addr)?;
         let due: Vec<u8> = paths.iter().flat_map(|path| get(path)).collect();
         // The replies are written one after the other, with a sleep between, long after the client has left.
         let pause = get(&format!("/sleep/{sleep}"));
@@ -76,38 +76,4 @@ fn leave_with_replies_due(addr: std::net::SocketAddr, paths: &[&str]) -> Verdict
 pub(super) fn sigpipe_send(subject: &mut Subject<'_>) -> Verdict {
     leave_with_replies_due(subject.addr, &["/", "/bytes/100000"])?;
     subject.must_serve()
-}
-
-/// The file that is asked for: large enough to take several calls.
-const FILE: &str = "large.txt";
-const LENGTH: usize = 4 * 1024 * 1024;
-
-/// sendfile(2) has no flag like MSG_NOSIGNAL: only a handler, or ignoring the signal, keeps the process.
-pub(super) fn sigpipe_sendfile(subject: &mut Subject<'_>) -> Verdict {
-    let cannot = |error| Fault::not_applicable(format!("no temporary file: {error}"));
-    let directory = tempfile::Builder::new().prefix("c10k-lab-").tempdir().map_err(cannot)?;
-    let text = "0123456789abcde\n".repeat(LENGTH / 16);
-    std::fs::write(directory.path().join(FILE), text).map_err(cannot)?;
-    let path = directory.path().to_string_lossy();
-    let Some(launch) = subject.target.launch(&["--root", &path], None) else {
-        return Err(Fault::not_applicable("nothing can be started"));
-    };
-    let mut server = launch.start().map_err(|error| Fault::crash(format!("{error:#}")))?;
-    let path = format!("/{FILE}");
-    let mut client = super::client::Client::connect(server.addr)?;
-    let reply = client.ask(&get_and_close(&path))?;
-    if reply.status == 404 || reply.body.len() != LENGTH {
-        return Err(Fault::not_applicable("it serves no files below --root"));
-    }
-    drop(client);
-    let verdict = leave_with_replies_due(server.addr, &[&path]);
-    if let Some(end) = server.end(Duration::from_millis(10)) {
-        return Err(Fault::crash(end));
-    }
-    verdict?;
-    let mut client = super::client::Client::connect(server.addr)?;
-    client.ask(&get_and_close("/"))?.must_be_hello().map_err(|fault| match fault.outcome {
-        Outcome::Hang => Fault::hang(format!("no reply within {LIMIT:?} after it")),
-        _ => fault,
-    })
 }
