@@ -110,12 +110,19 @@ impl<T> Drop for Receiver<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
-    use std::thread::{scope, sleep, spawn};
-    use std::time::Duration;
+    use std::thread::{JoinHandle, scope, sleep, spawn};
+    use std::time::{Duration, Instant};
 
-    /// Far more than anything here takes: a lost wake-up must be a failure and not a test that never ends.
-    const LIMIT: Duration = Duration::from_secs(30);
+    /// What a thread returns. A lost wake-up must be a failure and not a test that never ends, and the limit is
+    /// far more than anything here takes.
+    fn returned<T>(thread: JoinHandle<T>) -> T {
+        let begun = Instant::now();
+        while !thread.is_finished() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it waits on");
+            sleep(Duration::from_micros(100));
+        }
+        thread.join().expect("no panic")
+    }
 
     #[test]
     fn every_item_is_taken_once_by_one_of_many_receivers() {
@@ -146,14 +153,13 @@ mod tests {
     fn a_receiver_that_is_woken_in_vain_goes_on_waiting() {
         let (sender, receiver) = queue(1);
         let other = sender.clone();
-        let (taken, result) = mpsc::channel();
-        spawn(move || taken.send(receiver.recv()));
+        let waiting = spawn(move || receiver.recv());
         // Most likely it sleeps by now. If not, this test shows less, and a right queue passes all the same.
         sleep(Duration::from_millis(50));
         drop(other);
         sleep(Duration::from_millis(50));
         sender.send(1).expect("the receiver is there");
-        assert_eq!(result.recv_timeout(LIMIT), Ok(Some(1)));
+        assert_eq!(returned(waiting), Some(1));
     }
 
     /// Protects a pool from jobs that wait while workers sleep: each of two items that are sent in one go wakes
@@ -162,19 +168,20 @@ mod tests {
     fn each_of_two_items_wakes_a_receiver_of_its_own() {
         for round in 0..500 {
             let (sender, receiver) = queue(2);
-            let (taken, result) = mpsc::channel();
-            for _ in 0..2 {
-                let (receiver, taken) = (receiver.clone(), taken.clone());
-                // It takes one item and is busy from then on.
-                spawn(move || taken.send(receiver.recv()));
-            }
+            // Each takes one item and is busy from then on.
+            let waiting = [receiver.clone(), receiver].map(|receiver| {
+                spawn(move || {
+                    let item = receiver.recv();
+                    (item, receiver)
+                })
+            });
             std::thread::yield_now();
             for item in [1, 2] {
                 sender.send(item).expect("the receivers are there");
             }
-            for _ in 0..2 {
-                let item = result.recv_timeout(LIMIT);
-                assert!(matches!(item, Ok(Some(1 | 2))), "round {round}: {item:?}");
+            for thread in waiting {
+                let (item, _receiver) = returned(thread);
+                assert!(matches!(item, Some(1 | 2)), "round {round}: {item:?}");
             }
         }
     }

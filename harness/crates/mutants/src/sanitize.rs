@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let session =
         Session { root, folder, interruption, begun: Instant::now(), faults: 0.into(), skips: 0.into() };
     let wanted = |which| args.sanitizers.is_empty() || args.sanitizers.contains(&which);
-    println!("about 15 minutes on two CPUs, the builds included; a minute or two less where they are there");
+    println!("about ten minutes on two CPUs, of which the first build takes two or three");
     if wanted(Sanitizer::Address) {
         session.address()?;
     }
@@ -196,11 +196,10 @@ impl Session {
             return Ok(());
         }
         for (package, words) in THREADED {
-            let ended = self.threaded(&self.root, package, words)?;
+            let log = format!("thread-{package}{}.log", words.concat());
+            let ended = self.threaded(&self.root, package, words, &log)?;
             let found = match (ended.output.contains("ThreadSanitizer"), ended.is_good()) {
-                (true, _) => {
-                    Found::Fault(format!("a race: see {}", self.folder.join("thread.log").display()))
-                }
+                (true, _) => Found::Fault(format!("a race: see {}", self.folder.join(&log).display())),
                 (false, true) => Found::clean(),
                 (false, false) => Found::Fault(ended.last_line().to_owned()),
             };
@@ -215,7 +214,7 @@ impl Session {
             tree::write(&copy.join(&file.path), file.apply(&text)?.as_bytes())?;
         }
         let (package, words) = THREADED[0];
-        let ended = self.threaded(&copy, package, words)?;
+        let ended = self.threaded(&copy, package, words, "thread-mutant.log")?;
         let found = match ended.output.contains("ThreadSanitizer: data race") {
             true => Found::Good("reported, as it must be".to_owned()),
             false => Found::Fault("not reported, so nothing else would be".to_owned()),
@@ -224,7 +223,7 @@ impl Session {
         Ok(())
     }
 
-    fn threaded(&self, tree: &Path, package: &str, words: &[&str]) -> Result<Ended> {
+    fn threaded(&self, tree: &Path, package: &str, words: &[&str], log: &str) -> Result<Ended> {
         let mut test = self.cargo("thread");
         // std is not instrumented, and the ABI check would refuse to mix it with what is.
         test.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
@@ -234,7 +233,7 @@ impl Session {
         test.args(["test", "--target", &target(), "--package", package])
             .args(words)
             .args(["--", "--test-threads=1"]);
-        self.run(&mut test, tree, "thread.log")
+        self.run(&mut test, tree, log)
     }
 
     /// Runs the tests of the ring under Miri.
