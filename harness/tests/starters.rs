@@ -38,13 +38,26 @@ fn must_be(place: &Place, server: &str, expect: &[&str], skip: &[&str]) {
         .filter(|(_, outcome, detail)| outcome == "not applicable" && !detail.contains("$OPTIONS"))
         .map(|(probe, ..)| probe.as_str())
         .collect();
-    assert_eq!(not_asked, ["body-413"], "{ended:?}");
+    assert_eq!(not_asked, ["body-413", "killed-parent", "killed-child"], "{ended:?}");
     assert_eq!(place.left_behind(LONG), Vec::<String>::new());
 }
 
 /// What a server has that does nothing at SIGTERM and SIGINT but end.
-const NO_DRAIN: [&str; 4] =
-    ["sigterm-in-flight=wrong", "sigterm-idle=wrong", "second-sigterm=wrong", "ctrl-c-group=wrong"];
+const NO_DRAIN: [&str; 6] = [
+    "sigterm-in-flight=wrong",
+    "sigterm-idle=wrong",
+    "sigterm-every-worker=wrong",
+    "queued-at-sigterm=wrong",
+    "second-sigterm=wrong",
+    "ctrl-c-group=wrong",
+];
+
+/// What is not asked of a virtual machine: its heap grows until its collector runs, so that the memory after
+/// some connections says nothing of a leak.
+const COLLECTED: [&str; 2] = ["memory-per-connection", "memory-never-reads"];
+
+/// What each of them takes for right, or waits for, in malformed requests.
+const LENIENT: [&str; 3] = ["late-bytes=wrong", "malformed=broken:hang", "leak-on-refusal=wrong"];
 
 /// Protects every Python course: a thread for each connection, a backlog of 5.
 #[test]
@@ -53,8 +66,9 @@ fn pythons_http_server() {
         return;
     }
     let server = format!("python3 {} $PORT", starter("python/server.py").display());
-    let expect = [&["late-bytes=wrong", "malformed=wrong"][..], &NO_DRAIN].concat();
-    must_be(&Place::new(), &server, &expect, &[]);
+    // What was queued when the descriptors ran out, it never accepts.
+    let own = ["head-without-body=wrong", "chunked-body=wrong", "queued-at-emfile=broken:hang"];
+    must_be(&Place::new(), &server, &[&own[..], &LENIENT, &NO_DRAIN].concat(), &[]);
 }
 
 /// Protects Node's: it listens on IPv6, sheds connections when it is out of descriptors, and answers a bad
@@ -65,7 +79,15 @@ fn nodes_http_server() {
         return;
     }
     let server = format!("node {} $PORT", starter("node/server.js").display());
-    must_be(&Place::new(), &server, &["half-close=wrong", "late-bytes=wrong", "malformed=wrong"], &[]);
+    let own = [
+        "half-close=wrong",
+        "half-close-large=wrong",
+        "half-close-slow-reader=wrong",
+        "queued-at-sigterm=wrong",
+    ];
+    // Whether its loop comes to another client beside a greedy one depends on how busy the machine is.
+    let skip = [&COLLECTED[..], &["greedy-pipeliner"]].concat();
+    must_be(&Place::new(), &server, &[&own[..], &LENIENT].concat(), &skip);
 }
 
 /// Protects Java's with a pool that grows to its bound of 32, and is larger than that of the stages.
@@ -78,16 +100,12 @@ fn javas_http_server() {
     let classes = place.path("classes");
     built(Command::new("javac").arg("-d").arg(&classes).arg(starter("java/Server.java")));
     let server = format!("java -cp {} Server $PORT", classes.display());
-    let expect = [
-        "late-bytes=wrong",
-        "malformed=wrong",
-        "descriptor-limit=broken:spin",
-        "sigterm-in-flight=wrong",
-        "sigterm-idle=wrong",
-        "ctrl-c-group=wrong",
-    ];
+    let own = ["descriptor-limit=broken:spin", "queued-at-emfile=broken:hang"];
+    let drain: Vec<&str> =
+        NO_DRAIN.into_iter().filter(|probe| !probe.starts_with("second-sigterm")).collect();
     // Whether its machine still runs when the second signal comes depends on how long that takes to stop.
-    must_be(&place, &server, &expect, &["second-sigterm"]);
+    let skip = [&COLLECTED[..], &["second-sigterm"]].concat();
+    must_be(&place, &server, &[&own[..], &LENIENT, &drain].concat(), &skip);
 }
 
 /// Protects Go's.
@@ -135,7 +153,15 @@ fn a_blocking_server_in_c() {
         "fast-beside-slow=starved",
         "greedy-pipeliner=starved",
         "slow-reader-beside=starved",
+        "over-1024=broken:hang",
     ];
-    let expect = [&serial[..], &["late-bytes=wrong", "malformed=wrong"], &NO_DRAIN].concat();
+    // What forty lines leave out.
+    let own = [
+        "head-without-body=wrong",
+        "http-10-closes=broken:hang",
+        "expect-100=broken:hang",
+        "chunked-body=wrong",
+    ];
+    let expect = [&serial[..], &own, &LENIENT, &NO_DRAIN].concat();
     must_be(&place, &format!("{} $PORT", server.display()), &expect, &[]);
 }
