@@ -33,7 +33,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         let of = all.iter().find(|costs| costs.load == crate::costs::Load::of(record));
         of.map_or_else(|| cost(record), |costs| costs.us(record))
     };
-    let label = "server CPU time per request, µs";
+    let label = "server CPU time per request, µs, logarithmic";
     let ratio = if all.iter().all(|costs| costs.is_like_with_like) {
         "server CPU time per request ÷ the floor's with as many clients"
     } else {
@@ -41,7 +41,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     };
     let mut points = Points {
         x: Some(Axis { label: "clients at once".into(), scale: Scale::Log, ..Axis::default() }),
-        panels: vec![Panel::new("CPU µs", label, Unit::Count, Scale::Linear)],
+        panels: vec![Panel::new("CPU µs", label, Unit::Count, Scale::Log)],
         series: servers(&lines),
         ..Points::default()
     };

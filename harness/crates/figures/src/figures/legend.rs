@@ -54,7 +54,19 @@ pub(super) fn legend(points: &Points, hollow: &str) -> String {
 
 /// Why a point was skipped, as figures say it.
 pub(super) fn reason(of_record: &str) -> String {
-    cut(without_figures(of_record))
+    let reason = without_figures(of_record);
+    match after_count(reason) {
+        Some(what) => cut(&format!("not all {what}")),
+        None => cut(reason),
+    }
+}
+
+/// What a count is of: `clients are served` of `1 of 64 clients are served`.
+fn after_count(text: &str) -> Option<&str> {
+    let is_number = |word: &str| word.parse::<u64>().is_ok();
+    let (part, rest) = text.split_once(" of ")?;
+    let (whole, what) = rest.split_once(' ')?;
+    (is_number(part) && is_number(whole)).then_some(what)
 }
 
 fn cut(reason: &str) -> String {
@@ -67,13 +79,8 @@ fn cut(reason: &str) -> String {
 /// A reason may end with figures of the one point, `…: 1 of 64 clients are served`, which would set points
 /// apart that lack the same. Anything else behind a colon is the cause, and stays.
 fn without_figures(reason: &str) -> &str {
-    let is_count = |text: &str| {
-        let mut words = text.split(' ');
-        let mut number = || words.next().is_some_and(|word| word.parse::<u64>().is_ok());
-        number() && words.next() == Some("of")
-    };
     match reason.rsplit_once(": ") {
-        Some((what, figures)) if is_count(figures) => what,
+        Some((what, figures)) if after_count(figures).is_some() => what,
         _ => reason,
     }
 }
@@ -163,6 +170,10 @@ mod tests {
         let others = "ab would hang with keep-alive: 4 of 64 clients are served";
         let named = missing(&[failed("01", None, 64, would), failed("03", None, 64, others)]);
         assert_eq!(named, ["Missing: 01, 03 (ab would hang with keep-alive)"]);
+        let served = |clients: u32| format!("4 of {clients} clients that keep their connection are served");
+        let folded = missing(&[failed("03", None, 64, &served(64)), failed("03", None, 256, &served(256))]);
+        assert_eq!(folded.len(), 1, "{folded:?}");
+        assert!(folded[0].ends_with("(not all clients that keep their connection are served)"), "{folded:?}");
         for whole in ["refused: the server ended early: exit status: 1", "refused: 127.0.0.1 of nobody"] {
             assert_eq!(without_figures(whole), whole);
         }

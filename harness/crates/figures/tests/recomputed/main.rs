@@ -58,7 +58,7 @@ fn page(results: &Path, out: &Path) -> Page {
     let grades =
         grades.filter(|figure| figure["id"] == "probes").flat_map(|figure| figure["data"].as_array());
     let grades: Vec<&str> = grades.flatten().filter_map(Value::as_str).collect();
-    let files = names.chain(grades).map(|name| (name.to_owned(), lines(name))).collect();
+    let files = names.chain(grades).map(|name| (name.to_owned(), without_made_good(lines(name)))).collect();
     let markdown = fs::read_to_string(out.join("README.md")).expect("the other page");
     Page { data, markdown, files, out: out.to_owned() }
 }
@@ -148,6 +148,16 @@ fn key(line: &Value) -> String {
     let rate = line["open_loop"]["share_of_peak"].as_f64().or_else(|| line["open_loop"]["rate"].as_f64());
     let words: Vec<String> = fields.iter().chain(&others).map(|field| line[*field].to_string()).collect();
     format!("{} {rate:?}", words.join(" "))
+}
+
+/// The lines without failures that were made good: of a run that went on, the same point of the same round has
+/// figures on a later line.
+fn without_made_good(lines: Vec<Value>) -> Vec<Value> {
+    let of_round = |line: &Value| format!("{} {}", key(line), line["round"]);
+    let has_figures = |line: &&Value| line["dropped"] != true && line["requests_per_second"].is_number();
+    let measured: BTreeSet<String> = lines.iter().filter(has_figures).map(of_round).collect();
+    let is_made_good = |line: &Value| line["skipped"].is_string() && measured.contains(&of_round(line));
+    lines.into_iter().filter(|line| !is_made_good(line)).collect()
 }
 
 /// Values by run.

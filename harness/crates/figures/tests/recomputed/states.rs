@@ -21,11 +21,15 @@ fn round_trips(line: &Value) -> Option<Vec<f64>> {
 fn floors(line: &Value) -> Option<Vec<f64>> {
     let is_one_load = line["dropped"] != true && line["keep_alive"] == true && line["path"] == "/";
     is_one_load.then_some(())?;
+    // In turns the floor has as many clients as its server, and fewer than the usual number cost more.
+    let has_usual_clients = line["concurrency"] == 64;
     if let Some(around) = line["floor_around"].as_array() {
         number(line, "cpu_us_per_request")?;
+        (line["slices"].is_null() || has_usual_clients).then_some(())?;
         return Some(around.iter().filter_map(Value::as_f64).collect());
     }
-    (line["phase"] == "floor").then(|| number(line, "cpu_us_per_request").map(|cost| vec![cost]))?
+    (line["phase"] == "floor" && has_usual_clients)
+        .then(|| number(line, "cpu_us_per_request").map(|cost| vec![cost]))?
 }
 
 /// 0 is fast, 1 is slow, anything else is between.
