@@ -29,7 +29,7 @@ fn claims(out: &Path) -> Vec<Value> {
 #[test]
 fn a_wrong_id_is_one_line_with_the_ids_that_are_allowed() {
     let out = tempfile::tempdir().expect("a directory");
-    for args in [&["edge-or-leve"][..], &[], &["units", "nonsense"]] {
+    for args in [&["no-such-id"][..], &[], &["units", "nonsense"]] {
         let output = experiment(args, out.path());
         let line = text(&output.stderr);
         assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{args:?}: {line}");

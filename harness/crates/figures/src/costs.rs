@@ -1,4 +1,5 @@
-//! What a request costs each server: CPU time as a multiple of the floor's beside it, and in µs, by the floor's own cost in the clock state that most runs share.
+//! What a request costs each server: CPU time as a multiple of the floor's beside it, and in µs, by the
+//! floor's own cost in the clock state that most runs share.
 
 use crate::figures::{Data, Line};
 use crate::sample::{Change, Sample};

@@ -1,7 +1,7 @@
 //! Mutants: the stages with one mistake each, which a probe of the grader or a test must catch.
 //!
 //! * `mutant`: what the files in `harness/mutants` say; `diff`: the mistakes themselves, applied strictly;
-//! * `tree`, `lane`, `child`: a copy of the tree, what is built and judged in it, and the bounds of that;
+//! * `tree`, `worker`, `child`: a copy of the tree, what is built and judged in it, and the bounds of that;
 //! * `table`, `page`: what came of it, as a table and as a page of the book;
 //! * `sanitize`: the stages under the compiler's sanitizers, which see what neither a probe nor a test does.
 //!
@@ -9,12 +9,12 @@
 
 mod child;
 pub mod diff;
-mod lane;
 pub mod mutant;
 pub mod page;
 pub mod sanitize;
 pub mod table;
 mod tree;
+mod worker;
 
 use anyhow::{Context, Result, ensure};
 use lab_core::Usage;
@@ -23,7 +23,6 @@ use lab_core::interruption::Interruption;
 use lab_core::stages::Stage;
 use lab_core::units::{count, minutes};
 use lab_core::whole;
-use lane::{Baseline, Lane};
 use mutant::{Catcher, FOLDER, Mutant, ServerName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{read_to_string, write};
@@ -34,6 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{Builder, scope};
 use std::time::Instant;
 use table::{Done, Outcome, Progress, Table, Verdict};
+use worker::{Baseline, Worker};
 
 /// What a mutant takes of which nothing is known, and what the first build takes (s).
 const USUAL_SECONDS: f64 = 25.0;
@@ -69,7 +69,7 @@ pub struct Args {
 
     /// How many are built and judged at once.
     #[arg(long, value_name = "N", default_value = "2", value_parser = whole::<usize>(1..=16))]
-    lanes: usize,
+    workers: usize,
 }
 
 /// Runs it.
@@ -91,7 +91,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if args.refresh {
         return refresh(&root, &chosen);
     }
-    let stages = lane::stages()?;
+    let stages = worker::stages()?;
     let packages = packages(&root)?;
     for mutant in &chosen {
         mutant.check(&root, &stages, &packages).with_context(|| format!("{FOLDER}/{}.patch", mutant.name))?;
@@ -228,8 +228,9 @@ impl<'all> Run<'all> {
         let progress = self.progress.lock().unwrap_or_else(|poison| poison.into_inner());
         let usual = if self.args.whole { 4.0 * USUAL_SECONDS } else { USUAL_SECONDS };
         let each = open.iter().map(|mutant| progress.seconds(&mutant.name).unwrap_or(usual));
-        let seed = if self.folder.join("lane-0/target").is_dir() { 0.2 * SEED_SECONDS } else { SEED_SECONDS };
-        let seconds = each.sum::<f64>() / self.args.lanes.min(open.len()) as f64 + seed;
+        let seed =
+            if self.folder.join("worker-0/target").is_dir() { 0.2 * SEED_SECONDS } else { SEED_SECONDS };
+        let seconds = each.sum::<f64>() / self.args.workers.min(open.len()) as f64 + seed;
         println!(
             "{} to judge, in about {}; Ctrl-C ends it, and the next run goes on from there",
             count(open.len(), "mutant"),
@@ -239,25 +240,30 @@ impl<'all> Run<'all> {
 
     fn judge(&self, open: &[Mutant]) -> Result<BTreeMap<String, Outcome>> {
         let interruption = Interruption::catch()?;
-        let lanes = self.args.lanes.min(open.len());
-        let lanes: Vec<Lane<'_>> = (0..lanes)
+        let workers = self.args.workers.min(open.len());
+        let workers: Vec<Worker<'_>> = (0..workers)
             .map(|index| {
-                Lane::new(self.root, self.folder.join(format!("lane-{index}")), self.stages, &interruption)
+                Worker::new(
+                    self.root,
+                    self.folder.join(format!("worker-{index}")),
+                    self.stages,
+                    &interruption,
+                )
             })
             .collect::<Result<_>>()?;
         self.say("building the stages without mistakes");
-        self.in_lanes(&lanes, lanes.len(), |lane, _| lane.seed(open))?;
+        self.on_workers(&workers, workers.len(), |worker, _| worker.seed(open))?;
         let asked: Vec<(ServerName, BTreeSet<String>)> = asked(open).into_iter().collect();
         self.say(&format!("asking {} without mistakes", count(asked.len(), "server")));
-        let baselines = self.in_lanes(&lanes, asked.len(), |lane, index| {
+        let baselines = self.on_workers(&workers, asked.len(), |worker, index| {
             let (server, probes) = &asked[index];
-            lane.baseline(server, probes)
+            worker.baseline(server, probes)
         })?;
         let baseline: Baseline = baselines.into_iter().flatten().collect();
         let done = AtomicUsize::new(0);
-        let outcomes = self.in_lanes(&lanes, open.len(), |lane, index| {
+        let outcomes = self.on_workers(&workers, open.len(), |worker, index| {
             let (mutant, begun) = (&open[index], Instant::now());
-            let outcome = lane.judge(mutant, &baseline, self.args.whole)?;
+            let outcome = worker.judge(mutant, &baseline, self.args.whole)?;
             let seconds = begun.elapsed().as_secs_f64();
             let number = done.fetch_add(1, Relaxed) + 1;
             self.say(&format!("{number} of {}: {}: {}", open.len(), mutant.name, in_words(mutant, &outcome)));
@@ -279,17 +285,17 @@ impl<'all> Run<'all> {
         println!("{:>5.0} s  {what}", self.begun.elapsed().as_secs_f64());
     }
 
-    /// Does `work` for each index, in whichever lane is free; the first error ends all.
-    fn in_lanes<T: Send>(
+    /// Does `work` for each index, in whichever worker is free; the first error ends all.
+    fn on_workers<T: Send>(
         &self,
-        lanes: &[Lane<'_>],
+        workers: &[Worker<'_>],
         number: usize,
-        work: impl Fn(&Lane<'_>, usize) -> Result<T> + Sync,
+        work: impl Fn(&Worker<'_>, usize) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         let next = AtomicUsize::new(0);
         let results: Mutex<Vec<(usize, Result<T>)>> = Mutex::default();
         scope(|scope| {
-            for lane in lanes {
+            for worker in workers {
                 let (next, results, work) = (&next, &results, &work);
                 let body = move || {
                     loop {
@@ -298,7 +304,7 @@ impl<'all> Run<'all> {
                         if index >= number {
                             return;
                         }
-                        let result = work(lane, index);
+                        let result = work(worker, index);
                         if result.is_err() {
                             next.store(number, Relaxed);
                         }

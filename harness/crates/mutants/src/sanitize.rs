@@ -1,6 +1,7 @@
 //! The stages under the compiler's sanitizers: what no probe sees, since it is undefined and mostly goes well.
 //!
-//! * **AddressSanitizer**: every stage is built with it and graded. `unsafe` is in kit, so each of them has some.
+//! * **AddressSanitizer**: every stage is built with it and graded. `unsafe` is in kit, so each of them has
+//!   some.
 //! * **ThreadSanitizer**: the tests of the ring, the parker, the notifiers and the queues; and the same tests
 //!   on the ring with a Relaxed publish, which must be reported: else it would see nothing at all.
 //! * **Miri**: the tests of the ring, where the component is.
@@ -8,9 +9,9 @@
 //! All need a nightly toolchain, which the lab does not install: without it each is a skip that says so.
 
 use crate::child::{Bounds, Ended, run as run_child};
-use crate::lane;
 use crate::mutant::{self, Mutant};
 use crate::tree;
+use crate::worker;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use lab_core::interruption::Interruption;
@@ -154,7 +155,7 @@ impl Session {
             self.say("address", &Found::Skipped(why));
             return Ok(());
         }
-        let stages = lane::stages()?;
+        let stages = worker::stages()?;
         let mut build = self.cargo("address");
         build.args(["build", "--bins", "--target", &target()]);
         for stage in stages.iter().filter(|stage| !stage.is_twin) {

@@ -129,8 +129,8 @@ pub(crate) fn number(token: &str) -> Option<(f64, f64)> {
     Some((value, 0.5 * 10f64.powi(-(digits as i32))))
 }
 
-/// `2.48 times [2.27 to 2.77]`, `+27 % [18 to 40]`, `×2.2 [2.1 to 2.3]`: the phrases, with factor, ends, and how
-/// exactly they are written.
+/// `2.48 times [2.27 to 2.77]`, `+27 % [18 to 40]`, `×2.2 [2.1 to 2.3]`: the phrases, with factor, ends, and
+/// how exactly they are written.
 pub(crate) fn changes(text: &str) -> Vec<(String, [f64; 3], f64)> {
     let mut found = Vec::new();
     let mut from = 0;

@@ -232,7 +232,7 @@ mod tests {
             ("GET /index.html HTTP/1.1\r\n\r\n", UNKNOWN),
             ("GET /bytes/999999999999999999999999 HTTP/1.1\r\n\r\n", UNKNOWN),
             ("GET /bytes/18446744073709551615 HTTP/1.1\r\n\r\n", u64::MAX),
-            ("GET /byt", SMALL_BODY),
+            ("GET /bytes/9", SMALL_BODY),
         ] {
             assert_eq!(longest_body(requests.as_bytes()), expected, "{requests:?}");
         }

@@ -1,4 +1,4 @@
-//! One lane: a copy of the tree with a target folder of its own, in which one mutant after the other is built
+//! One worker: a copy of the tree with a target folder of its own, in which one mutant after the other is built
 //! and judged.
 
 use crate::child::{Bounds, Ended, run};
@@ -30,17 +30,17 @@ const MAX_MEMORY_KIB: u64 = 8 * 1024 * 1024;
 pub(crate) type Baseline = BTreeMap<(ServerName, String), Result<(), String>>;
 
 /// A copy of the tree, and what is built there.
-pub(crate) struct Lane<'all> {
+pub(crate) struct Worker<'all> {
     root: &'all Path,
     folder: PathBuf,
-    /// The harness that grades: beside the binaries of this lane, since it looks for them there.
+    /// The harness that grades: beside the binaries of this worker, since it looks for them there.
     grader: PathBuf,
     stages: &'all [Stage],
     interruption: &'all Interruption,
 }
 
-impl<'all> Lane<'all> {
-    /// A lane in a folder of its own, with a fresh copy of the tree at `root`.
+impl<'all> Worker<'all> {
+    /// A worker in a folder of its own, with a fresh copy of the tree at `root`.
     ///
     /// # Errors
     /// What cannot be copied.
@@ -50,16 +50,16 @@ impl<'all> Lane<'all> {
         stages: &'all [Stage],
         interruption: &'all Interruption,
     ) -> Result<Self> {
-        let lane =
+        let worker =
             Self { root, grader: folder.join("target/debug/harness-grade"), folder, stages, interruption };
-        tree::copy(root, &lane.tree())?;
-        fs::create_dir_all(lane.folder.join("target/debug"))?;
+        tree::copy(root, &worker.tree())?;
+        fs::create_dir_all(worker.folder.join("target/debug"))?;
         let own = std::env::current_exe().context("this executable's path is unknown")?;
         // Through another name: the old one may still be mapped by a process that is just ending.
-        let fresh = lane.grader.with_extension("new");
+        let fresh = worker.grader.with_extension("new");
         fs::copy(own, &fresh).context("cannot copy the harness")?;
-        fs::rename(fresh, &lane.grader)?;
-        Ok(lane)
+        fs::rename(fresh, &worker.grader)?;
+        Ok(worker)
     }
 
     fn tree(&self) -> PathBuf {
@@ -231,7 +231,7 @@ impl<'all> Lane<'all> {
         self.run(&mut cargo, bounds)
     }
 
-    /// A cargo with a target folder of this lane: builds with different flags would undo each other in one.
+    /// A cargo with a target folder of this worker: builds with different flags would undo each other in one.
     fn cargo(&self, target: &str) -> Command {
         let mut cargo = Command::new("cargo");
         cargo.env("CARGO_TARGET_DIR", self.folder.join(target));
