@@ -85,8 +85,9 @@ fn nodes_http_server() {
         "half-close-slow-reader=wrong",
         "queued-at-sigterm=wrong",
     ];
-    // Whether its loop comes to another client beside a greedy one depends on how busy the machine is.
-    let skip = [&COLLECTED[..], &["greedy-pipeliner"]].concat();
+    // Whether its loop comes to another client beside a greedy one depends on how busy the machine is; and
+    // so does whether what waits when it is out of descriptors is shed.
+    let skip = [&COLLECTED[..], &["greedy-pipeliner", "queued-at-emfile"]].concat();
     must_be(&Place::new(), &server, &[&own[..], &LENIENT].concat(), &skip);
 }
 

@@ -50,6 +50,8 @@ pub enum Expected {
     Broken,
     /// Wrong in some runs and right in others: a race whose window no client can hold open.
     SometimesWrong,
+    /// Broken in some runs, in any way but a crash, and right in others: what arrives together is luck.
+    SometimesBroken,
 }
 
 impl Expected {
@@ -66,12 +68,15 @@ impl Expected {
         if wanted == "sometimeswrong" {
             return Ok(Self::SometimesWrong);
         }
+        if wanted == "sometimesbroken" {
+            return Ok(Self::SometimesBroken);
+        }
         let declared = [Pass, Starved, Wrong, Hang, Leak, Spin];
         let found = declared.into_iter().find(|outcome| compact(&outcome.to_string()) == wanted);
         found.map(Self::Exactly).with_context(|| {
             format!(
                 "unknown outcome `{text}`: allowed are pass, starved, wrong, sometimes wrong, broken, \
-                 broken:hang, broken:leak, broken:spin"
+                 sometimes broken, broken:hang, broken:leak, broken:spin"
             )
         })
     }
@@ -83,6 +88,8 @@ impl Expected {
             (_, Outcome::Crash) => false,
             (Expected::Broken, outcome) => matches!(outcome, Outcome::Hang | Outcome::Leak | Outcome::Spin),
             (Expected::SometimesWrong, outcome) => matches!(outcome, Outcome::Pass | Outcome::Wrong),
+            (Expected::SometimesBroken, Outcome::Pass) => true,
+            (Expected::SometimesBroken, outcome) => Expected::Broken.allows(outcome),
             (Expected::Exactly(expected), outcome) => expected == outcome,
         }
     }
@@ -94,6 +101,7 @@ impl fmt::Display for Expected {
             Expected::Exactly(outcome) => outcome.fmt(f),
             Expected::Broken => f.write_str("broken"),
             Expected::SometimesWrong => f.write_str("sometimes wrong"),
+            Expected::SometimesBroken => f.write_str("sometimes broken"),
         }
     }
 }
@@ -305,6 +313,15 @@ mod tests {
             assert!(!race.allows(outcome), "{outcome}");
         }
         assert_eq!(Expected::parse(&race.to_string()).unwrap(), race);
+    }
+
+    /// Protects the declaration of what is broken by luck: it excuses neither a wrong reply nor a crash.
+    #[test]
+    fn what_is_sometimes_broken_is_never_wrong() {
+        let luck = Expected::parse("sometimes broken").unwrap();
+        assert!(luck.allows(Outcome::Pass) && luck.allows(Outcome::Hang));
+        assert!(!luck.allows(Outcome::Wrong) && !luck.allows(Outcome::Crash));
+        assert_eq!(Expected::parse(&luck.to_string()).unwrap(), luck);
     }
 
     /// Protects the surprise in both directions: a declared flaw that is gone is one as well.
