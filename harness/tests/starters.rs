@@ -68,7 +68,10 @@ fn pythons_http_server() {
     let server = format!("python3 {} $PORT", starter("python/server.py").display());
     // What was queued when the descriptors ran out, it never accepts.
     let own = ["head-without-body=wrong", "chunked-body=wrong", "queued-at-emfile=broken:hang"];
-    must_be(&Place::new(), &server, &[&own[..], &LENIENT, &NO_DRAIN].concat(), &[]);
+    // Its loop spins while a connection waits for which there is no descriptor; whether one still waits when
+    // the probe looks is luck.
+    let expect = [&own[..], &LENIENT, &NO_DRAIN].concat();
+    must_be(&Place::new(), &server, &expect, &["descriptor-limit"]);
 }
 
 /// Protects Node's: it listens on IPv6, sheds connections when it is out of descriptors, and answers a bad
