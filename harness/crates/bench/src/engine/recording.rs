@@ -46,7 +46,7 @@ pub(super) fn record(
     };
     let generator_cpus = point.load.cpus.clone().unwrap_or_default();
     let share = server_cpus.iter().any(|cpu| generator_cpus.contains(cpu));
-    let share = share.then(|| "the generator shares the CPUs of the server".to_owned());
+    let share = share.then(|| "The generator shares the CPUs of the server".to_owned());
     let notes: Vec<String> = starves.into_iter().chain(foreign).chain(share).collect();
     let tool = setup.tools.iter().find(|installed| installed.tool == point.tool);
     let context = Context {

@@ -10,6 +10,11 @@ pub(crate) fn is_measured(line: &Value) -> bool {
         && (number(line, "requests_per_second").is_some() || line.get("idle").is_some())
 }
 
+/// Whether a load ran.
+pub(crate) fn is_timed(line: &Value) -> bool {
+    number(line, "requests_per_second").is_some()
+}
+
 pub(crate) fn is_disturbed(line: &Value) -> bool {
     number(line, "other_cpu_seconds").zip(number(line, "seconds")).is_some_and(|(other, s)| other > 0.1 * s)
 }

@@ -8,6 +8,7 @@
 
 mod captions;
 mod chance;
+mod chapter;
 mod claims;
 mod facts;
 mod sentences;
@@ -204,8 +205,29 @@ struct Checked<'a> {
 fn every_number_of_the_page_follows_from_the_records() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).expect("the work tree");
     let results = std::env::var("LAB_RESULTS").map_or_else(|_| repository.join("results"), PathBuf::from);
+    let checked = check(&results);
+    assert!(checked > 300, "{checked} points");
+}
+
+/// Protects the words about a run that was interrupted: how much of it is there follows from its lines too.
+#[test]
+fn the_page_of_an_interrupted_run_follows_from_its_records() {
+    let name = "20261129T190640Z-b699ddb52c-cpus.jsonl";
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).expect("the work tree");
+    let whole = fs::read_to_string(repository.join("results/data").join(name)).expect("a run");
+    let lines: Vec<&str> = whole.lines().collect();
+    let results = tempfile::tempdir().expect("a directory");
+    fs::create_dir(results.path().join("data")).expect("made");
+    let kept = lines[..lines.len() - 7].join("\n") + "\n";
+    fs::write(results.path().join("data").join(name), kept).expect("written");
+    let checked = check(results.path());
+    assert!(checked > 10, "{checked} points");
+}
+
+/// Checks every number of the page of these results; returns how many points it has.
+fn check(results: &Path) -> usize {
     let out = tempfile::tempdir().expect("a directory");
-    let page = page(&results, out.path());
+    let page = page(results, out.path());
     let mut checked = 0;
     let mut figures = BTreeMap::new();
     for figure in page.data["figures"].as_array().expect("figures") {
@@ -213,8 +235,8 @@ fn every_number_of_the_page_follows_from_the_records() {
         let found = points(&page, figure, &mut checked);
         figures.insert(id, found);
     }
-    assert!(checked > 300, "{checked} points");
     claims::check(&page, &figures);
+    checked
 }
 
 /// Computes the points of a figure again.

@@ -20,7 +20,7 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
     let claim_changes = |text: &mut Text| found.iter().for_each(|(phrase, ..)| text.claim(phrase));
     let costs = |server: &str| sample(&figures[COSTS], 0, server, 0, None);
     match (id, whole) {
-        (COSTS, words) if words.contains("reaches from") => {
+        (COSTS, words) if words.ends_with("are in between.") => {
             // The cheapest has a factor of its own, or is not distinguishable.
             let servers = named(words);
             for ((phrase, [factor, low, high], written), server) in
