@@ -103,7 +103,10 @@ fn pooled(run: PathBuf, directory: &Path) -> Vec<PathBuf> {
     let own = kind(&run).filter(|(_, is_quick)| !is_quick);
     let all = newest_first(directory, Content::Run).unwrap_or_default();
     let others = all.into_iter().filter(|file| *file != run && own.is_some() && kind(file) == own);
-    others.chain([run.clone()]).collect()
+    let mut runs: Vec<PathBuf> = others.chain([run.clone()]).collect();
+    // Their names begin with the time.
+    runs.sort();
+    runs
 }
 
 /// `20260102T030405Z-1234567890-standard.jsonl` is of 1234567890.
