@@ -65,11 +65,14 @@ pub(crate) fn again(args: &Args) -> Result<Drawing> {
 }
 
 /// What is not of a run, in the order of the pages.
-const OTHERS: [Content; 8] = [
+const OTHERS: [Content; 11] = [
     Content::Latency,
     Content::Clients,
     Content::C10k,
     Content::Slow,
+    Content::Overload,
+    Content::Balance,
+    Content::Uring,
     Content::Cpus,
     Content::Grades,
     Content::Spin,
