@@ -12,6 +12,7 @@ mod invented;
 mod load;
 mod probe;
 mod slowed;
+mod uring;
 mod wait;
 mod words;
 
@@ -28,7 +29,7 @@ use std::collections::BTreeSet;
 type Rule = fn(&Data) -> Option<Finding>;
 
 /// The most telling first.
-pub(super) const ALL: [Rule; 13] = [
+pub(super) const ALL: [Rule; 14] = [
     cost::range,
     probe::starved,
     cost::steps,
@@ -41,6 +42,7 @@ pub(super) const ALL: [Rule; 13] = [
     load::short,
     wait::knee,
     load::batching,
+    uring::epoll,
     cost::references,
 ];
 
