@@ -132,7 +132,7 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             let epoll = series.iter().position(|series| series["server"] == "10").expect("epoll");
             let points = plot["points"].as_array().expect("points").iter();
             let mut points: Vec<&Value> =
-                points.filter(|p| p["series"] == epoll && p["value"].is_number()).collect();
+                points.filter(|p| p["series"] == epoll && p["interval"].is_object()).collect();
             let value = |point: &Value| point["value"].as_f64().expect("a value");
             points.sort_by(|one, other| value(one).total_cmp(&value(other)));
             let ends = [points[0], points[points.len() - 1]];
@@ -180,7 +180,7 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                     ["rate", "share_of_peak"].map(|name| open[name].as_f64().expect("a number"));
                 assert!((rate / share / peak - 1.0).abs() < 1e-9, "one peak for all: {open}");
             }
-            let last = points.iter().filter(|point| place(point) == most);
+            let last = points.iter().filter(|point| place(point) == most && point["interval"].is_object());
             let ends = |point: &&Value| {
                 let interval = ["low", "high"].map(|end| point["interval"][end].as_f64().expect("an end"));
                 [point["value"].as_f64().expect("a value"), interval[0], interval[1]]
