@@ -140,6 +140,30 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             }
             claim_changes(&mut text);
         }
+        ("uring", words) => {
+            // Of stage 10: the points with the least and the greatest factor, and their intervals.
+            let plot = &of.figure["plot"];
+            let series = plot["series"].as_array().expect("series");
+            let epoll = series.iter().position(|series| series["server"] == "10").expect("epoll");
+            let points = plot["points"].as_array().expect("points").iter();
+            let mut points: Vec<&Value> =
+                points.filter(|p| p["series"] == epoll && p["interval"].is_object()).collect();
+            let value = |point: &Value| point["value"].as_f64().expect("a value");
+            points.sort_by(|one, other| value(one).total_cmp(&value(other)));
+            let ends = [points[0], points[points.len() - 1]];
+            let numbers = ends.iter().flat_map(|point| {
+                let interval = ["low", "high"].map(|end| point["interval"][end].as_f64().expect("an end"));
+                [value(point), interval[0], interval[1], point["x"].as_f64().expect("clients")]
+            });
+            text.claim_any(&numbers.collect::<Vec<_>>());
+            for point in ends {
+                let panel = point["panel"].as_u64().expect("a panel") as usize;
+                let name = plot["panels"][panel]["name"].as_str().expect("a name");
+                let length = name.trim_start_matches("reply of ");
+                assert!(words.contains(length), "{words}: {length}");
+                text.claim(length);
+            }
+        }
         ("balance", _) => {
             // Of the lines with a slowed worker and a connection per request: the least and the greatest p99.
             let lines = of.used.iter().map(|(file, line)| &page.files[*file][*line]);
@@ -171,7 +195,7 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                     ["rate", "share_of_peak"].map(|name| open[name].as_f64().expect("a number"));
                 assert!((rate / share / peak - 1.0).abs() < 1e-9, "one peak for all: {open}");
             }
-            let last = points.iter().filter(|point| place(point) == most);
+            let last = points.iter().filter(|point| place(point) == most && point["interval"].is_object());
             let ends = |point: &&Value| {
                 let interval = ["low", "high"].map(|end| point["interval"][end].as_f64().expect("an end"));
                 [point["value"].as_f64().expect("a value"), interval[0], interval[1]]

@@ -13,6 +13,7 @@ mod invented;
 mod load;
 mod probe;
 mod slowed;
+mod uring;
 mod wait;
 mod words;
 
@@ -30,7 +31,7 @@ use std::collections::BTreeSet;
 type Rule = fn(&Data) -> Option<Finding>;
 
 /// The most telling first: the first six are on the first screen, each of the others with its figure.
-pub(super) const ALL: [Rule; 15] = [
+pub(super) const ALL: [Rule; 16] = [
     cost::range,
     probe::starved,
     cost::steps,
@@ -45,6 +46,7 @@ pub(super) const ALL: [Rule; 15] = [
     probe::delayed,
     load::short,
     load::batching,
+    uring::epoll,
     cost::references,
 ];
 
