@@ -68,8 +68,41 @@ pub(super) fn lost_wake_up(subject: &mut Subject<'_>) -> Verdict {
             Ok(count)
         })?;
     }
+    total += waves(subject)?;
     subject.remark = format!("{total} jobs");
     Ok(())
+}
+
+/// As many jobs as a pool has workers, and as many again when the workers are about to go to sleep behind the
+/// first ones: later and later, so that this is met in every place. No further job comes before all are
+/// answered, which would make up for a wake-up that is lost.
+fn waves(subject: &Subject<'_>) -> Result<usize, Fault> {
+    const WAVE: usize = 4;
+    /// The pause between the waves grows by so much, up to so much: what a worker takes for a job.
+    const STEP: Duration = Duration::from_nanos(150);
+    const LONGEST: Duration = Duration::from_micros(60);
+    let mut clients = idle_clients(subject, 2 * WAVE, Duration::from_secs(1))?;
+    if clients.len() < 2 * WAVE {
+        return Ok(0);
+    }
+    let request = get("/");
+    let (end, mut count, mut pause) = (Instant::now() + SPAN, 0, Duration::ZERO);
+    while Instant::now() < end {
+        let (first, second) = clients.split_at_mut(WAVE);
+        first.iter_mut().try_for_each(|client| client.send(&request))?;
+        let begun = Instant::now();
+        while begun.elapsed() < pause {
+            std::hint::spin_loop();
+        }
+        second.iter_mut().try_for_each(|client| client.send(&request))?;
+        for client in &mut clients {
+            let reply = client.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?;
+            reply.must_be_hello()?;
+            count += 1;
+        }
+        pause = if pause > LONGEST { Duration::ZERO } else { pause + STEP };
+    }
+    Ok(count)
 }
 
 /// Jobs that are each a connection of its own, from fewer clients than a pool has workers and from more, so
@@ -134,6 +167,20 @@ pub(super) fn job_once(subject: &mut Subject<'_>) -> Verdict {
         connection.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?.must_be_hello()?;
         connection.end_within(FORGOTTEN)?;
         Ok(count)
+    })?;
+    subject.remark = format!("{total} jobs");
+    Ok(())
+}
+
+/// On one CPU whoever is woken may run before the one that has woken it goes on: a wake-up that is sent before
+/// its job can be seen then finds nothing, and the job waits for a next one, which does not come. Each job here
+/// is a connection of its own, since that is what a thread hands to another.
+pub(super) fn wake_up_on_one_cpu(subject: &mut Subject<'_>) -> Verdict {
+    let addr = subject.addr;
+    let total = run(1, SPAN, |client, end| burst(addr, client, end)).map_err(|fault| {
+        let command = "for i in $(seq 3000); do curl -s -m 2 -o /dev/null http://127.0.0.1:$PORT/ || echo \"request $i: curl: $?\"; \
+                       done | head -n 1";
+        fault.shows("nothing", "a request with curl: 28 (a race: repeat it)").shown_by(command)
     })?;
     subject.remark = format!("{total} jobs");
     Ok(())
