@@ -36,7 +36,6 @@ const MODES: &[(&str, &str)] = &[
     ("default-signal", "sigterm-idle: is ended by SIGTERM's default action"),
     ("dies", "keep-alive: ends at its first request"),
     ("any-option", "bad-option: takes every option"),
-    ("lingers", "lingering-close-ends: reads on for ever behind a refusal"),
     ("walks-out", "file-outside-root: takes any path below --root"),
     ("short-range", "file-range: takes the last position for not included"),
     ("closes-no-file", "leak-on-file: never closes a file"),
@@ -157,7 +156,6 @@ fn converse(mut stream: TcpStream, mode: &str) {
             };
             if closes || mode == "closes" {
                 let _ = stream.shutdown(Shutdown::Write);
-                while mode == "lingers" && stream.read(&mut piece).is_ok_and(|length| length > 0) {}
                 return;
             }
             if mode == "first-only" {

@@ -204,13 +204,6 @@ const ROWS: &[Row] = &[
         right: |text| text.contains("exit status 2") && text.contains("--no-such-option"),
     },
     Row {
-        mode: "lingers",
-        probe: "lingering-close-ends",
-        outcome: Outcome::Hang,
-        broken: |text| text.contains("nc: 124"),
-        right: |text| text.contains("nc: ") && !text.contains("nc: 124"),
-    },
-    Row {
         mode: "walks-out",
         probe: "file-outside-root",
         outcome: Outcome::Wrong,
@@ -317,7 +310,6 @@ fn the_texts_are_those_of_the_golden_files() {
         ("deaf", "sigterm-idle"),
         ("default-signal", "sigterm-idle"),
         ("any-option", "bad-option"),
-        ("lingers", "lingering-close-ends"),
         ("walks-out", "file-outside-root"),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

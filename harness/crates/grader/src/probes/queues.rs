@@ -36,15 +36,17 @@ pub(super) fn holders_at_once(subject: &mut Subject<'_>) -> Verdict {
         });
         subject.process()?.signal_group(Signal::SIGCONT);
         let mut clients = clients?;
-        for (i, client) in clients.iter_mut().enumerate() {
-            match client.reply_within(FORGOTTEN) {
-                Ok(reply) => reply.must_be_hello()?,
-                Err(fault) if fault.outcome == Outcome::Hang => {
-                    return Err(forgotten(subject, count, i + 1, patience)?);
-                }
-                Err(fault) => return Err(fault),
-            }
+        let served = clients.iter_mut().map(|client| client.reply_within(FORGOTTEN)?.must_be_hello());
+        let Some((i, fault)) =
+            served.enumerate().find_map(|(i, verdict)| verdict.err().map(|fault| (i, fault)))
+        else {
+            continue;
+        };
+        if fault.outcome != Outcome::Hang {
+            return Err(fault);
         }
+        drop(clients);
+        return Err(forgotten(subject, count, i + 1, patience)?);
     }
     Ok(())
 }

@@ -236,7 +236,7 @@ pub(super) fn file_not_regular(subject: &mut Subject<'_>) -> Verdict {
     let is_foreign = subject.target.is_foreign();
     let verdict = (|| {
         let mut client = server.connect()?;
-        client.send(&get("/fifo"))?;
+        client.send(&get_and_close("/fifo"))?;
         // Whatever becomes of that client, it costs its own connection only.
         let mut beside = server.connect()?;
         let served = beside.ask(&get_and_close("/")).and_then(|reply| reply.must_be_hello());

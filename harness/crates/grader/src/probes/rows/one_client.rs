@@ -231,7 +231,8 @@ pub(super) const PROBES: &[Probe] = &[
         "Closes a refused connection soon, though its client goes on sending.",
         "What comes after a refusal is dropped for a few seconds: then close, however much still comes.",
         closing::lingering_close_ends,
-    ),
+    )
+    .asks(&[Sleep]),
     Probe::new(
         "head-without-body",
         "Answers HEAD with a head alone.",
