@@ -34,10 +34,12 @@ impl FileServer {
         // 251 is prime: a block that is lost or sent twice shifts what is behind it. Only visible letters.
         let body: Vec<u8> = (0..LENGTH).map(|i| b'a' + (i % 251 % 26) as u8).collect();
         std::fs::write(root.join(FILE), &body).map_err(cannot)?;
+        // A short one, to see whether there are files at all.
+        std::fs::write(root.join("short.txt"), "short").map_err(cannot)?;
         let options = ["--root", &root.to_string_lossy()];
         let server = subject.start_another(&options).map_err(|error| Fault::crash(format!("{error:#}")))?;
         let server = Self { server, body, directory, may_be_chunked: subject.target.is_foreign() };
-        match server.connect()?.ask(&get_and_close(&path()))?.status {
+        match server.connect()?.ask(&get_and_close("/short.txt"))?.status {
             404 => Err(Fault::not_applicable("it serves no files below --root")),
             _ => Ok(server),
         }

@@ -68,41 +68,8 @@ pub(super) fn lost_wake_up(subject: &mut Subject<'_>) -> Verdict {
             Ok(count)
         })?;
     }
-    total += waves(subject)?;
     subject.remark = format!("{total} jobs");
     Ok(())
-}
-
-/// As many jobs as a pool has workers, and as many again when the workers are about to go to sleep behind the
-/// first ones: later and later, so that this is met in every place. No further job comes before all are
-/// answered, which would make up for a wake-up that is lost.
-fn waves(subject: &Subject<'_>) -> Result<usize, Fault> {
-    const WAVE: usize = 4;
-    /// The pause between the waves grows by so much, up to so much: what a worker takes for a job.
-    const STEP: Duration = Duration::from_nanos(150);
-    const LONGEST: Duration = Duration::from_micros(60);
-    let mut clients = idle_clients(subject, 2 * WAVE, Duration::from_secs(1))?;
-    if clients.len() < 2 * WAVE {
-        return Ok(0);
-    }
-    let request = get("/");
-    let (end, mut count, mut pause) = (Instant::now() + SPAN, 0, Duration::ZERO);
-    while Instant::now() < end {
-        let (first, second) = clients.split_at_mut(WAVE);
-        first.iter_mut().try_for_each(|client| client.send(&request))?;
-        let begun = Instant::now();
-        while begun.elapsed() < pause {
-            std::hint::spin_loop();
-        }
-        second.iter_mut().try_for_each(|client| client.send(&request))?;
-        for client in &mut clients {
-            let reply = client.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?;
-            reply.must_be_hello()?;
-            count += 1;
-        }
-        pause = if pause > LONGEST { Duration::ZERO } else { pause + STEP };
-    }
-    Ok(count)
 }
 
 /// Jobs that are each a connection of its own, from fewer clients than a pool has workers and from more, so
