@@ -68,7 +68,7 @@ alias bench := bench-all
 table *OPTIONS: build
     @{{harness}} table "$@"
 
-# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, spin, or all of them.
+# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, overload, … or all.
 [group('measure')]
 [no-exit-message]
 scenario *ARGS: build
@@ -91,6 +91,12 @@ report *OPTIONS: build
 [no-exit-message]
 load *ARGS: build
     @{{harness}} load "$@"
+
+# Show where the time of stage N goes, on a CPU and off it: ./lab profile 7; ./lab profile 7 --load '-c 1 /bytes/4096'
+[group('measure')]
+[no-exit-message]
+profile *ARGS: build
+    @{{harness}} profile "$@"
 
 # Put load on a server from several hosts, by Tsung: ./lab distributed http://web1:8080/ --workers load1=4,load2=4
 [group('measure')]

@@ -74,6 +74,9 @@ enum Command {
     Chart(charts::Args),
     /// Draw the charts again, and write the page beside them.
     Report(charts::Args),
+    /// Where the time of a stage goes: a flame graph, the states of its threads, system calls per request
+    /// beside the floor's. Half a minute.
+    Profile(profile::Args),
     /// Say what is missing on this machine, or will distort the figures.
     Doctor,
     /// Build servers with one mistake each, and see whether the probe and the test that must catch it do.
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
+        Command::Profile(args) => profile::run(args),
         Command::Doctor => doctor::run(),
         Command::Mutants(args) => mutants::run(args),
         Command::Sanitize(args) => mutants::sanitize::run(args),

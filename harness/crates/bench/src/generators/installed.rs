@@ -179,6 +179,7 @@ mod tests {
             duration: Duration::from_secs(1),
             rate: None,
             warm_up: Duration::ZERO,
+            timeout: None,
             learns_body: false,
             reply_bytes: 152,
             variable_bytes: 0,

@@ -87,9 +87,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let never: u64 = whole.iter().map(|line| never(line.record)).sum();
     if never > 0 {
         figure.notes.push(format!(
-            "{} requests never left, because every connection was waiting; the quick ones are in the \
+            "{} request{} never left, because every connection was waiting; the quick ones are in the \
              figures.",
-            number(never as f64)
+            number(never as f64),
+            if never == 1 { "" } else { "s" }
         ));
     }
     vec![figure]

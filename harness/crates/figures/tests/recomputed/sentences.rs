@@ -20,7 +20,7 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
     let claim_changes = |text: &mut Text| found.iter().for_each(|(phrase, ..)| text.claim(phrase));
     let costs = |server: &str| sample(&figures[COSTS], 0, server, 0, None);
     match (id, whole) {
-        (COSTS, words) if words.contains("reaches from") => {
+        (COSTS, words) if words.ends_with("are in between.") => {
             // The cheapest has a factor of its own, or is not distinguishable.
             let servers = named(words);
             for ((phrase, [factor, low, high], written), server) in
@@ -31,7 +31,8 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                 assert!((middle(&all(own)) - factor).abs() <= *written + 1e-9, "{phrase}: {own:?}");
                 assert!(all(own).len() < 6 || medians(&runs).allows([*low, *high], *written), "{phrase}");
             }
-            // The second panel has the load that the sentence is of; the picture has servers of fewer clients too.
+            // The second panel has the load that the sentence is of; the picture has servers of fewer
+            // clients too.
             let ratio = |server: &str| middle(&all(costs(server)));
             let ratios: Vec<f64> = stages(&figures[COSTS], 1).into_iter().map(ratio).collect();
             let ends = ratios.iter().fold((f64::MAX, f64::MIN), |(a, b), r| (a.min(*r), b.max(*r)));
@@ -123,6 +124,46 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                 assert!((own - shown).abs() <= *written + 1e-9, "{phrase}: {own}");
             }
             claim_changes(&mut text);
+        }
+        ("balance", _) => {
+            // Of the lines with a slowed worker and a connection per request: the least and the greatest p99.
+            let lines = of.used.iter().map(|(file, line)| &page.files[*file][*line]);
+            let lines = lines.filter(|line| line["slowed"] == true && line["keep_alive"] == false);
+            let mut waits: std::collections::BTreeMap<&str, Vec<f64>> = std::collections::BTreeMap::new();
+            for line in lines {
+                let wait = super::number(line, "open_loop.latency_us.p99").expect("a wait");
+                waits.entry(line["title"].as_str().expect("a title")).or_default().push(wait);
+            }
+            let mut all: Vec<(f64, &str)> =
+                waits.iter().map(|(title, waits)| (middle(waits), *title)).collect();
+            all.sort_by(|one, other| one.0.total_cmp(&other.0));
+            let ends = [all[0], all[all.len() - 1]];
+            ends.iter().for_each(|(_, title)| assert!(whole.contains(&format!("({title})")), "{whole}"));
+            text.claim_any(
+                &ends.iter().flat_map(|(wait, _)| super::facts::rounded(*wait)).collect::<Vec<_>>(),
+            );
+        }
+        ("overload", _) => {
+            // At the greatest load: the share of the peak that each policy answers in time, and its interval.
+            let points = of.figure["plot"]["points"].as_array().expect("points").iter();
+            let points: Vec<&Value> = points.filter(|p| p["panel"] == 0 && p["marker"] != "missed").collect();
+            let place = |point: &Value| point["x"].as_f64().expect("a place");
+            let most = points.iter().map(|point| place(point)).fold(0.0, f64::max);
+            let peak = of.figure["plot"]["panels"][0]["lines"][0].as_f64().expect("the peak");
+            let rates = of.used.iter().map(|(file, line)| &page.files[*file][*line]["open_loop"]);
+            for open in rates {
+                let [rate, share] =
+                    ["rate", "share_of_peak"].map(|name| open[name].as_f64().expect("a number"));
+                assert!((rate / share / peak - 1.0).abs() < 1e-9, "one peak for all: {open}");
+            }
+            let last = points.iter().filter(|point| place(point) == most);
+            let ends = |point: &&Value| {
+                let interval = ["low", "high"].map(|end| point["interval"][end].as_f64().expect("an end"));
+                [point["value"].as_f64().expect("a value"), interval[0], interval[1]]
+            };
+            let shares: Vec<f64> = last.flat_map(ends).map(|value| 100.0 * value / peak).collect();
+            text.claim_any(&shares);
+            text.claim_any(&[most]);
         }
         ("slow", words) => {
             let shares: Vec<f64> =

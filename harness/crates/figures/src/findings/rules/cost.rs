@@ -15,16 +15,15 @@ pub(super) fn range(data: &Data) -> Option<Finding> {
     let all = sorted(stages.filter_map(|s| Some((s, costs.over_floor(s)?))), |(_, change)| change.ratio);
     let ((cheap, least), (dear, most)) = (*all.first()?, *all.last()?);
     (most.is_real() && costs.change(cheap, dear)?.is_real()).then_some(())?;
-    let from = if least.is_real() {
-        format!("from {} the floor's in {} ({cheap})", times(least), idea(cheap))
+    let (load, cheapest, dearest) = (costs.load.words(), idea(cheap), idea(dear));
+    let least = if least.is_real() {
+        format!("{cheapest} ({cheap}) needs {} the CPU time of the floor for a request", times(least))
     } else {
-        format!("from the floor's own ({} ({cheap}) is not distinguishable from it)", idea(cheap))
+        format!("{cheapest} ({cheap}) cannot be told from the floor by the CPU time of a request")
     };
     let text = format!(
-        "With {}, the CPU time of a request reaches {from} to {} as much as the floor's in {} ({dear}).",
-        costs.load.words(),
-        times(most),
-        idea(dear)
+        "With {load}, {least}, and {dearest} ({dear}) {} as much as the floor; the other designs are in between.",
+        times(most)
     );
     finding("what-each-idea-costs", text)
 }
@@ -135,14 +134,15 @@ mod tests {
         contains(
             text,
             &[
-                "in a process per connection (02)",
-                "2.20 times [2.1",
-                "in an event loop (04)",
-                "from 1.10 times",
+                "an event loop (04) needs 1.10 times [1.0",
+                "the CPU time of the floor for a request, and a process per connection (02) 2.20 times [2.1",
             ],
         );
         let near = says(range, costs_of(&[("02", 2.2), ("04", 1.0)], 0.5));
-        contains(near, &["from the floor's own (an event loop (04) is not distinguishable from it)"]);
+        contains(
+            near,
+            &["an event loop (04) cannot be told from the floor", "a process per connection (02) 2.20 times"],
+        );
         assert_eq!(says(range, costs_of(&[("02", 1.11), ("04", 1.1)], 5.0)), None);
         assert_eq!(says(range, pairs("floor", 1.0, 0.1)), None, "no design at all");
         assert_eq!(says(range, Vec::new()), None);

@@ -4,12 +4,14 @@
 //!
 //! A file for each group of rules; `words` has what they share in their sentences.
 
+mod beyond;
 mod cost;
 mod cpus;
 #[cfg(test)]
 mod invented;
 mod load;
 mod probe;
+mod slowed;
 mod wait;
 mod words;
 
@@ -26,13 +28,15 @@ use std::collections::BTreeSet;
 type Rule = fn(&Data) -> Option<Finding>;
 
 /// The most telling first.
-pub(super) const ALL: [Rule; 11] = [
+pub(super) const ALL: [Rule; 13] = [
     cost::range,
     probe::starved,
     cost::steps,
     load::ten_thousand,
+    beyond::peak,
     wait::waits,
     cpus::second,
+    slowed::worker,
     probe::delayed,
     load::short,
     wait::knee,
