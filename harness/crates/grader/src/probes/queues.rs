@@ -19,7 +19,7 @@ const FORGOTTEN: Duration = Duration::from_secs(5);
 /// so that a wake-up which stands for two of them leaves one without.
 pub(super) fn holders_at_once(subject: &mut Subject<'_>) -> Verdict {
     const MOST: usize = 4;
-    const ROUNDS: usize = 6;
+    const ROUNDS: usize = 10;
     let patience = Duration::from_secs(1);
     let count = idle_clients(subject, MOST, patience)?.len();
     subject.remark = format!("{count} at once");
@@ -27,6 +27,8 @@ pub(super) fn holders_at_once(subject: &mut Subject<'_>) -> Verdict {
         return Ok(());
     }
     for _ in 0..ROUNDS {
+        // The workers have seen that the last clients are gone, and sleep: one that is awake needs no wake-up.
+        thread::sleep(Duration::from_millis(50));
         // While it is stopped they wait in the backlog, and it accepts them one right after the other.
         subject.process()?.signal_group(Signal::SIGSTOP);
         let clients = begin_connecting(subject, count).and_then(|beginning| {
