@@ -60,6 +60,12 @@ impl Figure {
         Self::median(name, "×", &ratios)
     }
 
+    /// For a rule that is tested: a made-up figure with this interval.
+    #[cfg(test)]
+    pub(crate) fn between(name: impl Into<String>, (low, high): (f64, f64)) -> Self {
+        Self { interval: Some((low, high)), ..Self::exact(name, "×", (low + high) / 2.0) }
+    }
+
     /// The lower end of the interval; the value where there is none.
     pub fn low(&self) -> f64 {
         self.interval.map_or(self.value, |(low, _)| low)
@@ -212,6 +218,11 @@ impl Axis {
     /// An axis of equal ratios.
     pub fn logarithmic(label: &str) -> Self {
         Self { label: label.to_owned(), is_logarithmic: true }
+    }
+
+    /// An axis of equal differences.
+    pub fn linear(label: &str) -> Self {
+        Self { label: label.to_owned(), is_logarithmic: false }
     }
 }
 

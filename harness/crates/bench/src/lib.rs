@@ -21,3 +21,5 @@ pub mod references;
 mod smoke;
 mod tally;
 mod watch;
+
+pub use watch::settled;
