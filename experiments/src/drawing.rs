@@ -29,6 +29,7 @@ fn figure(record: &Record, chart: &Chart, data: &str) -> model::Figure {
             record.host.summary(),
             record.host.commit_name()
         )],
+        notes: chart.y.line.iter().map(|(_, what)| format!("The black line: {what}.")).collect(),
         whiskers: whiskers(&record.report.figures),
         plot: Plot::Points(points(chart)),
         command: format!("./lab experiment {}", record.id),
@@ -40,7 +41,10 @@ fn points(chart: &Chart) -> Points {
     let of = |axis: &Axis| if axis.is_logarithmic { Scale::Log } else { Scale::Linear };
     let mut points = Points {
         x: Some(model::Axis { label: chart.x.label.clone(), scale: of(&chart.x), ..model::Axis::default() }),
-        panels: vec![Panel::new("values", &chart.y.label, Unit::Count, of(&chart.y))],
+        panels: vec![Panel {
+            lines: chart.y.line.iter().map(|(value, _)| *value).collect(),
+            ..Panel::new("values", &chart.y.label, Unit::Count, of(&chart.y))
+        }],
         ..Points::default()
     };
     for (at, series) in chart.series.iter().enumerate() {
@@ -95,7 +99,7 @@ mod tests {
         record.report.chart = Some(Chart {
             title: "What it costs".into(),
             x: Axis::logarithmic("clients at once"),
-            y: Axis::linear("CPU time, µs"),
+            y: Axis::linear("CPU time, µs").with_line(4.0, "as it was"),
             series: vec![series("one <way>", 3.0), series("another way", 5.0)],
         });
         let svg = draw(&record, "x-claims.jsonl").expect("it is drawn").expect("there is a chart");
@@ -106,6 +110,7 @@ mod tests {
             "one &lt;way&gt;",
             "another way",
             "Whiskers: the range.",
+            "The black line: as it was.",
             "x-claims.jsonl",
             "refuted",
         ] {

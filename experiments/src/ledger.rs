@@ -132,7 +132,7 @@ pub const CLAIMS: [Claim; 41] = [
     row("close-is-dear", Connections, "002: phenomenon 1, guess 1",
         "writev and close each take 20 us more once more than ten clients connect."),
     row("pipelining-batches", Connections, OWN,
-        "A pipelined request costs less than a third of a single one at depth 16, but only where all replies \
+        "A pipelined request costs less than a fifth of a single one at depth 16, but only where all replies \
          to what was read leave in one write."),
     row("listener-closed-at-once", Connections, OWN,
         "A server that closes its listener as soon as it is told to stop resets every connection that waits \

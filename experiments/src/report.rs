@@ -212,17 +212,25 @@ pub struct Axis {
     pub label: String,
     /// Whether equal distances are equal ratios.
     pub is_logarithmic: bool,
+    /// A value to compare with, drawn across the chart, and what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<(f64, String)>,
 }
 
 impl Axis {
     /// An axis of equal ratios.
     pub fn logarithmic(label: &str) -> Self {
-        Self { label: label.to_owned(), is_logarithmic: true }
+        Self { label: label.to_owned(), is_logarithmic: true, line: None }
     }
 
     /// An axis of equal differences.
     pub fn linear(label: &str) -> Self {
-        Self { label: label.to_owned(), is_logarithmic: false }
+        Self { is_logarithmic: false, ..Self::logarithmic(label) }
+    }
+
+    /// The same with a line at a value: at 1 for a ratio.
+    pub fn with_line(self, value: f64, what: &str) -> Self {
+        Self { line: Some((value, what.to_owned())), ..self }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::experiment::{Experiment, Seconds};
 use crate::format;
-use crate::measure::{cpu, put_on};
+use crate::measure::{Waits, cpu, put_on};
 use crate::needs::Need;
 use crate::report::{Figure, Figures, Judgement, Measured};
 use crate::session::Session;
@@ -44,7 +44,7 @@ fn ratio_name(place: &str, mode: &str) -> String {
 
 fn run(session: &mut Session) -> Result<Measured> {
     let rounds = session.pick(3, 9);
-    let mut values: BTreeMap<(usize, usize), [Vec<f64>; 4]> = BTreeMap::new();
+    let mut found: BTreeMap<(usize, usize), (Vec<Waits>, Vec<f64>)> = BTreeMap::new();
     let all = (rounds * PLACES.len() * MODES.len()) as f64;
     let mut done = 0.0;
     for round in 0..rounds {
@@ -53,34 +53,37 @@ fn run(session: &mut Session) -> Result<Measured> {
                 let doing = format_args!("round {} of {rounds}: {place_name}, {mode_name}", round + 1);
                 session.tick(done / all, doing)?;
                 done += 1.0;
-                let found = measured(session, mode_name, place == 1)?;
-                for (values, value) in values.entry((place, mode)).or_default().iter_mut().zip(found) {
-                    values.push(value);
-                }
+                let (waits, missing) = measured(session, mode_name, place == 1)?;
+                let of = found.entry((place, mode)).or_default();
+                of.0.push(waits);
+                of.1.push(missing);
             }
         }
         session.step(done / all, format_args!("round {} of {rounds} is over", round + 1))?;
     }
+    let p99 = |place, mode| found[&(place, mode)].0.iter().map(|waits| waits.0[Waits::P99]);
     let mut figures = Figures::default();
+    let mut series = Vec::new();
     for (place, place_name) in PLACES.into_iter().enumerate() {
         for (mode, mode_name) in MODES.into_iter().enumerate() {
-            let [p50, p99, p99_9, missing] = &values[&(place, mode)];
-            let name = |what: &str| format!("{place_name}, {mode_name}: {what}");
-            figures.push(Figure::median(name("half of the requests within"), "ms", p50)?);
-            figures.push(Figure::median(name("99 % within"), "ms", p99)?);
-            figures.push(Figure::median(name("99.9 % within"), "ms", p99_9)?);
+            let (waits, missing) = &found[&(place, mode)];
+            let name = format!("{place_name}, {mode_name}");
+            let of = Waits::figures(&name, waits)?;
+            series.push(Waits::line(&name, &of));
+            figures.0.extend(of);
             if mode_name != "off" {
-                figures.push(Figure::median(name("lines missing"), "%", missing)?);
-                let off = &values[&(place, 0)][1];
-                figures.push(Figure::ratio(ratio_name(place_name, mode_name), p99, off)?);
+                figures.push(Figure::median(format!("{name}: lines missing"), "%", missing)?);
+                let (own, off): (Vec<f64>, Vec<f64>) = (p99(place, mode).collect(), p99(place, 0).collect());
+                figures.push(Figure::ratio(ratio_name(place_name, mode_name), &own, &off)?);
             }
         }
     }
-    Ok(figures.into())
+    let chart = Waits::chart("Who waits for a log?", series);
+    Ok(Measured { figures, chart: Some(chart) })
 }
 
-/// The median, the 99th and the 99.9th percentile of the latency in ms, and the missing lines in %.
-fn measured(session: &mut Session, mode: &str, stalls: bool) -> Result<[f64; 4]> {
+/// The latency, and the missing lines in %.
+fn measured(session: &mut Session, mode: &str, stalls: bool) -> Result<(Waits, f64)> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("log");
     let disk = (stalls && mode != "off").then(|| StallingDisk::start(path.clone())).transpose()?;
@@ -106,8 +109,7 @@ fn measured(session: &mut Session, mode: &str, stalls: bool) -> Result<[f64; 4]>
     let requests = report.main.requests;
     let missing = 100.0 * requests.saturating_sub(written) as f64 / requests.max(1) as f64;
     let latency = report.main.latency_us.context("no request was answered")?;
-    let ms = |us: u64| us as f64 / 1000.0;
-    Ok([ms(latency.p50), ms(latency.p99), ms(latency.p99_9), missing])
+    Ok((Waits::of(latency), missing))
 }
 
 /// How many lines of requests there are.

@@ -5,7 +5,7 @@ use crate::experiment::{Experiment, Seconds};
 use crate::format;
 use crate::measure::{cpu, put_on, warm_up};
 use crate::needs::Need;
-use crate::report::{Figure, Figures, Judgement, Measured};
+use crate::report::{Axis, Chart, Figure, Figures, Judgement, Measured, Point, Series};
 use crate::session::Session;
 use anyhow::{Context, Result};
 use lab_core::network::AcceptQueues;
@@ -67,7 +67,14 @@ fn run(session: &mut Session) -> Result<Measured> {
         }
     }
     let mut figures = Figures::default();
+    let mut series: Vec<Series> = Vec::new();
     for ((backlog, clients), of_each) in &values {
+        let longest = Figure::median(LONGEST, "ms", &of_each[3])?;
+        let name = format!("accept queue of {backlog}");
+        if series.last().is_none_or(|line| line.name != name) {
+            series.push(Series { name, points: Vec::new() });
+        }
+        series.last_mut().expect("one was added").points.push(Point::at(f64::from(*clients), &longest));
         let whats = [(OVERFLOWS, ""), (SPEED, "requests/s"), (P99, "ms"), (LONGEST, "ms")];
         for ((what, unit), values) in whats.into_iter().zip(of_each) {
             figures.push(Figure::median(name_of(*backlog, *clients, what), unit, values)?);
@@ -75,7 +82,13 @@ fn run(session: &mut Session) -> Result<Measured> {
     }
     let speeds = |clients| &values[&(SHORT, clients)][1];
     figures.push(Figure::ratio(RATIO, speeds(TEN), speeds(FEW))?);
-    Ok(figures.into())
+    let chart = Chart {
+        title: "How long does the unluckiest client of a serial server wait?".to_owned(),
+        x: Axis::logarithmic("clients at once, a connection for each request"),
+        y: Axis::logarithmic("longest wait, ms"),
+        series,
+    };
+    Ok(Measured { figures, chart: Some(chart) })
 }
 
 /// Times that the queue was full, requests per second, 99th percentile and longest wait in ms.

@@ -3,7 +3,7 @@
 
 use crate::experiment::{Experiment, Seconds};
 use crate::format;
-use crate::measure::{cpu, put_on, warm_up};
+use crate::measure::{Waits, cpu, put_on, warm_up};
 use crate::needs::Need;
 use crate::report::{Figure, Figures, Judgement, Measured};
 use crate::session::Session;
@@ -30,36 +30,35 @@ const STALL: Duration = Duration::from_secs(1);
 /// A percentile above it shows the stall, one below a tenth of it does not.
 const SHOWN_MS: f64 = 100.0;
 
+const LOOPS: [&str; 2] = ["closed loop", "open loop"];
 const CLOSED: &str = "closed loop: 99 % within";
 const OPEN: &str = "open loop: 99 % within";
 
 fn run(session: &mut Session) -> Result<Measured> {
     let rounds = session.pick(2, 5);
-    let mut values: [[Vec<f64>; 4]; 2] = Default::default();
+    let mut found: [Vec<(Waits, f64)>; 2] = Default::default();
     for round in 0..rounds {
         for (at, rate) in [None, Some(1_000.0)].into_iter().enumerate() {
             let share = (2 * round + at) as f64 / (2 * rounds) as f64;
-            let kind = if rate.is_none() { "closed" } else { "open" };
-            session.step(share, format_args!("round {} of {rounds}: the {kind} loop", round + 1))?;
-            let found = stalled(session, rate)?;
-            for (values, value) in values[at].iter_mut().zip(found) {
-                values.push(value);
-            }
+            session.step(share, format_args!("round {} of {rounds}: {}", round + 1, LOOPS[at]))?;
+            found[at].push(stalled(session, rate)?);
         }
     }
     let mut figures = Figures::default();
-    let names = [("closed loop", CLOSED), ("open loop", OPEN)];
-    for ((kind, p99), [median, within, longest, requests]) in names.into_iter().zip(&values) {
-        figures.push(Figure::median(format!("{kind}: half within"), "ms", median)?);
-        figures.push(Figure::median(p99, "ms", within)?);
-        figures.push(Figure::median(format!("{kind}: longest wait"), "ms", longest)?);
-        figures.push(Figure::median(format!("{kind}: requests"), "requests", requests)?);
+    let mut series = Vec::new();
+    for (name, found) in LOOPS.into_iter().zip(&found) {
+        let (waits, requests): (Vec<Waits>, Vec<f64>) = found.iter().copied().unzip();
+        let of = Waits::figures(name, &waits)?;
+        series.push(Waits::line(name, &of));
+        figures.0.extend(of);
+        figures.push(Figure::median(format!("{name}: requests"), "requests", &requests)?);
     }
-    Ok(figures.into())
+    let chart = Waits::chart("What do a closed loop and an open one show of a stall of one second?", series);
+    Ok(Measured { figures, chart: Some(chart) })
 }
 
-/// Median, 99th percentile and longest wait in ms, and the requests that were answered.
-fn stalled(session: &mut Session, rate: Option<f64>) -> Result<[f64; 4]> {
+/// The waits, and the requests that were answered.
+fn stalled(session: &mut Session, rate: Option<f64>) -> Result<(Waits, f64)> {
     let server: Server = session.start("04", &[], cpu(0).map(|cpu| vec![cpu]))?;
     warm_up(&server)?;
     let duration = session.pick(Duration::from_millis(2_200), Duration::from_millis(3_000));
@@ -83,8 +82,7 @@ fn stalled(session: &mut Session, rate: Option<f64>) -> Result<[f64; 4]> {
     })?;
     let times = if rate.is_some() { report.main.latency_us } else { report.main.service_us };
     let times = times.context("no request was answered")?;
-    let ms = |us: u64| us as f64 / 1000.0;
-    Ok([ms(times.p50), ms(times.p99), ms(times.max), report.main.requests as f64])
+    Ok((Waits::of(times), report.main.requests as f64))
 }
 
 fn judge(figures: &Figures) -> Result<Judgement> {

@@ -5,7 +5,7 @@ use crate::experiment::{Experiment, Seconds};
 use crate::format;
 use crate::measure::{Ask, Contender, Rounds, cpu, in_turns};
 use crate::needs::Need;
-use crate::report::{Figure, Figures, Judgement, Measured};
+use crate::report::{Axis, Chart, Figure, Figures, Judgement, Measured, Point, Series};
 use crate::session::Session;
 use anyhow::{Context, Result};
 use bench::references::Name;
@@ -81,7 +81,7 @@ fn run(session: &mut Session) -> Result<Measured> {
         loads.push((server, clients, path, launch));
     }
     let all = loads.len() as f64;
-    let mut figures = Figures::default();
+    let (mut figures, mut series) = (Figures::default(), Vec::new());
     for (at, (server, clients, path, launch)) in loads.iter().enumerate() {
         let name = name_of(server, *clients, path);
         session.step(at as f64 / all, &name)?;
@@ -89,11 +89,30 @@ fn run(session: &mut Session) -> Result<Measured> {
         let pair = [contender(Ask::kept(*clients)), contender(Ask::short(*clients))];
         let part = (at as f64 / all, (at + 1) as f64 / all);
         let costs = in_turns(session, [&pair[0], &pair[1]], rounds, part)?;
-        figures.push(costs.speed_ratio(format!("{SPEED}{name}"))?);
+        let speed = costs.speed_ratio(format!("{SPEED}{name}"))?;
+        if *path == "/" {
+            let point = Point::at(f64::from(*clients), &speed);
+            match series.iter_mut().find(|line: &&mut Series| line.name == *server) {
+                Some(line) => line.points.push(point),
+                None => series.push(Series { name: (*server).to_owned(), points: vec![point] }),
+            }
+        }
+        figures.push(speed);
         let name = format!("server's CPU time per request, short / kept: {name}");
         figures.push(Figure::ratio(name, &costs.cpu_us(1), &costs.cpu_us(0))?);
     }
-    Ok(figures.into())
+    for line in &mut series {
+        line.points.sort_by(|one, other| one.x.total_cmp(&other.x));
+        line.name = if line.name == "nginx" { line.name.clone() } else { format!("stage {}", line.name) };
+    }
+    let chart = Chart {
+        title: "How many times as many requests do kept connections serve?".to_owned(),
+        x: Axis::logarithmic("clients at once, replies of 13 bytes"),
+        y: Axis::linear("requests per second, kept connections / one for each request")
+            .with_line(CLAIMED, "what the source found"),
+        series,
+    };
+    Ok(Measured { figures, chart: Some(chart) })
 }
 
 fn name_of(server: &str, clients: u32, path: &str) -> String {

@@ -108,7 +108,8 @@ fn run(session: &mut Session) -> Result<Measured> {
     let chart = Chart {
         title: "What a process or a thread for each connection costs the scheduler".to_owned(),
         x: Axis::logarithmic("connections"),
-        y: Axis::linear("CPU time per request, compared with one loop for all connections"),
+        y: Axis::linear("CPU time per request, compared with one loop for all connections")
+            .with_line(1.0, "as much as with one loop"),
         series,
     };
     Ok(Measured { figures, chart: Some(chart) })

@@ -28,7 +28,7 @@ const CLIENTS: u32 = 8;
 /// The depth that the claim names.
 const DEPTH: u64 = 16;
 /// What it says of that depth.
-const TIMES: f64 = 3.0;
+const TIMES: f64 = 5.0;
 
 fn name_of(server: &str, depth: u64) -> String {
     format!("{server}: depth 1 / depth {depth}")
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(verdict((8.0, 10.0), (1.1, 1.5)), Verdict::Holds);
         assert_eq!(verdict((1.5, 2.0), (1.1, 1.5)), Verdict::Refuted);
         assert_eq!(verdict((8.0, 10.0), (6.0, 7.0)), Verdict::Depends);
-        assert_eq!(verdict((2.5, 4.0), (1.1, 1.5)), Verdict::Inconclusive);
-        assert_eq!(verdict((8.0, 10.0), (2.5, 4.0)), Verdict::Inconclusive);
+        assert_eq!(verdict((4.0, 6.0), (1.1, 1.5)), Verdict::Inconclusive);
+        assert_eq!(verdict((8.0, 10.0), (4.0, 6.0)), Verdict::Inconclusive);
     }
 }

@@ -86,7 +86,7 @@ fn run(session: &mut Session) -> Result<Measured> {
     let chart = Chart {
         title: "When is completion cheaper than readiness?".to_owned(),
         x: Axis::logarithmic("clients at once"),
-        y: Axis::linear("server's CPU time per request, ratio"),
+        y: Axis::linear("server's CPU time per request, ratio").with_line(1.0, "both cost the same"),
         series,
     };
     Ok(Measured { figures, chart: Some(chart) })

@@ -89,7 +89,8 @@ fn run(session: &mut Session) -> Result<Measured> {
     let chart = Chart {
         title: "What does a queue for each worker bring?".to_owned(),
         x: Axis::logarithmic("work of a request, µs"),
-        y: Axis::linear("requests per second, compared with one locked queue for all workers"),
+        y: Axis::linear("requests per second, compared with one locked queue for all workers")
+            .with_line(1.0, "as many as with one queue"),
         series: series.into(),
     };
     Ok(Measured { figures, chart: Some(chart) })

@@ -22,7 +22,7 @@ pub use events::{PEER_ENDED, await_event};
 pub(crate) use pairs::{Ask, Contender, Rounds, TURN, in_turns};
 pub use pin::{Pinned, cpu};
 pub use slices::{Slice, interleaved};
-pub(crate) use tools::{Found, installed, put_on, run_tool, warm_up};
+pub(crate) use tools::{Found, Waits, installed, put_on, run_tool, warm_up};
 pub(crate) use traced::{Traced, calls_per_request};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -1,12 +1,14 @@
 //! A server under one of the load generators: what both used.
 
 use crate::client::{Client, LONG};
+use crate::report::{Axis, Chart, Figure, Point, Series};
 use crate::session::Session;
 use anyhow::{Context, Result};
 use bench::generators::{Installed, Load, Tool};
 use bench::settled;
 use lab_core::process::Usage;
 use lab_core::server_process::Server;
+use lab_core::stats::Percentiles;
 use lab_core::wire::{Connection, Replies, get};
 use load::{Args, Report};
 use std::io::Write;
@@ -76,6 +78,48 @@ pub(crate) fn put_on(session: &Session, args: &Args) -> Result<Report> {
     let report = load::measure(args)?;
     session.check()?;
     Ok(report)
+}
+
+/// The percentiles of a run of the generator, in ms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waits(pub(crate) [f64; 5]);
+
+impl Waits {
+    /// In the order of the values.
+    pub(crate) const NAMES: [&str; 5] =
+        ["half within", "90 % within", "99 % within", "99.9 % within", "longest wait"];
+    /// Where the 99th percentile is.
+    pub(crate) const P99: usize = 2;
+    /// How many of 100 requests take longer than each; the longest wait has no place there.
+    const BEYOND: [f64; 4] = [50.0, 10.0, 1.0, 0.1];
+
+    /// From µs.
+    pub(crate) fn of(percentiles: Percentiles) -> Self {
+        let Percentiles { p50, p90, p99, p99_9, max } = percentiles;
+        Self([p50, p90, p99, p99_9, max].map(|us| us as f64 / 1000.0))
+    }
+
+    /// The median of each value over the rounds.
+    pub(crate) fn figures(name: &str, rounds: &[Self]) -> Result<Vec<Figure>> {
+        let figure = |(at, of): (usize, &str)| {
+            let values: Vec<f64> = rounds.iter().map(|waits| waits.0[at]).collect();
+            Figure::median(format!("{name}: {of}"), "ms", &values)
+        };
+        Self::NAMES.into_iter().enumerate().map(figure).collect()
+    }
+
+    /// A line of a chart of waits: each wait over the share of the requests that take longer.
+    pub(crate) fn line(name: &str, figures: &[Figure]) -> Series {
+        let points = Self::BEYOND.into_iter().zip(figures);
+        let points = points.map(|(beyond, figure)| Point::at(beyond, figure)).collect();
+        Series { name: name.to_owned(), points }
+    }
+
+    /// The chart of such lines.
+    pub(crate) fn chart(title: &str, series: Vec<Series>) -> Chart {
+        let x = Axis::logarithmic("of 100 requests so many take longer");
+        Chart { title: title.to_owned(), x, y: Axis::logarithmic("wait of a request, ms"), series }
+    }
 }
 
 /// Asks a server once, so that it has done everything that it does once only.
