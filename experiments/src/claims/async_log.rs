@@ -27,7 +27,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              and into a pipe whose reader stands still for 300 ms of every 600. Measured are the percentiles \
              of the latency, and how many lines are missing in the end.",
     needs: &[Need::Cpus(2)],
-    seconds: Seconds { quick: 13.0, full: 62.0 },
+    seconds: Seconds { quick: 13.0, full: 72.0 },
     run,
     judge,
 };

@@ -19,7 +19,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              for each request; ab may use both CPUs in one more run. Measured are the requests per second \
              and the CPU time of the tool and of the server.",
     needs: &[Need::Cpus(2), Need::Tool(Tool::Ab), Need::Tool(Tool::Wrk), Need::Tool(Tool::Builtin)],
-    seconds: Seconds { quick: 13.0, full: 46.0 },
+    seconds: Seconds { quick: 13.0, full: 50.0 },
     run,
     judge,
 };

@@ -19,7 +19,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              keep their connections; so is the edge-triggered server beside itself. Compared is the server's \
              CPU time per request in each pair of freshly started servers.",
     needs: &[Need::Cpus(2)],
-    seconds: Seconds { quick: 14.0, full: 45.0 },
+    seconds: Seconds { quick: 15.0, full: 55.0 },
     run,
     judge,
 };

@@ -20,7 +20,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              servers, and the system calls for one request and for 64 that wait together are counted under \
              strace.",
     needs: &[Need::Cpus(2), Need::Stage("11")],
-    seconds: Seconds { quick: 13.0, full: 62.0 },
+    seconds: Seconds { quick: 18.0, full: 82.0 },
     run,
     judge,
 };
@@ -35,7 +35,7 @@ fn name_of(clients: u32, other: &str) -> String {
 }
 
 fn run(session: &mut Session) -> Result<Measured> {
-    let rounds = Rounds::of_starts(session.pick(5, 9), session.pick(16, 30));
+    let rounds = Rounds::of_starts(session.pick(7, 11), session.pick(16, 30));
     let others = session.pick(&READINESS[..1], &READINESS[..]);
     let mut figures = Figures::default();
     let mut contender = |stage: &str, options: &[&str], clients| {

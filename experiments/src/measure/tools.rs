@@ -75,7 +75,7 @@ fn length_of_reply(server: &Server, load: &Load) -> Result<u64> {
 /// What is wrong with the options or the server; the user has ended the run.
 pub(crate) fn put_on(session: &Session, args: &Args) -> Result<Report> {
     let _pinned = Pinned::to(cpu(1));
-    let report = load::measure(args)?;
+    let report = load::measure_silently(args)?;
     session.check()?;
     Ok(report)
 }
