@@ -55,7 +55,8 @@ pub(crate) struct Ask {
 
 /// All that was derived.
 pub(crate) struct Derived<'a> {
-    pub(crate) trace: &'a Trace,
+    /// The calls of the time that is shown.
+    pub(crate) trace: Trace,
     pub(crate) clients: &'a [ClientLog],
     pub(crate) tasks: Vec<Task>,
     pub(crate) meaning: Meaning,
@@ -80,28 +81,40 @@ pub(crate) fn timeline(words: Words, trace: &Trace, played: &Played) -> Timeline
 }
 
 impl<'a> Derived<'a> {
-    pub(crate) fn new(trace: &'a Trace, clients: &'a [ClientLog], end: i64) -> Self {
-        let tasks = tasks(trace);
-        let meaning = Meaning::new(trace, &tasks, clients);
-        let reported = events(trace, &meaning);
+    pub(crate) fn new(whole: &Trace, clients: &'a [ClientLog], end: i64) -> Self {
+        let tasks = tasks(whole);
+        let meaning = Meaning::new(whole, &tasks, clients);
+        let reported = events(whole, &meaning);
         let first = clients.iter().flat_map(|log| &log.moments).map(|moment| moment.at).min();
         let start = first.unwrap_or(end) - LEAD;
+        // What was before says what a descriptor is, and nothing else: some servers make thousands of calls
+        // until they listen.
+        let is_shown = |call: &Call| call.start <= end && call.end.is_none_or(|end| end >= start);
+        let shown: Vec<usize> =
+            (0..whole.calls.len()).filter(|&place| is_shown(&whole.calls[place])).collect();
+        let reported: HashMap<usize, Vec<Object>> = shown
+            .iter()
+            .enumerate()
+            .filter_map(|(place, before)| Some((place, reported.get(before)?.clone())))
+            .collect();
+        let calls = shown.iter().map(|&place| whole.calls[place].clone()).collect();
+        let trace = Trace { calls, ends: whole.ends.clone() };
         let processes: HashMap<i32, i32> = tasks.iter().map(|task| (task.id, task.process)).collect();
-        let wakes = wakes(trace, &meaning, &reported, |task| processes.get(&task).copied().unwrap_or(task));
+        let process = |task: i32| processes.get(&task).copied().unwrap_or(task);
         let mut derived = Self {
-            trace,
             clients,
             start,
             end,
             states: Vec::new(),
             asks: clients.iter().enumerate().flat_map(|(client, log)| asks(client, log)).collect(),
-            accept_queue: accept_queue(trace, &meaning, clients),
-            unread: unread(trace, &meaning, clients),
-            between: between_tasks(trace, &meaning, &reported),
+            accept_queue: accept_queue(&trace, &meaning, clients),
+            unread: unread(&trace, &meaning, clients),
+            between: between_tasks(&trace, &meaning, &reported),
+            wakes: wakes(&trace, &meaning, &reported, process),
+            trace,
             tasks,
             meaning,
             reported,
-            wakes,
         };
         derived.states = derived.tasks.iter().flat_map(|task| derived.states_of(task)).collect();
         derived
@@ -297,7 +310,7 @@ impl<'a> Drawer<'a> {
     fn is_shown(&self, task: &Task) -> bool {
         let derived = self.derived;
         let mut states = derived.states.iter().filter(|state| state.task == task.id).peekable();
-        let is_alive = task.begun < derived.end && states.peek().is_some();
+        let is_alive = task.is_server && task.begun < derived.end && states.peek().is_some();
         let only_waits = states.all(|state| state.kind == Kind::Wait);
         let mut states = derived.states.iter().filter(|state| state.task == task.id);
         let for_child = states.all(|state| state.waiting == Some(Waiting::Child));
@@ -412,7 +425,7 @@ impl<'a> Drawer<'a> {
                 add((Some(client), connects), (lane(call), call.end), Flow::Connection);
             }
         }
-        for passage in passages(derived.trace, &derived.meaning, derived.clients) {
+        for passage in passages(&derived.trace, &derived.meaning, derived.clients) {
             match passage {
                 Passage::In { client, moment, call } => {
                     let (at, call) = (derived.clients[client].moments[moment].at, &calls[call]);

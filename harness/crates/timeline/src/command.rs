@@ -90,6 +90,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(folder) = &args.draw {
         return draw(folder);
     }
+    // clap takes whatever follows the first option of a stage for one as well.
+    for own in ["--scenario", "--out", "--raw", "--list", "--draw"] {
+        if args.options.iter().any(|option| option.split('=').next() == Some(own)) {
+            bail!(Usage::new(format!(
+                "{own} stands before the options of the stage: ./lab timeline 9 {own} … --workers 2"
+            )));
+        }
+    }
     let name = args.stage.as_deref().unwrap_or_default();
     let named = args.scenario.as_deref().map(find).transpose()?;
     if name != EVERYTHING {
@@ -133,6 +141,8 @@ pub fn run_cmd(args: CmdArgs) -> Result<ExitCode> {
     let server = Server { program: "/bin/sh".into(), args: vec!["-c".into(), script] };
     let words = Words {
         name: format!("command-{}", scenario.name),
+        // What is seen was said of a stage.
+        title: format!("A server of your own: {}", scenario.name),
         server: args.command,
         ..words(scenario, &strace)
     };

@@ -68,10 +68,16 @@ fn herd(derived: &Derived) -> Option<String> {
         (0, _) => None,
         // The kernel prefers who waits last.
         (1, _) => {
-            let has_processes = derived.tasks.iter().any(|task| task.process != derived.tasks[0].process);
+            let loops: HashSet<i32> = derived
+                .states
+                .iter()
+                .filter(|state| state.waiting == Some(Waiting::Events))
+                .filter_map(|state| derived.task(state.task).filter(|task| task.is_server))
+                .map(|task| task.process)
+                .collect();
             let task = acceptors.iter().find_map(|&task| derived.task(task))?;
-            let is_worth_saying = has_processes && derived.clients.len() > 1;
-            is_worth_saying.then(|| {
+            let could_be_others = loops.len() > 1 && derived.clients.len() > 1;
+            could_be_others.then(|| {
                 format!("{} accepted every connection; no other task tried to.", capital(&task.name))
             })
         }
@@ -108,7 +114,11 @@ fn sentence(derived: &Derived, ask: &Ask) -> String {
     let begun = match ask.to {
         // The server, or the client itself, has closed the connection.
         Some(_) if ask.replies.is_empty() => {
-            format!("{} gave up after {}", capital(&client), time((to - ask.from) as f64))
+            format!(
+                "{} got no reply until its connection ended, after {}",
+                capital(&client),
+                time((to - ask.from) as f64)
+            )
         }
         Some(_) => format!("{} waited {}", capital(&client), time((to - ask.from) as f64)),
         None => format!("{} got no reply in {}", capital(&client), time((to - ask.from) as f64)),
@@ -121,7 +131,12 @@ fn sentence(derived: &Derived, ask: &Ask) -> String {
         return format!("{begun}.");
     };
     match (place.taker, place.is_served) {
-        (Some(task), true) => format!("{begun}: {} for it.", did(derived, task, &place).unwrap_or_default()),
+        (Some(task), true) => {
+            let did = did(derived, task, &place).unwrap_or_default();
+            // A handler that waits for events leaves its thread to others.
+            let waits = state(derived, task, &place).is_some_and(|state| state.kind == Kind::Wait);
+            if waits { format!("{begun}; meanwhile {did}.") } else { format!("{begun}: {did} for it.") }
+        }
         _ => {
             let blockers = blockers(derived, &place);
             let idle = idle(derived, &place, &blockers);

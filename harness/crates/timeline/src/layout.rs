@@ -19,8 +19,8 @@ const QUEUE_ROW: f64 = 19.0;
 const QUEUE_ROWS: usize = 8;
 /// A picture that is narrower has the names of its lanes above them.
 const NARROW: f64 = 500.0;
-/// Left of the bars, for the names.
-const NAMES: f64 = 116.0;
+/// Left of the bars, for the names: 15 letters, the most that a thread's can have.
+const NAMES: f64 = 122.0;
 const MARGIN: f64 = 10.0;
 /// The narrowest bar that can be seen.
 const THIN: f64 = 1.6;
@@ -289,10 +289,13 @@ impl Page {
             let mut found = None;
             for text in shorter_call(&event.label) {
                 let width = text_width(text, SMALL);
-                // Behind the place, before it, or a little further where another text stands.
+                // Behind the place, before it, as far behind it as there is room, or a little further where
+                // another text stands.
                 let moved = taken.iter().map(|&(_, to)| to + APART).filter(|&x| x > at && x < at + MOVED);
                 let next = moved.fold(f64::INFINITY, f64::min);
-                let mut places = [at - SIGN, at + SIGN - width, next].into_iter();
+                let last = right - width;
+                let last = if (at - width..at).contains(&last) { last } else { f64::INFINITY };
+                let mut places = [at - SIGN, at + SIGN - width, last, next].into_iter();
                 let is_inside = |x: f64| x >= left && x + width <= right;
                 found = places
                     .find(|&x| !text.is_empty() && is_inside(x) && put(&mut taken, x, width))

@@ -131,9 +131,11 @@ impl Meaning {
         }
         match file {
             file if self.listeners.contains(file) => Object::Listener,
-            "anon_inode:[eventpoll]" => Object::Epoll,
+            file if file.starts_with("anon_inode:[eventpoll") => Object::Epoll,
             // They have no number of their own, and a descriptor means the same in all threads of a process.
-            "anon_inode:[eventfd]" => Object::Link(format!("eventfd {} {number}", self.process(task))),
+            file if file.starts_with("anon_inode:[eventfd") => {
+                Object::Link(format!("eventfd {} {number}", self.process(task)))
+            }
             file if file.starts_with("pipe:") || self.mates.contains_key(file) => {
                 Object::Link(file.to_owned())
             }

@@ -10,6 +10,10 @@ pub(crate) struct Task {
     pub(crate) id: i32,
     /// The number of its process.
     pub(crate) process: i32,
+    /// The process that made it; its own for a thread.
+    maker: i32,
+    /// Whether its process is the one that listens, or descends from it: a shell may have started that one.
+    pub(crate) is_server: bool,
     /// When it was made, in µs since 1970; the first one when it made its first call.
     pub(crate) begun: i64,
     /// When it ended.
@@ -21,21 +25,46 @@ pub(crate) struct Task {
 /// All tasks of a trace, in the order in which they were made.
 pub(crate) fn tasks(trace: &Trace) -> Vec<Task> {
     let Some(first) = trace.calls.first() else { return Vec::new() };
-    let task = |id, process, begun| Task { id, process, begun, ended: None, name: String::new() };
-    let mut tasks = vec![task(first.task, first.task, first.start)];
+    let task = |id, process, maker, begun| Task {
+        id,
+        process,
+        maker,
+        is_server: false,
+        begun,
+        ended: None,
+        name: String::new(),
+    };
+    let mut tasks = vec![task(first.task, first.task, first.task, first.start)];
     for call in trace.calls.iter().filter(|call| is_clone(call)) {
         let Some(id) = call.value().and_then(|id| i32::try_from(id).ok()).filter(|&id| id > 0) else {
             continue;
         };
         let maker = tasks.iter().find(|task| task.id == call.task).map_or(call.task, |task| task.process);
         let process = if call.args.contains("CLONE_THREAD") { maker } else { id };
-        tasks.push(task(id, process, call.start));
+        tasks.push(task(id, process, maker, call.start));
     }
     for &(id, at) in &trace.ends {
         tasks.iter_mut().filter(|task| task.id == id).for_each(|task| task.ended = Some(at));
     }
+    mark_servers(&mut tasks, trace);
     name(&mut tasks, trace);
     tasks
+}
+
+/// The first process that listens is the server, with all that it makes.
+fn mark_servers(tasks: &mut [Task], trace: &Trace) {
+    let listens = |call: &&Call| matches!(call.name.as_str(), "listen" | "accept" | "accept4");
+    let listener = trace.calls.iter().find(listens).map(|call| call.task);
+    let first =
+        tasks.iter().find(|task| Some(task.id) == listener).or(tasks.first()).map(|task| task.process);
+    let mut servers: Vec<i32> = first.into_iter().collect();
+    // In the order in which they were made: a maker stands before what it made.
+    for task in tasks.iter_mut() {
+        task.is_server = servers.contains(&task.process) || servers.contains(&task.maker);
+        if task.is_server && !servers.contains(&task.process) {
+            servers.push(task.process);
+        }
+    }
 }
 
 fn is_clone(call: &Call) -> bool {
@@ -52,10 +81,11 @@ fn name(tasks: &mut [Task], trace: &Trace) {
         .filter_map(|call| Some((call.task, string(call.arguments().get(1)?)?)))
         .collect();
     let processes: Vec<i32> =
-        tasks.iter().filter(|task| task.id == task.process).map(|task| task.id).collect();
+        tasks.iter().filter(|task| task.id == task.process && task.is_server).map(|task| task.id).collect();
     let process_name = |process: i32| match processes.iter().position(|&id| id == process) {
-        Some(0) | None if processes.len() > 1 => "parent".to_owned(),
-        Some(0) | None => "main".to_owned(),
+        None => "another process".to_owned(),
+        Some(0) if processes.len() > 1 => "parent".to_owned(),
+        Some(0) => "main".to_owned(),
         Some(place) => format!("child {place}"),
     };
     let thread_name = |task: &Task| own.get(&task.id).copied().unwrap_or("thread").to_owned();
@@ -115,6 +145,18 @@ mod tests {
                     75 1.4 +++ exited with 0 +++\n";
         assert_eq!(names(text), ["parent", "child 1", "child 2", "child 2, thread"]);
         assert_eq!(tasks(&parse(text.as_bytes()))[2].ended, Some(1_400_000));
+    }
+
+    /// Protects the pages of commands: the shell in front of a server is no part of it.
+    #[test]
+    fn what_started_the_server_is_told_from_it() {
+        let text = "70 1.0 clone(child_stack=NULL, flags=SIGCHLD) = 71 <0.1>\n\
+                    70 1.1 clone(child_stack=NULL, flags=SIGCHLD) = 72 <0.1>\n\
+                    72 1.2 listen(3<socket:[9]>, 128) = 0 <0.1>\n\
+                    72 1.3 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 73 <0.1>\n";
+        assert_eq!(names(text), ["another process", "another process", "main", "thread"]);
+        let forks = format!("{text}72 1.4 clone(child_stack=NULL, flags=SIGCHLD) = 74 <0.1>\n");
+        assert_eq!(names(&forks)[2..], ["parent", "thread", "child 1"]);
     }
 
     #[test]
