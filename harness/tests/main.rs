@@ -18,4 +18,5 @@ mod scenario;
 mod starters;
 mod step;
 mod table;
+mod timeline;
 mod wire;
