@@ -6,7 +6,7 @@ use super::worker_of;
 use super::workers::Worker;
 use crate::generators::Load;
 use anyhow::{Context, Result, anyhow};
-use lab_core::wire::read_reply;
+use lab_core::wire::Replies;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -153,7 +153,8 @@ fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
     let close = if load.keep_alive { "" } else { "Connection: close\r\n" };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{close}\r\n", load.addr);
     stream.write_all(request.as_bytes()).context("a client beside the load cannot send")?;
-    let reply = read_reply(stream, LIMIT).context("a client beside the load")?;
+    // One request at a time: nothing comes behind its reply.
+    let reply = Replies::default().next(stream, LIMIT).context("a client beside the load")?;
     (reply.status == 200)
         .then_some(())
         .with_context(|| format!("a client beside the load got the status {}", reply.status))
