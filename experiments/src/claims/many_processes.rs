@@ -23,7 +23,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              time and context switches per request. Before that the memory that each connection adds is \
              read, as the proportional set size of all processes.",
     needs: &[Need::Descriptors(5_000), Need::Memory(1_000)],
-    seconds: Seconds { quick: 15.0, full: 75.0 },
+    seconds: Seconds { quick: 15.0, full: 90.0 },
     run,
     judge,
 };
