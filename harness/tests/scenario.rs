@@ -464,8 +464,8 @@ fn what_each_worker_has_is_seen_from_outside() {
         if record.key.keep_alive {
             assert_eq!(sum(|worker| worker.connections), 12, "{workers:?}");
         }
-        assert!(sum(|worker| worker.probes) > 0, "{workers:?}");
-        assert!(workers.iter().all(|worker| worker.wait_us.is_some() == (worker.probes > 0)), "{workers:?}");
+        assert!(sum(|worker| worker.samples) > 0, "{workers:?}");
+        assert!(workers.iter().all(|worker| worker.wait_us.is_some() == (worker.samples > 0)), "{workers:?}");
         (record.key.title.clone(), record.key.keep_alive, record.key.slowed)
     });
     assert_eq!(found.len(), 2 * 4, "{found:?}");

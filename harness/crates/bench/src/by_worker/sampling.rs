@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const SLEEP_MS: u64 = 10;
 
 /// Clients beside the load.
-pub(super) struct Probes {
+pub(super) struct Samplers {
     clients: Vec<JoinHandle<Result<Asked>>>,
 }
 
@@ -36,7 +36,7 @@ struct Asked {
     kept: Option<usize>,
 }
 
-impl Probes {
+impl Samplers {
     /// Starts them.
     pub(super) fn start(load: &Load, workers: &[Worker], stop: &Arc<AtomicBool>) -> Result<Self> {
         let client = |at: usize| {
@@ -109,19 +109,19 @@ fn short(
 }
 
 /// What slows one worker down.
-pub(super) struct Brake {
+pub(super) struct Slowdown {
     /// The worker that has it.
     pub(super) worker: usize,
     client: JoinHandle<Result<()>>,
 }
 
 /// A connection whose requests let its worker sleep for half of the time.
-pub(super) fn brake(
+pub(super) fn slow_down(
     load: &Load,
     sockets: &Sockets,
     workers: &[Worker],
     stop: &Arc<AtomicBool>,
-) -> Result<Brake> {
+) -> Result<Slowdown> {
     let mut stream = connect(load.addr)?;
     let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
     let load = Load { keep_alive: true, ..load.clone() };
@@ -133,10 +133,10 @@ pub(super) fn brake(
         }
         Ok(())
     });
-    Ok(Brake { worker, client })
+    Ok(Slowdown { worker, client })
 }
 
-impl Brake {
+impl Slowdown {
     pub(super) fn end(self) -> Result<()> {
         self.client.join().map_err(|_| anyhow!("the client that slows a worker down has panicked"))?
     }
