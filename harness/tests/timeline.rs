@@ -80,12 +80,15 @@ fn where_tracing_is_forbidden_one_line_says_so() {
 #[test]
 fn a_mistake_is_one_line_that_says_what_is_allowed() {
     let place = Place::new();
+    let empty = place.path("tmp");
+    let empty = empty.to_str().expect("text");
     for (words, allowed) in [
         (&["timeline"][..], "<STAGE>"),
         (&["timeline", "99"], "02-threads"),
         (&["timeline", "1", "--scenario", "nonsense"], "four-silent"),
         (&["timeline", "--scenario", "shared", "all"], "./lab timeline 9 --scenario shared"),
         (&["timeline", "9", "--workers", "2", "--out", "x"], "before the options of the stage"),
+        (&["timeline", "--draw", empty], "has no .json"),
         (&["timeline-cmd"], "<COMMAND>"),
         (&["timeline-cmd", "./mine"], "$PORT"),
         (&["timeline-cmd", "./mine $PORT", "--scenario", "nonsense"], "four-silent"),

@@ -252,6 +252,12 @@ fn draw(folder: &Path) -> Result<ExitCode> {
     let mut files: Vec<PathBuf> = files.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
     files.sort();
+    if files.is_empty() {
+        bail!(Usage::new(format!(
+            "--draw takes a folder of timelines, and {} has no .json",
+            folder.display()
+        )));
+    }
     for file in &files {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let timeline: Timeline =

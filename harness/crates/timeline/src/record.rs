@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 use lab_core::server_process::{Launch, Ready};
 use nix::sys::signal::Signal;
 use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -118,21 +119,25 @@ pub(crate) fn record(strace: &Strace, server: &Server, steps: &[Step]) -> Result
     // What listens is the server and not strace, and nothing of either is left behind.
     (launch.ready, launch.is_guarded, launch.start_limit) = (Ready::FreePort, true, START_LIMIT);
     let mut running = launch.start()?;
-    wait_until_quiet(&file);
+    let mut trace = File::open(&file).context("strace has written nothing")?;
+    // Both have it open: whatever ends this run leaves no file behind.
+    drop(folder);
+    wait_until_quiet(&trace);
     let played = drive(running.addr, steps)?;
     running.signal(Signal::SIGTERM);
     // One that does not end is ended with its guard; what it did until then is in the trace.
     running.wait(STOP_LIMIT);
-    wait_until_quiet(&file);
+    wait_until_quiet(&trace);
     drop(running);
-    let text = fs::read(&file).context("strace has written nothing")?;
+    let mut text = Vec::new();
+    trace.read_to_end(&mut text).context("the trace cannot be read")?;
     Ok(Run { trace: parse(&text), text, played })
 }
 
 /// Waits until a file does not grow.
-fn wait_until_quiet(file: &Path) {
+fn wait_until_quiet(file: &File) {
     const LOOK: Duration = Duration::from_millis(10);
-    let length = || fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let length = || file.metadata().map_or(0, |metadata| metadata.len());
     let (start, mut since, mut before) = (Instant::now(), Instant::now(), length());
     while since.elapsed() < QUIET && start.elapsed() < QUIET_LIMIT {
         sleep(LOOK);
