@@ -68,6 +68,10 @@ pub(super) fn memory_while_idle(subject: &mut Subject<'_>) -> Verdict {
             return Ok(());
         }
         if start.elapsed() > SETTLE {
+            if threads >= CLIENTS as u64 {
+                let reason = "a thread for each connection has a heap of its own, which lasts as long";
+                return Err(Fault::not_applicable(reason));
+            }
             if subject.target.is_foreign() {
                 let reason = format!("{}: to keep what was needed once is its choice", subject.remark);
                 return Err(Fault::not_applicable(reason));

@@ -67,7 +67,7 @@ pub(super) fn queued_at_emfile(subject: &mut Subject<'_>) -> Verdict {
     }
     subject.remark = format!("{} waited, {shed} of them shed", waiting.len());
     drop(waiting);
-    subject.must_serve()
+    subject.must_serve_again()
 }
 
 /// Clients that have sent their request when the server turns them away, since it has no descriptor for them:
@@ -111,5 +111,6 @@ pub(super) fn shed_in_order(subject: &mut Subject<'_>) -> Verdict {
         let fault = fault.shows("curl: 52 (an end) or 28 (it waits)", "curl: 56 (a reset)");
         return Err(fault.shown_by(command));
     }
-    subject.must_serve_again()
+    // Whether it serves again is for the other two.
+    Ok(())
 }
