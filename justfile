@@ -36,6 +36,24 @@ notes *OPTIONS:
 step *ARGS: build
     @{{harness}} step "$@"
 
+# Record who waits for whom in stage N, as a page to step through: ./lab timeline 3; ./lab timeline --list
+[group('learn')]
+[no-exit-message]
+timeline *ARGS: build
+    @{{harness}} timeline "$@"
+
+# The same for any server that takes a port: ./lab timeline-cmd './mine --port $PORT'
+[group('learn')]
+[no-exit-message]
+timeline-cmd *ARGS: build
+    @{{harness}} timeline-cmd "$@"
+
+# Record every timeline of the book again; needs strace, and a machine that allows ptrace.
+[group('learn')]
+[no-exit-message]
+timelines: build
+    @{{harness}} timeline all --out notes/src/timelines
+
 # Ask stage N what it can do: ./lab grade 4; ./lab grade 5-mio; ./lab grade 5 --trigger level
 [group('judge')]
 [no-exit-message]

@@ -19,4 +19,5 @@ mod scenario;
 mod starters;
 mod step;
 mod table;
+mod timeline;
 mod wire;

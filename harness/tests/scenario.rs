@@ -464,12 +464,44 @@ fn what_each_worker_has_is_seen_from_outside() {
         if record.key.keep_alive {
             assert_eq!(sum(|worker| worker.connections), 12, "{workers:?}");
         }
-        assert!(sum(|worker| worker.probes) > 0, "{workers:?}");
-        assert!(workers.iter().all(|worker| worker.wait_us.is_some() == (worker.probes > 0)), "{workers:?}");
+        assert!(sum(|worker| worker.samples) > 0, "{workers:?}");
+        assert!(workers.iter().all(|worker| worker.wait_us.is_some() == (worker.samples > 0)), "{workers:?}");
         (record.key.title.clone(), record.key.keep_alive, record.key.slowed)
     });
     assert_eq!(found.len(), 2 * 4, "{found:?}");
     let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
     assert!(drawn.status.success() && place.out().join("balance.svg").is_file(), "{drawn:?}");
     assert_eq!(place.left_behind(LONG), [""; 0]);
+}
+
+/// Protects the comparison of io_uring's features: each stands beside stage 11 as it is, under the same load, and
+/// so does epoll; what this kernel lacks is a marked skip.
+#[test]
+fn each_feature_of_io_uring_is_measured_in_turns_with_the_stage_as_it_is() {
+    let stages = discover().expect("a workspace");
+    let has_uring = stages.iter().any(|stage| stage.name == "11" && stage.lacks().is_none());
+    if !is_built(&["10", "11"]) || !has_uring {
+        return;
+    }
+    let place = Place::new();
+    let args = "uring --clients 4 --sizes 13 --millis 100 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let of = |record: &Record| (record.key.server.clone(), record.key.title.clone());
+    let mut found = of_phase(&records, Phase::Uring, |record| {
+        assert!(matches!(&record.outcome, Outcome::Paired(pair) if pair.slices.is_some()), "{record:?}");
+        of(record)
+    });
+    let skipped = records.iter().filter(|record| record.skipped().is_some());
+    found.extend(skipped.map(|record| {
+        assert!(record.skipped().is_some_and(|why| why.contains("this kernel lacks it")), "{record:?}");
+        of(record)
+    }));
+    assert_eq!(found.len(), 9, "{found:?}");
+    assert!(found.contains(&("10".into(), "epoll (stage 10)".into())), "{found:?}");
+    let beside = of_phase(&records, Phase::Floor, of);
+    assert_eq!(beside, [("11".to_owned(), "as it is".to_owned())].into());
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    assert!(drawn.status.success() && place.out().join("uring.svg").is_file(), "{drawn:?}");
 }

@@ -205,6 +205,7 @@ impl Dispatcher {
     }
 }
 
+// ANCHOR: offer
 /// Offers a job to its worker's channel and, round-robin, to the others too.
 fn offer(
     senders: &mut [channel::Sender<Arc<SharedConnection>>],
@@ -221,6 +222,7 @@ fn offer(
     }
     Err(job)
 }
+// ANCHOR_END: offer
 
 impl JobReceiver {
     /// The next job; `None` when the server has stopped.

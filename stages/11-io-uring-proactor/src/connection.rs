@@ -282,6 +282,8 @@ fn send(
         (bytes, None) => (bytes, 0),
         (bytes, Some(_)) => (bytes, libc::MSG_MORE),
     };
+    // With MSG_MORE the kernel keeps the bytes until more come, and these wait for the completion.
+    let zero_copy = zero_copy.filter(|_| flags == 0);
     let (length, flags) = (bytes.len() as u32, libc::MSG_NOSIGNAL | flags);
     let send = match zero_copy {
         Some(least) if length >= least => {

@@ -1,5 +1,10 @@
 //! Which of io_uring's features are used. By default those that pay; each can be switched, to see what it is
 //! worth.
+//!
+//! Two of them break promises that the stage otherwise keeps, and are there to be measured only: with
+//! `--zero-copy` the next bytes wait until the peer has acknowledged the last ones, so many small replies are
+//! slow and a peer that never reads is never turned away; with `--sqpoll` the server spins for a while when
+//! descriptors run out.
 
 use clap::Args;
 

@@ -23,3 +23,5 @@ pub mod references;
 mod smoke;
 mod tally;
 mod watch;
+
+pub use watch::settled;

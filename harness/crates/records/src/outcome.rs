@@ -116,7 +116,7 @@ pub struct WorkerLoad {
     /// CPU time that it used meanwhile, s.
     pub cpu_seconds: f64,
     /// Requests beside the load whose worker is known.
-    pub probes: u64,
+    pub samples: u64,
     /// How long these took: kept connections from the intended time of sending to the reply, others from
     /// that of connecting. `None` if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

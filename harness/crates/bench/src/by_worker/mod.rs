@@ -9,11 +9,11 @@
 //! * Each thread has a count of the bytes that it has read (`/proc/PID/task/TID/io`): so many of the requests
 //!   were its own.
 //! * How long its clients wait is asked by a few connections beside the load, each with its worker
-//!   (`probes`).
+//!   (`sampling`).
 //!
 //! A worker is slowed down by a connection that it got like any other, whose requests let it sleep.
 
-mod probes;
+mod sampling;
 mod sockets;
 mod workers;
 
@@ -21,8 +21,8 @@ use crate::engine::Slowed;
 use crate::generators::Load;
 use anyhow::{Context, Result, anyhow};
 use lab_core::stats::Percentiles;
-use probes::Probes;
 use records::WorkerLoad;
+use sampling::Samplers;
 use sockets::Sockets;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -40,7 +40,7 @@ pub(crate) struct ByWorker {
 
 /// What was seen.
 struct Seen {
-    /// Of each worker: itself, its connections of the load, what it used, how long its probes took, µs.
+    /// Of each worker: itself, its connections of the load, what it used, how long its samples took, µs.
     workers: Vec<(Worker, u64, Used, Vec<u64>)>,
     /// The index of the slowed one.
     slowed: Option<usize>,
@@ -73,14 +73,14 @@ fn look(workers: Vec<Worker>, idle: &[u64], load: &Load, slowed: Slowed) -> Resu
     let sockets = Sockets::of(load.addr)?;
     let stop = Arc::new(AtomicBool::new(false));
     let until = |since: Duration| sleep(since.saturating_sub(start.elapsed()));
-    // The load's connections come first: the probes' are dealt like those of clients that come later.
+    // The load's connections come first: the samplers' are dealt like those of clients that come later.
     until(load.warm_up / 2);
-    let brake = match slowed {
+    let slowdown = match slowed {
         Slowed::None => None,
-        Slowed::One => Some(probes::brake(load, &sockets, &workers, &stop)?),
+        Slowed::One => Some(sampling::slow_down(load, &sockets, &workers, &stop)?),
     };
     until(load.warm_up + MARGIN);
-    let probes = Probes::start(load, &workers, &stop)?;
+    let samplers = Samplers::start(load, &workers, &stop)?;
     let before = workers.iter().map(Worker::used).collect::<Result<Vec<_>>>()?;
     until(load.warm_up + load.duration / 2);
     let watched = workers.iter().map(Worker::watched).collect::<Result<Vec<_>>>()?;
@@ -88,9 +88,9 @@ fn look(workers: Vec<Worker>, idle: &[u64], load: &Load, slowed: Slowed) -> Resu
     let after = workers.iter().map(Worker::used).collect::<Result<Vec<_>>>()?;
     // The flag orders nothing but the end of loops.
     stop.store(true, Relaxed);
-    let (waits, own) = probes.end(workers.len())?;
-    let slowed = brake.as_ref().map(|brake| brake.worker);
-    brake.into_iter().try_for_each(probes::Brake::end)?;
+    let (waits, own) = samplers.end(workers.len())?;
+    let slowed = slowdown.as_ref().map(|slowdown| slowdown.worker);
+    slowdown.into_iter().try_for_each(sampling::Slowdown::end)?;
     let of_load = |at: usize| {
         let ours = own[at] + u64::from(slowed == Some(at));
         watched[at].saturating_sub(idle[at]).saturating_sub(ours)
@@ -115,7 +115,7 @@ fn shares(seen: Seen, requests: u64) -> Vec<WorkerLoad> {
             connections: if seen.keep_alive { connections } else { requests },
             requests,
             cpu_seconds: used.cpu.as_secs_f64(),
-            probes: waits.len() as u64,
+            samples: waits.len() as u64,
             wait_us: percentiles(waits),
         }
     };

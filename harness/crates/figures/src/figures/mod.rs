@@ -20,7 +20,7 @@ pub(crate) mod slow;
 mod spin;
 mod table;
 mod tools_side_by_side;
-mod uring;
+pub(crate) mod uring;
 mod what_each_idea_costs;
 
 pub use data::{Data, Source};

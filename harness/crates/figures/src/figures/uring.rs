@@ -48,15 +48,21 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     vec![figure]
 }
 
+/// How stage 11 without any switch is called.
+const AS_IT_IS: &str = "as it is";
+
 /// The length of a reply's body.
-fn length(path: &str) -> usize {
+pub(crate) fn length(path: &str) -> usize {
     path.strip_prefix("/bytes/").and_then(|length| length.parse().ok()).unwrap_or(13)
 }
 
-/// What was switched: a name each, epoll first.
+/// What was switched: a name each; epoll first, then stage 11 as it is.
 fn switches(lines: &[Line]) -> Vec<Series> {
-    let titles = distinct(lines, |record| (record.key.server.as_str(), record.key.title.as_str()));
-    let series = |(at, (server, title)): (usize, (&str, &str))| Series {
+    let titles = distinct(lines, |record| {
+        let title = record.key.title.as_str();
+        (record.key.server.as_str(), title != AS_IT_IS, title)
+    });
+    let series = |(at, (server, _, title)): (usize, (&str, bool, &str))| Series {
         server: server.to_owned(),
         name: title.to_owned(),
         label: title.to_owned(),

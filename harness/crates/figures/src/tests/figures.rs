@@ -73,7 +73,7 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
         connections: 0,
         requests: 0,
         cpu_seconds: 0.0,
-        probes: 0,
+        samples: 0,
         wait_us,
     };
     let wait = Percentiles { p50: 0, p90: 0, p99: 0, p99_9: 0, max: 0 };

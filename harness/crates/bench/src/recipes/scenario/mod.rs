@@ -123,7 +123,7 @@ impl Scenario {
             Self::Slow(args) => &mut args.common.options,
             Self::Overload(args) => &mut args.options,
             Self::Balance(args) => &mut args.options,
-            Self::Uring(args) => &mut args.common.options,
+            Self::Uring(args) => &mut args.options,
             Self::All(options) => options,
         }
     }

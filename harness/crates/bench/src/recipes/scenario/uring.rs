@@ -4,12 +4,13 @@
 //! stage 11 as it is, by clients and by the length of the reply. What is compared is the server's CPU time for a
 //! request: above 1 the switch costs, below 1 it saves.
 
-use super::servers::{Common, point};
+use super::servers::point;
 use crate::cpus::cpus;
 use crate::engine::{Clients, Method, Outcome, Setup, Subject};
 use crate::generators::Load;
-use crate::recipes::options::Measured;
+use crate::recipes::options::{Measured, Options};
 use crate::recipes::select;
+use crate::recipes::whole_number::whole;
 use anyhow::Result;
 use lab_core::server_process::EndedEarly;
 use lab_core::stages::{Stage, discover, find};
@@ -22,8 +23,17 @@ pub(super) struct Args {
     /// Clients at once, which keep their connections.
     #[arg(long, value_name = "LIST", default_value = "1,8,64,512", allow_negative_numbers = true)]
     clients: String,
+    /// Lengths of the replies, bytes; a reply of 13 bytes is that to `/`.
+    #[arg(long, value_name = "LIST", default_value = "13,4096,65536,1048576", allow_negative_numbers = true)]
+    sizes: String,
+    /// Milliseconds of each of the two servers of a pair.
+    #[arg(long, value_name = "MS", default_value_t = 400, allow_negative_numbers = true, value_parser = whole::<u32>(20..=60_000))]
+    millis: u32,
+    /// The CPUs of the servers and of the generator; default: the first one and the second one.
+    #[arg(long, value_name = "SERVER:GENERATOR")]
+    cpus: Option<String>,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) options: Options,
 }
 
 /// Stage 11 as it is: all others take turns with it, and so does it with itself.
@@ -41,8 +51,10 @@ const SWITCHES: [(&[&str], &str); 8] = [
     (&["--min-wait", "50"], "min_wait of 50 µs"),
 ];
 
-/// What is asked for: 13 bytes, 4 KiB, 64 KiB, 1 MiB.
-const PATHS: [&str; 4] = ["/", "/bytes/4096", "/bytes/65536", "/bytes/1048576"];
+/// The length of the reply to `/`.
+const GREETING: usize = 13;
+/// A longer reply is another question.
+const LONGEST: usize = 16 << 20;
 
 /// More bytes on their way would take longer than a turn.
 const MOST_IN_FLIGHT: usize = 64 << 20;
@@ -50,33 +62,34 @@ const MOST_IN_FLIGHT: usize = 64 << 20;
 /// Measures and records.
 pub(super) fn run(args: Args) -> Result<Outcome> {
     let clients = select::clients(&args.clients, "--clients")?;
-    let (server_cpus, generator_cpus) = cpus(args.common.cpus.as_deref())?;
+    let sizes = select::numbers_up_to(&args.sizes, "--sizes", LONGEST)?;
+    let (server_cpus, generator_cpus) = cpus(args.cpus.as_deref())?;
     let all = discover()?;
     let (uring, epoll) = (find(&all, "11")?, find(&all, "10")?);
     let one = ["--workers".to_owned(), server_cpus.len().to_string()];
     let switched = SWITCHES.iter().map(|(switch, title)| subject(uring, switch, &one, title));
     let subjects: Vec<Subject> = switched.chain([subject(epoll, &[], &one, "epoll (stage 10)")]).collect();
     let load = Load {
-        duration: args.common.duration(Duration::from_millis(400)),
+        duration: Duration::from_millis(args.millis.into()),
         cpus: Some(generator_cpus),
         ..Load::new("/")
     };
     let mut points = Vec::new();
     for at in 0..subjects.len() {
-        for path in PATHS {
-            for &concurrency in clients.iter().filter(|clients| *clients * bytes(path) <= MOST_IN_FLIGHT) {
-                let load = Load { concurrency, path: path.to_owned(), ..load.clone() };
+        for &size in &sizes {
+            for &concurrency in clients.iter().filter(|clients| *clients * size <= MOST_IN_FLIGHT) {
+                let load = Load { concurrency, path: path(size), ..load.clone() };
                 points.push(point(at, Phase::Uring, Method::Closed(Clients::Counted), load));
             }
         }
     }
     let measured = Measured { content: Content::Uring, subjects, points, rounds: 3 };
-    args.common.options.measure(measured, Setup::new(Vec::new(), server_cpus)?)
+    args.options.measure(measured, Setup::new(Vec::new(), server_cpus)?)
 }
 
-/// The length of a reply's body.
-fn bytes(path: &str) -> usize {
-    path.strip_prefix("/bytes/").and_then(|length| length.parse().ok()).unwrap_or(13)
+/// What is asked for.
+fn path(size: usize) -> String {
+    if size == GREETING { "/".to_owned() } else { format!("/bytes/{size}") }
 }
 
 /// A stage with a switch. What this kernel lacks is found by trying.
@@ -104,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_says_how_long_its_reply_is() {
-        assert_eq!(PATHS.map(bytes), [13, 4 << 10, 64 << 10, 1 << 20]);
+    fn each_length_has_its_path() {
+        assert_eq!([13, 4096, 1 << 20].map(path), ["/", "/bytes/4096", "/bytes/1048576"]);
     }
 }

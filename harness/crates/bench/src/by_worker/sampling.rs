@@ -6,7 +6,7 @@ use super::worker_of;
 use super::workers::Worker;
 use crate::generators::Load;
 use anyhow::{Context, Result, anyhow};
-use lab_core::wire::read_reply;
+use lab_core::wire::Replies;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const SLEEP_MS: u64 = 10;
 
 /// Clients beside the load.
-pub(super) struct Probes {
+pub(super) struct Samplers {
     clients: Vec<JoinHandle<Result<Asked>>>,
 }
 
@@ -36,7 +36,7 @@ struct Asked {
     kept: Option<usize>,
 }
 
-impl Probes {
+impl Samplers {
     /// Starts them.
     pub(super) fn start(load: &Load, workers: &[Worker], stop: &Arc<AtomicBool>) -> Result<Self> {
         let client = |at: usize| {
@@ -109,19 +109,19 @@ fn short(
 }
 
 /// What slows one worker down.
-pub(super) struct Brake {
+pub(super) struct Slowdown {
     /// The worker that has it.
     pub(super) worker: usize,
     client: JoinHandle<Result<()>>,
 }
 
 /// A connection whose requests let its worker sleep for half of the time.
-pub(super) fn brake(
+pub(super) fn slow_down(
     load: &Load,
     sockets: &Sockets,
     workers: &[Worker],
     stop: &Arc<AtomicBool>,
-) -> Result<Brake> {
+) -> Result<Slowdown> {
     let mut stream = connect(load.addr)?;
     let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
     let load = Load { keep_alive: true, ..load.clone() };
@@ -133,10 +133,10 @@ pub(super) fn brake(
         }
         Ok(())
     });
-    Ok(Brake { worker, client })
+    Ok(Slowdown { worker, client })
 }
 
-impl Brake {
+impl Slowdown {
     pub(super) fn end(self) -> Result<()> {
         self.client.join().map_err(|_| anyhow!("the client that slows a worker down has panicked"))?
     }
@@ -153,7 +153,8 @@ fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
     let close = if load.keep_alive { "" } else { "Connection: close\r\n" };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{close}\r\n", load.addr);
     stream.write_all(request.as_bytes()).context("a client beside the load cannot send")?;
-    let reply = read_reply(stream, LIMIT).context("a client beside the load")?;
+    // One request at a time: nothing comes behind its reply.
+    let reply = Replies::default().next(stream, LIMIT).context("a client beside the load")?;
     (reply.status == 200)
         .then_some(())
         .with_context(|| format!("a client beside the load got the status {}", reply.status))
