@@ -4,10 +4,10 @@
 mod c10k;
 mod capacity;
 pub(crate) mod caption;
-mod context_switches;
+pub(crate) mod context_switches;
 mod cost_by_clients;
 mod data;
-mod idle_memory;
+pub(crate) mod idle_memory;
 pub(crate) mod latency;
 mod legend;
 mod points;
