@@ -58,8 +58,6 @@ impl<'child> ChildAcceptor<'child> {
         self.control.notify();
         Ok(())
     }
-
-    // ANCHOR: accept
     /// A connection may wait: the parent says so, or the kernel.
     ///
     /// # Errors
@@ -100,7 +98,6 @@ impl<'child> ChildAcceptor<'child> {
         }
         Ok(None)
     }
-    // ANCHOR_END: accept
 
     /// As [`Acceptor::resume`].
     ///

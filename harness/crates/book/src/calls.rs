@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use lab_core::server_process::Launch;
 use lab_core::stages::Stage;
-use lab_core::wire::{Connection, get, read_reply};
+use lab_core::wire::{Connection, Replies, get};
 use nix::sys::signal::Signal;
 use procfs::process::{Process, all_processes};
 use std::collections::BTreeMap;
@@ -138,7 +138,8 @@ fn instant() -> f64 {
 
 fn ask(client: &mut TcpStream) -> Result<()> {
     client.write_all(get("/", "localhost", Connection::Kept).as_ref())?;
-    let reply = read_reply(client, LIMIT)?;
+    // Nothing comes behind a reply that was asked for alone.
+    let reply = Replies::default().next(client, LIMIT)?;
     if reply.status != 200 {
         bail!("it answered {}", reply.status);
     }

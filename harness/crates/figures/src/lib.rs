@@ -26,3 +26,5 @@ mod svg;
 pub mod table;
 #[cfg(test)]
 mod tests;
+
+pub use svg::picture;

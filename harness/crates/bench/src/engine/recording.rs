@@ -2,7 +2,7 @@
 
 use super::meter::Measured;
 use super::plan::Plan;
-use super::point::Point;
+use super::point::{Point, Slowed};
 use super::setup::Setup;
 use records::{Context, Key, Kind, Outcome, Record};
 
@@ -24,6 +24,7 @@ pub(super) fn key(plan: &Plan, point: &Point) -> Key {
         path: point.load.path.clone(),
         idle: point.idle,
         cpus: subject.cpus.as_ref().map(Vec::len),
+        slowed: point.by_worker == Some(Slowed::One),
     }
 }
 

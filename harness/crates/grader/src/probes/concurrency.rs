@@ -25,13 +25,22 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// No reply to `GET /` within [`STARVED_AFTER`], and a right one after the end of the cause, is starvation;
 /// none even then is a hang.
 fn served_beside(asker: &mut Client, request: &[u8], end_the_cause: impl FnOnce() -> Verdict) -> Verdict {
+    served_beside_within(STARVED_AFTER, asker, request, end_the_cause)
+}
+
+fn served_beside_within(
+    patience: Duration,
+    asker: &mut Client,
+    request: &[u8],
+    end_the_cause: impl FnOnce() -> Verdict,
+) -> Verdict {
     asker.send(request)?;
-    match asker.reply_within(STARVED_AFTER) {
+    match asker.reply_within(patience) {
         Ok(reply) => reply.must_be_hello(),
         Err(fault) if fault.outcome == Outcome::Hang => {
             end_the_cause()?;
             asker.reply_within(RECOVERY)?.must_be_hello()?;
-            let detail = format!("no reply for {STARVED_AFTER:?}, a right one after that");
+            let detail = format!("no reply for {patience:?}, a right one after that");
             Err(Fault::new(Outcome::Starved, detail))
         }
         Err(fault) => Err(fault),
@@ -152,7 +161,10 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     }
 }
 
+/// The greedy client never ends by itself, so a server that comes to another one only behind its last request
+/// never does; one that first takes what has arrived, some MiB of requests, does after a while.
 pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
+    const PATIENCE: Duration = Duration::from_secs(6);
     let greedy = subject.connect()?;
     let (mut writer, mut reader) = (greedy.stream()?, greedy.stream()?);
     let requests = get("/bytes/100").repeat(500);
@@ -167,7 +179,8 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
         let verdict = (|| {
             thread::sleep(SETTLE);
             for _ in 0..5 {
-                served_beside(&mut subject.connect()?, &get_and_close("/"), || stop().map(drop))?;
+                let mut asker = subject.connect()?;
+                served_beside_within(PATIENCE, &mut asker, &get_and_close("/"), || stop().map(drop))?;
             }
             Ok(())
         })();

@@ -15,7 +15,11 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// Runs `visits` twice, and compares the descriptors of all processes after it: what is opened at first use
 /// and kept is no leak.
-fn must_close(subject: &mut Subject<'_>, how: &str, visits: fn(&Subject<'_>, usize) -> Verdict) -> Verdict {
+fn must_close(
+    subject: &mut Subject<'_>,
+    how: &str,
+    visits: impl Fn(&Subject<'_>, usize) -> Verdict,
+) -> Verdict {
     const COUNT: usize = 120;
     visits(subject, 6)?;
     let pid = subject.process()?.pid();
@@ -70,21 +74,37 @@ pub(super) fn leak_on_reset(subject: &mut Subject<'_>) -> Verdict {
     })
 }
 
-/// A refusal ends the connection on another way than a reply.
+/// A refusal ends the connection on another way than a reply. What the server does not refuse is left out:
+/// `malformed` tells of that.
 pub(super) fn leak_on_refusal(subject: &mut Subject<'_>) -> Verdict {
+    const TO_REFUSE: [&[u8]; 3] = [
+        b"garbage\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: probe\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: probe\r\nContent-Length: 99999999\r\n\r\n",
+    ];
+    let mut refused = Vec::new();
+    for request in TO_REFUSE {
+        let mut client = subject.connect()?;
+        client.send(request)?;
+        match client.reply_within(Duration::from_secs(1)) {
+            Ok(reply) if reply.status >= 400 => refused.push(request),
+            // It waits for a body that it would take, or its refusal is no reply.
+            Err(fault) if fault.outcome != Outcome::Hang && !subject.target.is_foreign() => {
+                return Err(fault);
+            }
+            _ => {}
+        }
+    }
+    if refused.is_empty() {
+        return Err(Fault::not_applicable(
+            "it refuses by a reply nothing that it should refuse: see malformed",
+        ));
+    }
     must_close(subject, "requests that were refused", |subject, count| {
-        const REFUSED: [&[u8]; 3] = [
-            b"garbage\r\n\r\n",
-            b"GET / HTTP/2.0\r\nHost: probe\r\n\r\n",
-            b"POST /echo HTTP/1.1\r\nHost: probe\r\nContent-Length: 99999999\r\n\r\n",
-        ];
         for i in 0..count {
             let mut client = subject.connect()?;
-            client.send(REFUSED[i % REFUSED.len()])?;
-            let status = client.reply()?.status;
-            if status < 400 {
-                return Err(Fault::wrong(format!("status {status} for a request that must be refused")));
-            }
+            client.send(refused[i % refused.len()])?;
+            client.reply()?;
             client.finish_sending();
             client.end_within(LIMIT)?;
         }
