@@ -99,6 +99,7 @@ impl Server {
         self.loops.wait(Duration::from_millis(self.end_ms.saturating_sub(self.clock.last().ms)));
         Ok(())
     }
+
     /// Takes connections that wait, one batch of them: what is left is reported again.
     fn accept(&mut self) -> io::Result<()> {
         for _ in 0..self.batch {

@@ -58,6 +58,7 @@ impl<'child> ChildAcceptor<'child> {
         self.control.notify();
         Ok(())
     }
+
     /// A connection may wait: the parent says so, or the kernel.
     ///
     /// # Errors

@@ -112,6 +112,7 @@ impl Connection {
         if self.session.is_full() { self.cancel_receive(proactor) } else { Ok(()) }
     }
     // ANCHOR_END: drive
+
     /// An operation has completed: tells the session, which [`Connection::drive`] must then ask. `bytes` are
     /// those that arrived.
     ///

@@ -106,6 +106,7 @@ impl<'all> Shard<'all> {
         self.completions = completions;
         Ok(count)
     }
+
     /// The kernel has accepted a connection: lets it receive whatever arrives on it.
     fn accept(&mut self, entry: &cqueue::Entry) -> io::Result<()> {
         match self.listener.complete(entry, self.clock.last()) {
