@@ -138,6 +138,7 @@ fn instant() -> f64 {
 
 fn ask(client: &mut TcpStream) -> Result<()> {
     client.write_all(get("/", "localhost", Connection::Kept).as_ref())?;
+    // Nothing comes behind a reply that was asked for alone.
     let reply = Replies::default().next(client, LIMIT)?;
     if reply.status != 200 {
         bail!("it answered {}", reply.status);
