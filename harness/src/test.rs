@@ -55,6 +55,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let all = &all;
         scope.spawn(|| all.run(harness("probes", &["grade", "all"])));
         all.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
+        // That leaves out the programs of packages without tests beside their sources.
+        all.run(cargo("build the programs", &["build", "--workspace", "--bins"]));
         for step in tests() {
             scope.spawn(|| all.run(step));
         }

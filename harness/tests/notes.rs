@@ -1,18 +1,35 @@
 //! The book agrees with the code beside it. The checks are tested in the crate `book`, on books that are
 //! broken; here the real one is checked, by the command that a user types.
 
+use lab_core::stages;
 use std::fs::read_to_string;
 use std::path::Path;
+use std::process::Command;
 use test_support::{LONG, Place};
 
 /// Protects a reader from an excerpt that is not there, a link that leads nowhere, a command that does not
 /// exist, a figure that the records contradict, a term without a word.
 #[test]
 fn the_book_is_whole() {
+    build_missing_programs();
     // It draws the rounds of every figure again and traces every stage, beside whatever else is tested.
     let finished = Place::new().start(&["notes", "check"]).wait(5 * LONG);
     assert!(finished.status.success(), "{}{}", finished.stdout, finished.stderr);
     assert!(finished.stdout.ends_with("the book agrees with the tree\n"), "{}", finished.stdout);
+}
+
+/// The stages tell their options themselves. `cargo test` builds the programs of packages that have tests beside
+/// their sources, and of no others.
+fn build_missing_programs() {
+    if stages::discover().expect("the stages").iter().all(|stage| stage.binary.is_file()) {
+        return;
+    }
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--workspace", "--bins"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo is there").success());
 }
 
 /// Protects a student who looks for a probe that a chapter names.
