@@ -18,8 +18,8 @@ fn the_book_is_whole() {
     assert!(finished.stdout.ends_with("the book agrees with the tree\n"), "{}", finished.stdout);
 }
 
-/// The stages tell their options themselves. `cargo test` builds the programs of packages that have tests beside
-/// their sources, and of no others.
+/// The stages tell their options themselves. `cargo test` builds the programs of packages that have tests
+/// beside their sources, and of no others.
 fn build_missing_programs() {
     if stages::discover().expect("the stages").iter().all(|stage| stage.binary.is_file()) {
         return;

@@ -230,13 +230,7 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                 .map(|(_, name, ..)| name.as_str())
                 .collect();
             assert_eq!(told, measured, "{words}");
-            let lines = of.used.iter().map(|(file, line)| &page.files[*file][*line]);
-            let numbers = lines.flat_map(|line| {
-                let path =
-                    line["mix"]["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse().ok());
-                [super::number(line, "mix.percent"), path].into_iter().flatten()
-            });
-            text.claim_any(&numbers.collect::<Vec<f64>>());
+            text.claim_any(&of_slow_requests(page, of));
             let shares = of.samples.iter().filter(|((panel, ..), _)| *panel == 0);
             text.claim_any(&shares.map(|(_, sample)| middle(&all(sample))).collect::<Vec<_>>());
         }
@@ -303,6 +297,16 @@ fn is_over_floor(own: &Sample, [factor, low, high]: [f64; 3], written: f64, text
     assert!(all(own).len() < 6 || medians(&runs).allows([low, high], written), "{text}");
 }
 
+/// How many of a hundred requests are slow ones, and for how long they sleep.
+fn of_slow_requests(page: &Page, slow: &Checked) -> Vec<f64> {
+    let lines = slow.used.iter().map(|(file, line)| &page.files[*file][*line]);
+    let numbers = lines.flat_map(|line| {
+        let path = line["mix"]["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse().ok());
+        [super::number(line, "mix.percent"), path].into_iter().flatten()
+    });
+    numbers.collect()
+}
+
 /// The table of the designs: each cell is one of a figure, or follows from the grades.
 pub(crate) fn designs_are_true(page: &Page, figures: &Figures, names: &[String]) {
     let table = &page.data["front"]["designs"];
@@ -339,13 +343,9 @@ pub(crate) fn designs_are_true(page: &Page, figures: &Figures, names: &[String])
         }
     }
     let mut note = Text::new(table["note"].as_str().expect("a note"), names);
-    let lines =
-        figures.get("slow").into_iter().flat_map(|of| &of.used).map(|(file, line)| &page.files[*file][*line]);
-    let numbers = lines.flat_map(|line| {
-        let path = line["mix"]["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse().ok());
-        [super::number(line, "mix.percent"), path].into_iter().flatten()
-    });
-    note.claim_any(&numbers.collect::<Vec<f64>>());
+    if let Some(slow) = figures.get("slow") {
+        note.claim_any(&of_slow_requests(page, slow));
+    }
     note.claim_any(&clients_of(page, costs));
     note.end();
 }
