@@ -1,17 +1,19 @@
 //! The starters, and with them the HTTP servers of Python, Node, Java and Go: right servers are not blamed, and
-//! each flaw that they have is found.
+//! each flaw that they have is found. Servers that are here to be judged alone are in `servers`.
+
+mod profiles;
 
 use super::grade_any::{has, outcomes};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use test_support::{Finished, LONG, Place, Run, program};
 
 fn starter(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("starters").join(name)
 }
 
-fn built(command: &mut Command) {
+pub(crate) fn built(command: &mut Command) {
     let output = command.output().expect("it is here");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -19,9 +21,22 @@ fn built(command: &mut Command) {
 /// Each of these grades starts virtual machines by the dozen: side by side they would measure each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// No other grade of a whole server runs meanwhile.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What no server of one process is asked, or one without a limit.
+const ONE_PROCESS: [&str; 3] = ["body-413", "killed-parent", "killed-child"];
+
 /// Grades a server of which these outcomes are expected where they are not a pass.
 fn must_be(place: &Place, server: &str, expect: &[&str], skip: &[&str]) {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    must_be_without(place, server, expect, skip, &ONE_PROCESS);
+}
+
+/// The same, where other probes are not applicable.
+fn must_be_without(place: &Place, server: &str, expect: &[&str], skip: &[&str], without: &[&str]) {
+    let _turn = alone();
     let mut args = vec!["grade", "--cmd", server, "--json", "-"];
     let (expect, skip) = (expect.join(","), skip.join(","));
     args.extend(["--expect", &expect]);
@@ -38,7 +53,7 @@ fn must_be(place: &Place, server: &str, expect: &[&str], skip: &[&str]) {
         .filter(|(_, outcome, detail)| outcome == "not applicable" && !detail.contains("$OPTIONS"))
         .map(|(probe, ..)| probe.as_str())
         .collect();
-    assert_eq!(not_asked, ["body-413", "killed-parent", "killed-child"], "{ended:?}");
+    assert_eq!(not_asked, without, "{ended:?}");
     assert_eq!(place.left_behind(LONG), Vec::<String>::new());
 }
 
@@ -52,12 +67,8 @@ const NO_DRAIN: [&str; 6] = [
     "ctrl-c-group=wrong",
 ];
 
-/// What is not asked of a virtual machine: its heap grows until its collector runs, so that the memory after
-/// some connections says nothing of a leak.
-const COLLECTED: [&str; 2] = ["memory-per-connection", "memory-never-reads"];
-
 /// What each of them takes for right, or waits for, in malformed requests.
-const LENIENT: [&str; 3] = ["late-bytes=wrong", "malformed=broken:hang", "leak-on-refusal=wrong"];
+const LENIENT: [&str; 2] = ["late-bytes=wrong", "malformed=broken:hang"];
 
 /// Protects every Python course: a thread for each connection, a backlog of 5.
 #[test]
@@ -90,7 +101,7 @@ fn nodes_http_server() {
     ];
     // Whether its loop comes to another client beside a greedy one depends on how busy the machine is; and
     // so does whether what waits when it is out of descriptors is shed.
-    let skip = [&COLLECTED[..], &["greedy-pipeliner", "queued-at-emfile"]].concat();
+    let skip = ["greedy-pipeliner", "queued-at-emfile"];
     must_be(&Place::new(), &server, &[&own[..], &LENIENT].concat(), &skip);
 }
 
@@ -108,8 +119,7 @@ fn javas_http_server() {
     let drain: Vec<&str> =
         NO_DRAIN.into_iter().filter(|probe| !probe.starts_with("second-sigterm")).collect();
     // Whether its machine still runs when the second signal comes depends on how long that takes to stop.
-    let skip = [&COLLECTED[..], &["second-sigterm"]].concat();
-    must_be(&place, &server, &[&own[..], &LENIENT, &drain].concat(), &skip);
+    must_be(&place, &server, &[&own[..], &LENIENT, &drain].concat(), &["second-sigterm"]);
 }
 
 /// Protects Go's.
@@ -139,6 +149,20 @@ fn gos_http_server() {
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 }
 
+/// What forty lines of C leave out.
+const IN_C: [&str; 4] =
+    ["head-without-body=wrong", "http-10-closes=broken:hang", "expect-100=broken:hang", "chunked-body=wrong"];
+
+/// Builds a server in C, from a file below the harness.
+fn in_c(place: &Place, source: &str) -> String {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let server = place.path("server");
+    let mut compile = Command::new("cc");
+    compile.args(["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
+    built(compile.arg(&server).arg(source));
+    format!("{} $PORT", server.display())
+}
+
 /// Protects the first server of every course: one client at a time is found out, and nothing else is.
 #[test]
 fn a_blocking_server_in_c() {
@@ -146,9 +170,7 @@ fn a_blocking_server_in_c() {
         return;
     }
     let place = Place::new();
-    let server = place.path("server");
-    let source = starter("c-blocking/server.c");
-    built(Command::new("cc").args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&server).arg(source));
+    let server = in_c(&place, "starters/c-blocking/server.c");
     let serial = [
         "two-clients=starved",
         "reverse-order=starved",
@@ -157,15 +179,126 @@ fn a_blocking_server_in_c() {
         "fast-beside-slow=starved",
         "greedy-pipeliner=starved",
         "slow-reader-beside=starved",
-        "over-1024=broken:hang",
+        "over-1024=starved",
     ];
-    // What forty lines leave out.
-    let own = [
-        "head-without-body=wrong",
-        "http-10-closes=broken:hang",
-        "expect-100=broken:hang",
-        "chunked-body=wrong",
-    ];
-    let expect = [&serial[..], &own, &LENIENT, &NO_DRAIN].concat();
-    must_be(&place, &format!("{} $PORT", server.display()), &expect, &[]);
+    must_be(&place, &server, &[&serial[..], &IN_C, &LENIENT, &NO_DRAIN].concat(), &[]);
+}
+
+/// Protects the second one: a process for each client starves nobody.
+#[test]
+fn a_forking_server_in_c() {
+    if !has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let server = in_c(&place, "tests/servers/fork.c");
+    // Its children know nothing of their parent, nor of its signals.
+    let own = ["killed-parent=broken:leak", "sigterm-in-flight=broken:hang"];
+    let expect = [&IN_C[..], &LENIENT, &NO_DRAIN, &own].concat();
+    must_be_without(&place, &server, &expect, &[], &["body-413"]);
+}
+
+/// Protects the third one: a thread for each client.
+#[test]
+fn a_threading_server_in_c() {
+    if !has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let server = in_c(&place, "tests/servers/thread.c");
+    must_be(&place, &server, &[&IN_C[..], &LENIENT, &NO_DRAIN].concat(), &[]);
+}
+
+/// Protects the fourth one: idle clients that hold the workers of a pool are found, and nothing else is.
+#[test]
+fn a_pool_in_c() {
+    if !has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let server = in_c(&place, "tests/servers/pool.c");
+    let starved = ["idle-holders=starved", "idle-1000=starved", "over-1024=starved"];
+    must_be(&place, &server, &[&starved[..], &IN_C, &LENIENT, &NO_DRAIN].concat(), &[]);
+}
+
+/// Protects those who write an event loop: a handler that sleeps stops everybody, and nothing else does.
+#[test]
+fn an_event_loop_in_c() {
+    if !has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let server = in_c(&place, "starters/c-epoll/server.c");
+    let own = ["fast-beside-slow=starved"];
+    must_be(&place, &server, &[&own[..], &IN_C, &LENIENT, &NO_DRAIN].concat(), &[]);
+}
+
+/// The outcomes of these probes of the pool in Python.
+fn of_a_pool(workers: usize, backlog: usize, closes: &str, only: &str) -> Vec<(String, String)> {
+    let place = Place::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/pool.py");
+    let server = format!("python3 {} $PORT {workers} {backlog} {closes}", script.display());
+    let _turn = alone();
+    let mut command = place.command(program("harness"));
+    command.args(["grade", "--cmd", &server, "--only", only, "--json", "-"]);
+    let ended = Run::start(command).wait(2 * LONG);
+    let found = outcomes(&ended.stdout).into_iter().map(|(probe, outcome, detail)| {
+        let outcome = if outcome == "not applicable" { format!("{outcome}: {detail}") } else { outcome };
+        (probe, outcome)
+    });
+    found.collect()
+}
+
+/// Protects pools that grow to their bound, which is no leak, and finds those whose workers are held, however
+/// many they are.
+#[test]
+fn a_pool_that_grows_to_its_bound_leaks_nothing() {
+    if !has("python3") {
+        return;
+    }
+    for (workers, idle_holders) in [(10, "starved"), (48, "starved"), (200, "pass")] {
+        let found = of_a_pool(workers, 1_024, "", "no-leaks,idle-holders");
+        let expected = [("idle-holders", idle_holders), ("no-leaks", "pass")];
+        let expected = expected.map(|(probe, outcome)| (probe.to_owned(), outcome.to_owned()));
+        assert_eq!(found, expected, "{workers} workers");
+    }
+}
+
+/// Protects servers with a short backlog: what the kernel does not complete is none of their faults.
+#[test]
+fn a_short_backlog_is_no_fault() {
+    if !has("python3") {
+        return;
+    }
+    for backlog in [5, 10, 32] {
+        let found =
+            of_a_pool(64, backlog, "", "descriptor-limit,fast-beside-slow,accept-burst,connect-burst");
+        assert!(
+            found.len() == 4 && found.iter().all(|(_, outcome)| outcome == "pass"),
+            "{backlog}: {found:?}"
+        );
+    }
+}
+
+/// Protects servers that close after each reply, which is one fault: it is told by one probe, and all others
+/// ask what can be asked of such a server.
+#[test]
+fn one_that_closes_after_each_reply_has_one_fault() {
+    if !has("python3") {
+        return;
+    }
+    let found = of_a_pool(200, 1_024, "closes", "one-client,several,peers,limits,end");
+    let fault = |(probe, outcome): &(String, String)| {
+        let is_excused = outcome == "pass" || outcome.starts_with("not applicable: ");
+        (!is_excused).then(|| format!("{probe}={outcome}"))
+    };
+    let faults: Vec<String> = found.iter().filter_map(fault).collect();
+    assert_eq!(faults, ["keep-alive=wrong"]);
+    let reason =
+        |name: &str| found.iter().find(|(probe, _)| probe == name).map(|(_, outcome)| outcome.as_str());
+    assert_eq!(
+        reason("in-order"),
+        Some("not applicable: the server closes after each reply: see keep-alive")
+    );
+    assert_eq!(reason("half-close-large"), Some("pass"));
 }

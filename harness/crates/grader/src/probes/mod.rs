@@ -7,6 +7,7 @@
 mod client;
 mod concurrency;
 mod deadlines;
+mod echo;
 mod ending;
 mod evidence;
 mod files;
@@ -22,6 +23,7 @@ mod narrow;
 mod payload;
 mod peers;
 mod pools;
+mod profile;
 mod replays;
 mod requests;
 mod resources;
@@ -39,6 +41,8 @@ mod verdict;
 mod waiting;
 
 pub use evidence::{Evidence, Replay};
+pub(crate) use profile::note_whether_it_closes;
+pub use profile::{Profile, choose, current, shipped};
 pub use routes::{Failure, FirstLook, Route, first_look};
 pub(crate) use routes::{needs_an_open_connection, routes_of};
 pub use runner::{Limits, Run, run_all, run_one};

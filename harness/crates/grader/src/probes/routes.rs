@@ -1,6 +1,7 @@
 //! What the probes ask for: a server of another make must answer these, or they say nothing about it.
 
 use super::client::{get, get_and_close, post_echo};
+use super::profile::{self, PROGRAM};
 use super::subject::{Subject, Target};
 use super::verdict::Outcome;
 use super::{PLAIN, Probe};
@@ -17,19 +18,27 @@ pub enum Route {
     Sleep,
     /// `POST /echo`
     Echo,
+    /// A page that a process of its own makes. The lab has none.
+    Program,
 }
 
 impl Route {
     /// All of them, with the first one first: without it nothing can be asked.
-    pub const ALL: [Self; 4] = [Self::Hello, Self::Bytes, Self::Sleep, Self::Echo];
+    pub const ALL: [Self; 5] = [Self::Hello, Self::Bytes, Self::Sleep, Self::Echo, Self::Program];
 
-    /// What is asked for and what must be answered.
-    pub fn words(self) -> &'static str {
+    /// What is asked for and what must be answered, by the profile.
+    pub fn words(self) -> String {
+        profile::current().words(self)
+    }
+
+    /// What a profile calls it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Hello => "GET / with the 13 bytes `Hello, World!`",
-            Self::Bytes => "GET /bytes/N with N bytes",
-            Self::Sleep => "GET /sleep/MS after MS milliseconds",
-            Self::Echo => "POST /echo with the body that it received",
+            Self::Hello => "hello",
+            Self::Bytes => "bytes",
+            Self::Sleep => "sleep",
+            Self::Echo => "echo",
+            Self::Program => "program",
         }
     }
 
@@ -39,6 +48,7 @@ impl Route {
             Self::Bytes => get_and_close("/bytes/100"),
             Self::Sleep => get_and_close("/sleep/1"),
             Self::Echo => post_echo(b"echo"),
+            Self::Program => get_and_close(PROGRAM),
         }
     }
 }
@@ -81,12 +91,14 @@ pub(crate) fn routes_of(probe: &Probe) -> &'static [Route] {
         "rearm-after-write" | "fair-turn" | "head-without-body" | "stop-and-continue" => &[Bytes],
         "stolen-wake-up" | "job-once" | "drain-spin" | "never-reads" | "slow-is-not-idle" => &[Bytes],
         "leak-on-reset" | "memory-per-connection" | "memory-never-reads" => &[Bytes],
-        "pipelined-mixture" | "in-order" | "half-close" | "fast-beside-slow" => &[Bytes, Sleep],
-        "reset-mid-reply" | "stale-event" | "no-leaks" | "sigpipe-send" => &[Bytes, Sleep],
-        "cut-at-every-byte" | "body-413" | "expect-100" | "chunked-body" => &[Echo],
+        "half-close" | "reset-mid-reply" | "no-leaks" | "idle-cpu" | "short-write-file" => &[Bytes],
+        "pipelined-mixture" | "in-order" | "fast-beside-slow" => &[Bytes, Sleep],
+        "stale-event" | "sigpipe-send" => &[Bytes, Sleep],
+        "cut-at-every-byte" | "body-413" | "expect-100" => &[Echo],
         "leak-on-refusal" | "leak-on-timeout" => &[Echo],
-        "second-in-part" | "cut-at-buffer-end" | "read-while-writing" => &[Bytes, Echo],
-        "burst-behind-sleep" => &[Sleep, Echo],
+        "chunked-body" | "burst-behind-sleep" => &[Sleep, Echo],
+        "second-in-part" | "read-while-writing" => &[Bytes, Echo],
+        "cut-at-buffer-end" => &[Bytes, Sleep, Echo],
         "sigterm-in-flight" | "second-sigterm" | "ctrl-c-group" => &[Sleep],
         _ => &[],
     }
@@ -131,10 +143,7 @@ pub(crate) fn needs_an_open_connection(probe: &Probe) -> bool {
             | "pipelined-mixture"
             | "in-order"
             | "burst-behind-sleep"
-            | "half-close"
             | "half-close-pipelined"
-            | "half-close-large"
-            | "half-close-slow-reader"
             | "second-in-part"
             | "cut-at-buffer-end"
             | "short-write-replies"
@@ -143,13 +152,45 @@ pub(crate) fn needs_an_open_connection(probe: &Probe) -> bool {
             | "fair-turn"
             | "head-without-body"
             | "job-once"
+            | "lost-wake-up"
             | "memory-never-reads"
-            | "memory-per-connection"
-            | "stop-and-continue"
             | "sigpipe-send"
+            | "sigpipe-sendfile"
+            | "short-write-file"
             | "idle-holders"
             | "greedy-pipeliner"
+            | "idle-timeout"
+            | "idle-timeout-late"
+            | "idle-timeout-moves"
+            | "header-timeout-late"
+            | "never-reads"
+            | "connection-limit"
+            | "connection-limit-left"
     )
+}
+
+/// Whether a probe is about HTTP, so that it says nothing about a server that sends back what it receives.
+pub(crate) fn needs_http(probe: &Probe) -> bool {
+    let is_of_1_0 = matches!(
+        probe.name,
+        "late-bytes"
+            | "body-413"
+            | "fair-turn"
+            | "http-10-closes"
+            | "short-write-file"
+            | "sigpipe-sendfile"
+            | "leak-on-refusal"
+            | "leak-on-timeout"
+            | "header-timeout-408"
+            | "header-timeout-late"
+            | "header-dribble"
+    );
+    is_of_1_0 || needs_http_1_1(probe)
+}
+
+/// Whether a probe is about what HTTP/1.0 does not have.
+pub(crate) fn needs_http_1_1(probe: &Probe) -> bool {
+    matches!(probe.name, "head-without-body" | "expect-100" | "chunked-body" | "malformed")
 }
 
 impl FirstLook {
@@ -181,12 +222,12 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
     let mut subject = start(target)?;
     let begun = Instant::now();
     if let Err(fault) = subject.must_serve() {
-        let silent =
-            format!("it does not answer `GET /` with the 13 bytes `Hello, World!`: {}", fault.detail);
+        let (request, reply) = profile::current().first_request();
+        let silent = format!("it does not answer {request}{reply}: {}", fault.detail);
         return Err(Failure::Silent(match subject.end() {
-            Some(end) => format!("it does not answer `GET /`: {end}"),
+            Some(end) => format!("it does not answer {request}: {end}"),
             None if fault.outcome == Outcome::Hang => {
-                format!("it answered nothing to `GET /`: {}", fault.detail)
+                format!("it answered nothing to {request}: {}", fault.detail)
             }
             None => silent,
         }));
@@ -201,11 +242,12 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
         Ok(client.end_within(Duration::from_millis(100)).is_ok())
     });
     look.closes = twice.unwrap_or(false);
-    for route in Route::ALL.into_iter().skip(1) {
+    let others = Route::ALL.into_iter().skip(1).filter(|route| profile::current().has(*route));
+    for route in others {
         // One that is answered wrongly, or not at all, is there, and the probes say what is wrong with it.
         let reply = subject.connect().and_then(|mut client| client.ask(&route.request()));
         match reply {
-            Ok(reply) if reply.status != 200 => {
+            Ok(reply) if reply.status != profile::current().status(route) => {
                 look.missing.push((route, format!("status {}", reply.status)))
             }
             Ok(_) => {}
