@@ -1,6 +1,7 @@
-/* A server that behaves as CS:APP's tiny does: one client after the other, GET alone, HTTP/1.0, files below the
- * current directory, programs below cgi-bin; as there, a failed read or write ends the process. With -DMENDED it
- * ends the connection, which the book makes an exercise; with -DNO_WAIT programs are not waited for.
+/* A server that behaves as CS:APP's tiny does: one client after the other, GET alone, HTTP/1.0, files below
+ * the current directory, programs below cgi-bin; as there, a failed read or write ends the process. With
+ * -DMENDED it ends the connection, which the book makes an exercise; with -DNO_WAIT programs are not waited
+ * for.
  *
  * cc -O2 -o tiny csapp-tiny.c && cd DIR && tiny PORT */
 #define _GNU_SOURCE
@@ -56,7 +57,8 @@ static void run_program(int fd, const char *path, const char *query) {
 
 static void send_file(int fd, const char *path, size_t length) {
     char head[128];
-    put(fd, head, snprintf(head, sizeof head, "HTTP/1.0 200 OK\r\nConnection: close\r\nContent-length: %zu\r\n\r\n", length));
+    const char *form = "HTTP/1.0 200 OK\r\nConnection: close\r\nContent-length: ";
+    put(fd, head, snprintf(head, sizeof head, "%s%zu\r\n\r\n", form, length));
     int file = open(path, O_RDONLY);
     void *bytes = length ? mmap(NULL, length, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
     close(file);

@@ -29,7 +29,8 @@ int main(int argc, char **argv) {
     int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
     signal(SIGPIPE, SIG_IGN);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1024)) return perror("listen"), 1;
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1024))
+        return perror("listen"), 1;
     for (;;) {
         int fd = accept(listener, NULL, NULL);
         pthread_t thread;

@@ -34,8 +34,8 @@ static void put(int fd, const char *bytes, size_t length) {
 
 static void say(int fd, const char *status, const char *body) {
     char reply[256];
-    int length = snprintf(reply, sizeof reply, "HTTP/1.0 %s\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body), body);
-    put(fd, reply, length);
+    const char *form = "HTTP/1.0 %s\r\nContent-Length: %zu\r\n\r\n%s";
+    put(fd, reply, snprintf(reply, sizeof reply, form, status, strlen(body), body));
 }
 
 /* Up to and with the empty line, a byte at a time: nothing behind it is taken. Returns 0 at an early end. */
@@ -112,7 +112,8 @@ int main(int argc, char **argv) {
         if (option == 'b') size = atoi(optarg);
     }
     buffer = calloc(size, sizeof *buffer);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1024)) die("listen");

@@ -39,7 +39,8 @@ static void route(struct client *c, const char *head, const char *body, size_t n
     unsigned value;
     if (!strncmp(head, "GET / ", 6)) reply(c, "200 OK", "Hello, World!", 13);
     else if (!strncmp(head, "POST /echo ", 11)) reply(c, "200 OK", body, n);
-    else if (sscanf(head, "GET /sleep/%u ", &value) == 1) usleep(value * 1000), reply(c, "200 OK", "slept", 5);
+    else if (sscanf(head, "GET /sleep/%u ", &value) == 1)
+        usleep(value * 1000), reply(c, "200 OK", "slept", 5);
     else if (sscanf(head, "GET /bytes/%u ", &value) == 1) reply(c, "200 OK", NULL, value);
     else reply(c, "404 Not Found", "not found", 9);
 }
@@ -47,7 +48,9 @@ static void route(struct client *c, const char *head, const char *body, size_t n
 /* Answers the requests that are whole, as long as little waits to be sent. */
 static int answer(struct client *c) {
     size_t at = 0;
-    for (char *end; !c->last && c->due < 1 << 20 && (end = memmem(c->in + at, c->have - at, "\r\n\r\n", 4));) {
+    while (!c->last && c->due < 1 << 20) {
+        char *end = memmem(c->in + at, c->have - at, "\r\n\r\n", 4);
+        if (!end) break;
         *end = 0;
         char *head = c->in + at, *length = strcasestr(head, "\r\nContent-Length:");
         size_t body = length ? strtoul(length + 17, NULL, 10) : 0, whole = end + 4 - head + body;
@@ -100,7 +103,8 @@ int main(int argc, char **argv) {
     int one = 1;
     poller = epoll_create1(0), listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1024)) return perror("listen"), 1;
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 1024))
+        return perror("listen"), 1;
     wait_for(EPOLL_CTL_ADD, listener, EPOLLIN, NULL);
     for (struct epoll_event events[64];;)
         for (int i = epoll_wait(poller, events, 64, -1); i-- > 0;)

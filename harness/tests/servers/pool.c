@@ -1,4 +1,5 @@
-/* The blocking starter with a pool of 8 threads behind a queue of 64. Not to begin from: it is here to be judged. */
+/* The blocking starter with a pool of 8 threads behind a queue of 64. Not to begin from: it is here to be
+ * judged. */
 #define main one_after_the_other
 #include "../../starters/c-blocking/server.c"
 #undef main

@@ -1,7 +1,7 @@
 """The lab's routes in Python on a ThreadPoolExecutor: python3 pool.py PORT WORKERS BACKLOG [closes]
 
-Not to begin from: it is right, and has what right servers were blamed for. Its pool grows to its bound, its backlog is
-short, and with `closes` it ends each connection after a reply.
+Not to begin from: it is right, and has what right servers were blamed for. Its pool grows to its bound, its
+backlog is short, and with `closes` it ends each connection after a reply.
 """
 
 import socket
@@ -52,13 +52,14 @@ def serve_to_the_end(connection):
         pass
 
 
-with socket.create_server(("127.0.0.1", port), backlog=backlog) as listener, ThreadPoolExecutor(workers) as pool:
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            # Out of descriptors: an end may free one.
-            time.sleep(0.05)
-            continue
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pool.submit(serve_to_the_end, connection)
+listener = socket.create_server(("127.0.0.1", port), backlog=backlog)
+pool = ThreadPoolExecutor(workers)
+while True:
+    try:
+        connection, _ = listener.accept()
+    except OSError:
+        # Out of descriptors: an end may free one.
+        time.sleep(0.05)
+        continue
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    pool.submit(serve_to_the_end, connection)
