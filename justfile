@@ -36,6 +36,24 @@ notes *OPTIONS:
 step *ARGS: build
     @{{harness}} step "$@"
 
+# Record who waits for whom in stage N, as a page to step through: ./lab timeline 3; ./lab timeline --list
+[group('learn')]
+[no-exit-message]
+timeline *ARGS: build
+    @{{harness}} timeline "$@"
+
+# The same for any server that takes a port: ./lab timeline-cmd './mine --port $PORT'
+[group('learn')]
+[no-exit-message]
+timeline-cmd *ARGS: build
+    @{{harness}} timeline-cmd "$@"
+
+# Record every timeline of the book again; needs strace, and a machine that allows ptrace.
+[group('learn')]
+[no-exit-message]
+timelines: build
+    @{{harness}} timeline all --out notes/src/timelines
+
 # Ask stage N what it can do: ./lab grade 4; ./lab grade 5-mio; ./lab grade 5 --trigger level
 [group('judge')]
 [no-exit-message]
@@ -68,7 +86,7 @@ alias bench := bench-all
 table *OPTIONS: build
     @{{harness}} table "$@"
 
-# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, spin, or all of them.
+# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, overload, … or all.
 [group('measure')]
 [no-exit-message]
 scenario *ARGS: build
@@ -91,6 +109,12 @@ report *OPTIONS: build
 [no-exit-message]
 load *ARGS: build
     @{{harness}} load "$@"
+
+# Show where the time of stage N goes, on a CPU and off it: ./lab profile 7; ./lab profile 7 --load '-c 1 /bytes/4096'
+[group('measure')]
+[no-exit-message]
+profile *ARGS: build
+    @{{harness}} profile "$@"
 
 # Put load on a server from several hosts, by Tsung: ./lab distributed http://web1:8080/ --workers load1=4,load2=4
 [group('measure')]

@@ -87,17 +87,17 @@ fn end(outcome: Result<ExitCode>) -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    let built = all();
+    let every = all();
     if args.list {
-        screen::list(&newest(&runs(&args.out.join("data"))), &built);
+        screen::list(&newest(&runs(&args.out.join("data"))));
         return Ok(ExitCode::SUCCESS);
     }
-    let wanted = if args.all { built } else { chosen(&args.ids, &built)? };
+    let wanted = if args.all { every } else { chosen(&args.ids, &every)? };
     Runner::begin(args)?.run(&wanted)
 }
 
 /// The experiments of these ids, each once, in the order in which they were typed.
-fn chosen<'a>(ids: &[String], built: &[&'a Experiment]) -> Result<Vec<&'a Experiment>> {
+fn chosen<'a>(ids: &[String], every: &[&'a Experiment]) -> Result<Vec<&'a Experiment>> {
     let allowed = || CLAIMS.iter().map(|claim| claim.id).collect::<Vec<_>>().join(", ");
     if ids.is_empty() {
         bail!(Usage::new(format!(
@@ -107,12 +107,9 @@ fn chosen<'a>(ids: &[String], built: &[&'a Experiment]) -> Result<Vec<&'a Experi
     }
     let mut found: Vec<&Experiment> = Vec::new();
     for id in ids {
-        match built.iter().find(|experiment| experiment.id == id) {
+        match every.iter().find(|experiment| experiment.id == id) {
             Some(experiment) if found.iter().any(|known| known.id == experiment.id) => {}
             Some(experiment) => found.push(experiment),
-            None if CLAIMS.iter().any(|claim| claim.id == id) => {
-                bail!("the experiment '{id}' is not built yet")
-            }
             None => {
                 let id = id.escape_debug();
                 bail!(Usage::new(format!("there is no experiment '{id}'; allowed are {}", allowed())))

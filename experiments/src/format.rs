@@ -24,6 +24,11 @@ pub(crate) fn interval(figure: &Figure) -> String {
     figure.interval.map_or_else(String::new, |(low, high)| format!("[{} to {}]", value(low), value(high)))
 }
 
+/// The value with its interval: `1.17 [1.12 to 1.22]`.
+pub(crate) fn ratio(figure: &Figure) -> String {
+    format!("{} {}", value(figure.value), interval(figure)).trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,15 +3,17 @@
 //! * `ledger`: all claims, with their ids; `claims`: the experiments, a module for each;
 //! * `experiment`, `needs`, `session`: what an experiment is, what it needs, what it is given;
 //! * `report`, `compare`: figures, and the verdicts that rules draw from them;
-//! * `measure`: pinning, interleaving, clocks; `model`: every order in which threads can run;
+//! * `measure`: pinning, interleaving, clocks, servers in pairs and under load generators; `model`: every
+//!   order in which threads can run;
 //! * `exhibit`: servers and programs that are broken on purpose, as processes of their own;
-//! * `store`, `page`: what is recorded, and the ledger that is written from it;
+//! * `store`, `page`, `drawing`: what is recorded, the ledger that is written from it, its pictures;
 //! * `command`, `screen`: the command line, and what it prints.
 
 pub mod claims;
 mod client;
 pub mod command;
 pub mod compare;
+mod drawing;
 pub mod exhibit;
 pub mod experiment;
 mod fleet;

@@ -1,5 +1,8 @@
 //! What an experiment needs of the machine. What is missing is one line that says what to do about it.
 
+use bench::generators::Tool;
+use bench::references::Name;
+use lab_core::stages;
 use nix::sys::resource::{Resource, getrlimit};
 use std::env;
 
@@ -14,6 +17,12 @@ pub enum Need {
     Memory(u64),
     /// A program on the PATH, with the Debian package that has it.
     Program(&'static str, &'static str),
+    /// A stage that this kernel can run.
+    Stage(&'static str),
+    /// A load generator.
+    Tool(Tool),
+    /// A server that others wrote.
+    Reference(Name),
     /// That strace may follow a process that it starts.
     Tracing,
 }
@@ -41,6 +50,18 @@ impl Need {
             }
             Self::Program(name, package) => (!is_on_path(name))
                 .then(|| format!("it needs {name}, which is not on the PATH: apt-get install {package}")),
+            Self::Stage(name) => {
+                let all = stages::discover().ok()?;
+                stages::find(&all, name).ok()?.lacks().map(|lacks| format!("stage {name}: {lacks}"))
+            }
+            Self::Tool(tool) => {
+                let install = tool.find().err()?;
+                Some(format!("it needs {}, which is not installed: {install}", tool.name()))
+            }
+            Self::Reference(name) => {
+                let install = name.find().err()?;
+                Some(format!("it needs {}, which is not installed: {install}", name.as_str()))
+            }
             Self::Tracing => Self::Program("strace", "strace").missing().or_else(tracing_forbidden),
         }
     }

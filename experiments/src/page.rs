@@ -1,29 +1,49 @@
 //! The ledger as it is published: `claims.json` for programs, `claims.md` for the book. Both are written from
 //! the newest record of each id, and from nothing else.
 
+use crate::drawing;
 use crate::format;
 use crate::ledger::{self, CLAIMS, Claim, Group};
 use crate::report::{Figure, Verdict};
-use crate::store::{Record, newest, runs};
+use crate::store::{Record, Run, newest, runs};
 use anyhow::{Context, Result};
 use lab_core::files::write_atomically;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 
 /// The newest record of each id.
 type Newest = BTreeMap<String, Record>;
 
-/// Writes both files into a directory, from the records below it.
+/// Where the pictures are, beside the page.
+const PICTURES: &str = "claims";
+
+/// Writes both files and the pictures into a directory, from the records below it.
 ///
 /// # Errors
 /// When they cannot be written.
 pub(crate) fn publish(out: &Path) -> Result<()> {
-    let newest = newest(&runs(&out.join("data")));
+    let runs = runs(&out.join("data"));
+    let newest = newest(&runs);
+    draw(&newest, &runs, &out.join(PICTURES))?;
     let json = serde_json::to_vec_pretty(&objects(&newest)?).context("the ledger is plain data")?;
     write_atomically(&out.join("claims.json"), &[&json[..], b"\n"].concat())?;
     write_atomically(&out.join("claims.md"), markdown(&newest).as_bytes())
+}
+
+/// Draws the charts of the records.
+fn draw(newest: &Newest, runs: &[Run], pictures: &Path) -> Result<()> {
+    for record in newest.values() {
+        let run = runs.iter().rfind(|run| run.records.contains(record));
+        let data = run.and_then(|run| run.path.file_name()).unwrap_or_default().to_string_lossy();
+        if let Some(svg) = drawing::draw(record, &data)? {
+            fs::create_dir_all(pictures).with_context(|| format!("cannot write {}", pictures.display()))?;
+            write_atomically(&pictures.join(format!("{}.svg", record.id)), svg.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// An object for each claim that was measured, in the order of the ledger.
@@ -55,9 +75,9 @@ const INTRODUCTION: &str = "\
 # The claims, measured
 
 Courses, blogs and books about network servers repeat sentences such as \"an eventfd is cheaper than a pipe\".
-This page takes the sentences of five such texts (the sources 000 to 004), one by one, and says what became of
-each on one machine. It is written by `./lab experiment --all`; `./lab experiment ID` examines one claim on
-your machine.
+This page takes the sentences of five such texts (the sources 000 to 004) one by one, with a few of this
+lab's own, and says what became of each on one machine. It is written by `./lab experiment --all`;
+`./lab experiment ID` examines one claim on your machine.
 
 * **holds**: it was seen as it is claimed;
 * **refuted**: the opposite was seen, or no difference where a difference is claimed;
@@ -102,6 +122,9 @@ fn details(page: &mut String, record: &Record) {
     line(page, &format!("*{claim}* (source {source})\n"));
     line(page, &format!("**How it was measured.** {}\n", record.method));
     figures(page, &record.report.figures.0);
+    if let Some(chart) = &record.report.chart {
+        line(page, &format!("\n![{}]({PICTURES}/{}.svg)", chart.title, record.id));
+    }
     line(page, &format!("\n**Verdict: {}.** {}.\n", judgement.verdict.word(), judgement.because));
     if let Some(measured) = &judgement.what_was_measured {
         line(page, &format!("**What the source really measured.** {measured}\n"));
@@ -165,7 +188,7 @@ mod tests {
         }
         assert_eq!(page.matches("| not measured yet |").count(), CLAIMS.len() - 1);
         assert_eq!(page.matches("\n### ").count(), 1, "details of what was measured alone");
-        assert!(page.contains("Of 37 claims 1 are measured: 0 hold, 1 are refuted"), "{page}");
+        assert!(page.contains("Of 41 claims 1 are measured: 0 hold, 1 are refuted"), "{page}");
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Figure {
         Self::median(name, "×", &ratios)
     }
 
+    /// For a rule that is tested: a made-up figure with this interval.
+    #[cfg(test)]
+    pub(crate) fn between(name: impl Into<String>, (low, high): (f64, f64)) -> Self {
+        Self { interval: Some((low, high)), ..Self::exact(name, "×", (low + high) / 2.0) }
+    }
+
     /// The lower end of the interval; the value where there is none.
     pub fn low(&self) -> f64 {
         self.interval.map_or(self.value, |(low, _)| low)
@@ -206,12 +212,25 @@ pub struct Axis {
     pub label: String,
     /// Whether equal distances are equal ratios.
     pub is_logarithmic: bool,
+    /// A value to compare with, drawn across the chart, and what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<(f64, String)>,
 }
 
 impl Axis {
     /// An axis of equal ratios.
     pub fn logarithmic(label: &str) -> Self {
-        Self { label: label.to_owned(), is_logarithmic: true }
+        Self { label: label.to_owned(), is_logarithmic: true, line: None }
+    }
+
+    /// An axis of equal differences.
+    pub fn linear(label: &str) -> Self {
+        Self { is_logarithmic: false, ..Self::logarithmic(label) }
+    }
+
+    /// The same with a line at a value: at 1 for a ratio.
+    pub fn with_line(self, value: f64, what: &str) -> Self {
+        Self { line: Some((value, what.to_owned())), ..self }
     }
 }
 

@@ -46,16 +46,12 @@ pub(crate) fn show(report: &Report) {
 }
 
 /// Every claim, with its last verdict.
-pub(crate) fn list(newest: &BTreeMap<String, Record>, built: &[&Experiment]) {
+pub(crate) fn list(newest: &BTreeMap<String, Record>) {
     let mut table = table();
     table.set_header(["id", "claim", "last verdict"]);
     for claim in &CLAIMS {
-        let is_built = built.iter().any(|experiment| experiment.id == claim.id);
-        let verdict = match newest.get(claim.id) {
-            Some(record) => record.report.judgement.verdict.word(),
-            None if is_built => "not measured yet",
-            None => "not built yet",
-        };
+        let verdict = newest.get(claim.id).map(|record| record.report.judgement.verdict.word());
+        let verdict = verdict.unwrap_or("not measured yet");
         table.add_row([claim.id, claim.text, verdict]);
     }
     println!("{table}");

@@ -5,7 +5,7 @@ use crate::experiment::Profile;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use lab_core::interruption::Interruption;
-use lab_core::server_process::Server;
+use lab_core::server_process::{Launch, Server};
 use lab_core::stages::{self, Stage};
 use std::fmt;
 use std::io::IsTerminal;
@@ -145,19 +145,25 @@ impl Session {
         Ok(self.stages.iter().filter(|stage| !stage.is_twin && stage.lacks().is_none()).cloned().collect())
     }
 
-    /// Starts a stage by its number, on a free port, bound to the given CPUs or to none.
+    /// How to start a stage by its number, on a free port, bound to the given CPUs or to none.
     ///
     /// # Errors
-    /// When it is not built or does not start.
-    pub fn start(&mut self, name: &str, options: &[&str], cpus: Option<Vec<usize>>) -> Result<Server> {
+    /// When there is no such stage.
+    pub fn launch(&mut self, name: &str, options: &[&str], cpus: Option<Vec<usize>>) -> Result<Launch> {
         if self.stages.is_empty() {
             self.stages = stages::discover()?;
         }
         let stage = stages::find(&self.stages, name)?;
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let mut launch = stage.launch(&options);
-        launch.cpus = cpus;
-        launch.start().with_context(|| format!("stage {}", stage.name))
+        Ok(Launch { cpus, ..stage.launch(&options) })
+    }
+
+    /// Starts a stage by its number, as [`Session::launch`] says.
+    ///
+    /// # Errors
+    /// When it is not built or does not start.
+    pub fn start(&mut self, name: &str, options: &[&str], cpus: Option<Vec<usize>>) -> Result<Server> {
+        self.launch(name, options, cpus)?.start().with_context(|| format!("stage {name}"))
     }
 }
 

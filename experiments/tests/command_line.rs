@@ -107,12 +107,12 @@ fn interrupted_run(out: &Path, missing: &[&str]) -> Vec<u8> {
 #[test]
 fn a_run_of_everything_goes_on_where_it_stopped_and_says_what_it_left_out() {
     let place = tempfile::tempdir().expect("a directory");
-    // This git knows a clean commit; on this PATH there is no strace.
+    // This git knows a clean commit; on this PATH there is no strace and no ab.
     let git = place.path().join("git");
     fs::write(&git, "#!/bin/sh\ncase $1 in rev-parse) echo 0123456789;; esac\n").expect("written");
     fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).expect("ours");
     let out = place.path().join("out");
-    let before = interrupted_run(&out, &["units", "accept-batch"]);
+    let before = interrupted_run(&out, &["units", "accept-batch", "ab-waits-for-close"]);
     let run = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_experiment"));
         command.args(["--all", "--quick", "--out"]).arg(&out).env("PATH", place.path());
@@ -121,7 +121,12 @@ fn a_run_of_everything_goes_on_where_it_stopped_and_says_what_it_left_out() {
     let output = run();
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{shown}{}", text(&output.stderr));
-    for words in ["going on with", "2 experiments: about", "left out: accept-batch: it needs"] {
+    for words in [
+        "going on with",
+        "3 experiments: about",
+        "left out: accept-batch: it needs strace",
+        "left out: ab-waits-for-close: it needs ab, which is not installed: apt-get install apache2-utils",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     assert!(shown.contains("REFUTED") && !shown.contains("HOLDS"), "only what was missing is run: {shown}");
@@ -129,5 +134,5 @@ fn a_run_of_everything_goes_on_where_it_stopped_and_says_what_it_left_out() {
     assert_eq!(files.len(), 1, "it is one run");
     let after = fs::read(files[0].path()).expect("it is there");
     assert!(after.starts_with(&before) && after.len() > before.len(), "nothing is overwritten");
-    assert_eq!(claims(&out).len(), all().len() - 1);
+    assert_eq!(claims(&out).len(), all().len() - 2);
 }

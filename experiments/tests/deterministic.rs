@@ -95,6 +95,12 @@ fn the_ring_of_the_source_is_broken_and_that_of_stage_07_is_not() {
 }
 
 #[test]
+fn a_listener_that_closes_at_once_resets_what_waits_and_every_stage_answers_it() {
+    let report = ends_as("listener-closed-at-once", Verdict::Holds);
+    assert_eq!(value(&report, "closes its listener at once (exhibit): reset"), 20.0);
+}
+
+#[test]
 fn the_tables_of_source_002_are_pages_per_minute() {
     let report = ends_as("units", Verdict::Refuted);
     assert_eq!(value(&report, "divisible by 6 (a run of 10 s)"), 77.0);

@@ -31,6 +31,7 @@ More recipes of ./lab:
   notes         Open the book
   grade-cmd     Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
   grade-all     Grade every stage, its twins and its variants
+  timelines     Record every timeline of the book again
   experiment    Examine a claim of the literature on this machine: ./lab experiment --list
   microbench    Measure wake-ups, timers, parsing, files, spawning and queues, without any server
   bench-queues  Compare stage 07's ring with other queues, without any network
@@ -74,10 +75,17 @@ enum Command {
     Chart(charts::Args),
     /// Draw the charts again, and write the page beside them.
     Report(charts::Args),
+    /// Where the time of a stage goes: a flame graph, the states of its threads, system calls per request
+    /// beside the floor's. Half a minute.
+    Profile(profile::Args),
     /// Say what is missing on this machine, or will distort the figures.
     Doctor,
     /// Build servers with one mistake each, and see whether the probe and the test that must catch it do.
     Mutants(mutants::Args),
+    /// Record who waits for whom: a stage under strace, and a few clients; drawn as a page to step through.
+    Timeline(timeline::Args),
+    /// The same for any server that takes a port: ./lab timeline-cmd './mine --port $PORT'
+    TimelineCmd(timeline::CmdArgs),
     /// Run the stages and their queues under the sanitizers of a nightly compiler.
     Sanitize(mutants::sanitize::Args),
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
@@ -104,8 +112,11 @@ fn main() -> ExitCode {
         Command::Load(args) => load::run(args),
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
+        Command::Profile(args) => profile::run(args),
         Command::Doctor => doctor::run(),
         Command::Mutants(args) => mutants::run(args),
+        Command::Timeline(args) => timeline::run(args),
+        Command::TimelineCmd(args) => timeline::run_cmd(args),
         Command::Sanitize(args) => mutants::sanitize::run(args),
         Command::Test(args) => test::run(args),
     };

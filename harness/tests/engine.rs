@@ -36,6 +36,7 @@ impl Recipe for TwoFloors {
             method: Method::Closed(Clients::Counted),
             load: Load { concurrency: 4, duration: Duration::from_millis(200), ..Load::new("/") },
             idle: None,
+            by_worker: None,
             rounds: 2,
             fresh: false,
         };

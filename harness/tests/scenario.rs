@@ -2,7 +2,7 @@
 
 use lab_core::stages::discover;
 use nix::sys::signal::Signal;
-use records::{Content, DirLock, FLOOR, Outcome, Phase, Record, newest, read};
+use records::{Content, DirLock, FLOOR, Outcome, Phase, Record, WorkerLoad, newest, read};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -398,4 +398,110 @@ fn a_stage_declares_its_workers() {
     if looked_at == 0 {
         eprintln!("SKIPPED: no stage is built; `cargo build --workspace --bins`");
     }
+}
+
+/// Protects the comparison beyond the peak: every policy gets the same load, a share of one peak, and what
+/// became of each request is told apart.
+#[test]
+fn beyond_the_peak_all_policies_get_the_same_load() {
+    if !is_built(&["07"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "overload --loads 0.5,4 --spin 2000 --timeout 100 --limit 4 --age 20 --clients 600 --seconds 1 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let peaks = of_phase(&records, Phase::Peak, |record| {
+        record.figures().map(|figures| (1000.0 * figures.requests_per_second).round() as u64)
+    });
+    let [Some(peak)] = peaks.into_iter().collect::<Vec<_>>()[..] else { panic!("one peak: {records:#?}") };
+    let peak = peak as f64 / 1000.0;
+    let found = of_phase(&records, Phase::Overload, |record| {
+        let (figures, open) = record.figures().zip(record.open_loop()).expect("an open loop");
+        let patience = &record.latency().and_then(|latency| latency.patience.as_ref()).expect("they give up");
+        let share = open.share_of_peak.expect("a share");
+        assert!((open.rate / share / peak - 1.0).abs() < 1e-3, "{open:?} of {peak}");
+        assert!(patience.timeout_ms == 100 && patience.in_time <= figures.requests, "{patience:?}");
+        assert!(patience.refused + patience.given_up <= figures.errors, "{patience:?} {figures:?}");
+        let policy = record.context.configuration.clone().expect("it has one");
+        let may_refuse = policy.contains(':');
+        assert!(may_refuse || patience.refused == 0, "{policy}: {patience:?}");
+        // At four times the peak most of the requests cannot be served.
+        assert!(share < 1.0 || !may_refuse || patience.refused > 0, "{policy}: {patience:?}");
+        assert!(share < 1.0 || may_refuse || patience.given_up > 0, "{policy}: {patience:?}");
+        (policy.trim_start_matches("--overload ").to_owned(), (1000.0 * share) as u64)
+    });
+    let policies = ["bounded:4", "by-age:20", "lifo", "unbounded"];
+    let expected = policies.iter().flat_map(|policy| [500, 4000].map(|share| ((*policy).to_owned(), share)));
+    assert_eq!(found, expected.collect());
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    assert!(drawn.status.success() && place.out().join("overload.svg").is_file(), "{drawn:?}");
+    assert_eq!(place.left_behind(LONG), [""; 0]);
+}
+
+/// Protects the table of the workers: each has its row, the slowed one is known, and all of the load is dealt.
+#[test]
+fn what_each_worker_has_is_seen_from_outside() {
+    if !is_built(&["10"]) {
+        return;
+    }
+    let place = Place::new();
+    let args =
+        "balance --stages 10 --workers 3 --rate 300 --short-rate 200 --clients 12 --seconds 1 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let found = of_phase(&records, Phase::Balance, |record| {
+        let workers = record.latency().and_then(|latency| latency.by_worker.as_ref()).expect("workers");
+        let figures = record.figures().expect("measured");
+        let sum = |of: fn(&WorkerLoad) -> u64| workers.iter().map(of).sum::<u64>();
+        assert_eq!((workers.len(), figures.errors), (3, 0), "{record:?}");
+        assert_eq!(workers.iter().filter(|worker| worker.slowed).count(), usize::from(record.key.slowed));
+        assert!(!record.key.slowed || workers[0].slowed, "{workers:?}");
+        // Each part is rounded.
+        assert!(sum(|worker| worker.requests).abs_diff(figures.requests) <= 3, "{workers:?} {figures:?}");
+        if record.key.keep_alive {
+            assert_eq!(sum(|worker| worker.connections), 12, "{workers:?}");
+        }
+        assert!(sum(|worker| worker.samples) > 0, "{workers:?}");
+        assert!(workers.iter().all(|worker| worker.wait_us.is_some() == (worker.samples > 0)), "{workers:?}");
+        (record.key.title.clone(), record.key.keep_alive, record.key.slowed)
+    });
+    assert_eq!(found.len(), 2 * 4, "{found:?}");
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    assert!(drawn.status.success() && place.out().join("balance.svg").is_file(), "{drawn:?}");
+    assert_eq!(place.left_behind(LONG), [""; 0]);
+}
+
+/// Protects the comparison of io_uring's features: each stands beside stage 11 as it is, under the same load, and
+/// so does epoll; what this kernel lacks is a marked skip.
+#[test]
+fn each_feature_of_io_uring_is_measured_in_turns_with_the_stage_as_it_is() {
+    let stages = discover().expect("a workspace");
+    let has_uring = stages.iter().any(|stage| stage.name == "11" && stage.lacks().is_none());
+    if !is_built(&["10", "11"]) || !has_uring {
+        return;
+    }
+    let place = Place::new();
+    let args = "uring --clients 4 --sizes 13 --millis 100 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let of = |record: &Record| (record.key.server.clone(), record.key.title.clone());
+    let mut found = of_phase(&records, Phase::Uring, |record| {
+        assert!(matches!(&record.outcome, Outcome::Paired(pair) if pair.slices.is_some()), "{record:?}");
+        of(record)
+    });
+    let skipped = records.iter().filter(|record| record.skipped().is_some());
+    found.extend(skipped.map(|record| {
+        assert!(record.skipped().is_some_and(|why| why.contains("this kernel lacks it")), "{record:?}");
+        of(record)
+    }));
+    assert_eq!(found.len(), 9, "{found:?}");
+    assert!(found.contains(&("10".into(), "epoll (stage 10)".into())), "{found:?}");
+    let beside = of_phase(&records, Phase::Floor, of);
+    assert_eq!(beside, [("11".to_owned(), "as it is".to_owned())].into());
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    assert!(drawn.status.success() && place.out().join("uring.svg").is_file(), "{drawn:?}");
 }

@@ -5,18 +5,17 @@ use crate::client::Client;
 use crate::compare::Comparison;
 use crate::experiment::{Experiment, Seconds};
 use crate::format;
-use crate::measure::{Pinned, Slice, cpu, interleaved};
+use crate::measure::{Pinned, Slice, Traced, cpu, interleaved};
 use crate::needs::Need;
 use crate::report::{Figure, Figures, Judgement, Measured};
 use crate::session::Session;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use lab_core::process::Usage;
-use lab_core::server_process::{Launch, Server};
+use lab_core::server_process::Server;
 use lab_core::wire::{Connection, get};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use std::net::SocketAddr;
-use std::thread::{sleep, spawn};
+use std::thread::spawn;
 use std::time::{Duration, Instant};
 
 /// The experiment.
@@ -74,38 +73,20 @@ fn run(session: &mut Session) -> Result<Measured> {
 
 /// How often the accepting thread calls epoll_wait for connections that are all there.
 fn calls_for_waiting(session: &mut Session, batch: &str) -> Result<usize> {
-    let directory = tempfile::tempdir()?;
-    let trace = directory.path().join("trace");
-    let stages = session.stages()?;
-    let stage = stages.iter().find(|stage| stage.number == 8).context("there is no stage 08")?;
-    let options = ["--workers", "1", "--accept-batch", batch].map(str::to_owned);
-    let traced = stage.launch(&options);
-    let mut launch = Launch::new("/usr/bin/strace");
-    launch.args =
-        ["-f", "-qq", "-e", "trace=epoll_wait,epoll_pwait,accept4", "-o"].map(str::to_owned).to_vec();
-    launch.args.extend([trace.display().to_string(), traced.program.display().to_string()]);
-    launch.args.extend(traced.args);
-    let server = launch.start()?;
-    let pid = child_of(server.pid())?;
-    kill(pid, Signal::SIGSTOP)?;
+    let options = ["--workers", "1", "--accept-batch", batch];
+    let calls_of_it = ["-e", "trace=epoll_wait,epoll_pwait,accept4"];
+    let traced = Traced::start(session, "08", &options, &calls_of_it)?;
+    traced.signal(Signal::SIGSTOP)?;
     // The kernel shakes hands for a stopped server: they wait in its accept queue.
-    let clients = (0..WAITING).map(|_| Client::connect(server.addr)).collect::<Result<Vec<_>>>()?;
-    kill(pid, Signal::SIGCONT)?;
+    let addr = traced.server.addr;
+    let clients = (0..WAITING).map(|_| Client::connect(addr)).collect::<Result<Vec<_>>>()?;
+    traced.signal(Signal::SIGCONT)?;
     for mut client in clients {
         client.ask("/")?;
         client.reply()?;
     }
-    kill(pid, Signal::SIGTERM)?;
-    let start = Instant::now();
-    while server_lives(pid) && start.elapsed() < Duration::from_secs(6) {
-        sleep(Duration::from_millis(10));
-    }
-    let text = std::fs::read_to_string(&trace).context("strace wrote nothing")?;
-    Ok(calls(&text, pid.as_raw()))
-}
-
-fn server_lives(pid: Pid) -> bool {
-    kill(pid, None).is_ok()
+    let pid = traced.pid.as_raw();
+    Ok(calls(&traced.finish()?, pid))
 }
 
 /// Calls of epoll_wait by the first thread between its first accept and its last one.
@@ -118,14 +99,6 @@ fn calls(trace: &str, pid: i32) -> usize {
     };
     // The one that reported the first connection is before it.
     1 + own[first..=last].iter().filter(|line| line.starts_with("epoll_")).count()
-}
-
-/// The process that strace follows.
-fn child_of(pid: i32) -> Result<Pid> {
-    let all = procfs::process::all_processes()?.flatten();
-    let mut stats = all.filter_map(|process| process.stat().ok());
-    let child = stats.find(|stat| stat.ppid == pid).context("strace has no child")?;
-    Ok(Pid::from_raw(child.pid))
 }
 
 /// CPU time of the server for a connection with one request, in µs.

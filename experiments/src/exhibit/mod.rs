@@ -1,6 +1,7 @@
 //! Exhibits: programs that are broken on purpose, or that must be alone in a process. They run as children of
 //! an experiment, in the same executable: `experiment exhibit NAME WORDS…`. A user never types that.
 
+mod listener;
 mod sigpipe;
 mod spawn;
 
@@ -18,6 +19,7 @@ pub const WORD: &str = "exhibit";
 /// When there is no such exhibit, or what went wrong in it.
 pub fn run(name: &str, words: &[String]) -> Result<()> {
     match name {
+        "listener" => listener::run(words),
         "sigpipe" => sigpipe::run(words),
         "spawn" => spawn::run(words),
         _ => bail!("no exhibit '{name}'"),

@@ -4,17 +4,26 @@
 //! may so differ by a third without any difference between them. So alternatives are measured in short slices
 //! that take turns, in an order that changes from round to round, and are compared within each round; and one
 //! of them is measured twice per round, which shows how far a thing differs from itself.
+//!
+//! * `slices`: anything, in turns; `pairs`: two servers, in turns; `tools`: a server under a load generator;
+//! * `traced`: the system calls of a stage; `spawn`, `drain`, `events`, `pin`: what these are made of.
 
 mod drain;
 mod events;
+mod pairs;
 mod pin;
 mod slices;
 pub mod spawn;
+mod tools;
+mod traced;
 
 pub use drain::Drain;
 pub use events::{PEER_ENDED, await_event};
+pub(crate) use pairs::{Ask, Contender, Rounds, TURN, in_turns};
 pub use pin::{Pinned, cpu};
 pub use slices::{Slice, interleaved};
+pub(crate) use tools::{Found, Waits, installed, put_on, run_tool, warm_up};
+pub(crate) use traced::{Traced, calls_per_request};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_gettime};

@@ -150,6 +150,7 @@ fn signal_all(what: Signal) {
     }
 }
 
+// ANCHOR: reap
 extern "C" fn on_sigchld(_: c_int) {
     let errno = Errno::last_raw();
     while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -164,6 +165,7 @@ extern "C" fn on_sigchld(_: c_int) {
     }
     Errno::set_raw(errno);
 }
+// ANCHOR_END: reap
 
 /// Blocks all signals while this value lives.
 struct Blocked {

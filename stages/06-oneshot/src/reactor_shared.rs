@@ -8,6 +8,7 @@
 use crate::shared_connection::SharedConnection;
 use edge_vs_level::trigger::{Drain, Trigger};
 use kit::clock::Clock;
+use kit::protocol::work::{Answer, Work};
 use kit::stderr::log_stderr;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nonblocking_epoll::connection::{Connection, Turn};
@@ -47,6 +48,17 @@ impl ReactorShared {
 
     /// Serves a connection for one turn, in a worker.
     pub fn serve(&self, shared: &SharedConnection, clock: &mut Clock, buffer: &mut [u8]) {
+        self.serve_with(shared, Work::run, clock, buffer);
+    }
+
+    /// [`ReactorShared::serve`] for a server that does something else with work than to run it.
+    pub fn serve_with(
+        &self,
+        shared: &SharedConnection,
+        answer: fn(Work) -> Answer,
+        clock: &mut Clock,
+        buffer: &mut [u8],
+    ) {
         if !shared.try_acquire() {
             if self.oneshot {
                 // Once its deadline has passed, the reactor queues a connection without an event. The worker
@@ -59,7 +71,7 @@ impl ReactorShared {
         for reads in 0.. {
             turn = shared.step(|connection| connection.handle_event(buffer, clock.read()));
             while let Turn::Work(work) = turn {
-                let answer = work.run();
+                let answer = answer(*work);
                 turn = shared.step(|connection| connection.finish_work(answer, buffer, clock.read()));
             }
             if !self.drain().continues(&turn, reads) {

@@ -106,6 +106,7 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    // ANCHOR: recv
     /// Takes an item out, sleeping until there is one; `None` when the channel is closed and empty.
     pub fn recv(&mut self) -> Option<T> {
         loop {
@@ -118,6 +119,7 @@ impl<T> Receiver<T> {
             }
         }
     }
+    // ANCHOR_END: recv
 }
 
 impl<T> PopHalf<T> {

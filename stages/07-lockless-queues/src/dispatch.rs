@@ -9,11 +9,19 @@
 //! most ([`Dispatcher::retry`]), so the dispatcher neither blocks (its workers may be the ones that wait for
 //! it) nor spins. The list is bounded, since a connection is queued at most once
 //! ([`SharedConnection::enqueue`]).
+//!
+//! With `--overload` there is one queue for all workers that decides whom to serve, and may refuse: see
+//! [`load_shedding`].
 
 use crate::channel::{self, Kind, channel};
 use crate::parker::Wakeup;
 use clap::{Args, ValueEnum};
+use kit::clock::Clock;
 use kit::options::workers;
+use kit::protocol::work::{Answer, Work};
+use load_shedding::Policy;
+use nonblocking_epoll::connection::READ_BUFFER;
+use oneshot::reactor_shared::ReactorShared;
 use oneshot::shared_connection::SharedConnection;
 use std::collections::VecDeque;
 use std::io;
@@ -42,6 +50,11 @@ pub struct DispatchOptions {
     /// How a sleeping worker is woken
     #[arg(long, value_enum, default_value = "eventfd")]
     pub wakeup: Wakeup,
+
+    /// One queue for all workers, and whom it serves beyond the peak: unbounded, bounded:N, lifo, by-age:MS.
+    /// What is refused is answered 503
+    #[arg(long, value_name = "POLICY", conflicts_with_all = ["queue", "queue_capacity", "dispatch", "wakeup"])]
+    pub overload: Option<Policy>,
 }
 
 /// What the dispatcher queues connections in.
@@ -96,6 +109,15 @@ pub enum Dispatcher {
         /// Jobs that no channel had room for, each with the worker that it was meant for.
         waiting: VecDeque<(usize, Arc<SharedConnection>)>,
     },
+    /// One queue for all that may refuse.
+    Shedding {
+        /// The queue.
+        sender: load_shedding::Sender<Arc<SharedConnection>>,
+        /// With this and the next the dispatcher itself answers those that it refuses.
+        clock: Clock,
+        /// For one read.
+        buffer: Vec<u8>,
+    },
 }
 
 /// Where a worker gets its jobs.
@@ -104,13 +126,24 @@ pub enum JobReceiver {
     Shared(queue::Receiver<Arc<SharedConnection>>),
     /// Its own channel.
     Own(channel::Receiver<Arc<SharedConnection>>),
+    /// One queue for all that may refuse.
+    Shedding(load_shedding::Receiver<Arc<SharedConnection>>),
 }
+
+/// A connection to serve, and what to do with the work that its request asks for: run it, or refuse it.
+pub type Job = (Arc<SharedConnection>, fn(Work) -> Answer);
 
 /// A dispatcher, and a receiver for each worker. There are never more than `max` connections.
 ///
 /// # Errors
 /// When a descriptor that a worker waits on cannot be made.
 pub fn dispatcher(options: &DispatchOptions, max: usize) -> io::Result<(Dispatcher, Vec<JobReceiver>)> {
+    if let Some(policy) = options.overload {
+        let (sender, receiver) = load_shedding::queue(policy);
+        let receivers = (0..options.workers).map(|_| JobReceiver::Shedding(receiver.clone())).collect();
+        let (clock, buffer) = (Clock::new(), vec![0; READ_BUFFER]);
+        return Ok((Dispatcher::Shedding { sender, clock, buffer }, receivers));
+    }
     let kind = match options.queue {
         Queue::Shared => {
             let (sender, receiver) = queue::queue(max);
@@ -130,8 +163,8 @@ pub fn dispatcher(options: &DispatchOptions, max: usize) -> io::Result<(Dispatch
 }
 
 impl Dispatcher {
-    /// Sends a connection to a worker.
-    pub fn send(&mut self, job: Arc<SharedConnection>) {
+    /// Sends a connection to a worker, or refuses its request.
+    pub fn send(&mut self, shared: &ReactorShared, job: Arc<SharedConnection>) {
         match self {
             Dispatcher::Shared(sender) => drop(sender.send(job)),
             Dispatcher::PerWorker { senders, dispatch, next, waiting } => {
@@ -145,6 +178,14 @@ impl Dispatcher {
                 };
                 if let Err(job) = offer(senders, *dispatch, worker, job) {
                     waiting.push_back((worker, job));
+                }
+            }
+            Dispatcher::Shedding { sender, clock, buffer } => {
+                if let Err(job) = sender.send(job) {
+                    // A 503 costs little of this thread's time. A request that asks for no work gets its
+                    // reply.
+                    job.dequeue();
+                    shared.serve_with(&job, Work::refuse, clock, buffer);
                 }
             }
         }
@@ -164,6 +205,7 @@ impl Dispatcher {
     }
 }
 
+// ANCHOR: offer
 /// Offers a job to its worker's channel and, round-robin, to the others too.
 fn offer(
     senders: &mut [channel::Sender<Arc<SharedConnection>>],
@@ -180,13 +222,19 @@ fn offer(
     }
     Err(job)
 }
+// ANCHOR_END: offer
 
 impl JobReceiver {
     /// The next job; `None` when the server has stopped.
-    pub fn recv(&mut self) -> Option<Arc<SharedConnection>> {
-        match self {
-            JobReceiver::Shared(receiver) => receiver.recv(),
-            JobReceiver::Own(receiver) => receiver.recv(),
-        }
+    pub fn recv(&mut self) -> Option<Job> {
+        let connection = match self {
+            JobReceiver::Shared(receiver) => receiver.recv()?,
+            JobReceiver::Own(receiver) => receiver.recv()?,
+            JobReceiver::Shedding(receiver) => {
+                let taken = receiver.recv()?;
+                return Some((taken.item, if taken.is_late { Work::refuse } else { Work::run }));
+            }
+        };
+        Some((connection, Work::run))
     }
 }

@@ -75,6 +75,7 @@ pub fn with_notifier(notifier: Box<dyn Notifier>) -> (Unparker, Parker) {
 }
 
 impl Unparker {
+    // ANCHOR: unpark
     /// Wakes the consumer if it sleeps, or is about to, and has not been notified yet.
     ///
     /// Call it after the push (or after whatever else `ready` looks at): the consumer sees what was stored
@@ -93,9 +94,11 @@ impl Unparker {
             self.0.notifier.notify();
         }
     }
+    // ANCHOR_END: unpark
 }
 
 impl Parker {
+    // ANCHOR: park
     /// Blocks until unparked, unless `ready` says that there is something to do.
     ///
     /// It may return early: call it in a loop that looks for work first. `ready` must look at what the
@@ -114,4 +117,5 @@ impl Parker {
         // producer that still sees `true` notifies once for nothing.
         self.0.sleeping.store(false, Relaxed);
     }
+    // ANCHOR_END: park
 }

@@ -135,6 +135,7 @@ impl<T> Producer<T> {
 }
 
 impl<T> Consumer<T> {
+    // ANCHOR: pop
     /// Takes the oldest item, or nothing when the ring is empty.
     pub fn pop(&mut self) -> Option<T> {
         if self.head == self.tail_seen {
@@ -154,6 +155,7 @@ impl<T> Consumer<T> {
         self.ring.head.store(self.head, Release);
         Some(item)
     }
+    // ANCHOR_END: pop
 
     /// How many items wait. The producer may have added some by now: no fewer wait than this.
     pub fn len(&self) -> usize {

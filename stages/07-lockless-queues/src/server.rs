@@ -113,7 +113,7 @@ impl Reactor<'_> {
         if let Some(connection) = self.connections.get_mut(token)
             && connection.enqueue()
         {
-            self.jobs.send(Arc::clone(connection));
+            self.jobs.send(self.shared, Arc::clone(connection));
         }
     }
 
@@ -138,8 +138,8 @@ impl Reactor<'_> {
 /// A worker, which serves one connection's turn after the other.
 fn work(shared: &ReactorShared, mut jobs: JobReceiver) {
     let (mut clock, mut buffer) = (Clock::new(), vec![0; READ_BUFFER]);
-    while let Some(connection) = jobs.recv() {
+    while let Some((connection, answer)) = jobs.recv() {
         connection.dequeue();
-        shared.serve(&connection, &mut clock, &mut buffer);
+        shared.serve_with(&connection, answer, &mut clock, &mut buffer);
     }
 }

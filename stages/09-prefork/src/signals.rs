@@ -19,6 +19,7 @@ pub struct Signals {
 }
 
 impl Signals {
+    // ANCHOR: new
     /// Blocks the three, and makes them readable.
     ///
     /// # Errors
@@ -34,6 +35,7 @@ impl Signals {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self { fd: SignalFd::with_flags(&ours, flags).map_err(failed("signalfd"))?, before })
     }
+    // ANCHOR_END: new
 
     /// The next signal that has arrived.
     pub fn next(&self) -> Option<Signal> {

@@ -11,3 +11,4 @@ pub mod options;
 pub mod server;
 pub mod shards;
 pub mod short_read;
+pub mod steering;

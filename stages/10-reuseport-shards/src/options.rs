@@ -1,5 +1,6 @@
-//! How many shards.
+//! How many shards, and which of them gets a connection.
 
+use crate::steering::Steer;
 use clap::Parser;
 use kit::options::workers;
 
@@ -10,6 +11,10 @@ pub struct Options {
     /// How many shards [default: one for each CPU]
     #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<usize>,
+
+    /// Which shard gets a connection
+    #[arg(long, value_enum, default_value = "hash")]
+    pub steer: Steer,
 
     /// What every stage understands.
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! The loop of stage 10, once in every thread.
 
 use crate::options::Options;
-use crate::shards;
+use crate::shards::{self, ShardOptions};
 use crate::short_read;
 use edge_vs_level::trigger::Drain;
 use kit::clock::Clock;
@@ -53,7 +53,8 @@ pub fn run(options: Options) -> io::Result<()> {
     let open = AtomicUsize::new(0);
     let make = |listener| Shard::new(listener, max, sessions.clone(), &open);
     // New in 10: a listening socket, a thread and a CPU for each shard.
-    shards::run(listener, backlog, SockFlag::SOCK_NONBLOCK, options.workers, make, Shard::serve)
+    let how_many = ShardOptions { count: options.workers, steer: options.steer };
+    shards::run(listener, backlog, SockFlag::SOCK_NONBLOCK, how_many, make, Shard::serve)
 }
 
 impl<'all> Shard<'all> {

@@ -11,7 +11,7 @@
 //! since a reply that it appends could move these bytes; what arrives meanwhile it only keeps. One send at a
 //! time also keeps the replies in order, which io_uring does not promise.
 
-use crate::buffers::GROUP;
+use crate::buffers::{GROUP, LENGTH};
 use crate::operation::Operation;
 use crate::piece::{self, Piece};
 use crate::proactor::Proactor;
@@ -37,6 +37,8 @@ pub struct Connection {
     sending: Option<Sending>,
     /// A piece of a file, read and partly sent.
     piece: Piece,
+    /// With `--own-buffers`: where the kernel puts what arrives.
+    own: Vec<u8>,
     /// Nothing more is submitted, and what is in flight was cancelled.
     closing: bool,
 }
@@ -60,13 +62,16 @@ struct Sending {
     last: bool,
     /// The bytes that the peer has not acknowledged were counted since it was submitted.
     counted: bool,
+    /// Sent without a copy: what the kernel says of it. Until its second completion it reads the bytes.
+    result: Option<i32>,
 }
 
 impl Connection {
     /// A connection for which nothing is submitted yet.
     pub fn new(socket: OwnedFd, token: Token, session: Session) -> Self {
         let piece = Piece::default();
-        Self { socket, token, session, receive: Receive::Off, sending: None, piece, closing: false }
+        let own = Vec::new();
+        Self { socket, token, session, receive: Receive::Off, sending: None, piece, own, closing: false }
     }
 
     // ANCHOR: drive
@@ -80,7 +85,8 @@ impl Connection {
                 Next::Read => return self.arm_receive(proactor),
                 Next::Write(output) => {
                     let fd = Fd(self.socket.as_raw_fd());
-                    let (submission, sending) = send(fd, &output, &mut self.piece);
+                    let zero_copy = proactor.features().zero_copy;
+                    let (submission, sending) = send(fd, &output, &mut self.piece, zero_copy);
                     self.sending = Some(sending);
                     let submission = submission.user_data(sending.operation.user_data(self.token));
                     // SAFETY: the bytes are the session's output, the filler or a piece of a file: static, or
@@ -121,13 +127,26 @@ impl Connection {
         proactor: &mut Proactor,
         now: &LoopContext,
     ) -> io::Result<()> {
+        let mut result = entry.result();
+        if let (Operation::Send, Some(sending)) = (operation, &mut self.sending) {
+            if cqueue::more(entry.flags()) {
+                // Without a copy: a second completion tells when the kernel has let go of the bytes.
+                sending.result = Some(result);
+                return Ok(());
+            }
+            result = sending.result.unwrap_or(result);
+        }
         let sending = self.sending;
+        // Taken out: the session needs its bytes while it is borrowed.
+        let own = std::mem::take(&mut self.own);
+        let bytes = if own.is_empty() { bytes } else { &own[..own.len().min(result.max(0) as usize)] };
         match operation {
             _ if cqueue::more(entry.flags()) => {}
             Operation::Receive => self.receive = Receive::Off,
             Operation::Send | Operation::Read => self.sending = None,
         }
-        match (operation, entry.result()) {
+        let mut has_failed = false;
+        match (operation, result) {
             _ if self.closing => {}
             (Operation::Receive, 1..) => self.session.received(bytes, now),
             (Operation::Receive, 0) => self.session.ended(),
@@ -140,9 +159,10 @@ impl Connection {
                 self.piece.advance(count as usize);
             }
             // The peer has reset the connection, or the file is shorter than its head promised.
-            _ => self.close(proactor)?,
+            _ => has_failed = true,
         }
-        Ok(())
+        self.own = own;
+        if has_failed { self.close(proactor) } else { Ok(()) }
     }
     // ANCHOR_END: complete
 
@@ -218,8 +238,21 @@ impl Connection {
         // One that was cancelled is submitted anew when its last completion has come.
         let Receive::Off = self.receive else { return Ok(()) };
         self.receive = Receive::Armed(proactor.flushes());
-        let receive = opcode::RecvMulti::new(Fd(self.socket.as_raw_fd()), GROUP).build();
-        // SAFETY: it names no memory: the kernel picks one of the provided buffers.
+        let (fd, features) = (Fd(self.socket.as_raw_fd()), proactor.features());
+        let receive = match (features.own_buffers, features.receive_once) {
+            (true, _) => {
+                // Once: it is kept while the connection is, which is the price of it.
+                self.own.resize(LENGTH, 0);
+                opcode::Recv::new(fd, self.own.as_mut_ptr(), LENGTH as u32).build()
+            }
+            (false, true) => {
+                let once = opcode::Recv::new(fd, std::ptr::null_mut(), LENGTH as u32).buf_group(GROUP);
+                once.build().flags(squeue::Flags::BUFFER_SELECT)
+            }
+            (false, false) => opcode::RecvMulti::new(fd, GROUP).build(),
+        };
+        // SAFETY: it names no memory, and the kernel picks one of the provided buffers; or the connection's
+        // own, which is on the heap, and neither dropped nor resized before the completion has come.
         unsafe { proactor.push(&receive.user_data(Operation::Receive.user_data(self.token))) }
     }
 
@@ -231,8 +264,13 @@ impl Connection {
 }
 
 /// The submission for what comes first in the output: bytes, filler, a piece of a file, or the read of one.
-fn send(socket: Fd, output: &Output<'_>, piece: &mut Piece) -> (squeue::Entry, Sending) {
-    let sending = |operation, last| Sending { operation, last, counted: false };
+fn send(
+    socket: Fd,
+    output: &Output<'_>,
+    piece: &mut Piece,
+    zero_copy: Option<u32>,
+) -> (squeue::Entry, Sending) {
+    let sending = |operation, last| Sending { operation, last, counted: false, result: None };
     let (bytes, flags) = match (output.bytes(), output.body()) {
         (&[], Some(Body::File { file, offset, left })) if piece.unsent().is_empty() => {
             let room = piece.prepare((*left).min(piece::LENGTH as u64) as usize);
@@ -244,7 +282,14 @@ fn send(socket: Fd, output: &Output<'_>, piece: &mut Piece) -> (squeue::Entry, S
         (bytes, None) => (bytes, 0),
         (bytes, Some(_)) => (bytes, libc::MSG_MORE),
     };
-    let send = opcode::Send::new(socket, bytes.as_ptr(), bytes.len() as u32);
-    let send = send.flags(libc::MSG_NOSIGNAL | flags).build();
+    // With MSG_MORE the kernel keeps the bytes until more come, and these wait for the completion.
+    let zero_copy = zero_copy.filter(|_| flags == 0);
+    let (length, flags) = (bytes.len() as u32, libc::MSG_NOSIGNAL | flags);
+    let send = match zero_copy {
+        Some(least) if length >= least => {
+            opcode::SendZc::new(socket, bytes.as_ptr(), length).flags(flags).build()
+        }
+        _ => opcode::Send::new(socket, bytes.as_ptr(), length).flags(flags).build(),
+    };
     (send, sending(Operation::Send, output.ends_with(bytes.len())))
 }

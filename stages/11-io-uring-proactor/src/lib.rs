@@ -16,6 +16,7 @@
 
 pub mod buffers;
 pub mod connection;
+pub mod features;
 pub mod listener;
 pub mod operation;
 pub mod options;

@@ -9,6 +9,7 @@
 //!
 //! The permit is taken no earlier: it could be held by a thread to which the kernel never deals a connection.
 
+use crate::features::Features;
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
 use kit::clock::LoopContext;
@@ -33,6 +34,8 @@ pub struct Listener<'all> {
     permits: &'all AtomicUsize,
     /// More connections than `max` would find descriptors.
     limit_reachable: bool,
+    /// The kernel accepts one connection for each submission.
+    once: bool,
     /// With a limit: a connection waits.
     readable: bool,
     in_flight: bool,
@@ -48,11 +51,27 @@ impl<'all> Listener<'all> {
     ///
     /// # Errors
     /// What getrlimit(2) says.
-    pub fn new(socket: OwnedFd, max: usize, permits: &'all AtomicUsize) -> nix::Result<Self> {
+    pub fn new(
+        socket: OwnedFd,
+        max: usize,
+        permits: &'all AtomicUsize,
+        features: Features,
+    ) -> nix::Result<Self> {
+        let once = features.accept_once;
         let limit_reachable = (max as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
         let (readable, in_flight, draining) = (false, false, false);
         let socket = Some(socket);
-        Ok(Self { socket, max, permits, limit_reachable, readable, in_flight, draining, paused_until: 0 })
+        Ok(Self {
+            socket,
+            max,
+            permits,
+            limit_reachable,
+            once,
+            readable,
+            in_flight,
+            draining,
+            paused_until: 0,
+        })
     }
 
     // ANCHOR: submission
@@ -65,6 +84,7 @@ impl<'all> Listener<'all> {
         }
         let flags = SockFlag::SOCK_CLOEXEC.bits();
         let submission = match (self.limit_reachable, self.readable) {
+            (false, _) if self.once => opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build(),
             (false, _) => opcode::AcceptMulti::new(fd).flags(flags).build(),
             (true, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
             (true, true) => {

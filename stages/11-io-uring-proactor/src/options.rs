@@ -1,5 +1,6 @@
 //! How many shards.
 
+use crate::features::Features;
 use clap::Parser;
 use kit::options::workers;
 
@@ -10,6 +11,10 @@ pub struct Options {
     /// How many shards [default: one for each CPU]
     #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<usize>,
+
+    /// Which of io_uring's features are used.
+    #[command(flatten)]
+    pub features: Features,
 
     /// What every stage understands.
     #[command(flatten)]

@@ -5,6 +5,7 @@
 //!                       io_uring_enter(2): submit all of them, and wait for at least one completion
 //! ```
 
+use crate::features::Features;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, Submitter, cqueue, opcode};
@@ -20,12 +21,16 @@ const SUBMISSIONS: u32 = 1024;
 /// Completions that fit. The kernel keeps what does not, but slowly.
 pub const COMPLETIONS: u32 = 8192;
 
+/// So many completions end a wait at once, where a single one may have to wait for others.
+const SEVERAL: usize = 16;
+
 /// The `user_data` of submissions whose completion has no handler.
 pub const NO_HANDLER: u64 = u64::MAX - 2;
 
 /// The two queues of one thread.
 pub struct Proactor {
     uring: IoUring,
+    features: Features,
     /// How often [`Proactor::flush_completions`] was called.
     flushes: u64,
 }
@@ -36,14 +41,46 @@ impl Proactor {
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] where the kernel lacks io_uring or forbids it; else what
     /// io_uring_setup(2) says.
-    pub fn new() -> io::Result<Self> {
+    pub fn new(features: Features) -> io::Result<Self> {
         let mut builder = IoUring::builder();
         builder.setup_cqsize(COMPLETIONS);
         // One thread submits, so the kernel needs no lock for it; and what arrives is processed when this
         // thread asks for completions, not by interrupting it between two requests (both Linux 6.1).
-        builder.setup_single_issuer().setup_defer_taskrun();
+        builder.setup_single_issuer();
+        match features.sqpoll {
+            // The kernel's thread does not ask for completions, so none can wait for that.
+            Some(idle_ms) => {
+                builder.setup_sqpoll(idle_ms);
+            }
+            None if features.interrupt => {}
+            None => {
+                builder.setup_defer_taskrun();
+            }
+        }
         let uring = builder.build(SUBMISSIONS).map_err(|error| explain("io_uring_setup", &error))?;
-        Ok(Self { uring, flushes: 0 })
+        let proactor = Self { uring, features, flushes: 0 };
+        if features.min_wait.is_some() {
+            proactor.must_know_min_wait()?;
+        }
+        Ok(proactor)
+    }
+
+    /// An older kernel takes the field of this feature for a mistake.
+    fn must_know_min_wait(&self) -> io::Result<()> {
+        let now = Timespec::from(Duration::ZERO);
+        let args = SubmitArgs::new().timespec(&now).min_wait_usec(1);
+        match self.uring.submitter().submit_with_args(1, &args) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                let what = "--min-wait needs Linux 6.12 or newer";
+                Err(io::Error::new(io::ErrorKind::Unsupported, what))
+            }
+            result => entered(result),
+        }
+    }
+
+    /// Which features are used.
+    pub fn features(&self) -> Features {
+        self.features
     }
 
     /// Queues a submission.
@@ -88,12 +125,20 @@ impl Proactor {
     /// # Errors
     /// What io_uring_enter(2) says.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        match timeout {
-            None => entered(self.uring.submit_and_wait(1)),
-            Some(timeout) => self.enter(1, timeout),
+        match (timeout, self.features.min_wait) {
+            (None, _) => entered(self.uring.submit_and_wait(1)),
+            (Some(timeout), None) => self.enter(1, timeout),
+            (Some(timeout), Some(us)) => self.wait_for_several(timeout, us),
         }
     }
     // ANCHOR_END: wait
+
+    /// The same; so many microseconds are spent on waiting for several before one is enough.
+    fn wait_for_several(&mut self, timeout: Duration, us: u32) -> io::Result<()> {
+        let timeout = Timespec::from(timeout);
+        let args = SubmitArgs::new().timespec(&timeout).min_wait_usec(us);
+        entered(self.uring.submitter().submit_with_args(SEVERAL, &args))
+    }
 
     /// Submits what is queued, and lets the kernel complete whatever it can by now. [`Proactor::wait`] does
     /// not: when it has one completion it may leave the others for the next time.

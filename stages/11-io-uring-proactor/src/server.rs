@@ -2,6 +2,7 @@
 
 use crate::buffers::Buffers;
 use crate::connection::Connection;
+use crate::features::Features;
 use crate::listener::Listener;
 use crate::operation::Operation;
 use crate::options::Options;
@@ -16,7 +17,8 @@ use kit::start::{Sessions, listen};
 use kit::timeout_scan::TimeoutScan;
 use nix::libc;
 use nix::sys::socket::SockFlag;
-use reuseport_shards::shards;
+use reuseport_shards::shards::{self, ShardOptions};
+use reuseport_shards::steering::Steer;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::AtomicUsize;
@@ -40,20 +42,26 @@ struct Shard<'all> {
 /// # Errors
 /// `Unsupported` where io_uring cannot be used; else why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    drop(Proactor::new()?); // New in 11: a server that cannot serve should not take the port.
+    drop(Proactor::new(options.features)?); // New in 11: a server that cannot serve should not take the port.
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), ProtocolKind::Http)?;
     let (backlog, max) = (options.common.backlog, options.common.max_connections);
     let open = AtomicUsize::new(0);
-    let make = |listener| Shard::new(listener, max, sessions.clone(), &open);
-    shards::run(listener, backlog, SockFlag::empty(), options.workers, make, Shard::serve)
+    let make = |listener| Shard::new(listener, max, sessions.clone(), (&open, options.features));
+    let how_many = ShardOptions { count: options.workers, steer: Steer::Hash };
+    shards::run(listener, backlog, SockFlag::empty(), how_many, make, Shard::serve)
 }
 
 impl<'all> Shard<'all> {
     /// A shard is made by its own thread: io_uring's queues belong to the thread that makes them.
-    fn new(listener: OwnedFd, max: usize, sessions: Sessions, open: &'all AtomicUsize) -> io::Result<Self> {
-        let proactor = Proactor::new()?;
+    fn new(
+        listener: OwnedFd,
+        max: usize,
+        sessions: Sessions,
+        (open, features): (&'all AtomicUsize, Features),
+    ) -> io::Result<Self> {
+        let proactor = Proactor::new(features)?;
         let buffers = Buffers::register(&proactor)?;
-        let listener = Listener::new(listener, max, open)?;
+        let listener = Listener::new(listener, max, open, features)?;
         let (connections, clock, completions) = (ConnectionTable::new(), Clock::new(), Vec::new());
         Ok(Self { proactor, buffers, listener, sessions, connections, clock, completions })
     }

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{LIMIT, Server, get, status};
+use io_uring_proactor::features::Features;
 use io_uring_proactor::piece;
 use io_uring_proactor::proactor::Proactor;
 use nix::sys::signal::Signal;
@@ -18,7 +19,7 @@ const STAGE: &str = env!("CARGO_BIN_EXE_stage-11");
 
 /// Where the kernel forbids io_uring there is nothing to test: the stage says so and exits.
 fn is_allowed() -> bool {
-    match Proactor::new() {
+    match Proactor::new(Features::default()) {
         Ok(_) => true,
         Err(error) => {
             assert_eq!(error.kind(), std::io::ErrorKind::Unsupported, "{error}");
@@ -240,5 +241,54 @@ fn no_more_are_served_than_the_limit_allows_and_no_fewer() {
             drop(served);
             sleep(Duration::from_millis(30));
         }
+    }
+}
+
+/// Protects the comparison of the features: with each of them switched every byte is the same, from the first
+/// request to the end of a long reply, in both directions, for clients one after another and at once. What this
+/// kernel lacks ends the server with the status that says so.
+#[test]
+fn every_feature_can_be_switched_and_the_bytes_are_the_same() {
+    if !is_allowed() {
+        return;
+    }
+    for switch in [
+        &["--accept-once"][..],
+        &["--receive-once"],
+        &["--own-buffers"],
+        &["--interrupt"],
+        &["--sqpoll", "10"],
+        &["--zero-copy", "1"],
+        &["--min-wait", "50"],
+        &["--accept-once", "--own-buffers", "--zero-copy", "1000", "--interrupt"],
+    ] {
+        let min_wait = switch.contains(&"--min-wait").then_some(50);
+        let kernel_has_it = Proactor::new(Features { min_wait, ..Features::default() }).is_ok();
+        if !kernel_has_it {
+            continue;
+        }
+        let server = Server::start(STAGE, &[&["--workers", "1"], switch].concat());
+        let upload: String = (0..100_000).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
+        let echo =
+            format!("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{upload}", upload.len());
+        let mut peers: Vec<_> = (0..8).map(|_| server.ask(&get("/bytes/3000000"))).collect();
+        for peer in &mut peers {
+            // The reply to the second request comes behind the first one, and the third ends the connection.
+            peer.write_all(echo.as_bytes()).expect("the server reads");
+            peer.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                .expect("the server reads");
+        }
+        for peer in &mut peers {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).expect("three replies and an end");
+            let text = String::from_utf8(all).expect("text");
+            assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{switch:?}");
+            let long = text.split("\r\n\r\n").nth(1).and_then(|rest| rest.split("HTTP/1.1 200").next());
+            assert_eq!(long.map(str::len), Some(3_000_000), "{switch:?}");
+            assert!(text.contains(&upload) && text.ends_with("Hello, World!"), "{switch:?}");
+        }
+        drop(peers);
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.end().0, Some(0), "{switch:?}");
     }
 }

@@ -81,11 +81,13 @@ impl<T> ConnectionTable<T> {
         self.len += usize::from(slot.value.replace(value).is_none());
     }
 
+    // ANCHOR: get-mut
     /// The value of `token`, unless it is gone.
     pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         let slot = self.slots.get_mut(index(token))?;
         if slot.generation == generation(token) { slot.value.as_mut() } else { None }
     }
+    // ANCHOR_END: get-mut
 
     /// Takes the value of `token` out.
     pub fn remove(&mut self, token: Token) -> Option<T> {

@@ -30,6 +30,7 @@ pub fn bind_to(address: SocketAddrV4, backlog: u16, flags: SockFlag) -> nix::Res
     bind_with(address, backlog, flags, |_| Ok(()))
 }
 
+// ANCHOR: bind
 /// [`bind_to`] with options that must be set before bind(2).
 ///
 /// # Errors
@@ -49,6 +50,7 @@ pub fn bind_with(
     listen(&fd, Backlog::new(i32::from(backlog))?)?;
     Ok(fd)
 }
+// ANCHOR_END: bind
 
 /// The address that the socket is bound to: the kernel chose the port if it was 0.
 ///
@@ -93,6 +95,7 @@ pub fn accept_blocking(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> 
     }
 }
 
+// ANCHOR: refuse-new
 /// Lets no new connection begin. Closing a listening socket resets the connections that the kernel has
 /// accepted and the server has not: their clients may have sent requests. So a server that stops first drops
 /// what would make new ones (a socket filter that returns 0 bytes of each packet, socket(7):
@@ -110,6 +113,7 @@ pub fn refuse_new(listener: BorrowedFd<'_>) {
         libc::setsockopt(listener.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program, length);
     }
 }
+// ANCHOR_END: refuse-new
 
 /// The listening socket of an event loop: its registration with epoll as [`LISTENER`], and when to pause.
 #[derive(Debug)]

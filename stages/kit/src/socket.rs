@@ -116,6 +116,7 @@ pub fn would_block(socket: BorrowedFd<'_>, session: &mut Session, now: &LoopCont
     session.would_block(now)
 }
 
+// ANCHOR: has-unread
 /// Whether bytes have arrived that are still unread (`SIOCINQ`, tcp(7)). close(2) with such bytes sends a
 /// reset instead of an orderly end, and the kernel throws away what it has not sent yet: the tail of a reply.
 pub fn has_unread(socket: BorrowedFd<'_>) -> bool {
@@ -123,6 +124,7 @@ pub fn has_unread(socket: BorrowedFd<'_>) -> bool {
     // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes one c_int.
     unsafe { siocinq(socket.as_raw_fd(), &mut count) }.is_ok_and(|_| count > 0)
 }
+// ANCHOR_END: has-unread
 
 nix::ioctl_read_bad!(
     /// See tcp(7), where it is called SIOCINQ too.

@@ -404,3 +404,20 @@ proptest! {
         prop_assert!(cut == whole, "{} bytes against {}", cut.0.len(), whole.0.len());
     }
 }
+
+/// Protects clients of a server with too much to do: one that is refused is told so and when to try again,
+/// the job was not run for it, and its connection is as good as before.
+#[test]
+fn work_that_is_refused_is_answered_503_and_the_connection_stays() {
+    let mut server = Loop::new();
+    let Waits::ForWork(work) = server.receive(b"GET /sleep/60000 HTTP/1.1\r\nHost: x\r\n\r\n") else {
+        panic!("there is work to do")
+    };
+    server.session.finished(work.refuse(), &server.now);
+    assert!(matches!(server.drive(), Waits::ForBytes));
+    let reply = String::from_utf8_lossy(&server.wire).into_owned();
+    assert!(reply.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{reply}");
+    assert!(reply.contains("\r\nRetry-After: 1\r\n") && !reply.contains("Connection: close"), "{reply}");
+    server.receive(REQUEST);
+    assert_eq!(server.replies(), 1);
+}

@@ -1,7 +1,7 @@
 //! One request before the measuring: a server that answers wrong is not measured.
 
 use anyhow::{Context, Result, ensure};
-use lab_core::wire::{Authority, Connection, Framing, Reply as Whole, get, read_reply};
+use lab_core::wire::{Authority, Connection, Framing, Replies, Reply as Whole, get};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn ask(addr: SocketAddr, host: &str, path: &str) -> Result<Whole> {
     stream.set_write_timeout(Some(LIMIT))?;
     // One write: the floor takes every read for a request.
     stream.write_all(&get(path, host, Connection::Closed)).context("it does not read the request")?;
-    read_reply(&mut stream, LIMIT)
+    Replies::default().next(&mut stream, LIMIT)
 }
 
 /// The sizes of a right reply of this lab's servers.

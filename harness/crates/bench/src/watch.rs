@@ -137,7 +137,7 @@ fn window(ends: &[(Instant, Usage, Usage)]) -> Option<Window> {
 
 /// The usage once the processes of the last connections have ended and were waited for, so that their time
 /// is not lost between two looks.
-pub(crate) fn settled(pid: u32, processes: usize) -> Usage {
+pub fn settled(pid: u32, processes: usize) -> Usage {
     let start = Instant::now();
     loop {
         let usage = Usage::of_tree(pid);

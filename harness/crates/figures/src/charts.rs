@@ -65,11 +65,14 @@ pub(crate) fn again(args: &Args) -> Result<Drawing> {
 }
 
 /// What is not of a run, in the order of the pages.
-const OTHERS: [Content; 8] = [
+const OTHERS: [Content; 11] = [
     Content::Latency,
     Content::Clients,
     Content::C10k,
     Content::Slow,
+    Content::Overload,
+    Content::Balance,
+    Content::Uring,
     Content::Cpus,
     Content::Grades,
     Content::Spin,
@@ -103,7 +106,10 @@ fn pooled(run: PathBuf, directory: &Path) -> Vec<PathBuf> {
     let own = kind(&run).filter(|(_, is_quick)| !is_quick);
     let all = newest_first(directory, Content::Run).unwrap_or_default();
     let others = all.into_iter().filter(|file| *file != run && own.is_some() && kind(file) == own);
-    others.chain([run.clone()]).collect()
+    let mut runs: Vec<PathBuf> = others.chain([run.clone()]).collect();
+    // Their names begin with the time.
+    runs.sort();
+    runs
 }
 
 /// `20260102T030405Z-1234567890-standard.jsonl` is of 1234567890.

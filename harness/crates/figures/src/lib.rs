@@ -25,3 +25,5 @@ mod svg;
 pub mod table;
 #[cfg(test)]
 mod tests;
+
+pub use svg::picture;

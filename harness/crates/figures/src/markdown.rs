@@ -21,6 +21,7 @@ impl Page<'_> {
         for figure in self.figures {
             self.figure(&mut page, figure);
         }
+        self.then(&mut page);
         self.method(&mut page);
         page
     }
@@ -42,14 +43,13 @@ impl Page<'_> {
                 }
             }
         };
+        if let Some(designs) = &self.front.designs {
+            page.push('\n');
+            rows(page, &designs.head, designs.rows.iter().map(|row| row.as_slice()));
+            let _ = writeln!(page, "\n{}", plain(&designs.note));
+        }
         list(page, "What cannot be told apart", &self.front.alike);
         list(page, "The machine", &self.front.machine);
-        if let Some(then) = &self.front.then {
-            let _ = write!(page, "\n**Then and now.** {}\n", plain(&then.text));
-            let _ = write!(page, "\n<details><summary>By server</summary>\n\n");
-            rows(page, &["server", "then", "now", "change"], then.rows.iter().map(|row| row.as_slice()));
-            page.push_str("\n</details>\n");
-        }
         page.push_str(
             "\n[report.html](report.html), opened in a browser, has the same figures: servers can be \
              switched \
@@ -75,6 +75,16 @@ impl Page<'_> {
         let _ = write!(page, "\n<details><summary>The figures</summary>\n\n{about}\n\n{table}\n</details>\n");
     }
 
+    /// What became dearer or cheaper since an earlier commit.
+    fn then(&self, page: &mut String) {
+        if let Some(then) = &self.front.then {
+            let _ = write!(page, "\n## Then and now\n\n{}\n", plain(&then.text));
+            let _ = write!(page, "\n<details><summary>By server</summary>\n\n");
+            rows(page, &["server", "then", "now", "change"], then.rows.iter().map(|row| row.as_slice()));
+            page.push_str("\n</details>\n");
+        }
+    }
+
     /// How everything was made: folded, since a reader seldom wants it.
     fn method(&self, page: &mut String) {
         page.push_str("\n## What was measured, when and how\n\n");
@@ -88,6 +98,9 @@ impl Page<'_> {
              rounds \
              it is the smallest and the largest.\n",
         );
+        for state in &self.front.states {
+            let _ = writeln!(page, "\n- {}", plain(state));
+        }
         for (file, machine) in &self.front.machines {
             let _ = write!(page, "\n<details><summary>The machine of {}</summary>\n\n", plain(file));
             rows(page, &["", ""], machine.iter().map(|(what, value)| [what.clone(), value.clone()]));

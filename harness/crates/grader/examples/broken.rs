@@ -7,8 +7,11 @@
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::socket::{SetSockOpt, sockopt};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -33,7 +36,13 @@ const MODES: &[(&str, &str)] = &[
     ("default-signal", "sigterm-idle: is ended by SIGTERM's default action"),
     ("dies", "keep-alive: ends at its first request"),
     ("any-option", "bad-option: takes every option"),
+    ("walks-out", "file-outside-root: takes any path below --root"),
+    ("short-range", "file-range: takes the last position for not included"),
+    ("closes-no-file", "leak-on-file: never closes a file"),
 ];
+
+/// The directory whose files are served, if there is one.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
 
 extern "C" fn leave(_: libc::c_int) {
     // SAFETY: _exit is async-signal-safe (signal-safety(7)).
@@ -50,9 +59,14 @@ fn main() {
             std::process::exit(2);
         }
     };
-    if args.len() > 2 && mode != "any-option" {
-        eprintln!("broken: unexpected option {}", args[2]);
-        std::process::exit(2);
+    match &args[2..] {
+        [] => {}
+        [option, root] if option == "--root" => drop(ROOT.set(root.into())),
+        [option, ..] if mode != "any-option" => {
+            eprintln!("broken: unexpected option {option}");
+            std::process::exit(2);
+        }
+        _ => {}
     }
     let handler = match mode {
         "deaf" => SigHandler::SigIgn,
@@ -91,6 +105,7 @@ fn main() {
 struct Request {
     line: String,
     closes: bool,
+    range: Option<String>,
     body: Vec<u8>,
 }
 
@@ -109,7 +124,8 @@ fn take(buffer: &mut Vec<u8>) -> Result<Option<Request>, ()> {
     }
     let body = buffer[end + 4..end + 4 + length].to_vec();
     buffer.drain(..end + 4 + length);
-    Ok(Some(Request { line, closes: head.contains("Connection: close"), body }))
+    let range = head.lines().find_map(|line| line.strip_prefix("Range: ")).map(ToOwned::to_owned);
+    Ok(Some(Request { line, closes: head.contains("Connection: close"), range, body }))
 }
 
 fn converse(mut stream: TcpStream, mode: &str) {
@@ -158,7 +174,49 @@ fn has_ended(stream: &TcpStream) -> bool {
     ended
 }
 
+/// What is sent of a file: the status line's end with the headers, and the bytes.
+fn part(root: &Path, request: &Request, mode: &str) -> Option<(String, Vec<u8>)> {
+    let path = request.line.split(' ').nth(1)?.strip_prefix('/')?;
+    let is_route =
+        path.is_empty() || ["bytes/", "sleep/", "echo"].iter().any(|route| path.starts_with(route));
+    if is_route {
+        return None;
+    }
+    let leads_out = path.starts_with('/') || path.split('/').any(|part| part == "..");
+    let mut whole = Vec::new();
+    let file = File::open(root.join(path)).ok().filter(|_| !leads_out || mode == "walks-out");
+    let Some(mut file) = file.filter(|file| file.metadata().is_ok_and(|found| found.is_file())) else {
+        return Some(("404 Not Found\r\n".to_owned(), Vec::new()));
+    };
+    file.read_to_end(&mut whole).ok()?;
+    if mode == "closes-no-file" {
+        std::mem::forget(file);
+    }
+    let Some(range) = request.range.as_deref().and_then(|range| range.strip_prefix("bytes=")) else {
+        return Some(("200 OK\r\n".to_owned(), whole));
+    };
+    let (first, last) = range.split_once('-')?;
+    let length = whole.len();
+    let (first, last) = match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(first), last) => (first, last.unwrap_or(length).min(length - 1)),
+        (Err(_), last) => (length - last.ok()?.min(length), length - 1),
+    };
+    if first >= length {
+        return Some((
+            format!("416 Range Not Satisfiable\r\nContent-Range: bytes */{length}\r\n"),
+            Vec::new(),
+        ));
+    }
+    let end = if mode == "short-range" { last.max(first + 1) } else { last + 1 };
+    let head = format!("206 Partial Content\r\nContent-Range: bytes {first}-{last}/{length}\r\n");
+    Some((head, whole[first..end].to_vec()))
+}
+
 fn answer(stream: &mut TcpStream, request: &Request, mode: &str) -> std::io::Result<()> {
+    if let Some((head, body)) = ROOT.get().and_then(|root| part(root, request, mode)) {
+        let head = format!("HTTP/1.1 {head}Content-Length: {}\r\n\r\n", body.len());
+        return stream.write_all(&[head.as_bytes(), &body].concat());
+    }
     let path = request.line.split(' ').nth(1).unwrap_or("/");
     if let Some(ms) = path.strip_prefix("/sleep/").and_then(|ms| ms.parse().ok()) {
         thread::sleep(Duration::from_millis(ms));

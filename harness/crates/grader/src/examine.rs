@@ -93,9 +93,9 @@ pub fn examine(plan: &Plan<'_>, task: &Task, look: &FirstLook, round: u32) -> Ve
         if task.stage.is_some() {
             return None;
         }
-        let route = probes::routes_of(probe).iter().copied().find(|route| is_missing(*route));
+        let route = probe.routes.iter().copied().find(|route| is_missing(*route));
         let lacks = route.map(|route| format!("the server lacks {}", route.words()));
-        let closes = look.closes && probes::needs_an_open_connection(probe);
+        let closes = look.closes && probe.needs_open_connection;
         lacks.or_else(|| closes.then(|| "the server closes after each reply: see keep-alive".to_owned()))
     };
     let is_surprise = |finding: &Finding| !expected_of(&task.expect, finding.probe).allows(finding.outcome);

@@ -203,6 +203,27 @@ const ROWS: &[Row] = &[
         broken: |text| text.contains("exit status 124"),
         right: |text| text.contains("exit status 2") && text.contains("--no-such-option"),
     },
+    Row {
+        mode: "walks-out",
+        probe: "file-outside-root",
+        outcome: Outcome::Wrong,
+        broken: |text| text.contains("SECRET"),
+        right: |text| text.contains("404") && !text.contains("SECRET"),
+    },
+    Row {
+        mode: "short-range",
+        probe: "file-range",
+        outcome: Outcome::Wrong,
+        broken: |text| text.contains("206") && !text.contains("0123456789 206"),
+        right: |text| text.contains("0123456789 206"),
+    },
+    Row {
+        mode: "closes-no-file",
+        probe: "leak-on-file",
+        outcome: Outcome::Leak,
+        broken: |text| numbers(text).first().is_some_and(|descriptors| *descriptors >= 8),
+        right: |text| numbers(text).first() == Some(&0),
+    },
 ];
 
 /// Protects a student who types what the grader printed: it shows the failure, and it shows none once the
@@ -289,6 +310,7 @@ fn the_texts_are_those_of_the_golden_files() {
         ("deaf", "sigterm-idle"),
         ("default-signal", "sigterm-idle"),
         ("any-option", "bad-option"),
+        ("walks-out", "file-outside-root"),
     ];
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     broken();

@@ -28,21 +28,42 @@ pub struct Usage {
 impl Usage {
     /// Reads the usage of `root` and its descendants. All zero if `root` is gone.
     pub fn of_tree(root: u32) -> Self {
+        // A parent is read before its children. One that ends in between and is waited for is in neither: its
+        // time came to the parent after that was read. Nothing is ever counted twice, so the larger of two
+        // readings is the better one. Under a load of short connections some child always ends: hence a bound.
+        const READINGS: usize = 4;
         let mut usage = Self::default();
+        for _ in 0..READINGS {
+            let (reading, is_whole) = Self::reading(root);
+            if reading.cpu >= usage.cpu {
+                usage = reading;
+            }
+            if is_whole {
+                break;
+            }
+        }
+        usage
+    }
+
+    /// One reading, and whether no process was gone before it could be read.
+    fn reading(root: u32) -> (Self, bool) {
+        let mut usage = Self::default();
+        let mut is_whole = true;
         for process in tree(root) {
-            // A process may end while it is being read: what is left of it is then counted by its parent.
-            let Ok(stat) = process.stat() else { continue };
+            let (Ok(stat), Ok(own)) = (process.stat(), cpu_clock(process.pid)) else {
+                is_whole = false;
+                continue;
+            };
             let ticks = procfs::ticks_per_second();
             let waited_for = (stat.cutime + stat.cstime).max(0) as u64;
             let waited_for = Duration::from_millis(waited_for * 1000 / ticks);
-            let own = cpu_clock(stat.pid).unwrap_or_default();
             let (living, switches) = living_threads(&process);
             usage.processes += 1;
             usage.cpu += own + waited_for;
             usage.cpu_of_ended += own.saturating_sub(living) + waited_for;
             usage.context_switches += switches;
         }
-        usage
+        (usage, is_whole)
     }
 
     /// What was used between `earlier` and now.
@@ -172,6 +193,34 @@ mod tests {
         assert!(used.cpu_of_ended >= Duration::from_millis(20), "{used:?}");
         assert!(used.cpu >= used.cpu_of_ended);
         assert_eq!(used.known_context_switches(), None, "the dead took their count with them");
+    }
+
+    /// Protects the cost of a server that forks: what sixteen children used is seen though they end while
+    /// their tree is read.
+    #[test]
+    fn children_that_end_while_they_are_read_are_counted() {
+        let burn = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; read go <&3";
+        let children = format!("for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do ({burn}) & done");
+        let (mut child, mut lines) =
+            shell(&format!("exec 3<&0; {children}; echo up; wait; echo done; read go <&3"));
+        lines.read_line(&mut String::new()).expect("sh writes");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let go = std::thread::spawn(move || (0..16).for_each(|_| writeln!(stdin).expect("a child reads")));
+        let mut seen = Duration::ZERO;
+        loop {
+            let usage = Usage::of_tree(child.id());
+            // A tick of each child may be lost to rounding once it has ended.
+            let rounding = Duration::from_millis(16 * 20);
+            assert!(usage.cpu + rounding >= seen, "{usage:?} after {seen:?}");
+            seen = seen.max(usage.cpu);
+            if usage.processes == 1 {
+                break;
+            }
+        }
+        go.join().expect("all were told");
+        lines.read_line(&mut String::new()).expect("sh writes");
+        child.kill().and_then(|()| child.wait()).expect("our own child");
+        assert!(seen >= Duration::from_millis(100), "{seen:?}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ mod worker;
 pub use mix::Mix;
 pub use options::Args;
 pub use report::{PathReport, Report};
-pub use run::{measure, raise_descriptor_limit};
+pub use run::{measure, measure_silently, raise_descriptor_limit};
 pub use target::Target;
 pub use turns::{Boundary, Turns, alternate};
 

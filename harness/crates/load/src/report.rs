@@ -9,6 +9,7 @@ use lab_core::stats::Percentiles;
 use lab_core::units::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The figures of a run. Warm-up is in none of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +79,13 @@ pub struct PathReport {
     /// Open loop: how many of these took longer than 5 ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_5ms: Option<u64>,
+    /// Open loop: the same of the right answers alone, without those that the end left without a reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_us: Option<Percentiles>,
+    /// Open loop: right answers that came within `--timeout` of the time at which they should have left. A
+    /// client gives up at the next look only, at most 50 ms later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_time: Option<u64>,
     /// µs from sending to the whole reply. In a closed loop it hides the waiting: see the module.
     pub service_us: Option<Percentiles>,
     /// µs from sending to the reply's first byte; of a pipelined batch, to that of the first reply.
@@ -85,7 +93,8 @@ pub struct PathReport {
 }
 
 impl PathReport {
-    fn new(tally: &Tally, is_open: bool) -> Self {
+    fn new(tally: &Tally, is_open: bool, timeout: Duration) -> Self {
+        let timeout = timeout.as_micros() as u64;
         let (latency, aborted_in_latency) = is_open.then(|| tally.open_latency()).unzip();
         Self {
             requests: tally.right,
@@ -96,6 +105,8 @@ impl PathReport {
             late: is_open.then_some(tally.late),
             never_sent: is_open.then_some(tally.never_sent),
             latency_us: latency.as_ref().and_then(percentiles),
+            answered_us: percentiles(&tally.latency).filter(|_| is_open),
+            in_time: is_open.then(|| tally.latency.count_between(0, timeout)),
             over_5ms: latency.as_ref().map(|latency| latency.count_between(5_001, u64::MAX)),
             service_us: percentiles(&tally.service),
             first_byte_us: percentiles(&tally.first_byte),
@@ -144,7 +155,8 @@ impl Report {
         seconds: f64,
         interrupted: bool,
     ) -> Self {
-        let mut paths = tallies.paths.iter().map(|tally| PathReport::new(tally, args.rate.is_some()));
+        let mut paths =
+            tallies.paths.iter().map(|tally| PathReport::new(tally, args.rate.is_some(), args.timeout));
         let main = paths.next().expect("there is a main path");
         Self {
             options: serde_json::to_value(args).expect("options are plain values"),
@@ -306,5 +318,27 @@ impl Report {
             None => "\nA closed loop: these times hide the waiting. For latencies use --rate.",
         };
         format!("{table}{note}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tally::Times;
+    use super::*;
+    use std::time::Instant;
+
+    /// Protects the goodput of an overloaded server: an answer that came after its client had lost
+    /// patience, or that was late because its request left late, is none.
+    #[test]
+    fn an_answer_is_in_time_by_the_intended_time_of_sending() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut tally = Tally::new(start);
+        for (sent, answered) in [(0, 100), (0, 199), (0, 210), (150, 240)] {
+            tally.right(1, Times { intended: at(0), sent: at(sent) }, at(answered));
+        }
+        let of = |is_open| PathReport::new(&tally, is_open, Duration::from_millis(200));
+        assert_eq!((of(true).in_time, of(false).in_time), (Some(2), None));
+        assert!(of(true).answered_us.is_some_and(|times| (239_000..=241_000).contains(&times.max)));
     }
 }

@@ -23,6 +23,18 @@ use std::time::Instant;
 /// # Errors
 /// What is wrong with the options, or that the server cannot be reached.
 pub fn measure(args: &Args) -> Result<Report> {
+    put_on(args, true)
+}
+
+/// As [`measure`] without a line of progress, for a program that has one of its own.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_silently(args: &Args) -> Result<Report> {
+    put_on(args, false)
+}
+
+fn put_on(args: &Args, shows_progress: bool) -> Result<Report> {
     let target = args.check()?;
     let addr = target.reachable()?;
     raise_descriptor_limit(args.connections + args.idle + args.slow, args.threads)?;
@@ -40,7 +52,9 @@ pub fn measure(args: &Args) -> Result<Report> {
         let beside = scope.spawn(|| bystanders::run(settings));
         let one = |thread| scope.spawn(move || one_thread(settings, thread));
         let threads: Vec<_> = (0..args.threads as usize).map(one).collect();
-        progress::show(settings, || threads.iter().all(|thread| thread.is_finished()));
+        if shows_progress {
+            progress::show(settings, || threads.iter().all(|thread| thread.is_finished()));
+        }
         let tallies: Vec<_> =
             threads.into_iter().map(|thread| thread.join().expect("a thread panicked")).collect();
         (tallies, beside.join().expect("a thread panicked"))

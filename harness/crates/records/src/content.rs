@@ -25,11 +25,17 @@ pub enum Content {
     C10k,
     /// The scenario `cpus`: one CPU and two.
     Cpus,
+    /// The scenario `overload`: beyond the peak.
+    Overload,
+    /// The scenario `balance`: what each worker has of the load.
+    Balance,
+    /// The scenario `uring`: the features of io_uring.
+    Uring,
 }
 
 impl Content {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Run,
         Self::Table,
         Self::Grades,
@@ -39,6 +45,9 @@ impl Content {
         Self::Clients,
         Self::C10k,
         Self::Cpus,
+        Self::Overload,
+        Self::Balance,
+        Self::Uring,
     ];
 
     /// What the names of such files end with.
@@ -53,6 +62,9 @@ impl Content {
             Self::Clients => &["clients"],
             Self::C10k => &["c10k"],
             Self::Cpus => &["cpus"],
+            Self::Overload => &["overload"],
+            Self::Balance => &["balance"],
+            Self::Uring => &["uring"],
         }
     }
 
@@ -73,6 +85,9 @@ impl Content {
             Self::Clients => "./lab scenario clients",
             Self::C10k => "./lab scenario c10k",
             Self::Cpus => "./lab scenario cpus",
+            Self::Overload => "./lab scenario overload",
+            Self::Balance => "./lab scenario balance",
+            Self::Uring => "./lab scenario uring",
         }
     }
 

@@ -117,12 +117,13 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
         *measured.entry(point_of(record)).or_default() += 1;
     }
     // A failure in the open loop does not say at which of the rates: all of them must be there.
-    let loops = measured.iter().filter(|((key, ..), _)| key.phase == Phase::Latency);
+    let has_rates = |key: &Key| matches!(key.phase, Phase::Latency | Phase::Overload);
+    let loops = measured.iter().filter(|((key, ..), _)| has_rates(key));
     let rates = loops.map(|(_, count)| *count).max().unwrap_or(0);
     let is_made_good: Vec<bool> = records
         .iter()
         .map(|record| {
-            let needed = if record.key.phase == Phase::Latency { rates } else { 1 };
+            let needed = if has_rates(&record.key) { rates } else { 1 };
             let found = measured.get(&point_of(record)).copied().unwrap_or(0);
             record.skipped().is_some() && found > 0 && found >= needed
         })

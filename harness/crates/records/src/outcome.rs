@@ -86,12 +86,58 @@ pub struct Latency {
     /// Where silent connections were open beside the active ones: their memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+    /// Where the clients give up soon: what became of their requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Patience>,
+    /// Where the workers were looked at: what each had of the load; the slowed one first, then by requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_worker: Option<Vec<WorkerLoad>>,
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
     /// How many clients were served.
     #[serde(flatten)]
     pub served: Served,
+}
+
+/// What one worker of a server had of the load. Which connection it had is seen from outside: its epoll
+/// instance names the sockets that it watches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerLoad {
+    /// Its thread.
+    pub thread: i32,
+    /// Whether this one was slowed down.
+    pub slowed: bool,
+    /// Connections of the load that it had open when it was looked at. Where a connection carries one request
+    /// they come and go, and this is as many as the requests.
+    pub connections: u64,
+    /// Requests of the load that it has served: its part of the bytes that all workers have read.
+    pub requests: u64,
+    /// CPU time that it used meanwhile, s.
+    pub cpu_seconds: f64,
+    /// Requests beside the load whose worker is known.
+    pub samples: u64,
+    /// How long these took: kept connections from the intended time of sending to the reply, others from
+    /// that of connecting. `None` if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_us: Option<Percentiles>,
+}
+
+/// Clients that give a request up, and its connection, when they have waited so long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Patience {
+    /// How long they wait.
+    pub timeout_ms: u64,
+    /// Right answers that came within this time of the intended time of sending.
+    pub in_time: u64,
+    /// Requests that were refused at once: any other status than the right one.
+    pub refused: u64,
+    /// Requests that were given up.
+    pub given_up: u64,
+    /// From the intended time of sending to the whole reply, of the right answers alone: what was given up is
+    /// not in it. `None` if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_us: Option<Percentiles>,
 }
 
 /// What connections that say nothing cost.

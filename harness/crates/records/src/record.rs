@@ -33,6 +33,13 @@ pub enum Phase {
     C10k,
     /// The speed on one CPU and on two.
     Cpus,
+    /// More requests than can be served, by clients that give up.
+    Overload,
+    /// What each worker of a server has of the load.
+    Balance,
+    /// CPU time per request with one feature of io_uring switched, beside stage 11 as it is: in such a record the
+    /// floor is that one.
+    Uring,
 }
 
 /// What a server is to the lab.
@@ -94,6 +101,9 @@ pub struct Key {
     /// How many CPUs the server had, if the point differs from others in that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<usize>,
+    /// One of the server's workers was slowed down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub slowed: bool,
 }
 
 /// When, where and by which command a point was measured, and what a reader must know of that.

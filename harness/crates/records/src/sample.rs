@@ -73,8 +73,15 @@ pub fn paired(mut record: Record, floor_around: [f64; 2]) -> Record {
 pub fn open(mut record: Record, open_loop: OpenLoop) -> Record {
     let (figures, served) = parts(&record);
     record.key.phase = Phase::Latency;
-    record.outcome =
-        Outcome::Latency(Box::new(Latency { open_loop, mix: None, beside: None, figures, served }));
+    record.outcome = Outcome::Latency(Box::new(Latency {
+        open_loop,
+        mix: None,
+        beside: None,
+        patience: None,
+        by_worker: None,
+        figures,
+        served,
+    }));
     record
 }
 

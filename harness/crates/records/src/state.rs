@@ -4,7 +4,7 @@
 //! What shows it is the CPU time of the same work: one round trip over the loopback before and after each
 //! point, or, in records of before that was measured, the cost of the floor.
 
-use super::{Outcome, Phase, Record};
+use super::{FLOOR, Outcome, Phase, Record};
 use lab_core::stats::median;
 
 /// The clock state of the machine in which a point ran.
@@ -120,6 +120,9 @@ fn values(record: &Record, sign: Sign) -> Option<Vec<f64>> {
     match (sign, &record.outcome) {
         _ if record.context.dropped => None,
         (Sign::RoundTrip, _) => record.context.round_trip_ns.map(Vec::from),
+        // Beside the features of io_uring stands a stage.
+        (Sign::Floor, _) if record.key.phase == Phase::Uring => None,
+        (Sign::Floor, _) if record.key.phase == Phase::Floor && record.key.server != FLOOR => None,
         (Sign::Floor, _) if !record.key.keep_alive || record.key.path != "/" => None,
         // The floor before and after had them, whatever the server between had.
         (Sign::Floor, Outcome::Paired(pair)) => {
@@ -221,6 +224,26 @@ mod tests {
         let Outcome::Paired(pair) = &mut few.outcome else { panic!("a pair") };
         pair.slices = Some(80);
         records.extend([few.clone(), few]);
+        assert_eq!(States::of(&records).summary(), None);
+    }
+
+    /// Protects them from a stage that stands where the floor does elsewhere: its cost is that of its own load.
+    #[test]
+    fn what_stands_beside_the_features_of_io_uring_is_no_floor() {
+        let mut records: Vec<Record> = [8.0; 10]
+            .iter()
+            .chain(&[16.0; 10])
+            .map(|&cost| {
+                let mut beside = sample::record("11", "builtin", 64, true, 1e6 / cost);
+                beside.key.phase = Phase::Floor;
+                beside
+            })
+            .collect();
+        records.extend([8.0; 10].iter().chain(&[16.0; 10]).map(|&cost| {
+            let mut own = sample::paired(sample::record("11", "builtin", 64, true, 1e6 / cost), [cost; 2]);
+            own.key.phase = Phase::Uring;
+            own
+        }));
         assert_eq!(States::of(&records).summary(), None);
     }
 

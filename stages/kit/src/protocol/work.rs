@@ -77,6 +77,8 @@ pub enum Outcome {
     Opened(Result<Opened, Errno>),
     /// The time is over.
     Waited,
+    /// The job was not run: the server has too much to do.
+    Refused,
 }
 
 impl Work {
@@ -94,6 +96,11 @@ impl Work {
             }
         };
         Answer { outcome, ticket: self.ticket }
+    }
+
+    /// Does not run the job: the request is answered 503, for the server has too much to do.
+    pub fn refuse(self) -> Answer {
+        Answer { outcome: Outcome::Refused, ticket: self.ticket }
     }
 
     /// Whether it takes time on purpose. Replies that are ready must leave before it runs; opening a file

@@ -8,7 +8,7 @@ use crate::smoke::{Reply, check, smoke};
 use anyhow::{Context, Result, ensure};
 use lab_core::process::{Usage, memory_of_tree};
 use lab_core::server_process::Launch;
-use lab_core::wire::{Authority, Connection, get, read_reply};
+use lab_core::wire::{Authority, Connection, Replies, get};
 use load::raise_descriptor_limit;
 use records::{Beside, Idle};
 use std::fs::{self, File};
@@ -245,7 +245,7 @@ fn ask(connections: &mut [TcpStream], addr: SocketAddr, path: &str) -> Result<()
         stream.write_all(&request).context("a connection was closed while it was silent")?;
     }
     for stream in connections {
-        check(&read_reply(stream, LIMIT)?, path)?;
+        check(&Replies::default().next(stream, LIMIT)?, path)?;
     }
     Ok(())
 }

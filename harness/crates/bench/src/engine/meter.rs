@@ -6,6 +6,7 @@ use super::point::{Clients, Method, Point};
 use super::round_trip::RoundTrip;
 use super::servers::{Running, Servers};
 use super::setup::Setup;
+use crate::by_worker::ByWorker;
 use crate::count::judge;
 use crate::generators::{Installed, Load, Measurement, Place, Tool};
 use crate::smoke::smoke;
@@ -15,7 +16,10 @@ use anyhow::{Context, Result, bail, ensure};
 use lab_core::clock::now;
 use lab_core::server_process::Launch;
 use load::Report;
-use records::{Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Phase, Served, Throughput};
+use records::{
+    Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Patience, Phase, Served, Throughput,
+};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -31,6 +35,8 @@ pub(super) struct Meter<'a> {
     /// Whether the user wants to end the run.
     pub(super) stop: &'a dyn Fn() -> bool,
     pub(super) round_trip: RoundTrip,
+    /// Requests per second of the peak that was found first, of which open loops have their shares.
+    pub(super) peak: Cell<Option<f64>>,
 }
 
 /// What came of a point. An error says that the server or the generator failed; a point that is skipped as
@@ -77,6 +83,7 @@ impl Meter<'_> {
         let outcome = match point.method {
             Method::Closed(_) => self.closed(point, servers),
             Method::Open(rate) => self.open(point, rate, servers),
+            Method::OfPeak(share) => self.of_peak(point, share, servers),
             Method::Idle => self.idle(point, servers),
         };
         if point.fresh {
@@ -160,11 +167,20 @@ impl Meter<'_> {
         Ok((measured?, watch.spent()))
     }
 
+    /// An open loop at a share of the peak.
+    fn of_peak(&self, point: &Point, share: f64, servers: &mut Servers) -> Result<Outcome> {
+        let peak = self.peak.get().context("the peak was not measured")?;
+        let mut outcome = self.open(point, share * peak, servers)?;
+        if let Outcome::Latency(latency) = &mut outcome {
+            latency.open_loop.share_of_peak = Some(share);
+        }
+        Ok(outcome)
+    }
+
     /// An open loop.
     fn open(&self, point: &Point, rate: f64, servers: &mut Servers) -> Result<Outcome> {
         let tool = self.tool(point.tool)?;
         let Ready { running, load, counted, body_bytes } = self.ready(point, servers)?;
-        let counted = counted.context("the clients of an open loop are counted first")?;
         let silent = |count: usize| {
             let pid = running.pid().context("silent connections need a server that is started here")?;
             Silent::open(pid, running.addr, count, self.stop)
@@ -177,9 +193,18 @@ impl Meter<'_> {
             silent => silent?,
         };
         let load = Load { rate: Some(rate), ..load };
+        let looks = point.by_worker.map(|slowed| {
+            let pid = running.pid().context("workers are looked at where the server is started here")?;
+            let workers = self.plan.subject(point).workers.context("it must be known how many there are")?;
+            ByWorker::begin((pid, workers), &load, slowed)
+        });
+        let looks = looks.transpose()?;
         let (measured, spent) = self.run(tool, &load, running)?;
+        let by_worker = looks.map(|looks| looks.end(measured.requests)).transpose()?;
+        let report = measured.report.clone().context("only the built-in generator sends at a fixed rate")?;
+        // Beyond the peak it is no question who is served: there are more clients than are needed below it.
+        let counted = counted.unwrap_or(load.concurrency);
         let mut figures = self.figures((point, tool), &load, counted, (&measured, &spent))?;
-        let report = measured.report.context("only the built-in generator sends at a fixed rate")?;
         let open_loop = OpenLoop {
             rate,
             share_of_peak: None,
@@ -199,7 +224,16 @@ impl Meter<'_> {
             Bottleneck::of_open_loop(shares, all_served, (&open_loop, figures.seconds), per_second);
         let served = Served { clients: counted, body_bytes };
         let beside = silent.map(|silent| silent.memory);
-        Ok(Outcome::Latency(Box::new(Latency { open_loop, mix, beside, figures, served })))
+        let patience = load.timeout.map(|timeout| patience(timeout, &report));
+        Ok(Outcome::Latency(Box::new(Latency {
+            open_loop,
+            mix,
+            beside,
+            patience,
+            by_worker,
+            figures,
+            served,
+        })))
     }
 
     /// Connections that say nothing. The server is its own: one that has carried load keeps the memory for
@@ -272,6 +306,18 @@ fn must_be_short(slow: Duration, mix: &load::Mix, duration: Duration) -> Result<
         least.ceil()
     );
     Ok(())
+}
+
+/// What became of the requests of clients that give up.
+fn patience(timeout: Duration, report: &Report) -> Patience {
+    let failed = |kind: &str| report.main.errors.get(kind).copied().unwrap_or(0);
+    Patience {
+        timeout_ms: timeout.as_millis() as u64,
+        in_time: report.main.in_time.unwrap_or(0),
+        refused: failed("status"),
+        given_up: failed("timeout"),
+        answered_us: report.main.answered_us,
+    }
 }
 
 fn mixed(mix: &load::Mix, report: &Report) -> Result<Mix> {

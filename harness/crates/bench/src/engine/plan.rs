@@ -13,7 +13,7 @@ const COUNTING: Duration = Duration::from_millis(300);
 /// The share of the whole time that may be spent on waiting before points that are each waited for.
 const PATIENCE: f64 = 0.1;
 /// The blocks of a round, in this order.
-const PHASES: [Phase; 11] = [
+const PHASES: [Phase; 14] = [
     Phase::Paired,
     Phase::Survey,
     Phase::Peak,
@@ -25,6 +25,9 @@ const PHASES: [Phase; 11] = [
     Phase::Clients,
     Phase::C10k,
     Phase::Cpus,
+    Phase::Overload,
+    Phase::Balance,
+    Phase::Uring,
 ];
 
 /// The whole run.
@@ -142,7 +145,12 @@ impl Plan {
 
     /// The floor beside a point, if it is one in pairs: the same load on the floor, with the usual number of
     /// clients.
+    ///
+    /// The features of io_uring stand beside the first server of the plan, under the same load.
     pub(crate) fn floor_beside(&self, point: &Point) -> Option<Point> {
+        if point.phase == Phase::Uring {
+            return Some(Point { subject: 0, ..point.clone() });
+        }
         let is_beside = |other: &&Point| {
             self.subject(other).is_floor()
                 && (other.phase, other.load.keep_alive) == (point.phase, point.load.keep_alive)
@@ -162,7 +170,17 @@ pub(super) mod tests {
 
     fn point(subject: usize, phase: Phase, tool: Tool, method: Method, clients: usize) -> Point {
         let load = Load { concurrency: clients, ..Load::new("/") };
-        Point { subject, phase, tool, method, load, idle: None, rounds: u32::MAX, fresh: false }
+        Point {
+            subject,
+            phase,
+            tool,
+            method,
+            load,
+            idle: None,
+            by_worker: None,
+            rounds: u32::MAX,
+            fresh: false,
+        }
     }
 
     fn subjects() -> Vec<Subject> {

@@ -18,6 +18,8 @@ pub struct Point {
     pub load: Load,
     /// Silent connections that are open beside the clients of an open loop; their memory is measured too.
     pub idle: Option<usize>,
+    /// Whether it is looked at what each of the server's workers has of an open loop.
+    pub by_worker: Option<Slowed>,
     /// It is measured in the first of so many rounds.
     pub rounds: u32,
     /// On a server of its own, which is killed afterwards. One that had carried another load would still hold
@@ -27,6 +29,15 @@ pub struct Point {
     pub fresh: bool,
 }
 
+/// Which of the workers are slowed down while all are looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Slowed {
+    /// None.
+    None,
+    /// The one that has a connection whose requests let it sleep for half of the time.
+    One,
+}
+
 /// How a point is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Method {
@@ -34,6 +45,9 @@ pub enum Method {
     Closed(Clients),
     /// An open loop of the built-in generator, at so many requests per second.
     Open(f64),
+    /// The same at a share of the peak that a closed loop has found before it in the same run, so that
+    /// servers which differ in one option get the same load.
+    OfPeak(f64),
     /// The memory of connections that say nothing; no generator is involved.
     Idle,
 }
@@ -58,12 +72,22 @@ impl Point {
 
     /// Whether it stands beside the floor.
     pub(super) fn is_paired(&self) -> bool {
-        matches!(self.phase, Phase::Paired | Phase::Clients)
+        matches!(self.phase, Phase::Paired | Phase::Clients | Phase::Uring)
     }
 
     /// The rate of an open loop.
     pub(super) fn rate(&self) -> Option<f64> {
         if let Method::Open(rate) = self.method { Some(rate) } else { None }
+    }
+
+    /// What tells an open loop from the others of its key, as a whole number: its rate, or the thousandths of
+    /// the peak; 0 for anything else.
+    pub(super) fn rate_key(&self) -> u64 {
+        match self.method {
+            Method::Open(rate) => rate.round() as u64,
+            Method::OfPeak(share) => (1000.0 * share).round() as u64,
+            Method::Closed(_) | Method::Idle => 0,
+        }
     }
 
     /// Whether a run that checks every reply counts the clients first.

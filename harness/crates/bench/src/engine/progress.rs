@@ -1,7 +1,7 @@
 //! What the user sees during a run: a bar on a terminal, a line per point elsewhere.
 
 use super::plan::Plan;
-use super::point::Point;
+use super::point::{Method, Point};
 use indicatif::{ProgressBar, ProgressStyle};
 use lab_core::units::{bytes, minutes, number, time};
 use records::{Phase, Record};
@@ -91,6 +91,9 @@ impl<'a> Progress<'a> {
     fn describe(&self, point: &Point) -> String {
         let (label, load) = (&self.plan.subject(point).label, &point.load);
         let path = if load.path == "/" { String::new() } else { format!(" {}", load.path) };
+        if let Method::OfPeak(share) = point.method {
+            return format!("{label}{path} at {share} times the peak");
+        }
         match (point.rate(), point.idle) {
             (Some(rate), None | Some(0)) => format!("{label}{path} at {}/s", number(rate)),
             (Some(rate), Some(idle)) => {

@@ -2,7 +2,7 @@
 
 use super::meter::Measured;
 use super::plan::Plan;
-use super::point::Point;
+use super::point::{Point, Slowed};
 use super::setup::Setup;
 use records::{Context, Key, Kind, Outcome, Record};
 
@@ -24,6 +24,7 @@ pub(super) fn key(plan: &Plan, point: &Point) -> Key {
         path: point.load.path.clone(),
         idle: point.idle,
         cpus: subject.cpus.as_ref().map(Vec::len),
+        slowed: point.by_worker == Some(Slowed::One),
     }
 }
 
@@ -46,7 +47,7 @@ pub(super) fn record(
     };
     let generator_cpus = point.load.cpus.clone().unwrap_or_default();
     let share = server_cpus.iter().any(|cpu| generator_cpus.contains(cpu));
-    let share = share.then(|| "the generator shares the CPUs of the server".to_owned());
+    let share = share.then(|| "The generator shares the CPUs of the server".to_owned());
     let notes: Vec<String> = starves.into_iter().chain(foreign).chain(share).collect();
     let tool = setup.tools.iter().find(|installed| installed.tool == point.tool);
     let context = Context {

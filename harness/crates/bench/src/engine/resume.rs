@@ -5,7 +5,7 @@ use super::meter::LASTING;
 use super::plan::Plan;
 use super::point::Point;
 use super::recording;
-use records::{Key, Record};
+use records::{Key, Phase, Record};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ pub(super) struct ResumePoint {
     points: BTreeSet<PointKey>,
     /// Points that cannot be measured; they were recorded when the run began.
     skipped: BTreeSet<PointKey>,
+    /// Requests per second of the peak that open loops have their shares of.
+    pub(super) peak: Option<f64>,
 }
 
 impl ResumePoint {
@@ -34,6 +36,7 @@ impl ResumePoint {
             path: run.path.clone(),
             points: kept().filter(|record| !has_failed(record)).map(of_record).collect(),
             skipped: kept().filter(|record| record.skipped().is_some()).map(of_record).collect(),
+            peak: kept().find_map(peak),
         }
     }
 
@@ -61,13 +64,19 @@ impl ResumePoint {
     }
 }
 
+/// The peak, if it is a record of one.
+pub(super) fn peak(record: &Record) -> Option<f64> {
+    record.figures().filter(|_| record.key.phase == Phase::Peak).map(|figures| figures.requests_per_second)
+}
+
 fn of_record(record: &Record) -> PointKey {
-    let rate = record.open_loop().map_or(0, |open| open.rate.round() as u64);
-    (record.key.clone(), rate, record.context.round)
+    let rate =
+        record.open_loop().map_or(0.0, |open| open.share_of_peak.map_or(open.rate, |share| 1000.0 * share));
+    (record.key.clone(), rate.round() as u64, record.context.round)
 }
 
 fn of_point(plan: &Plan, point: &Point, round: u32) -> PointKey {
-    (recording::key(plan, point), point.rate().map_or(0, |rate| rate.round() as u64), round)
+    (recording::key(plan, point), point.rate_key(), round)
 }
 
 #[cfg(test)]
@@ -77,8 +86,8 @@ mod tests {
     use super::*;
     use crate::generators::Tool;
     use lab_core::stats::Percentiles;
+    use records::OpenLoop;
     use records::sample::{self, record, skipped};
-    use records::{OpenLoop, Phase};
 
     #[test]
     fn what_failed_is_tried_again_and_what_had_to_be_skipped_is_not() {

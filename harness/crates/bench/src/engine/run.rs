@@ -17,6 +17,7 @@ use lab_core::host::Host;
 use lab_core::interruption::Interruption;
 use lab_core::units::{count, minutes};
 use records::{Content, DirLock, Phase, Record, States, Writer, disturbance, ensure_room, read, straddling};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -99,7 +100,8 @@ pub fn run(options: &Options, setup: &Setup, recipe: &dyn Recipe) -> Result<Outc
     let interruption = Interruption::catch()?;
     let stop = || interruption.has_come();
     let round_trip = RoundTrip::on(&setup.server_cpus);
-    let meter = Meter { plan: &plan, setup, stop: &stop, round_trip };
+    let peak = Cell::new(done.as_ref().and_then(|done| done.peak));
+    let meter = Meter { plan: &plan, setup, stop: &stop, round_trip, peak };
     let end = Session::new(&meter, &done.unwrap_or_default(), servers, writer).run()?;
     finish(end, setup, Finished { records: read(&path)?, data: path, out: options.out.clone() })
 }

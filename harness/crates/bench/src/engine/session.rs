@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::point::Point;
 use super::progress::Progress;
 use super::recording::{key, record};
-use super::resume::ResumePoint;
+use super::resume::{ResumePoint, peak};
 use super::servers::Servers;
 use anyhow::Result;
 use lab_core::clock::now;
@@ -146,6 +146,9 @@ impl<'a> Session<'a> {
         let mut record = record((self.meter.plan, self.meter.setup), (point, round), measured);
         record.context.dropped = dropped;
         self.writer.write(&record)?;
+        if self.meter.peak.get().is_none() {
+            self.meter.peak.set(peak(&record));
+        }
         Ok(record)
     }
 

@@ -50,6 +50,11 @@ pub fn bounded(
 }
 
 impl Output {
+    /// What it printed on stdout.
+    pub fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
     /// The last line of its complaints, for an error message: of stderr, and of stdout only if that is empty.
     /// What a tool prints last on stdout may be its banner.
     pub fn last_words(&self) -> String {

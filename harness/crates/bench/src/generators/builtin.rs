@@ -40,6 +40,7 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     };
     add("--host", load.host.clone());
     add("--rate", load.rate.map(|rate| rate.to_string()));
+    add("--timeout", load.timeout.map(|timeout| timeout.as_secs_f64().to_string()));
     add("--mix", load.mix.as_ref().map(ToString::to_string));
     add("--pipeline", (load.pipeline > 1).then(|| load.pipeline.to_string()));
     words.extend((!load.keep_alive).then(|| "--close".into()));

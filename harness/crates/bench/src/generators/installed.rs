@@ -65,7 +65,10 @@ impl Tool {
 
 impl Installed {
     /// Runs the tool.
-    pub(crate) fn run(&self, load: &Load, meanwhile: Meanwhile) -> Result<Measurement> {
+    ///
+    /// # Errors
+    /// It fails, is ended early by `meanwhile`, or says what cannot be true.
+    pub fn run(&self, load: &Load, meanwhile: Meanwhile) -> Result<Measurement> {
         let start = Instant::now();
         let run = self.about_to_run(load, meanwhile);
         let measured = match self.tool {
@@ -179,6 +182,7 @@ mod tests {
             duration: Duration::from_secs(1),
             rate: None,
             warm_up: Duration::ZERO,
+            timeout: None,
             learns_body: false,
             reply_bytes: 152,
             variable_bytes: 0,

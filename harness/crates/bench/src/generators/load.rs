@@ -29,6 +29,9 @@ pub struct Load {
     pub rate: Option<f64>,
     /// How long before it counts. For the built-in generator only.
     pub warm_up: Duration,
+    /// When a client gives a request up, and its connection; `None`: after the generator's usual time. For
+    /// the built-in generator only.
+    pub timeout: Option<Duration>,
     /// Whether the first body is taken for right, because nothing is known of the server. For the built-in
     /// generator.
     pub learns_body: bool,
@@ -59,6 +62,7 @@ impl Load {
             duration: Duration::from_secs(1),
             rate: None,
             warm_up: Duration::ZERO,
+            timeout: None,
             learns_body: false,
             reply_bytes: 0,
             variable_bytes: 0,

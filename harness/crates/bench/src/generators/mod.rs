@@ -24,5 +24,6 @@ pub use self::load::{Load, Measurement, WARM_UP};
 pub use bounded::{Output, bounded};
 pub(crate) use builtin::{measured_in_turns, options_of_turns};
 pub use installed::{Installed, on_path};
+pub use run::Meanwhile;
 pub use ssh::{Place, Remote};
 pub use tool::Tool;

@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Called about every 5 ms with the process's id, where it is a process of this host; ends the run early by
 /// returning `false`.
-pub(crate) type Meanwhile<'a> = &'a mut dyn FnMut(Option<u32>) -> bool;
+pub type Meanwhile<'a> = &'a mut dyn FnMut(Option<u32>) -> bool;
 
 /// A word of a generator's command line. A generator that reads or writes a file has it in a directory that
 /// is made for the one run, on the host where it runs, so the word for such a file stands for a path that is

@@ -90,6 +90,7 @@ mod tests {
             duration: Duration::from_secs(2),
             rate: None,
             warm_up: Duration::ZERO,
+            timeout: None,
             learns_body: false,
             mix: None,
             reply_bytes,

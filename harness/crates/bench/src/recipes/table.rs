@@ -77,6 +77,7 @@ fn points(rows: usize, clients: &[usize], load: &Load) -> Vec<Point> {
         method: Method::Closed(Clients::Assumed),
         load: Load { concurrency: clients, ..load.clone() },
         idle: None,
+        by_worker: None,
         rounds: u32::MAX,
         fresh: true,
     };

@@ -24,7 +24,13 @@ pub(super) fn lines(lines: &[Line], data: &str) -> Vec<String> {
         depth => format!(", {depth} requests pipelined"),
     };
     let times = seconds(measured.iter().copied()).map(|seconds| format!(", {seconds} s per point"));
-    let made = format!("{how}; GET {paths}{depth}{}; {}.", times.unwrap_or_default(), places(first));
+    // Each once: a figure may compare one CPU with two.
+    let where_they_ran: BTreeSet<String> = measured.iter().map(|record| places(record)).collect();
+    let where_they_ran = match where_they_ran.len() {
+        0 => places(first),
+        _ => where_they_ran.into_iter().collect::<Vec<_>>().join("; "),
+    };
+    let made = format!("{how}; GET {paths}{depth}{}; {where_they_ran}.", times.unwrap_or_default());
     let disturbed = disturbed(measured.iter().copied()).map(|words| format!(" {words}."));
     let host = &first.context.host;
     let machine = format!("{}; {}.{}", host.summary(), host.commit_name(), disturbed.unwrap_or_default());

@@ -197,7 +197,7 @@ mod tests {
     fn a_line_passes_the_limit_between_two_rates() {
         let at = |x: f64, value: f64| Point {
             value,
-            ..point(0, Place { x, ..Place::default() }, &[], false, |_| None)
+            ..point(0, Place { x, ..Place::default() }, &[], (false, Unit::Count), |_| None)
         };
         let line = [at(100.0, 100.0), at(1000.0, 2000.0), at(2000.0, 500.0), at(8000.0, 2000.0)];
         let line: Vec<&Point> = line.iter().collect();

@@ -1,6 +1,7 @@
 //! Every figure of the lab, a file for each: it builds the model from records. To add one, write such a file
 //! and name it in [`ALL`].
 
+mod balance;
 mod c10k;
 mod capacity;
 pub(crate) mod caption;
@@ -10,6 +11,7 @@ mod data;
 mod idle_memory;
 pub(crate) mod latency;
 mod legend;
+pub(crate) mod overload;
 mod points;
 mod probes;
 mod requests_per_second;
@@ -18,6 +20,7 @@ pub(crate) mod slow;
 mod spin;
 mod table;
 mod tools_side_by_side;
+pub(crate) mod uring;
 mod what_each_idea_costs;
 
 pub use data::{Data, Source};
@@ -37,14 +40,17 @@ pub struct Kind {
 }
 
 /// All figures, in the order of the pages.
-pub const ALL: [Kind; 14] = [
+pub const ALL: [Kind; 17] = [
     Kind { name: "what-each-idea-costs", content: Content::Run, build: what_each_idea_costs::build },
     Kind { name: "capacity", content: Content::Run, build: capacity::build },
     Kind { name: "latency", content: Content::Latency, build: latency::build },
     Kind { name: "cost-by-clients", content: Content::Clients, build: cost_by_clients::build },
     Kind { name: "c10k", content: Content::C10k, build: c10k::build },
     Kind { name: "slow", content: Content::Slow, build: slow::build },
+    Kind { name: "overload", content: Content::Overload, build: overload::build },
+    Kind { name: "balance", content: Content::Balance, build: balance::build },
     Kind { name: "second-cpu", content: Content::Cpus, build: second_cpu::build },
+    Kind { name: "uring", content: Content::Uring, build: uring::build },
     Kind { name: "probes", content: Content::Grades, build: probes::build },
     Kind { name: "tools-side-by-side", content: Content::Run, build: tools_side_by_side::build },
     Kind { name: "requests-per-second", content: Content::Run, build: requests_per_second::build },

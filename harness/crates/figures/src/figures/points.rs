@@ -2,7 +2,7 @@
 
 use super::data::{Line, is_measured};
 use super::legend::reason;
-use crate::model::{Marker, Point, Points};
+use crate::model::{Marker, Point, Points, Unit};
 use crate::sample::Sample;
 use records::{Bottleneck, Record};
 use std::collections::BTreeMap;
@@ -44,7 +44,8 @@ impl Points {
             groups.entry(key).or_insert((place, Vec::new())).1.push(*line);
         }
         for ((series, ..), (place, lines)) in groups {
-            self.points.push(point(series, place, &lines, limits, &value));
+            let unit = self.panels.get(place.panel).map_or(Unit::Short, |panel| panel.axis.unit);
+            self.points.push(point(series, place, &lines, (limits, unit), &value));
         }
     }
 
@@ -80,7 +81,7 @@ pub(super) fn point(
     series: usize,
     place: Place,
     lines: &[Line],
-    limits: bool,
+    (limits, unit): (bool, Unit),
     value: impl Fn(&Record) -> Option<f64>,
 ) -> Point {
     let mut sample = Sample::default();
@@ -94,7 +95,7 @@ pub(super) fn point(
     }
     let (marker, note) = limit(&lines, limits);
     let runs = sample.by_run();
-    let runs = (!runs.is_empty()).then(|| format!("medians of the runs: {}", texts(&runs)));
+    let runs = (!runs.is_empty()).then(|| format!("medians of the runs: {}", texts(&runs, unit)));
     let note: Vec<String> = [note, runs.unwrap_or_default()].into_iter().filter(|n| !n.is_empty()).collect();
     let note = (!note.is_empty()).then(|| note.join("; "));
     let (marker, note) = match sample.median() {
@@ -116,8 +117,8 @@ pub(super) fn point(
     }
 }
 
-fn texts(values: &[f64]) -> String {
-    values.iter().map(|value| crate::model::Unit::Short.text(*value)).collect::<Vec<_>>().join(", ")
+fn texts(values: &[f64], unit: Unit) -> String {
+    values.iter().map(|value| unit.text(*value)).collect::<Vec<_>>().join(", ")
 }
 
 /// What was the limit in most rounds, as a marker and in words; of two that are equally frequent the one less

@@ -5,6 +5,11 @@ use crate::model::{Figure, Interval, Marker, Panel, Point, Points, Scale, Unit, 
 use crate::sample::{Change, Sample};
 use records::{Phase, Record};
 
+/// What is said where the machine has no third CPU.
+const SHARED: &str = "On two CPUs the generator shares them with the server, since the machine has no third. \
+    It takes little of them for a dear request, and about half of them for GET /: that picture shows what \
+    server and generator do together, so it cannot tell servers apart.";
+
 /// The factor from one CPU to two, a picture for each path.
 pub(super) fn build(data: &Data) -> Vec<Figure> {
     let lines = data.in_one_state(data.of(&[Phase::Cpus]));
@@ -34,14 +39,18 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         return Vec::new();
     }
     points.write_values();
-    let note = measured.iter().find_map(|line| line.record.context.note.clone());
+    let shares = |line: &Line| {
+        let context = &line.record.context;
+        context.server_cpus.iter().any(|cpu| context.generator_cpus.contains(cpu))
+    };
+    let shared = measured.iter().any(shares).then_some(SHARED);
     let colours = groups(&points.series);
     let mut figure = data.figure("second-cpu", "What is a second CPU worth?", &lines, points);
     figure.about =
         "A factor of 1: the second CPU is idle; 2: it does as much as the first. Whiskers: the factor's 95 \
          % interval, or what the ranges of few rounds allow."
             .into();
-    figure.notes.extend([note.unwrap_or_default(), colours]);
+    figure.notes.extend(shared.map(str::to_owned).into_iter().chain([colours]));
     vec![figure]
 }
 

@@ -64,7 +64,7 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let title = format!(
         "How many quick requests wait behind a slow one? {} % of the requests {}",
         mix.percent,
-        does(&mix.path)
+        what_it_does(&mix.path)
     );
     let mut figure = data.figure("slow", &title, &lines, points);
     figure.about = format!(
@@ -87,9 +87,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let never: u64 = whole.iter().map(|line| never(line.record)).sum();
     if never > 0 {
         figure.notes.push(format!(
-            "{} requests never left, because every connection was waiting; the quick ones are in the \
+            "{} request{} never left, because every connection was waiting; the quick ones are in the \
              figures.",
-            number(never as f64)
+            number(never as f64),
+            if never == 1 { "" } else { "s" }
         ));
     }
     vec![figure]
@@ -102,7 +103,7 @@ pub(crate) fn over_5ms(record: &Record) -> Option<f64> {
 }
 
 /// `/sleep/50`: `sleep for 50 ms`; of any other path the path.
-fn does(path: &str) -> String {
+pub(crate) fn what_it_does(path: &str) -> String {
     let millis =
         path.strip_prefix("/sleep/").filter(|millis| millis.bytes().all(|byte| byte.is_ascii_digit()));
     millis.map_or_else(|| format!("ask for {path}"), |millis| format!("sleep for {millis} ms"))
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_path_that_sleeps_says_so() {
-        assert_eq!(does("/sleep/50"), "sleep for 50 ms");
-        assert_eq!(does("/spin/900"), "ask for /spin/900");
+        assert_eq!(what_it_does("/sleep/50"), "sleep for 50 ms");
+        assert_eq!(what_it_does("/spin/900"), "ask for /spin/900");
     }
 }

@@ -97,7 +97,7 @@ fn series(at: usize, name: &str, lines: &[Line]) -> Series {
 
 fn theirs(series: usize, clients: usize, pages: u32) -> Point {
     let place = Place { panel: THERE, mark: 0, x: clients as f64 };
-    let none = super::points::point(series, place, &[], false, |_| None);
+    let none = super::points::point(series, place, &[], (false, Unit::Count), |_| None);
     Point { value: pages.into(), marker: Marker::Filled, note: Some("published".into()), ..none }
 }
 

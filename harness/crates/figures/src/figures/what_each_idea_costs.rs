@@ -40,13 +40,17 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     let beside = if in_turns { "takes turns with" } else { "stands between two runs of" };
     figure.about = format!(
         "CPU time of the server for one request, with {}. Each run {beside} the floor, a \
-         server that reads and writes one constant reply without parsing: the figure is its ratio to the \
-         floor's cost there. In brackets that ratio times the floor's median cost of {} µs. On the logarithmic axis the \
-         same factor has the same length everywhere. A dot is a round, the marker the median, the line the \
-         floor, the grey band the floor measured against itself. At the right the change from the stage that \
-         a stage builds on, with its 95 % interval.",
+         server that reads a request, parses nothing and writes one constant reply: the figure is the ratio \
+         of both costs. In brackets the same in µs: the ratio times what a request costs the floor with as \
+         many clients ({} µs with {}). On the logarithmic axis the same factor has the same length \
+         everywhere. A dot is a round, the marker the median, the whisker its interval, the vertical line \
+         the floor, and the grey band around that line the floor measured against itself: what lies within \
+         it cannot be told from the floor. At the right the change from the stage that a stage builds on, \
+         with its 95 % interval. nginx and h2o do more for a request (a configuration, virtual hosts, \
+         filters) than these servers.",
         first.load.words(),
-        Unit::Count.text(first.floor_us)
+        Unit::Count.text(first.floor_us),
+        count(first.load.clients, "client")
     );
     figure.notes.extend([of_fewer_clients(&shown), colours]);
     let straddling: usize = shown.iter().map(|(costs, _)| costs.straddling).sum();

@@ -9,7 +9,7 @@ use crate::figures::{Data, Source, caption, is_measured};
 use crate::machine;
 use lab_core::files::link;
 use lab_core::units::{count, number};
-use records::is_reference;
+use records::{Content, Phase, is_reference};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,11 +37,14 @@ pub(crate) struct Front {
     /// What a stranger must know to read the sentences.
     pub(crate) intro: String,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) designs: Option<rules::Designs>,
     pub(crate) alike: Vec<String>,
     pub(crate) then: Option<then::Then>,
     pub(crate) warnings: Vec<String>,
-    /// What the figures were measured on, and its clock states.
+    /// What the run was measured on, and its clock states.
     pub(crate) machine: Vec<String>,
+    /// The clock states of each file.
+    pub(crate) states: Vec<String>,
     /// A row for each file: see [`COLUMNS`].
     pub(crate) files: Vec<[String; 7]>,
     pub(crate) columns: [&'static str; 7],
@@ -83,10 +86,12 @@ impl Front {
         Self {
             intro: intro(sources),
             findings: found.into_iter().take(MOST).collect(),
+            designs: rules::designs(&data),
             alike: rules::alike(&data),
             then: then::compare(&data, sources),
             warnings: quick.into_iter().chain(none).collect(),
             machine: summary(sources),
+            states: states(sources),
             files: sources.iter().map(|source| row(source, out)).collect(),
             columns: COLUMNS,
             machines: machines
@@ -111,21 +116,39 @@ fn intro(sources: &[Source]) -> String {
     let is_design = |name: &&str| !name.is_empty() && !is_reference(name);
     let designs: BTreeSet<&str> = records.chain(grades).filter(is_design).collect();
     format!(
-        "{} of one small web server, each measured beside the same bare server, the floor, which reads and \
-         writes one constant reply. In brackets: 95 % intervals, or of fewer than six rounds the range.",
+        "{} of one small web server, each measured beside the floor: a bare server that reads a request, parses \
+         nothing, and writes one constant reply. What it costs is the kernel's work. Numbers in brackets are \
+         95 % intervals, or with fewer than six rounds the smallest and the largest.",
         count(designs.len(), "design")
     )
 }
 
-/// The machines, and the clock states of the runs.
+/// The machine of the run, or of the first file, and why its clock states do no harm.
 fn summary(sources: &[Source]) -> Vec<String> {
-    let hosts: BTreeSet<String> =
-        sources.iter().filter_map(|source| Some(source.records.first()?.context.host.summary())).collect();
+    let is_run = |source: &&Source| Content::of(&source.path) == Some(Content::Run);
+    let with_records = || sources.iter().filter(|source| !source.records.is_empty());
+    let Some(source) = with_records().find(is_run).or_else(|| with_records().next()) else {
+        return Vec::new();
+    };
+    let host =
+        format!("{}; {}.", source.records[0].context.host.summary(), machine::places(&source.records[0]));
+    let is_paired = source.records.iter().any(|record| record.key.phase == Phase::Paired);
+    let state = records::States::of(&source.records).summary().filter(|_| is_paired).map(|_| {
+        "It has two clock states, and changes between them: a request costs the floor more in the slow one \
+         (how much is said below). Server and floor take turns of some milliseconds, so that their ratio is the \
+         same in both."
+            .to_owned()
+    });
+    [Some(host), state].into_iter().flatten().collect()
+}
+
+/// The clock states of each file.
+fn states(sources: &[Source]) -> Vec<String> {
     let states = sources.iter().filter_map(|source| {
         let summary = records::States::of(&source.records).summary()?;
         Some(format!("{}: {summary}", source.path.file_stem()?.to_string_lossy()))
     });
-    hosts.into_iter().chain(states).collect()
+    states.collect()
 }
 
 /// What one file holds; nothing is said over several of them.

@@ -184,7 +184,7 @@ impl Points {
         let missed = self.points.iter().find(|point| point.series == series && point.panel == panel);
         let why = missed.and_then(|point| point.note.as_ref()).map(|why| {
             let is_plain = why.starts_with("not ");
-            if is_plain { why.clone() } else { format!("none: {why}") }
+            if is_plain { why.clone() } else { format!("not measured: {why}") }
         });
         why.unwrap_or_else(|| "not measured".into())
     }

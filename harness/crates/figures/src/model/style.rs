@@ -84,11 +84,11 @@ impl Style {
         }
     }
 
-    /// One of a few series that are no servers; at most seven.
+    /// One of a few series that are no servers. From the eighth on a colour comes again, with another shape.
     pub fn series(at: usize) -> Self {
         // The darkest contrast first.
         const ORDER: [Colour; 7] = [BLUE, ORANGE, GREEN, BLACK, VERMILION, SKY, PURPLE];
-        Self::new(ORDER[at % ORDER.len()], at)
+        Self::new(ORDER[at % ORDER.len()], at + 3 * (at / ORDER.len()))
     }
 }
 
@@ -127,6 +127,14 @@ impl Series {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    /// The same for series that are no servers.
+    #[test]
+    fn every_series_has_its_own_look() {
+        let looks: BTreeSet<_> =
+            (0..14).map(Style::series).map(|style| (style.colour, style.shape)).collect();
+        assert_eq!(looks.len(), 14);
+    }
 
     /// Protects from two servers that cannot be told apart on one figure.
     #[test]

@@ -31,7 +31,10 @@ trait Body {
 }
 
 /// Draws a figure as SVG text.
-pub(crate) fn picture(figure: &Figure) -> Result<String> {
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn picture(figure: &Figure) -> Result<String> {
     let body: Box<dyn Body + '_> = match &figure.plot {
         Plot::Matrix(matrix) => Box::new(matrix::Picture::new(matrix)),
         Plot::Points(points) if is_empty(points) => Box::new(Nothing),

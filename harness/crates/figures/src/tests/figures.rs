@@ -5,7 +5,7 @@ use crate::figures::{ALL, Data, Source, build};
 use crate::model::Plot;
 use lab_core::stats::{Percentiles, median};
 use records::sample::{idle, open, paired, record, skipped};
-use records::{Beside, Grade, Idle, Mix, OpenLoop, Outcome, Phase, Probed, Record};
+use records::{Beside, Grade, Idle, Mix, OpenLoop, Outcome, Patience, Phase, Probed, Record, WorkerLoad};
 use std::path::Path;
 
 /// A record of each kind, of a server with that name, whose CPU time could not be told.
@@ -56,6 +56,28 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
         latency.beside =
             Some(Beside { connections: 10, user_bytes: 0, kernel_bytes: None, kernel_source: None });
     }
+    let mut beyond = waits(Phase::Overload, 0.0, Some(2.0));
+    let Outcome::Latency(latency) = &mut beyond.outcome else { panic!("an open loop") };
+    latency.patience = Some(Patience {
+        timeout_ms: 200,
+        in_time: 0,
+        refused: 0,
+        given_up: 0,
+        answered_us: Some(Percentiles { p50: 0, p90: 0, p99: 9, p99_9: 9, max: 9 }),
+    });
+    let mut balance = waits(Phase::Balance, 9.0, None);
+    let Outcome::Latency(latency) = &mut balance.outcome else { panic!("an open loop") };
+    let worker = |wait_us| WorkerLoad {
+        thread: 1,
+        slowed: false,
+        connections: 0,
+        requests: 0,
+        cpu_seconds: 0.0,
+        samples: 0,
+        wait_us,
+    };
+    let wait = Percentiles { p50: 0, p90: 0, p99: 0, p99_9: 0, max: 0 };
+    latency.by_worker = Some(vec![worker(Some(wait)), worker(None)]);
     let idle = idle(of(Phase::Idle), Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0 });
     let mut other_tool = of(Phase::Survey);
     other_tool.key.tool = "ab".into();
@@ -72,6 +94,7 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
     vec![
         of(Phase::Survey),
         pair(Phase::Paired, 64),
+        pair(Phase::Uring, 64),
         pair(Phase::Clients, 1),
         pair(Phase::Clients, 64),
         waits(Phase::Latency, 0.0, Some(0.5)),
@@ -85,6 +108,8 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
         table,
         of(Phase::Spin),
         slow,
+        beyond,
+        balance,
     ]
 }
 
@@ -212,8 +237,8 @@ fn rounds_of_another_clock_state_are_in_no_median_but_those_of_pairs() {
     assert!(text.starts_with("1.10 (6.6 µs)"), "the floor's cost of the fast state: {text}");
 }
 
-/// Protects the comparison by clients: servers that were each measured with one number of clients, as a run of
-/// everything does with 01, have no line between them.
+/// Protects the comparison by clients: servers that were each measured with one number of clients, as a
+/// run of everything does with 01, have no line between them.
 #[test]
 fn one_number_of_clients_is_no_line() {
     let of = |server: &str, clients: usize| {

@@ -1,14 +1,16 @@
 //! The words above, below and beside each figure.
 
 use super::claims::{COSTS, sample};
-use super::facts::{costs_facts, disturbed, facts, is_measured, latency_facts, limits, rounded, states_of};
+use super::facts::{
+    costs_facts, disturbed, facts, is_measured, is_timed, latency_facts, limits, rounded, states_of,
+};
 use super::words::{Text, changes};
 use super::{Checked, Page, check_change, middle, number};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The phrase of a figure is made of these; everything else must be computed.
-const CONSTANT: [&str; 18] = [
+const CONSTANT: [&str; 20] = [
     "passes 1 ms",
     "pass 1 ms",
     "more than 1 %",
@@ -27,6 +29,8 @@ const CONSTANT: [&str; 18] = [
     "with 64 clients",
     "1 process",
     "2 processes",
+    "Worker 1 is the one",
+    "sleeps for 10 ms, then serves for 10 ms",
 ];
 
 /// Numbers that belong together.
@@ -64,6 +68,8 @@ pub(crate) fn figure_texts(page: &Page, checked: &Checked, names: &[String]) -> 
     let plot = &figure["plot"];
     let points: Vec<&Value> = plot["points"].as_array().into_iter().flatten().collect();
     own.extend(points.iter().map(|point| point["records"].as_array().map_or(0, Vec::len) as f64));
+    // Rounds of so many runs.
+    own.push(files.len() as f64);
     let counts = limits(page, checked);
     let by_tool = ["ab", "wrk", "webbench", "builtin"].map(|tool| {
         let its = in_state.iter().filter(|line| line["tool"] == tool);
@@ -72,6 +78,17 @@ pub(crate) fn figure_texts(page: &Page, checked: &Checked, names: &[String]) -> 
     let sets = [&used, &phase, &in_state].map(|lines| disturbed(lines));
     let mut exact =
         Exact { limits: counts, disturbed: sets.into_iter().chain(by_tool).collect(), ..Exact::default() };
+    if id == "context-switches" {
+        // It is of one load: the tool that comes first, 64 clients or nearly, kept connections.
+        let kept = in_state.iter().filter(|line| line["keep_alive"] == true && is_timed(line));
+        let rank = |tool: &Value| ["builtin", "wrk"].iter().position(|one| tool == one).unwrap_or(2);
+        let first = kept.clone().map(|line| rank(&line["tool"])).min();
+        let its: Vec<&Value> = kept.filter(|line| Some(rank(&line["tool"])) == first).copied().collect();
+        let apart = |line: &Value| line["concurrency"].as_u64().expect("clients").abs_diff(64);
+        let nearest = its.iter().map(|line| apart(line)).min();
+        let shown: Vec<&Value> = its.into_iter().filter(|line| Some(apart(line)) == nearest).collect();
+        exact.disturbed.push(disturbed(&shown));
+    }
     if id == "probes" {
         let probes: BTreeSet<&str> = all_lines
             .iter()
@@ -97,7 +114,7 @@ pub(crate) fn figure_texts(page: &Page, checked: &Checked, names: &[String]) -> 
         ["subtitle", "notes"].iter().flat_map(|field| figure[*field].as_array().into_iter().flatten());
     let remarks = plot["series"].as_array().into_iter().flatten().map(|series| &series["remark"]);
     for text in texts.chain(lists).chain(remarks).filter_map(Value::as_str) {
-        check_text(text, &own, &exact, names);
+        check_text(page, text, &own, &exact, names);
     }
     // Beside rows: the values of the points, in the unit in which they are written.
     let mut values: Vec<f64> = Vec::new();
@@ -178,9 +195,36 @@ fn step_is_true(checked: &Checked, point: &Value, text: &str, phrase: &str, chan
     );
 }
 
-fn check_text(whole: &str, own: &[f64], exact: &Exact, names: &[String]) {
+/// How many points of a file were measured, and how many its runs planned; servers, where it holds grades.
+fn planned(lines: &[Value]) -> (usize, u64) {
+    let mut runs: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut points = BTreeSet::new();
+    for line in lines {
+        if let Some(planned) = line["planned"].as_u64() {
+            runs.entry(0).and_modify(|most| *most = planned.max(*most)).or_insert(planned);
+            points.insert(line["stage"].to_string());
+            continue;
+        }
+        let seed = line["seed"].as_u64().expect("a seed");
+        runs.insert(seed, line["points_planned"].as_u64().expect("a plan"));
+        // What the floor did beside a pair is in no plan.
+        if is_measured(line) && line["dropped"] != true && line["phase"] != "floor" {
+            points.insert(format!("{seed} {} {}", super::key(line), line["round"]));
+        }
+    }
+    (points.len(), runs.values().sum())
+}
+
+fn check_text(page: &Page, whole: &str, own: &[f64], exact: &Exact, names: &[String]) {
     let plain = CONSTANT.iter().fold(whole.to_owned(), |text, phrase| text.replace(phrase, "…"));
     let mut text = Text::new(&plain, names);
+    // Of a run that was interrupted, the name of the file says how much is there.
+    for part in whole.split(" (INCOMPLETE: ").collect::<Vec<_>>().windows(2) {
+        let file = part[0].rsplit([' ', ',']).next().unwrap_or_default();
+        let lines = page.files.iter().find(|(link, _)| link.ends_with(file)).map(|(_, lines)| lines);
+        let (some, all) = planned(lines.unwrap_or_else(|| panic!("{whole}: no file {file}")));
+        text.claim(&format!("INCOMPLETE: {some} of {all} "));
+    }
     if whole.starts_with("Filled (") {
         let count = |limit: &str| exact.limits.get(limit).copied().unwrap_or(0);
         let hollow =

@@ -3,7 +3,7 @@
 
 use super::captions::figure_texts;
 use super::facts::{is_disturbed, is_measured, rounded};
-use super::sentences::{between_runs, finding_is_true, then};
+use super::sentences::{between_runs, designs_are_true, finding_is_true, then};
 use super::states::States;
 use super::words::Text;
 use super::{Checked, Page, Sample, number};
@@ -41,7 +41,18 @@ pub(crate) fn check(page: &Page, figures: &Figures) {
         text.claim_any(&between_runs(figures));
         text.end();
     }
-    machine(page, &texts(&front["machine"]), &names);
+    if !front["designs"].is_null() {
+        designs_are_true(page, figures, &names);
+    }
+    for line in texts(&front["machine"]) {
+        let cpus = page.files.values().flatten().flat_map(|line| {
+            ["server_cpus", "generator_cpus"].map(|cpus| line[cpus].as_array().cloned().unwrap_or_default())
+        });
+        let mut text = Text::new(&line, &names);
+        text.claim_any(&cpus.flatten().filter_map(|cpu| cpu.as_f64()).collect::<Vec<_>>());
+        text.end();
+    }
+    machine(page, &texts(&front["states"]), &names);
     if !front["then"].is_null() {
         then(page, figures, front["then"]["text"].as_str().expect("a text"), &names);
     }

@@ -10,6 +10,11 @@ pub(crate) fn is_measured(line: &Value) -> bool {
         && (number(line, "requests_per_second").is_some() || line.get("idle").is_some())
 }
 
+/// Whether a load ran.
+pub(crate) fn is_timed(line: &Value) -> bool {
+    number(line, "requests_per_second").is_some()
+}
+
 pub(crate) fn is_disturbed(line: &Value) -> bool {
     number(line, "other_cpu_seconds").zip(number(line, "seconds")).is_some_and(|(other, s)| other > 0.1 * s)
 }
@@ -39,6 +44,7 @@ pub(crate) fn facts(lines: &[&Value]) -> Vec<f64> {
             "workers",
             "mix.percent",
             "open_loop.rate",
+            "patience.timeout_ms",
             "idle.connections",
             "idle_connections",
             "beside.connections",
@@ -62,6 +68,9 @@ pub(crate) fn facts(lines: &[&Value]) -> Vec<f64> {
             share.map(|(used, seconds)| 100.0 * used / (seconds * cpus)).filter(|_| line["phase"] == "spin"),
         );
         facts.extend(number(line, "idle.connections").map(|connections| 4096.0 / connections));
+        // The peak, of which the rate is a share.
+        let peak = number(line, "open_loop.rate").zip(number(line, "open_loop.share_of_peak"));
+        facts.extend(peak.map(|(rate, share)| rate / share).filter(|_| line["phase"] == "overload"));
         let words = line["configuration"].as_str().unwrap_or_default().split(' ');
         facts.extend(words.filter_map(|word| word.parse::<f64>().ok()));
     }

@@ -8,6 +8,7 @@
 
 mod captions;
 mod chance;
+mod chapter;
 mod claims;
 mod facts;
 mod sentences;
@@ -86,6 +87,7 @@ fn middle(values: &[f64]) -> f64 {
 fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f64> {
     let of = |field: &str| number(record, field).unwrap_or_else(|| panic!("{field} of {figure}: {record}"));
     let requests = || of("requests");
+    let sent = || of("open_loop.rate") * of("seconds");
     let percentile = panel.split(',').next().unwrap_or_default().replace('.', "_");
     let wait = || of(&format!("open_loop.latency_us.{percentile}"));
     Ok(match (figure, panel) {
@@ -107,6 +109,23 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
         ("latency", _) | ("c10k", "p99") => wait(),
         ("slow", "over 5 ms") => 100.0 * of("open_loop.over_5ms") / (requests() + of("open_loop.never_sent")),
         ("slow", _) => wait().max(1.0),
+        ("uring", _) => ratio(record).expect("a pair"),
+        ("balance", name) => {
+            let workers = line_workers(record);
+            let share = |field: &str| {
+                let all: f64 = workers.iter().map(|worker| number(worker, field).expect("a count")).sum();
+                100.0 * number(&workers[mark], field).expect("a count") / all.max(1.0)
+            };
+            match name.rsplit(": ").next() {
+                Some("requests") => share("requests"),
+                Some("connections") => share("connections"),
+                _ => number(&workers[mark], "wait_us.p99").expect("a wait").max(1.0),
+            }
+        }
+        ("overload", "goodput") => of("patience.in_time") / of("seconds"),
+        ("overload", "refused") => 100.0 * of("patience.refused") / sent().max(1.0),
+        ("overload", "given up") => 100.0 * of("patience.given_up") / sent().max(1.0),
+        ("overload", _) => of(&format!("patience.answered_us.{percentile}")).max(1.0),
         ("c10k", "user memory") => of("beside.user_bytes") / of("beside.connections"),
         ("c10k", "kernel memory") => of("beside.kernel_bytes") / of("beside.connections"),
         ("c10k" | "spin", "CPU µs") => of("cpu_us_per_request"),
@@ -119,6 +138,10 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
         (id, _) if id.starts_with("requests-per-second-") => of("requests_per_second"),
         other => panic!("{other:?} is a figure that this test does not know"),
     })
+}
+
+fn line_workers(record: &Value) -> &[Value] {
+    record["by_worker"].as_array().expect("workers")
 }
 
 fn is_close(one: f64, other: f64) -> bool {
@@ -144,14 +167,14 @@ fn must_be_shown(figure: &str, line: &Value) -> bool {
 /// What a point is known by, whatever the round.
 fn key(line: &Value) -> String {
     let fields = ["phase", "stage", "title", "workers", "tool", "concurrency", "keep_alive", "path"];
-    let others = ["idle_connections", "cpus", "pipeline"];
+    let others = ["idle_connections", "cpus", "pipeline", "slowed"];
     let rate = line["open_loop"]["share_of_peak"].as_f64().or_else(|| line["open_loop"]["rate"].as_f64());
     let words: Vec<String> = fields.iter().chain(&others).map(|field| line[*field].to_string()).collect();
     format!("{} {rate:?}", words.join(" "))
 }
 
-/// The lines without failures that were made good: of a run that went on, the same point of the same round has
-/// figures on a later line.
+/// The lines without failures that were made good: of a run that went on, the same point of the same round
+/// has figures on a later line.
 fn without_made_good(lines: Vec<Value>) -> Vec<Value> {
     let of_round = |line: &Value| format!("{} {}", key(line), line["round"]);
     let has_figures = |line: &&Value| line["dropped"] != true && line["requests_per_second"].is_number();
@@ -204,8 +227,29 @@ struct Checked<'a> {
 fn every_number_of_the_page_follows_from_the_records() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).expect("the work tree");
     let results = std::env::var("LAB_RESULTS").map_or_else(|_| repository.join("results"), PathBuf::from);
+    let checked = check(&results);
+    assert!(checked > 300, "{checked} points");
+}
+
+/// Protects the words about a run that was interrupted: how much of it is there follows from its lines too.
+#[test]
+fn the_page_of_an_interrupted_run_follows_from_its_records() {
+    let name = "20261129T190640Z-b699ddb52c-cpus.jsonl";
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).expect("the work tree");
+    let whole = fs::read_to_string(repository.join("results/data").join(name)).expect("a run");
+    let lines: Vec<&str> = whole.lines().collect();
+    let results = tempfile::tempdir().expect("a directory");
+    fs::create_dir(results.path().join("data")).expect("made");
+    let kept = lines[..lines.len() - 7].join("\n") + "\n";
+    fs::write(results.path().join("data").join(name), kept).expect("written");
+    let checked = check(results.path());
+    assert!(checked > 10, "{checked} points");
+}
+
+/// Checks every number of the page of these results; returns how many points it has.
+fn check(results: &Path) -> usize {
     let out = tempfile::tempdir().expect("a directory");
-    let page = page(&results, out.path());
+    let page = page(results, out.path());
     let mut checked = 0;
     let mut figures = BTreeMap::new();
     for figure in page.data["figures"].as_array().expect("figures") {
@@ -213,8 +257,8 @@ fn every_number_of_the_page_follows_from_the_records() {
         let found = points(&page, figure, &mut checked);
         figures.insert(id, found);
     }
-    assert!(checked > 300, "{checked} points");
     claims::check(&page, &figures);
+    checked
 }
 
 /// Computes the points of a figure again.

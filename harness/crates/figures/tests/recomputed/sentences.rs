@@ -5,7 +5,7 @@ use super::claims::{COSTS, Figures, sample};
 use super::words::{Text, changes};
 use super::{Checked, Page, Sample, all, check_change, middle, ratio};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The servers that a sentence names in brackets, `(05)` and `(05→06)`.
 fn named(text: &str) -> Vec<&str> {
@@ -20,26 +20,42 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
     let claim_changes = |text: &mut Text| found.iter().for_each(|(phrase, ..)| text.claim(phrase));
     let costs = |server: &str| sample(&figures[COSTS], 0, server, 0, None);
     match (id, whole) {
-        (COSTS, words) if words.contains("reaches from") => {
+        (COSTS, words) if words.contains(", and the most in ") => {
+            let is_kept = words.contains("keep their connections");
             // The cheapest has a factor of its own, or is not distinguishable.
             let servers = named(words);
-            for ((phrase, [factor, low, high], written), server) in
-                found.iter().rev().zip(servers.iter().rev())
-            {
-                let own = costs(server);
-                let runs: Vec<Vec<f64>> = own.values().cloned().collect();
-                assert!((middle(&all(own)) - factor).abs() <= *written + 1e-9, "{phrase}: {own:?}");
-                assert!(all(own).len() < 6 || medians(&runs).allows([*low, *high], *written), "{phrase}");
+            let all_ratios = ratios(page, of, is_kept);
+            for ((phrase, range, written), server) in found.iter().rev().zip(servers.iter().rev()) {
+                is_over_floor(&all_ratios[*server], *range, *written, phrase);
             }
-            // The second panel has the load that the sentence is of; the picture has servers of fewer clients too.
-            let ratio = |server: &str| middle(&all(costs(server)));
-            let ratios: Vec<f64> = stages(&figures[COSTS], 1).into_iter().map(ratio).collect();
-            let ends = ratios.iter().fold((f64::MAX, f64::MIN), |(a, b), r| (a.min(*r), b.max(*r)));
-            let [cheap, dear] = [servers[0], servers[servers.len() - 1]].map(ratio);
+            let middles = all_ratios.values().map(|sample| middle(&all(sample)));
+            let ends = middles.fold((f64::MAX, f64::MIN), |(a, b), r| (a.min(r), b.max(r)));
+            let [cheap, dear] =
+                [servers[0], servers[servers.len() - 1]].map(|s| middle(&all(&all_ratios[s])));
             assert_eq!((cheap, dear), ends, "{words}");
             let loads = clients_of(page, of);
             claim_changes(&mut text);
             text.claim_any(&loads);
+        }
+        (COSTS, words) if words.starts_with("Cheap and patient") => {
+            let servers = named(words);
+            let all_ratios = ratios(page, of, true);
+            let waits = |server: &str| middle(&all(sample(&figures["slow"], 0, server, 0, None)));
+            for ((phrase, range, written), server) in found.iter().zip(&servers) {
+                is_over_floor(&all_ratios[*server], *range, *written, phrase);
+            }
+            let ratio = |server: &str| middle(&all(&all_ratios[server]));
+            for server in all_ratios.keys().filter(|server| **server != servers[1]) {
+                assert!(ratio(server) >= ratio(servers[1]), "{server} is cheaper: {words}");
+                let is_patient =
+                    figures["slow"].samples.keys().any(|(_, name, ..)| name == server) && waits(server) < 1.0;
+                assert!(!is_patient || ratio(server) >= ratio(servers[0]), "{server} is patient: {words}");
+            }
+            assert!(waits(servers[0]) < 1.0, "{words}");
+            claim_changes(&mut text);
+            text.claim("1 % of the quick requests");
+            text.claim_any(&[waits(servers[1])]);
+            text.claim_any(&clients_of(page, of));
         }
         (COSTS, words) if words.starts_with("From stage to stage") => {
             let steps: Vec<&str> = named(words).into_iter().filter(|name| name.contains('→')).collect();
@@ -124,10 +140,105 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             }
             claim_changes(&mut text);
         }
-        ("slow", words) => {
-            let shares: Vec<f64> =
-                named(words).iter().map(|server| middle(&all(sample(of, 0, server, 0, None)))).collect();
+        ("uring", words) => {
+            // Of stage 10: the points with the least and the greatest factor, and their intervals.
+            let plot = &of.figure["plot"];
+            let series = plot["series"].as_array().expect("series");
+            let epoll = series.iter().position(|series| series["server"] == "10").expect("epoll");
+            let points = plot["points"].as_array().expect("points").iter();
+            let mut points: Vec<&Value> =
+                points.filter(|p| p["series"] == epoll && p["interval"].is_object()).collect();
+            let value = |point: &Value| point["value"].as_f64().expect("a value");
+            points.sort_by(|one, other| value(one).total_cmp(&value(other)));
+            let ends = [points[0], points[points.len() - 1]];
+            let numbers = ends.iter().flat_map(|point| {
+                let interval = ["low", "high"].map(|end| point["interval"][end].as_f64().expect("an end"));
+                [value(point), interval[0], interval[1], point["x"].as_f64().expect("clients")]
+            });
+            text.claim_any(&numbers.collect::<Vec<_>>());
+            for point in ends {
+                let panel = point["panel"].as_u64().expect("a panel") as usize;
+                let name = plot["panels"][panel]["name"].as_str().expect("a name");
+                let length = name.trim_start_matches("reply of ");
+                assert!(words.contains(length), "{words}: {length}");
+                text.claim(length);
+            }
+        }
+        ("balance", _) => {
+            // Of the lines with a slowed worker and a connection per request: the least and the greatest p99.
+            let lines = of.used.iter().map(|(file, line)| &page.files[*file][*line]);
+            let lines = lines.filter(|line| line["slowed"] == true && line["keep_alive"] == false);
+            let mut waits: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+            for line in lines {
+                let wait = super::number(line, "open_loop.latency_us.p99").expect("a wait");
+                waits.entry(line["title"].as_str().expect("a title")).or_default().push(wait);
+            }
+            let mut all: Vec<(f64, &str)> =
+                waits.iter().map(|(title, waits)| (middle(waits), *title)).collect();
+            all.sort_by(|one, other| one.0.total_cmp(&other.0));
+            let ends = [all[0], all[all.len() - 1]];
+            ends.iter().for_each(|(_, title)| assert!(whole.contains(&format!("({title})")), "{whole}"));
+            text.claim_any(
+                &ends.iter().flat_map(|(wait, _)| super::facts::rounded(*wait)).collect::<Vec<_>>(),
+            );
+        }
+        ("overload", _) => {
+            // At the greatest load: the share of the peak that each policy answers in time, and its interval.
+            let points = of.figure["plot"]["points"].as_array().expect("points").iter();
+            let points: Vec<&Value> = points.filter(|p| p["panel"] == 0 && p["marker"] != "missed").collect();
+            let place = |point: &Value| point["x"].as_f64().expect("a place");
+            let most = points.iter().map(|point| place(point)).fold(0.0, f64::max);
+            let peak = of.figure["plot"]["panels"][0]["lines"][0].as_f64().expect("the peak");
+            let rates = of.used.iter().map(|(file, line)| &page.files[*file][*line]["open_loop"]);
+            for open in rates {
+                let [rate, share] =
+                    ["rate", "share_of_peak"].map(|name| open[name].as_f64().expect("a number"));
+                assert!((rate / share / peak - 1.0).abs() < 1e-9, "one peak for all: {open}");
+            }
+            let last = points.iter().filter(|point| place(point) == most && point["interval"].is_object());
+            let ends = |point: &&Value| {
+                let interval = ["low", "high"].map(|end| point["interval"][end].as_f64().expect("an end"));
+                [point["value"].as_f64().expect("a value"), interval[0], interval[1]]
+            };
+            let shares: Vec<f64> = last.flat_map(ends).map(|value| 100.0 * value / peak).collect();
             text.claim_any(&shares);
+            text.claim_any(&[most]);
+        }
+        ("slow", words) => {
+            let mut told = BTreeSet::new();
+            let groups = words.split(": ").nth(1).expect("groups").trim_end_matches('.');
+            for group in groups.split("; ") {
+                let (range, servers) = group.split_once(" in ").expect("a share and servers");
+                let shares: Vec<f64> = servers
+                    .split(", ")
+                    .inspect(|server| assert!(told.insert(*server), "{server} twice: {words}"))
+                    .map(|server| middle(&all(sample(of, 0, server, 0, None))))
+                    .collect();
+                let ends = [
+                    shares.iter().copied().fold(f64::MAX, f64::min),
+                    shares.iter().copied().fold(f64::MIN, f64::max),
+                ];
+                // Every group says its least and its greatest share.
+                let mut own = Text::new(range, &[]);
+                own.claim_any(&ends);
+                own.end();
+            }
+            let measured: BTreeSet<&str> = of
+                .samples
+                .keys()
+                .filter(|(panel, ..)| *panel == 0)
+                .map(|(_, name, ..)| name.as_str())
+                .collect();
+            assert_eq!(told, measured, "{words}");
+            let lines = of.used.iter().map(|(file, line)| &page.files[*file][*line]);
+            let numbers = lines.flat_map(|line| {
+                let path =
+                    line["mix"]["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse().ok());
+                [super::number(line, "mix.percent"), path].into_iter().flatten()
+            });
+            text.claim_any(&numbers.collect::<Vec<f64>>());
+            let shares = of.samples.iter().filter(|((panel, ..), _)| *panel == 0);
+            text.claim_any(&shares.map(|(_, sample)| middle(&all(sample))).collect::<Vec<_>>());
         }
         ("latency", words) => {
             // A rate is claimed if p99 is below the limit at it.
@@ -145,21 +256,8 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             text.claim("1.00 ms");
         }
         ("probes", words) => {
-            let grades = of.figure["data"].as_array().expect("files").iter().filter_map(Value::as_str);
-            let lines: Vec<&Value> = grades.flat_map(|file| &page.files[file]).collect();
             let probe = if words.starts_with("Idle clients") { "idle-holders" } else { "fast-beside-slow" };
-            let ends = |word: &str| {
-                let has = |line: &&&Value| {
-                    let probes = line["probes"].as_array().into_iter().flatten();
-                    let is_plain = line["options"].as_array().is_none_or(Vec::is_empty);
-                    is_plain
-                        && probes
-                            .filter(|p| p["probe"] == probe)
-                            .any(|p| p["outcome"].as_str().is_some_and(|end| end.starts_with(word)))
-                };
-                let names = lines.iter().filter(has).filter_map(|line| line["name"].as_str());
-                names.filter(|name| !name.is_empty()).collect::<BTreeSet<_>>()
-            };
+            let ends = |word: &str| grades_with(page, figures, probe, word);
             for name in ends("starved").iter().chain(&ends("pass")) {
                 let is_told = words.contains(name);
                 assert!(is_told || probe == "idle-holders", "{name} is not in: {words}");
@@ -174,10 +272,97 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
     text.end();
 }
 
-fn stages<'a>(checked: &'a Checked, panel: usize) -> Vec<&'a str> {
-    let of_stage = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
-    let names = checked.samples.keys().filter(|(at, name, ..)| *at == panel && of_stage(name));
-    names.map(|(_, name, ..)| name.as_str()).collect()
+/// The ratios of every stage under the load that most of the lines have, kept connections or a new one for
+/// each request; what straddles two states is left out.
+fn ratios<'a>(page: &'a Page, of: &Checked<'a>, is_kept: bool) -> BTreeMap<&'a str, Sample> {
+    let lines = of.figure["data"].as_array().expect("files").iter().filter_map(Value::as_str);
+    let lines = lines.flat_map(|file| page.files[file].iter().map(move |line| (file, line)));
+    let mut found: BTreeMap<&str, Sample> = BTreeMap::new();
+    for (file, line) in lines.filter(|(_, line)| line["phase"] == "paired" && line["concurrency"] == 64) {
+        let around = |at: usize| line["floor_around"][at].as_f64().unwrap_or(f64::NAN);
+        let holds = around(0).max(around(1)) <= 1.05 * around(0).min(around(1));
+        let server = line["stage"].as_str().expect("a server");
+        let is_stage = server.starts_with(|c: char| c.is_ascii_digit());
+        let counts = line["dropped"] == false && line["keep_alive"] == is_kept && line["path"] == "/";
+        if holds && is_stage && counts && super::number(line, "cpu_us_per_request").is_some() {
+            found
+                .entry(server)
+                .or_default()
+                .entry(file.to_owned())
+                .or_default()
+                .push(ratio(line).expect("a pair"));
+        }
+    }
+    found
+}
+
+/// Whether a factor over the floor and its interval are those of the sample.
+fn is_over_floor(own: &Sample, [factor, low, high]: [f64; 3], written: f64, text: &str) {
+    let runs: Vec<Vec<f64>> = own.values().cloned().collect();
+    assert!((middle(&all(own)) - factor).abs() <= written + 1e-9, "{text}: {own:?}");
+    assert!(all(own).len() < 6 || medians(&runs).allows([low, high], written), "{text}");
+}
+
+/// The table of the designs: each cell is one of a figure, or follows from the grades.
+pub(crate) fn designs_are_true(page: &Page, figures: &Figures, names: &[String]) {
+    let table = &page.data["front"]["designs"];
+    let costs = &figures[COSTS];
+    for row in table["rows"].as_array().expect("rows") {
+        let cell = |at: usize| row[at].as_str().expect("a text");
+        let server = cell(0).split(' ').next().expect("a name");
+        let (cost, change, idle, slow) = (cell(2), cell(3), cell(4), cell(5));
+        let own = sample(costs, 0, server, 0, None);
+        // `1.05 [1.04–1.06] with 1 client`.
+        let numbers: Vec<f64> =
+            cost.split([' ', '[', ']', '–']).filter_map(|word| word.parse().ok()).collect();
+        is_over_floor(own, [numbers[0], numbers[1], numbers[2]], 0.005, cost);
+        for (phrase, range, written) in changes(change) {
+            let (from, to) = change.split(' ').next().expect("a step").split_once('→').expect("an arrow");
+            check_change(
+                sample(costs, 0, to, 0, None),
+                sample(costs, 0, from, 0, None),
+                range,
+                written,
+                &phrase,
+            );
+        }
+        let is_there = |word: &str| grades_with(page, figures, "idle-holders", word).contains(server);
+        assert_eq!(
+            (idle == "starves", idle == "is served"),
+            (is_there("starved"), is_there("pass")),
+            "{row}"
+        );
+        if let Some(slow_figure) = figures.get("slow").filter(|_| !slow.is_empty()) {
+            let mut text = Text::new(slow, &[]);
+            text.claim_any(&[middle(&all(sample(slow_figure, 0, server, 0, None)))]);
+            text.end();
+        }
+    }
+    let mut note = Text::new(table["note"].as_str().expect("a note"), names);
+    let lines =
+        figures.get("slow").into_iter().flat_map(|of| &of.used).map(|(file, line)| &page.files[*file][*line]);
+    let numbers = lines.flat_map(|line| {
+        let path = line["mix"]["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse().ok());
+        [super::number(line, "mix.percent"), path].into_iter().flatten()
+    });
+    note.claim_any(&numbers.collect::<Vec<f64>>());
+    note.claim_any(&clients_of(page, costs));
+    note.end();
+}
+
+/// The stages whose plain grade has such an outcome for a probe.
+fn grades_with<'a>(page: &'a Page, figures: &Figures<'a>, probe: &str, word: &str) -> BTreeSet<&'a str> {
+    let Some(of) = figures.get("probes") else { return BTreeSet::new() };
+    let grades = of.figure["data"].as_array().expect("files").iter().filter_map(Value::as_str);
+    let lines = grades.flat_map(|file| &page.files[file]);
+    let has = |line: &&Value| {
+        let probes = line["probes"].as_array().into_iter().flatten();
+        let is_plain = line["options"].as_array().is_none_or(Vec::is_empty);
+        let mut its = probes.filter(|p| p["probe"] == probe);
+        is_plain && its.any(|p| p["outcome"].as_str().is_some_and(|end| end.starts_with(word)))
+    };
+    let names = lines.filter(has).filter_map(|line| line["name"].as_str());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The numbers of clients of the lines behind a figure.
@@ -195,6 +380,26 @@ pub(crate) fn between_runs(figures: &Figures) -> Vec<f64> {
         let ends = medians.iter().fold((f64::MAX, f64::MIN), |(a, b), m| (a.min(*m), b.max(*m)));
         numbers.extend([100.0 * (ends.1 / ends.0 - 1.0), sample.len() as f64]);
     }
+    // The rank correlation of two runs, as the correlation of the ranks; of the servers with the first load.
+    let with_load = of.samples.iter().filter(|((panel, ..), _)| *panel == 1);
+    let medians: Vec<Vec<f64>> =
+        with_load.map(|(_, sample)| sample.values().map(|values| middle(values)).collect()).collect();
+    let runs = medians.iter().map(Vec::len).max().unwrap_or(0);
+    let ranks = |run: usize| -> Vec<f64> {
+        let mut sorted: Vec<f64> = medians.iter().map(|medians| medians[run]).collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |medians: &Vec<f64>| sorted.iter().position(|median| *median == medians[run]);
+        medians.iter().map(|medians| rank(medians).expect("it is one of them") as f64).collect()
+    };
+    let correlation = |one: &[f64], other: &[f64]| {
+        let mean = (one.len() - 1) as f64 / 2.0;
+        let product =
+            |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
+        product(one, other) / (product(one, one) * product(other, other)).sqrt()
+    };
+    let all: Vec<Vec<f64>> = (0..runs).map(ranks).collect();
+    let pairs = (0..runs).flat_map(|one| (0..one).map(move |other| (one, other)));
+    numbers.extend(pairs.map(|(one, other)| correlation(&all[one], &all[other])));
     numbers
 }
 

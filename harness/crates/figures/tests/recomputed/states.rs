@@ -21,6 +21,9 @@ fn round_trips(line: &Value) -> Option<Vec<f64>> {
 fn floors(line: &Value) -> Option<Vec<f64>> {
     let is_one_load = line["dropped"] != true && line["keep_alive"] == true && line["path"] == "/";
     is_one_load.then_some(())?;
+    // Beside the features of io_uring stands a stage.
+    let is_other = line["phase"] == "uring" || line["phase"] == "floor" && line["stage"] != "floor";
+    (!is_other).then_some(())?;
     // In turns the floor has as many clients as its server, and fewer than the usual number cost more.
     let has_usual_clients = line["concurrency"] == 64;
     if let Some(around) = line["floor_around"].as_array() {

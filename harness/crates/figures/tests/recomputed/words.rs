@@ -32,7 +32,8 @@ impl Text {
             rest = rest.replace(phrase, "…");
         }
         // The longest first, or 05 would be taken out of 05-mio.
-        let mut names = names.to_vec();
+        // There are thousands of them: the beginning of each point is one.
+        let mut names: Vec<String> = names.iter().filter(|name| whole.contains(*name)).cloned().collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         Self { whole: whole.to_owned(), rest, names }
     }

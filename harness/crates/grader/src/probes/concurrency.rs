@@ -25,13 +25,22 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// No reply to `GET /` within [`STARVED_AFTER`], and a right one after the end of the cause, is starvation;
 /// none even then is a hang.
 fn served_beside(asker: &mut Client, request: &[u8], end_the_cause: impl FnOnce() -> Verdict) -> Verdict {
+    served_beside_within(STARVED_AFTER, asker, request, end_the_cause)
+}
+
+fn served_beside_within(
+    patience: Duration,
+    asker: &mut Client,
+    request: &[u8],
+    end_the_cause: impl FnOnce() -> Verdict,
+) -> Verdict {
     asker.send(request)?;
-    match asker.reply_within(STARVED_AFTER) {
+    match asker.reply_within(patience) {
         Ok(reply) => reply.must_be_hello(),
         Err(fault) if fault.outcome == Outcome::Hang => {
             end_the_cause()?;
             asker.reply_within(RECOVERY)?.must_be_hello()?;
-            let detail = format!("no reply for {STARVED_AFTER:?}, a right one after that");
+            let detail = format!("no reply for {patience:?}, a right one after that");
             Err(Fault::new(Outcome::Starved, detail))
         }
         Err(fault) => Err(fault),
@@ -75,7 +84,7 @@ pub(super) fn idle_holders(subject: &mut Subject<'_>) -> Verdict {
 }
 
 /// Descriptors for so many clients. The server needs as many, and takes over this process's hard limit.
-fn must_have_descriptors(count: usize) -> Verdict {
+pub(super) fn must_have_descriptors(count: usize) -> Verdict {
     let needed = count as u64 + 500;
     let (soft, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .map_err(|error| Fault::not_applicable(format!("the descriptor limit is unknown: {error}")))?;
@@ -158,7 +167,10 @@ fn beside_a_sleep(subject: &Subject<'_>, sleep: Duration) -> Verdict {
     }
 }
 
+/// The greedy client never ends by itself, so a server that comes to another one only behind its last request
+/// never does; one that first takes what has arrived, some MiB of requests, does after a while.
 pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
+    const PATIENCE: Duration = Duration::from_secs(6);
     let greedy = subject.connect()?;
     let (mut writer, mut reader) = (greedy.stream()?, greedy.stream()?);
     let requests = get("/bytes/100").repeat(500);
@@ -173,7 +185,8 @@ pub(super) fn greedy_pipeliner(subject: &mut Subject<'_>) -> Verdict {
         let verdict = (|| {
             thread::sleep(SETTLE);
             for _ in 0..5 {
-                served_beside(&mut subject.connect()?, &get_and_close("/"), || stop().map(drop))?;
+                let mut asker = subject.connect()?;
+                served_beside_within(PATIENCE, &mut asker, &get_and_close("/"), || stop().map(drop))?;
             }
             Ok(())
         })();

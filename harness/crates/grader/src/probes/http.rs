@@ -1,25 +1,14 @@
 //! What HTTP asks of a server besides the framing of requests: where a reply ends, and bodies in chunks.
 
-use super::client::{Client, LIMIT, get};
+use super::client::{LIMIT, get, get_and_close};
 use super::framing::begin_sleep;
+use super::heads::head;
 use super::profile::current;
 use super::subject::Subject;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::io::Write;
 use std::thread;
-use std::time::Duration;
-
-/// Reads a head, up to and with its empty line.
-fn head(client: &mut Client) -> Result<String, Fault> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.extend(client.bytes(1, LIMIT)?);
-        if head.len() > 16 * 1024 {
-            return Err(Fault::wrong("a head of more than 16 KiB"));
-        }
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
-}
+use std::time::{Duration, Instant};
 
 /// A head, and behind it the next reply: a body in between is read as the beginning of that one.
 pub(super) fn head_without_body(subject: &mut Subject<'_>) -> Verdict {
@@ -137,4 +126,32 @@ pub(super) fn chunked_body(subject: &mut Subject<'_>) -> Verdict {
         let verdict = client.reply().and_then(|reply| reply.must_be(&body));
         verdict.map_err(|fault| fault.at("chunks of up to 100,000 bytes"))
     })
+}
+
+/// A request that takes long stands behind one that is answered at once: that reply must not wait for it.
+pub(super) fn reply_before_slow(subject: &mut Subject<'_>) -> Verdict {
+    // The longer sleep is for a machine too busy to answer within the shorter one.
+    for sleep in [1, 3].map(Duration::from_secs) {
+        let mut client = subject.connect()?;
+        let slow = get(&format!("/sleep/{}", sleep.as_millis()));
+        let asked = Instant::now();
+        client.send(&[get("/bytes/100"), slow, get_and_close("/")].concat())?;
+        client.reply_within(sleep + LIMIT)?.must_be_filler(100)?;
+        let is_early = asked.elapsed() < sleep;
+        client.reply_within(sleep + LIMIT)?.must_be_ok()?;
+        client.reply()?.must_be_hello()?;
+        if is_early {
+            return Ok(());
+        }
+        if subject.target.is_foreign() {
+            return Err(Fault::not_applicable(
+                "it handles what is pipelined before it replies, which is its choice",
+            ));
+        }
+    }
+    let detail = "the reply to the first of two requests came when the sleep of the second one was over";
+    let command = "{ printf 'GET / HTTP/1.1\\r\\nHost: probe\\r\\n\\r\\nGET /sleep/4000 HTTP/1.1\\r\\nHost: probe\\r\\n\\r\\n'; \
+                   sleep 2; } | timeout 2 nc -q0 127.0.0.1 $PORT | grep -a -c '200 OK'";
+    let fault = Fault::new(Outcome::Starved, detail).shows("1: the first reply is there at once", "0");
+    Err(fault.shown_by(command))
 }

@@ -2,7 +2,8 @@
 
 use super::client::{Client, get, get_and_close};
 use super::concurrency::{connect_silent, served_beside_clients};
-use super::subject::Subject;
+use super::shell::word;
+use super::subject::{Subject, command_line, run_to_end};
 use super::verdict::{Fault, Outcome, Verdict};
 use lab_core::server_process::Server;
 use nix::sys::signal::Signal;
@@ -110,4 +111,33 @@ pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
     }
     drop(server);
     start(subject).map(drop).map_err(|fault| Fault::wrong(fault.at("started again on the same port").detail))
+}
+
+/// A second server that is started on the port of the first one by mistake: it must not get half of the
+/// connections, which SO_REUSEPORT would let it have.
+pub(super) fn second_server(subject: &mut Subject<'_>) -> Verdict {
+    subject.process()?;
+    let Some(launch) = subject.target.launch(&[], Some(subject.addr)) else {
+        return Err(Fault::not_applicable("nothing can be started"));
+    };
+    let started = run_to_end(&launch);
+    let is_refused = started.is_ok_and(|ended| ended.status.is_some_and(|status| !status.success()));
+    if !is_refused {
+        if subject.target.is_foreign() {
+            return Err(Fault::not_applicable(
+                "it shares its port, or ends without an error: that is its choice",
+            ));
+        }
+        let fault = Fault::wrong("a second server on the same port is started all the same");
+        let fault =
+            fault.shows("exit status 1: the port is in use", "exit status 124: it runs until it is ended");
+        let line = command_line(subject.target, &[], "127.0.0.1:$PORT").map(|(before, line)| {
+            format!("{before}timeout 5 sh -c {}; echo \"exit status $?\"", word(&line))
+        });
+        return Err(match line {
+            Some(line) => fault.shown_by(line),
+            None => fault,
+        });
+    }
+    subject.must_serve()
 }

@@ -8,7 +8,8 @@
 //! requests are built, and replies judged, on whatever thread a probe runs its clients.
 
 use super::echo;
-use super::routes::{Route, needs_an_open_connection, needs_http, needs_http_1_1, routes_of};
+use super::probe::Http;
+use super::routes::Route;
 use super::verdict::Expected;
 use super::{Probe, find, select};
 use anyhow::{Context, Result, bail, ensure};
@@ -335,13 +336,13 @@ impl Profile {
         if self.is_lab {
             return None;
         }
-        let lacks = if self.is_echo() && needs_http(probe) {
+        let lacks = if self.is_echo() && probe.needs >= Http::Http {
             Some("HTTP".to_owned())
-        } else if self.file.version == Version::V1_0 && needs_http_1_1(probe) {
+        } else if self.file.version == Version::V1_0 && probe.needs == Http::Http11 {
             Some("HTTP/1.1".to_owned())
-        } else if let Some(route) = routes_of(probe).iter().find(|route| !self.has(**route)) {
+        } else if let Some(route) = probe.routes.iter().find(|route| !self.has(**route)) {
             Some(format!("route `{}`", route.name()))
-        } else if !self.file.keep_alive && (needs_an_open_connection(probe) || probe.name == "keep-alive") {
+        } else if !self.file.keep_alive && (probe.needs_open_connection || probe.name == "keep-alive") {
             Some("keep-alive".to_owned())
         } else {
             None

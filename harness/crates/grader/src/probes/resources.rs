@@ -29,7 +29,7 @@ pub(super) fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
 
 pub(super) fn descriptor_limit(subject: &mut Subject<'_>) -> Verdict {
     // Out of descriptors it accepts no more, and then a short backlog is soon full.
-    let holders = subject.connect_some(2 * few_descriptors());
+    let holders = subject.connect_until_full(2 * few_descriptors());
     thread::sleep(Duration::from_millis(300));
     must_rest(subject, Duration::from_secs(1))?;
     drop(holders);

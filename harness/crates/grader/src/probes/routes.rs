@@ -1,10 +1,10 @@
 //! What the probes ask for: a server of another make must answer these, or they say nothing about it.
 
 use super::client::{get, get_and_close, post_echo};
+use super::probe::PLAIN;
 use super::profile::{self, PROGRAM};
 use super::subject::{Subject, Target};
 use super::verdict::Outcome;
-use super::{PLAIN, Probe};
 use std::time::{Duration, Instant};
 
 /// A route of the lab.
@@ -80,30 +80,6 @@ pub(crate) fn longest_body(requests: &[u8]) -> u64 {
     longest
 }
 
-/// The routes, besides `GET /`, without which a probe cannot be run.
-pub(crate) fn routes_of(probe: &Probe) -> &'static [Route] {
-    use Route::{Bytes, Echo, Sleep};
-    match probe.name {
-        "keep-alive" | "pipelined-pair" | "pipelined-100" | "slow-reader" | "late-bytes" => &[Bytes],
-        "greedy-pipeliner" | "slow-reader-beside" | "descriptor-churn" => &[Bytes],
-        "half-close-pipelined" | "half-close-large" | "half-close-slow-reader" => &[Bytes],
-        "short-write-body" | "short-write-replies" | "write-would-block" => &[Bytes],
-        "rearm-after-write" | "fair-turn" | "head-without-body" | "stop-and-continue" => &[Bytes],
-        "stolen-wake-up" | "job-once" | "drain-spin" | "never-reads" | "slow-is-not-idle" => &[Bytes],
-        "leak-on-reset" | "memory-per-connection" | "memory-never-reads" => &[Bytes],
-        "half-close" | "reset-mid-reply" | "no-leaks" | "idle-cpu" | "short-write-file" => &[Bytes],
-        "pipelined-mixture" | "in-order" | "fast-beside-slow" => &[Bytes, Sleep],
-        "stale-event" | "sigpipe-send" => &[Bytes, Sleep],
-        "cut-at-every-byte" | "body-413" | "expect-100" => &[Echo],
-        "leak-on-refusal" | "leak-on-timeout" => &[Echo],
-        "chunked-body" | "burst-behind-sleep" => &[Sleep, Echo],
-        "second-in-part" | "read-while-writing" => &[Bytes, Echo],
-        "cut-at-buffer-end" => &[Bytes, Sleep, Echo],
-        "sigterm-in-flight" | "second-sigterm" | "ctrl-c-group" => &[Sleep],
-        _ => &[],
-    }
-}
-
 /// Why a server cannot be graded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -131,66 +107,6 @@ pub struct FirstLook {
     pub answered_after: Duration,
     /// It closes the connection after a reply, though nobody has asked for it.
     pub closes: bool,
-}
-
-/// Whether a probe asks more than once on a connection, or wants it to stay open, so that it says nothing about
-/// a server that closes after each reply. `keep-alive` says that one does so.
-pub(crate) fn needs_an_open_connection(probe: &Probe) -> bool {
-    matches!(
-        probe.name,
-        "pipelined-pair"
-            | "pipelined-100"
-            | "pipelined-mixture"
-            | "in-order"
-            | "burst-behind-sleep"
-            | "half-close-pipelined"
-            | "second-in-part"
-            | "cut-at-buffer-end"
-            | "short-write-replies"
-            | "rearm-after-write"
-            | "read-while-writing"
-            | "fair-turn"
-            | "head-without-body"
-            | "job-once"
-            | "lost-wake-up"
-            | "memory-never-reads"
-            | "sigpipe-send"
-            | "sigpipe-sendfile"
-            | "short-write-file"
-            | "idle-holders"
-            | "greedy-pipeliner"
-            | "idle-timeout"
-            | "idle-timeout-late"
-            | "idle-timeout-moves"
-            | "header-timeout-late"
-            | "never-reads"
-            | "connection-limit"
-            | "connection-limit-left"
-    )
-}
-
-/// Whether a probe is about HTTP, so that it says nothing about a server that sends back what it receives.
-pub(crate) fn needs_http(probe: &Probe) -> bool {
-    let is_of_1_0 = matches!(
-        probe.name,
-        "late-bytes"
-            | "body-413"
-            | "fair-turn"
-            | "http-10-closes"
-            | "short-write-file"
-            | "sigpipe-sendfile"
-            | "leak-on-refusal"
-            | "leak-on-timeout"
-            | "header-timeout-408"
-            | "header-timeout-late"
-            | "header-dribble"
-    );
-    is_of_1_0 || needs_http_1_1(probe)
-}
-
-/// Whether a probe is about what HTTP/1.0 does not have.
-pub(crate) fn needs_http_1_1(probe: &Probe) -> bool {
-    matches!(probe.name, "head-without-body" | "expect-100" | "chunked-body" | "malformed")
 }
 
 impl FirstLook {
@@ -221,7 +137,19 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
     };
     let mut subject = start(target)?;
     let begun = Instant::now();
-    if let Err(fault) = subject.must_serve() {
+    let mut served = subject.must_serve();
+    for _ in 0..3 {
+        // It may forget some of its clients, which is not all that can be said of it.
+        if !served.as_ref().is_err_and(|fault| fault.outcome == Outcome::Hang) {
+            break;
+        }
+        let again = subject.connect().and_then(|mut client| {
+            client.send(&get_and_close("/"))?;
+            client.reply_within(Duration::from_secs(1))?.must_be_hello()
+        });
+        served = again.or(served);
+    }
+    if let Err(fault) = served {
         let (request, reply) = profile::current().first_request();
         let silent = format!("it does not answer {request}{reply}: {}", fault.detail);
         return Err(Failure::Silent(match subject.end() {

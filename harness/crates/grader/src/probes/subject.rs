@@ -6,6 +6,7 @@ use super::runner::running;
 use super::shell::word;
 use super::transcript::Recorder;
 use super::verdict::{Fault, Kind, Outcome, Verdict, shortage};
+use anyhow::Context;
 use lab_core::server_process::{Ended, Launch, Ready, Server, override_options};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitStatus;
@@ -32,6 +33,8 @@ pub struct Setup {
     pub options: &'static [&'static str],
     /// The server may open few descriptors only.
     pub few_descriptors: bool,
+    /// The server runs on one CPU: whom it wakes may run before the one that wakes goes on.
+    pub one_cpu: bool,
     /// The probe signals the process or looks at it.
     pub process: bool,
     /// The probe starts the server itself.
@@ -42,6 +45,13 @@ pub struct Setup {
 /// with a listener, an epoll instance and two more, and for a dozen clients.
 pub(super) fn few_descriptors() -> usize {
     24 + 4 * std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The CPU of a server that is to have one: the last one that we may run on, since much else runs on the first.
+fn one_cpu() -> usize {
+    let ours = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0));
+    let is_ours = |cpu: &usize| ours.as_ref().is_ok_and(|set| set.is_set(*cpu).unwrap_or(false));
+    (0..nix::sched::CpuSet::count()).rev().find(is_ours).unwrap_or(0)
 }
 
 impl Target {
@@ -113,6 +123,11 @@ pub(crate) fn start_line(target: &Target, setup: &Setup, own_group: bool) -> Opt
         true => format!("ulimit -n {}; ", few_descriptors()),
         false => String::new(),
     };
+    let command = match (setup.one_cpu, command.contains([';', '&', '|', '\n', '(', '{'])) {
+        (true, true) => format!("taskset -c {} sh -c {}", one_cpu(), word(&command)),
+        (true, false) => format!("taskset -c {} {command}", one_cpu()),
+        (false, _) => command,
+    };
     // Where it is more than one command the shell stays, and `$PID` is the shell.
     let is_simple = !command.contains([';', '&', '|', '\n', '(', '{']);
     Some(match (limit.is_empty(), is_simple) {
@@ -122,6 +137,15 @@ pub(crate) fn start_line(target: &Target, setup: &Setup, own_group: bool) -> Opt
         (_, true) => format!("{options}({limit}exec {command}) & PID=$!"),
         (_, false) => format!("{options}({limit}{command}) & PID=$!"),
     })
+}
+
+/// The commands that start a server of these options by hand after `before`, and ask it; `None` for one that
+/// runs already.
+pub(crate) fn asked_by_hand(target: &Target, options: &[&str], before: &str, asked: &str) -> Option<String> {
+    let (export, line) = command_line(target, options, "127.0.0.1:$PORT")?;
+    Some(format!(
+        "export PORT=${{PORT:-8080}}; {before}\n{export}{line} & PID=$!; sleep 1\n{asked}\nkill $PID 2>/dev/null"
+    ))
 }
 
 /// What a shell does before it starts the server with these options, and the command that starts it; `None`
@@ -200,6 +224,7 @@ impl<'a> Subject<'a> {
         let launch = if setup.by_hand { None } else { target.launch(setup.options, None) };
         let server = launch.map(|mut launch| {
             launch.descriptors = setup.few_descriptors.then(|| few_descriptors() as u64);
+            launch.cpus = setup.one_cpu.then(|| vec![one_cpu()]);
             let server = launch.start().map_err(|error| {
                 let system = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
                 system.and_then(shortage).unwrap_or_else(|| Fault::crash(format!("{error:#}")))
@@ -222,6 +247,14 @@ impl<'a> Subject<'a> {
             server,
             may_end: false,
         })
+    }
+
+    /// Starts another server of the same target, with these options besides the user's.
+    pub(crate) fn start_another(&self, options: &[&str]) -> anyhow::Result<Server> {
+        let launch = self.target.launch(options, None).context("nothing can be started")?;
+        let server = launch.start()?;
+        running(&server);
+        Ok(server)
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Fault> {
@@ -260,6 +293,26 @@ impl<'a> Subject<'a> {
     /// At most so many connections, as many as the kernel completes at once.
     pub(crate) fn connect_some(&self, count: usize) -> Vec<Client> {
         std::iter::from_fn(|| self.connect_at_once()).take(count).collect()
+    }
+
+    /// At most so many connections, as many as the server and its backlog take: where an attempt is dropped, it
+    /// is made again a moment later, since a server with a short backlog may only have been slow to accept.
+    pub(crate) fn connect_until_full(&self, count: usize) -> Vec<Client> {
+        const TRIES: usize = 3;
+        let (mut clients, mut failed) = (Vec::new(), 0);
+        while clients.len() < count && failed < TRIES {
+            match self.connect_at_once() {
+                Some(client) => {
+                    clients.push(client);
+                    failed = 0;
+                }
+                None => {
+                    failed += 1;
+                    thread::sleep(Duration::from_millis(100));
+                }
+            }
+        }
+        clients
     }
 
     /// Asks on a connection of its own, as the last word of many probes: does the server still serve?

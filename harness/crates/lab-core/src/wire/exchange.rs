@@ -1,4 +1,4 @@
-//! One reply from a blocking socket.
+//! Replies from a blocking socket.
 
 use super::reply::{Collector, Reply};
 use anyhow::{Context, Result, bail};
@@ -6,43 +6,56 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A larger body is not kept, in bytes.
-const MAX_BODY: u64 = 64 << 20;
 /// A signal, and the end of the time for a read, after which the deadline decides.
 const RETRIED: [ErrorKind; 3] = [ErrorKind::Interrupted, ErrorKind::WouldBlock, ErrorKind::TimedOut];
 
-/// Reads one reply. It must be whole within `limit`; what follows it on the connection is dropped.
-///
-/// # Errors
-/// In words, and never an errno's: the peer is silent, closes too early, or sends what is no reply.
-pub fn read_reply(stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
-    let deadline = Instant::now() + limit;
-    let mut collector = Collector::default();
-    collector.set_body_limit(MAX_BODY);
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        let came = collector.received();
-        let left = deadline.saturating_duration_since(Instant::now());
-        match (left.is_zero(), came) {
-            (false, _) => {}
-            (true, 0) => bail!("it did not answer within {limit:?}"),
-            (true, _) => bail!("no whole reply within {limit:?}: {came} bytes came"),
-        }
-        // A timeout of zero would mean none.
-        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match stream.read(&mut piece) {
-            Ok(0) => {
-                let cut = || format!("it closed the connection after {came} bytes of a reply");
-                return collector.end().with_context(cut);
+/// The replies on one connection, one after another. On a busy machine several come in one read: what comes
+/// behind a reply is kept for the next one.
+#[derive(Debug, Default)]
+pub struct Replies {
+    collector: Collector,
+    /// What came behind the last reply.
+    unread: Vec<u8>,
+}
+
+impl Replies {
+    /// Reads the next reply. It must be whole within `limit`.
+    ///
+    /// # Errors
+    /// In words, and never an errno's: the peer is silent, closes too early, or sends what is no reply.
+    pub fn next(&mut self, stream: &mut TcpStream, limit: Duration) -> Result<Reply> {
+        let deadline = Instant::now() + limit;
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let (taken, reply) = self.collector.feed(&self.unread)?;
+            self.unread.drain(..taken);
+            if let Some(reply) = reply {
+                return Ok(reply);
             }
-            Ok(count) => {
-                if let (_, Some(reply)) = collector.feed(&piece[..count])? {
-                    return Ok(reply);
+            let came = self.collector.received();
+            let left = deadline.saturating_duration_since(Instant::now());
+            match (left.is_zero(), came) {
+                (false, _) => {}
+                (true, 0) => bail!("it did not answer within {limit:?}"),
+                (true, _) => bail!("no whole reply within {limit:?}: {came} bytes came"),
+            }
+            // A timeout of zero would mean none.
+            stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            match stream.read(&mut piece) {
+                Ok(0) => {
+                    let cut = || format!("it closed the connection after {came} bytes of a reply");
+                    return self.collector.end().with_context(cut);
                 }
+                Ok(count) => self.unread.extend_from_slice(&piece[..count]),
+                Err(error) if RETRIED.contains(&error.kind()) => {}
+                Err(error) => return Err(error).context(format!("receiving failed after {came} bytes")),
             }
-            Err(error) if RETRIED.contains(&error.kind()) => {}
-            Err(error) => return Err(error).context(format!("receiving failed after {came} bytes")),
         }
+    }
+
+    /// Whether bytes have come behind the last reply.
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
     }
 }
 
@@ -54,14 +67,19 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(20);
 
+    /// A client, and the server's end of its connection.
+    fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+        (client, listener.accept().expect("a client").0)
+    }
+
     /// What is read from a server that sends these bytes, and then closes or does not.
     fn reply_to(bytes: &[u8], closes: bool, limit: Duration) -> Result<Reply> {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
-        let (mut server, _) = listener.accept().expect("a client");
+        let (mut client, mut server) = connected();
         server.write_all(bytes).expect("there is room");
         let _open = (!closes).then_some(server);
-        read_reply(&mut client, limit)
+        Replies::default().next(&mut client, limit)
     }
 
     #[test]
@@ -70,6 +88,19 @@ mod tests {
         assert_eq!((reply.status, reply.body.as_slice()), (200, b"ab".as_slice()));
         let reply = reply_to(b"HTTP/1.0 200 OK\r\n\r\nab", true, LIMIT).expect("whole");
         assert_eq!((reply.status, reply.body.as_slice()), (200, b"ab".as_slice()));
+    }
+
+    /// Protects whoever asks twice on a connection: on a busy machine both replies come in one read.
+    #[test]
+    fn two_replies_in_one_segment_are_two() {
+        let (mut client, mut server) = connected();
+        let reply = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        server.write_all([reply("a"), reply("bc")].concat().as_bytes()).expect("it reads");
+        let mut replies = Replies::default();
+        assert_eq!(replies.next(&mut client, LIMIT).expect("the first").body, b"a");
+        assert!(replies.has_unread());
+        assert_eq!(replies.next(&mut client, LIMIT).expect("the second").body, b"bc");
+        assert!(!replies.has_unread());
     }
 
     /// A user cannot act on "Resource temporarily unavailable (os error 11)".

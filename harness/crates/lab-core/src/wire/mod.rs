@@ -5,7 +5,7 @@
 //! * `connect`: every address of a name is tried, in order;
 //! * `request`: the bytes of a request;
 //! * `reply`: bytes in, a reply out; no socket and no clock;
-//! * `exchange`: one reply from a blocking socket, with a limit in time.
+//! * `exchange`: the replies on a blocking socket, one after another, each with a limit in time.
 //!
 //! It depends on nothing else of the harness, and on no other module of this crate.
 
@@ -16,7 +16,7 @@ mod reply;
 mod request;
 
 pub use connect::{connect_first, first_reachable};
-pub use exchange::read_reply;
+pub use exchange::Replies;
 pub use host::{Authority, bracketed};
 pub use reply::{
     BODY_LIMIT, Collector, Framing, HEAD_LIMIT, Head, INTERIM_LIMIT, Part, Reader, Reply, TooLong, parse_head,

@@ -66,6 +66,11 @@ pub(super) fn after_work(waiting: Waiting, outcome: Outcome, out: &mut WriteBuff
     let Waiting { manner, asked } = waiting;
     let mut digits = [0; 20];
     match (asked, outcome) {
+        (_, Outcome::Refused) => {
+            let field = Some(("Retry-After: ", b"1".as_slice()));
+            let why = "the server has too much to do";
+            reply::plain(out, now, Status::ServiceUnavailable, manner, field, why);
+        }
         (Asked::Sleep(ms), _) => {
             reply::text(out, now, manner, [b"slept ", reply::decimal(ms, &mut digits), b" ms\n"]);
         }

@@ -66,7 +66,20 @@ fn candidate(
         _ => (reason_to_skip(subject, series.tool, &load, &common.absent), Method::Closed(Clients::Counted)),
     };
     let (phase, tool, rounds) = (series.phase, series.tool, series.rounds);
-    (Point { subject: index, phase, tool, method, load, idle: None, rounds, fresh: false }, reason)
+    (
+        Point {
+            subject: index,
+            phase,
+            tool,
+            method,
+            load,
+            idle: None,
+            by_worker: None,
+            rounds,
+            fresh: false,
+        },
+        reason,
+    )
 }
 
 /// Why a closed loop is left out, if it must be.

@@ -5,17 +5,23 @@
 //! * `c10k`: what silent connections cost, and the active clients beside them;
 //! * `cpus`: what a second CPU is worth;
 //! * `spin`: every request keeps a CPU busy; how the throughput grows with the workers;
-//! * `slow`: a few requests sleep; how long the quick ones beside them wait.
+//! * `slow`: a few requests sleep; how long the quick ones beside them wait;
+//! * `overload`: more requests than can be served; how many are answered in time;
+//! * `balance`: what each worker of a server has of the load;
+//! * `uring`: what each feature of io_uring is worth.
 //!
 //! `servers`: the servers of each.
 
+mod balance;
 mod c10k;
 mod clients;
 mod cpus;
 mod latency;
+mod overload;
 mod servers;
 mod slow;
 mod spin;
+mod uring;
 
 use super::options::Options;
 use crate::engine::{Finished, Outcome};
@@ -44,6 +50,15 @@ enum Scenario {
     Spin(spin::Args),
     /// A few of the requests sleep: how long the quick ones beside them wait, at a fixed rate.
     Slow(slow::Args),
+    /// More requests than can be served, by clients that give up: whom four policies of stage 07 serve.
+    /// About 10 minutes.
+    Overload(overload::Args),
+    /// Connections, requests and waits of each worker, by how a connection finds one; with one worker slowed
+    /// down too. About 9 minutes.
+    Balance(balance::Args),
+    /// CPU time per request with one feature of io_uring switched, and with epoll, by clients and by the length
+    /// of the reply. About 10 minutes.
+    Uring(uring::Args),
     /// All of them, one after the other.
     All(Options),
 }
@@ -59,7 +74,7 @@ struct Typed {
 pub fn run(args: Args, show: &dyn Fn(&Finished) -> Result<()>) -> Result<ExitCode> {
     let Scenario::All(options) = args.scenario else { return shown(measure(args.scenario)?, show) };
     let mut status = ExitCode::SUCCESS;
-    for name in ["latency", "clients", "c10k", "cpus", "spin", "slow"] {
+    for name in ["latency", "clients", "c10k", "cpus", "spin", "slow", "overload", "balance", "uring"] {
         let mut scenario = Typed::parse_from(["scenario", name]).scenario;
         let rounds = options.rounds.map_or(String::new(), |rounds| format!(" --rounds {rounds}"));
         *scenario.options() =
@@ -90,6 +105,9 @@ fn measure(scenario: Scenario) -> Result<Outcome> {
         Scenario::Cpus(args) => cpus::run(args),
         Scenario::Spin(args) => spin::run(args),
         Scenario::Slow(args) => slow::run(args),
+        Scenario::Overload(args) => overload::run(args),
+        Scenario::Balance(args) => balance::run(args),
+        Scenario::Uring(args) => uring::run(args),
         Scenario::All(_) => unreachable!("it is taken apart before"),
     }
 }
@@ -103,6 +121,9 @@ impl Scenario {
             Self::Cpus(args) => &mut args.servers.common.options,
             Self::Spin(args) => &mut args.common.options,
             Self::Slow(args) => &mut args.common.options,
+            Self::Overload(args) => &mut args.options,
+            Self::Balance(args) => &mut args.options,
+            Self::Uring(args) => &mut args.options,
             Self::All(options) => options,
         }
     }
@@ -115,7 +136,9 @@ mod tests {
     /// Protects `scenario all` from a scenario that has no defaults.
     #[test]
     fn every_scenario_can_be_run_without_options() {
-        for name in ["latency", "clients", "c10k", "cpus", "spin", "slow", "all"] {
+        for name in
+            ["latency", "clients", "c10k", "cpus", "spin", "slow", "overload", "balance", "uring", "all"]
+        {
             let mut typed = Typed::try_parse_from(["scenario", name]).expect(name);
             typed.scenario.options().rounds = Some(2);
         }

@@ -81,7 +81,17 @@ impl Compared {
 
 /// A point of the built-in generator.
 pub(super) fn point(subject: usize, phase: Phase, method: Method, load: Load) -> Point {
-    Point { subject, phase, tool: Tool::Builtin, method, load, idle: None, rounds: u32::MAX, fresh: false }
+    Point {
+        subject,
+        phase,
+        tool: Tool::Builtin,
+        method,
+        load,
+        idle: None,
+        by_worker: None,
+        rounds: u32::MAX,
+        fresh: false,
+    }
 }
 
 /// A pool that keeps a worker for each connection gets as many clients as it has workers: the others would

@@ -2,57 +2,67 @@
 
 use super::words::{idea, times};
 use super::{Finding, finding, is_stage, main_costs, sorted};
-use crate::costs::Costs;
+use crate::costs::{Costs, costs};
 use crate::figures::Data;
 use crate::sample::Change;
-use records::{FLOOR, is_reference};
+use records::{FLOOR, Phase, is_reference};
 
 /// From the cheapest design to the dearest, each against the floor. That one is the only cheapest is not said:
 /// its neighbour may not be distinguishable from it.
 pub(super) fn range(data: &Data) -> Option<Finding> {
-    let costs = main_costs(data)?;
+    range_of(&main_costs(data)?)
+}
+
+/// The same with a connection for each request.
+pub(super) fn range_of_short(data: &Data) -> Option<Finding> {
+    let all = costs(data, Phase::Paired);
+    range_of(all.iter().find(|costs| costs.load.is_short)?)
+}
+
+fn range_of(costs: &Costs) -> Option<Finding> {
     let stages = costs.servers().into_iter().filter(is_stage);
     let all = sorted(stages.filter_map(|s| Some((s, costs.over_floor(s)?))), |(_, change)| change.ratio);
     let ((cheap, least), (dear, most)) = (*all.first()?, *all.last()?);
     (most.is_real() && costs.change(cheap, dear)?.is_real()).then_some(())?;
-    let from = if least.is_real() {
-        format!("from {} the floor's in {} ({cheap})", times(least), idea(cheap))
+    let (load, cheapest, dearest) = (costs.load.words(), idea(cheap), idea(dear));
+    let least = if least.is_real() {
+        format!("the least CPU time in {cheapest} ({cheap}), {} as much as in the floor", times(least))
     } else {
-        format!("from the floor's own ({} ({cheap}) is not distinguishable from it)", idea(cheap))
+        format!("no more CPU time in {cheapest} ({cheap}) than in the floor, as far as can be told")
     };
     let text = format!(
-        "With {}, the CPU time of a request reaches {from} to {} as much as the floor's in {} ({dear}).",
-        costs.load.words(),
-        times(most),
-        idea(dear)
+        "With {load}, a request takes {least}, and the most in {dearest} ({dear}), {} as much as in the floor.",
+        times(most)
     );
     finding("what-each-idea-costs", text)
 }
 
-/// The steps that add to the cost and those that save, each the largest first.
+/// What adds most to the cost, what saves most, and then the smaller steps in the order of the stages.
 pub(super) fn steps(data: &Data) -> Option<Finding> {
-    let steps = main_costs(data)?.steps();
-    let of = |words: &str, size: fn(&Change) -> f64| {
-        // A twin is a contrast and no step.
-        let is_one = |(_, step, change): &&(String, String, Change)| {
-            change.is_real() && size(change) > 1.0 && !step.contains('-')
-        };
-        let its = sorted(steps.iter().filter(is_one), |(.., change)| -size(change));
-        let mut its = its
-            .into_iter()
-            .map(|(base, step, change)| format!("{} ({base}→{step}) {}", idea(step), change.text()));
-        let first = its.next()?;
-        let then: Vec<String> = its.collect();
-        let then = if then.is_empty() { String::new() } else { format!(", then {}", then.join(", ")) };
-        Some(format!("{words} {first}{then}"))
+    // A twin is a contrast and no step.
+    let is_one = |(_, step, change): &(String, String, Change)| change.is_real() && !step.contains('-');
+    let steps: Vec<_> = main_costs(data)?.steps().into_iter().filter(is_one).collect();
+    let words = |(base, step, change): &(String, String, Change), verb: &str| {
+        format!("{} ({base}→{step}){verb} {}", idea(step), change.text())
     };
-    let both = [
-        of("what adds most to a request's cost is", |change| change.ratio),
-        of("what saves most is", |change| 1.0 / change.ratio),
+    let size = |(.., change): &&(String, String, Change)| change.ratio;
+    let adds = sorted(steps.iter(), size).pop().filter(|(.., change)| change.ratio > 1.0);
+    let saves = sorted(steps.iter(), size).into_iter().next().filter(|(.., change)| change.ratio < 1.0);
+    let first = [
+        adds.map(|step| words(step, " adds most to a request's cost,")),
+        saves.map(|step| words(step, " saves most,")),
     ];
-    let both: Vec<String> = both.into_iter().flatten().collect();
-    (!both.is_empty()).then_some(())?;
-    finding("what-each-idea-costs", format!("From stage to stage, {}.", both.join("; ")))
+    let first: Vec<String> = first.into_iter().flatten().collect();
+    (!first.is_empty()).then_some(())?;
+    let is_told = |step: &&(String, String, Change)| {
+        [adds, saves].into_iter().flatten().any(|other| std::ptr::eq(other, *step))
+    };
+    let rest: Vec<String> = steps.iter().filter(|step| !is_told(step)).map(|step| words(step, "")).collect();
+    let rest = match rest.as_slice() {
+        [] => String::new(),
+        rest => format!(" Smaller steps: {}.", rest.join(", ")),
+    };
+    finding("what-each-idea-costs", format!("From stage to stage, {}.{rest}", first.join("; ")))
 }
 
 /// The cheapest stage beside the references.
@@ -116,10 +126,33 @@ fn between_runs(costs: &Costs) -> Option<String> {
     };
     let all = costs.servers().into_iter().filter_map(|server| Some((server, spread(&server)?)));
     let (server, (most, runs)) = all.max_by(|one, other| one.1.0.total_cmp(&other.1.0))?;
+    let order = order(costs, runs).map(|least| {
+        format!(", and their order correlates with at least {least:.2} (Spearman's rank correlation)")
+    });
     Some(format!(
         "Between the {runs} runs of this commit the median cost of a server over the floor's differs by up to \
-         {most:.1} % ({server})."
+         {most:.1} % ({server}){}.",
+        order.unwrap_or_default()
     ))
+}
+
+/// How far the runs agree which server costs less: the least rank correlation of two of them.
+fn order(costs: &Costs, runs: usize) -> Option<f64> {
+    let medians = costs.servers().into_iter().map(|server| costs.sample(server).by_run());
+    // A server that a run lacks has no rank in it.
+    let medians: Vec<Vec<f64>> = medians.filter(|medians| medians.len() == runs).collect();
+    let ranks = |run: usize| -> Vec<usize> {
+        let below = |one: &Vec<f64>| medians.iter().filter(|other| other[run] < one[run]).count();
+        medians.iter().map(below).collect()
+    };
+    let (all, n): (Vec<Vec<usize>>, _) = ((0..runs).map(ranks).collect(), medians.len() as f64);
+    let correlation = |one: &[usize], other: &[usize]| {
+        let squares = one.iter().zip(other).map(|(one, other)| one.abs_diff(*other).pow(2));
+        1.0 - 6.0 * squares.sum::<usize>() as f64 / (n * (n * n - 1.0))
+    };
+    let pairs = (0..runs).flat_map(|one| (0..one).map(move |other| (one, other)));
+    let all = pairs.map(|(one, other)| correlation(&all[one], &all[other]));
+    (n > 2.0).then(|| all.fold(1.0, f64::min))
 }
 
 #[cfg(test)]
@@ -135,14 +168,12 @@ mod tests {
         contains(
             text,
             &[
-                "in a process per connection (02)",
-                "2.20 times [2.1",
-                "in an event loop (04)",
-                "from 1.10 times",
+                "the least CPU time in an event loop (04), 1.10 times [1.0",
+                "the most in a process per connection (02), 2.20 times [2.1",
             ],
         );
         let near = says(range, costs_of(&[("02", 2.2), ("04", 1.0)], 0.5));
-        contains(near, &["from the floor's own (an event loop (04) is not distinguishable from it)"]);
+        contains(near, &["no more CPU time in an event loop (04) than in the floor", "(02), 2.20 times"]);
         assert_eq!(says(range, costs_of(&[("02", 1.11), ("04", 1.1)], 5.0)), None);
         assert_eq!(says(range, pairs("floor", 1.0, 0.1)), None, "no design at all");
         assert_eq!(says(range, Vec::new()), None);
@@ -162,9 +193,14 @@ mod tests {
         contains(
             says(steps, costs_of(&servers, 0.5)),
             &[
-                "adds most to a request's cost is handing requests to workers (05→06) +18 % [",
-                "; what saves most is io_uring (10→11) −9 % [",
+                "handing requests to workers (05→06) adds most to a request's cost, +18 % [",
+                "; io_uring (10→11) saves most, −9 % [",
             ],
+        );
+        let more = [("04", 1.0), ("05", 1.05), ("06", 1.3), ("10", 1.1), ("11", 1.0)];
+        contains(
+            says(steps, costs_of(&more, 0.5)),
+            &["]. Smaller steps: edge-triggered events (04→05) +5 % ["],
         );
         assert_eq!(says(steps, costs_of(&servers, 20.0)), None);
         assert_eq!(says(steps, Vec::new()), None);
@@ -187,6 +223,18 @@ mod tests {
             "{alike:?}"
         );
         assert!(super::alike(&Data::new(&[], Path::new("."))).is_empty());
+    }
+
+    /// Protects the claim that two runs agree: of three servers in the opposite order they do not.
+    #[test]
+    fn runs_agree_as_far_as_they_have_one_order() {
+        let run = |costs: &[(&str, f64)]| Source { records: costs_of(costs, 0.5), ..Source::default() };
+        let says = |runs: &[Source]| alike(&Data::new(runs, Path::new("."))).pop().expect("two runs");
+        let up = [("04", 1.1), ("06", 1.4), ("09", 1.7)];
+        let same = says(&[run(&up), run(&up)]);
+        assert!(same.contains("Between the 2 runs") && same.contains("at least 1.00"), "{same}");
+        let other = says(&[run(&up), run(&[("04", 1.1), ("06", 1.7), ("09", 1.4)])]);
+        assert!(other.contains("at least 0.80"), "{other}");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::Rule;
 use crate::figures::{Data, Source};
-use records::Record;
-use records::sample::{paired, record};
+use lab_core::stats::Percentiles;
+use records::sample::{open, paired, record};
+use records::{Mix, OpenLoop, Outcome, Phase, Record};
 use std::path::Path;
 
 /// What a rule says of these records.
@@ -32,4 +33,28 @@ pub(super) fn costs_of(servers: &[(&str, f64)], apart: f64) -> Vec<Record> {
 pub(super) fn contains(text: Option<String>, words: &[&str]) {
     let text = text.expect("the rule speaks");
     words.iter().for_each(|word| assert!(text.contains(word), "{word}: {text}"));
+}
+
+/// Rounds in which so many of a thousand quick requests waited, behind slow ones.
+pub(super) fn slow_of(server: &str, over: f64, apart: f64) -> Vec<Record> {
+    let latency_us = Percentiles { p50: 1, p90: 1, p99: 1, p99_9: 1, max: 1 };
+    let one = |over: f64| {
+        let over_5ms = Some(over as u64);
+        let sent =
+            OpenLoop { rate: 1000.0, share_of_peak: None, latency_us, over_5ms, late: 0, never_sent: 0 };
+        let mut one = open(record(server, "builtin", 64, true, 1000.0), sent);
+        one.key.phase = Phase::Slow;
+        let Outcome::Latency(latency) = &mut one.outcome else { panic!("an open loop") };
+        latency.mix = Some(Mix {
+            percent: 5,
+            path: "/sleep/50".into(),
+            requests: 50,
+            errors: 0,
+            never_sent: None,
+            latency_us: None,
+            service_us: None,
+        });
+        one
+    };
+    around(over, apart).map(one).collect()
 }

@@ -4,16 +4,21 @@
 //!
 //! A file for each group of rules; `words` has what they share in their sentences.
 
+mod beyond;
 mod cost;
 mod cpus;
+mod designs;
 #[cfg(test)]
 mod invented;
 mod load;
 mod probe;
+mod slowed;
+mod uring;
 mod wait;
 mod words;
 
 pub(super) use cost::alike;
+pub(super) use designs::{Designs, designs};
 
 use super::Finding;
 use crate::costs::{Costs, costs};
@@ -25,18 +30,23 @@ use std::collections::BTreeSet;
 /// Returns a sentence if the data support it.
 type Rule = fn(&Data) -> Option<Finding>;
 
-/// The most telling first.
-pub(super) const ALL: [Rule; 11] = [
+/// The most telling first: the first six are on the first screen, each of the others with its figure.
+pub(super) const ALL: [Rule; 16] = [
     cost::range,
     probe::starved,
     cost::steps,
-    load::ten_thousand,
     wait::waits,
+    wait::cheap_or_patient,
+    cost::range_of_short,
+    load::ten_thousand,
+    beyond::peak,
     cpus::second,
+    slowed::worker,
+    wait::knee,
     probe::delayed,
     load::short,
-    wait::knee,
     load::batching,
+    uring::epoll,
     cost::references,
 ];
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// Who starves in a probe and who passes it, by name. A probe is no measurement with a spread: it starves or
 /// it does not.
-fn outcomes<'a>(data: &Data<'a>, probe: &str) -> [BTreeSet<&'a str>; 2] {
+pub(super) fn outcomes<'a>(data: &Data<'a>, probe: &str) -> [BTreeSet<&'a str>; 2] {
     let (grades, _) = data.grades();
     ["starved", "pass"].map(|word| {
         let has = |grade: &&&records::Grade| {
@@ -31,7 +31,8 @@ pub(super) fn starved(data: &Data) -> Option<Finding> {
         return None;
     }
     let text = format!(
-        "Idle clients that keep their connections starve {}: the next client gets no answer. {} {} it.",
+        "Idle clients that keep their connections starve {}, where a loop or a thread waits for each of \
+         them: the next client gets no answer. {} {} it.",
         ideas(&starved, " and "),
         count(passed.len(), "other design"),
         if passed.len() == 1 { "serves" } else { "serve" }

@@ -7,9 +7,9 @@ function links(files) {
   return files.flatMap((file, at) => [at > 0 ? ", " : "", element("a", { href: file }, file)]);
 }
 
-// The first screen: what was found, what cannot be told apart, the machine, then and now.
+// The first screen: what was found, the designs, what cannot be told apart, the machine.
 function buildHeader() {
-  const { intro, findings, alike, then, warnings, machine } = FRONT;
+  const { intro, findings, designs, alike, warnings, machine } = FRONT;
   const to = ({ id, title }) => element("a", { href: `#${id}` }, title);
   const more = [["measured", "What was measured"], ["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]];
   const nav = [...DATA.figures.map(to), ...more.map(([id, title]) => to({ id, title }))].flatMap((link) => [link, " "]);
@@ -20,9 +20,9 @@ function buildHeader() {
     ...warnings.map((warning) => element("p", { class: "warning" }, warning)),
     element("p", {}, intro),
     ...(found.length > 0 ? [element("ol", { class: "findings" }, ...found)] : []),
+    ...(designs ? [textTable(designs.head, designs.rows), element("p", { class: "note" }, designs.note)] : []),
     ...(alike.length > 0 ? part("What cannot be told apart", lines(alike)) : []),
     ...part("The machine", lines(machine)),
-    ...(then ? part("Then and now", element("p", {}, then.text), fold("By server", textTable(["server", "then", "now", "change"], then.rows))) : []),
     fold("All figures on this page", element("nav", {}, ...nav)),
   );
 }
@@ -44,11 +44,19 @@ function figurePlace({ id, title, finding, about, notes, whiskers, subtitle, dat
     ...(plot.form === "points" ? [table] : []), caption);
 }
 
+// What became dearer or cheaper since an earlier commit.
+function thenSection() {
+  const { then } = FRONT;
+  const rows = () => fold("By server", textTable(["server", "then", "now", "change"], then.rows));
+  return then ? [element("section", { id: "then" }, element("h2", {}, "Then and now"), element("p", {}, then.text), rows())] : [];
+}
+
 // A row for each file: nothing is said over several of them.
 function measuredSection() {
   const { columns, files } = FRONT;
   const note = "Disturbed: measurements during which other programs used more than a tenth of a CPU.";
-  return element("section", { id: "measured" }, element("h2", {}, "What was measured, when and how"), textTable(columns, files), element("p", {}, note));
+  return element("section", { id: "measured" }, element("h2", {}, "What was measured, when and how"), textTable(columns, files), element("p", {}, note),
+    element("ul", {}, ...FRONT.states.map((state) => element("li", {}, state))));
 }
 
 // A table for each machine, or each state of one, that there are records of.
@@ -78,6 +86,7 @@ function againSection() {
 function buildDocument() {
   buildHeader();
   MAIN.prepend(...DATA.figures.map(figurePlace));
-  MAIN.insertBefore(measuredSection(), document.getElementById("reading"));
+  const reading = document.getElementById("reading");
+  for (const section of [...thenSection(), measuredSection()]) MAIN.insertBefore(section, reading);
   MAIN.append(machineSection(), ...referencesSection(), againSection());
 }

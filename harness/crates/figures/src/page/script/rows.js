@@ -62,7 +62,7 @@ function rowsOf(plot, points, drawable, panels) {
 function whyNot(plot, series, panel) {
   const why = plot.points.find((point) => plot.series[point.series] === series && point.panel === panel)?.note;
   if (!why) return "not measured";
-  return why.startsWith("not ") ? why : `none: ${why}`;
+  return why.startsWith("not ") ? why : `not measured: ${why}`;
 }
 
 // Every round, as a dot.
