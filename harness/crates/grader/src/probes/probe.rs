@@ -10,9 +10,9 @@ pub(crate) enum Http {
     /// Any: what is sent back as it was received will do.
     Any,
     /// HTTP of either version.
-    Http,
+    Either,
     /// What HTTP/1.0 does not have.
-    Http11,
+    V1_1,
 }
 
 /// One behaviour, and how it is looked for.
@@ -95,12 +95,12 @@ impl Probe {
 
     /// It says nothing about a server that sends back what it receives.
     pub(super) const fn of_http(self) -> Self {
-        Self { needs: Http::Http, ..self }
+        Self { needs: Http::Either, ..self }
     }
 
     /// It is about what HTTP/1.0 does not have.
     pub(super) const fn of_http_1_1(self) -> Self {
-        Self { needs: Http::Http11, ..self }
+        Self { needs: Http::V1_1, ..self }
     }
 
     /// The group that it belongs to.

@@ -336,9 +336,9 @@ impl Profile {
         if self.is_lab {
             return None;
         }
-        let lacks = if self.is_echo() && probe.needs >= Http::Http {
+        let lacks = if self.is_echo() && probe.needs >= Http::Either {
             Some("HTTP".to_owned())
-        } else if self.file.version == Version::V1_0 && probe.needs == Http::Http11 {
+        } else if self.file.version == Version::V1_0 && probe.needs == Http::V1_1 {
             Some("HTTP/1.1".to_owned())
         } else if let Some(route) = probe.routes.iter().find(|route| !self.has(**route)) {
             Some(format!("route `{}`", route.name()))
