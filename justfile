@@ -30,6 +30,24 @@ stage *ARGS: build
 notes *OPTIONS:
     mdbook serve notes --open "$@"
 
+# Write the generated parts of the book again: what each step costs, from results/data, and its diff.
+[group('check')]
+[no-exit-message]
+notes-generate: build
+    @{{harness}} notes generate
+
+# Record the system calls of one request by strace, and write them into the book: ./lab notes-calls 4
+[group('check')]
+[no-exit-message]
+notes-calls *STAGES: build
+    @{{harness}} notes calls "$@"
+
+# Check that the book agrees with the tree: excerpts, links, commands, figures, terms, generated parts.
+[group('check')]
+[no-exit-message]
+notes-check: build
+    @{{harness}} notes check
+
 # Show what changed from one stage to the next, every file of it: ./lab step 5; ./lab step 5 8 --stat
 [group('learn')]
 [no-exit-message]

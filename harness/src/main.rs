@@ -1,6 +1,7 @@
 //! The command line of the harness: each command is a function of a crate below, or glue between two of them.
 //!
 //! * `bench_all`: measured by `bench`, drawn by `figures`; `grade`: judged by `grader`, kept in `records`;
+//! * `notes`, of the crate `book`: the generated parts of the book, and its check;
 //! * `run_stage`, `step`, `distributed`, `doctor`, `test`: commands that nothing else needs.
 
 mod bench_all;
@@ -27,17 +28,20 @@ const USAGE: u8 = 2;
 /// What `./lab` has beside the commands: the recipes of the justfile that are none of them.
 const MORE_RECIPES: &str = "\
 More recipes of ./lab:
-  setup         Install what is optional: ab, wrk, nginx, h2o, tsung, mdbook, strace, curl, nc
-  notes         Open the book
-  grade-cmd     Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
-  grade-all     Grade every stage, its twins and its variants
-  timelines     Record every timeline of the book again
-  experiment    Examine a claim of the literature on this machine: ./lab experiment --list
-  microbench    Measure wake-ups, timers, parsing, files, spawning and queues, without any server
-  bench-queues  Compare stage 07's ring with other queues, without any network
-  check         Format, clippy and the tests of every crate
-  loom          Check the ring and its parker in every order in which their threads could run
-  miri          Check the ring under Miri: needs a nightly toolchain with the miri component";
+  setup           Install what is optional: ab, wrk, nginx, h2o, tsung, mdbook, strace, curl, nc
+  notes           Open the book
+  notes-generate  Write the generated parts of the book again: costs, diffs
+  notes-calls     Record the system calls of one request for the book, by strace
+  notes-check     Check that the book agrees with the tree
+  grade-cmd       Ask any server that takes a port: ./lab grade-cmd './mine --port $PORT'
+  grade-all       Grade every stage, its twins and its variants
+  timelines       Record every timeline of the book again
+  experiment      Examine a claim of the literature on this machine: ./lab experiment --list
+  microbench      Measure wake-ups, timers, parsing, files, spawning and queues, without any server
+  bench-queues    Compare stage 07's ring with other queues, without any network
+  check           Format, clippy and the tests of every crate
+  loom            Check the ring and its parker in every order in which their threads could run
+  miri            Check the ring under Miri: needs a nightly toolchain with the miri component";
 
 /// Runs, probes and measures the stages of the lab.
 #[derive(Parser)]
@@ -88,6 +92,10 @@ enum Command {
     TimelineCmd(timeline::CmdArgs),
     /// Run the stages and their queues under the sanitizers of a nightly compiler.
     Sanitize(mutants::sanitize::Args),
+    /// The generated parts of the book, and its check: `./lab notes-generate`, `notes-calls`, `notes-check`.
+    // The recipe `notes` opens the book.
+    #[command(hide = true)]
+    Notes(book::Args),
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),
 }
@@ -118,6 +126,7 @@ fn main() -> ExitCode {
         Command::Timeline(args) => timeline::run(args),
         Command::TimelineCmd(args) => timeline::run_cmd(args),
         Command::Sanitize(args) => mutants::sanitize::run(args),
+        Command::Notes(args) => book::run(args, &Cli::command()),
         Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,12 +1,10 @@
 //! `./lab step`: what changed from one stage to the next, as a diff of the loop and every file that is new.
 
 use anyhow::{Context, Result, bail};
+use book::step::{Change, changes, read};
 use lab_core::Usage;
 use lab_core::stages::{self, Stage};
-use similar::{ChangeTag, TextDiff};
-use std::fs::{read_dir, read_to_string};
 use std::io::{IsTerminal, stdout};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The options.
@@ -19,13 +17,6 @@ pub(crate) struct Args {
     /// Only how many lines each file adds and removes.
     #[arg(long)]
     stat: bool,
-}
-
-/// A file of the step, before and after.
-struct Change {
-    path: PathBuf,
-    before: String,
-    after: String,
 }
 
 /// Runs it.
@@ -46,12 +37,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     println!("From stage {} ({}) to stage {} ({})", from.name, from.title, to.name, to.title);
     println!("New: {}", to.idea);
     let changes = changes(&from.folder.join("src"), &to.folder.join("src"))?;
-    for Change { path, before, after } in &changes {
-        let diff = TextDiff::from_lines(before, after);
-        let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-        let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
-        let note = if before.is_empty() { "  a new file" } else { "" };
-        println!("  {:<28} +{added} -{removed}{note}", path.display());
+    for change in &changes {
+        let (added, removed) = change.counts();
+        let note = if change.is_new() { "  a new file" } else { "" };
+        println!("  {:<28} +{added} -{removed}{note}", change.path.display());
     }
     println!("Its loop inherits from: {}", inherited(&read(&to.folder.join("src/server.rs"))?).join(", "));
     if !args.stat {
@@ -72,43 +61,6 @@ fn find<'a>(all: &'a [Stage], name: &str) -> Result<&'a Stage> {
     Ok(stage)
 }
 
-/// The loop first, then the files that are new, by name. What `to` inherits it uses where it is.
-fn changes(from: &Path, to: &Path) -> Result<Vec<Change>> {
-    let mut files = Vec::new();
-    collect(to, &mut files)?;
-    files.sort_by_key(|path| (path.file_name() != Some("server.rs".as_ref()), path.clone()));
-    let mut changes = Vec::new();
-    for file in files {
-        let path = file.strip_prefix(to)?.to_owned();
-        let before = from.join(&path);
-        let before = if before.is_file() { read(&before)? } else { String::new() };
-        changes.push(Change { path, before, after: read(&file)? });
-    }
-    changes.retain(|change| change.before != change.after);
-    Ok(changes)
-}
-
-/// A source text without the lines that mark the book's excerpts, which are no part of a step.
-fn read(file: &Path) -> Result<String> {
-    let text = read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    Ok(text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("// ANCHOR")).collect())
-}
-
-/// The files of a crate's source, without those that only list or start the others.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match name.as_ref() {
-            "bin" | "lib.rs" | "main.rs" => {}
-            _ if path.is_dir() => collect(&path, files)?,
-            name if name.ends_with(".rs") => files.push(path),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// What a loop's `use` lines take from other crates of the lab: `nonblocking_epoll::connection`.
 fn inherited(server: &str) -> Vec<String> {
     let foreign = ["std", "nix", "clap", "libc", "io_uring", "mio", "crate"];
@@ -126,9 +78,9 @@ fn inherited(server: &str) -> Vec<String> {
 }
 
 /// Prints a diff in the unified format, in colour on a terminal.
-fn print(Change { path, before, after }: &Change) {
-    println!("\n--- {} ---", path.display());
-    for line in TextDiff::from_lines(before, after).unified_diff().to_string().lines() {
+fn print(change: &Change) {
+    println!("\n--- {} ---", change.path.display());
+    for line in change.unified().lines() {
         // What SGR calls the colour (ECMA-48 8.3.117).
         let colour = match line.as_bytes().first() {
             Some(b'+') => "32",

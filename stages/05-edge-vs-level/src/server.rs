@@ -54,7 +54,6 @@ pub fn run(options: Options) -> io::Result<()> {
 }
 
 impl Server {
-    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
@@ -84,7 +83,6 @@ impl Server {
         }
         Ok(())
     }
-    // ANCHOR_END: loop
 
     /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {

@@ -73,7 +73,6 @@ pub fn run(options: Options) -> io::Result<()> {
 }
 
 impl Server {
-    // ANCHOR: loop
     /// The event loop: wait, then hand out what has come. At the end it waits for the loops.
     fn serve(&mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
@@ -100,9 +99,7 @@ impl Server {
         self.loops.wait(Duration::from_millis(self.end_ms.saturating_sub(self.clock.last().ms)));
         Ok(())
     }
-    // ANCHOR_END: loop
 
-    // ANCHOR: accept
     /// Takes connections that wait, one batch of them: what is left is reported again.
     fn accept(&mut self) -> io::Result<()> {
         for _ in 0..self.batch {
@@ -115,7 +112,6 @@ impl Server {
         self.shed();
         Ok(())
     }
-    // ANCHOR_END: accept
 
     /// If accepting pauses since descriptors are missing, and for long, the peers that wait are turned away:
     /// no one can say when there will be some. Above the limit on connections the next one that ends makes

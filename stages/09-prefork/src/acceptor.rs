@@ -59,7 +59,6 @@ impl<'child> ChildAcceptor<'child> {
         Ok(())
     }
 
-    // ANCHOR: accept
     /// A connection may wait: the parent says so, or the kernel.
     ///
     /// # Errors
@@ -100,7 +99,6 @@ impl<'child> ChildAcceptor<'child> {
         }
         Ok(None)
     }
-    // ANCHOR_END: accept
 
     /// As [`Acceptor::resume`].
     ///

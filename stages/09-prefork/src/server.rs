@@ -56,7 +56,6 @@ pub fn run(
 }
 
 impl Server<'_> {
-    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
@@ -89,7 +88,6 @@ impl Server<'_> {
         }
         Ok(())
     }
-    // ANCHOR_END: loop
 
     /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {

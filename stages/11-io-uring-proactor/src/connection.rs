@@ -113,7 +113,6 @@ impl Connection {
     }
     // ANCHOR_END: drive
 
-    // ANCHOR: complete
     /// An operation has completed: tells the session, which [`Connection::drive`] must then ask. `bytes` are
     /// those that arrived.
     ///
@@ -164,7 +163,6 @@ impl Connection {
         self.own = own;
         if has_failed { self.close(proactor) } else { Ok(()) }
     }
-    // ANCHOR_END: complete
 
     /// Tells the session before it closes whether the socket has bytes that will not be read.
     fn note_unread(&mut self, sending: Option<Sending>, count: usize, now: &LoopContext) {

@@ -107,7 +107,6 @@ impl<'all> Shard<'all> {
         Ok(count)
     }
 
-    // ANCHOR: accept
     /// The kernel has accepted a connection: lets it receive whatever arrives on it.
     fn accept(&mut self, entry: &cqueue::Entry) -> io::Result<()> {
         match self.listener.complete(entry, self.clock.last()) {
@@ -123,7 +122,6 @@ impl<'all> Shard<'all> {
         self.connections.insert(token, connection);
         Ok(())
     }
-    // ANCHOR_END: accept
 
     // ANCHOR: handle-completion
     /// An operation has completed: lets its connection go on.

@@ -100,6 +100,16 @@ fn newest_files(directory: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
+/// What a drawing of the newest data is made from, and every other kind beside it. Nothing where nothing was
+/// measured.
+pub(crate) fn newest_of_all(directory: &Path) -> Vec<PathBuf> {
+    let mut files = newest_files(directory).unwrap_or_default();
+    if files.iter().any(|file| is_run(file)) {
+        files.extend(OTHERS.into_iter().filter_map(|other| newest(directory, other).ok()));
+    }
+    files
+}
+
 /// Standard runs of one commit are one measurement, repeated. A quick look stands alone.
 fn pooled(run: PathBuf, directory: &Path) -> Vec<PathBuf> {
     let kind = |file: &Path| Some((commit(file)?, file.to_str()?.contains("quick")));

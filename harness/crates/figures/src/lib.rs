@@ -5,11 +5,12 @@
 //!   sentences;
 //! * `svg`: as a picture, by plotters; `page`: all of them on one interactive page; `table` and
 //!   `markdown`: as rows of text, for the terminal and for a repository browser;
-//! * `charts` and `report`: the commands.
+//! * `charts` and `report`: the commands; `chapter`: what a step costs, for a page of the book.
 //!
 //! It knows recorded data alone: not how it was measured, nor any server, tool or stage but by the names in
 //! the records.
 
+pub mod chapter;
 pub mod charts;
 mod costs;
 pub mod figures;

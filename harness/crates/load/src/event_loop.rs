@@ -34,7 +34,7 @@ pub(super) struct EventLoop<'a> {
     events: Events,
     timer: TimerFd,
     /// Clients that can send.
-    free: VecDeque<usize>,
+    free: Free,
     /// Those that could not connect and wait for the next tick.
     refused: Vec<usize>,
 }
@@ -50,7 +50,7 @@ impl<'a> EventLoop<'a> {
             TIMER,
             Interest::READABLE,
         )?;
-        let free = (0..worker.clients()).collect();
+        let free = Free { clients: (0..worker.clients()).collect(), since: worker.settings.start };
         let refused = Vec::with_capacity(worker.clients());
         Ok(Self { worker, schedule, events: Events::with_capacity(1024), timer, free, refused })
     }
@@ -78,7 +78,7 @@ impl<'a> EventLoop<'a> {
         loop {
             let now = Instant::now();
             // A client that can send awaits nothing.
-            let is_drained = self.free.len() + self.refused.len() == self.worker.clients();
+            let is_drained = self.free.clients.len() + self.refused.len() == self.worker.clients();
             if now >= end && is_drained {
                 return Ok(());
             }
@@ -90,18 +90,19 @@ impl<'a> EventLoop<'a> {
     fn step(&mut self, now: Instant, end: Option<Instant>) -> Result<()> {
         let Self { worker, schedule, events, timer, free, refused } = self;
         let may_begin = |now: Instant| end.is_none_or(|end| now < end);
-        if worker.tick(now, |at| free.push_back(at))? {
-            free.extend(refused.drain(..));
+        if worker.tick(now, |at| free.push(at))? {
+            refused.drain(..).for_each(|at| free.push(at));
         }
         for _ in 0..BATCH {
             let now = Instant::now();
-            let Some(&at) = free.front().filter(|_| may_begin(now)) else { break };
+            let Some(&at) = free.clients.front().filter(|_| may_begin(now)) else { break };
             let Some(due) = schedule.take(now) else { break };
-            free.pop_front();
-            requeue(worker.begin(at, due, now), at, free, refused);
+            free.clients.pop_front();
+            let ready = due.intended.max(free.since);
+            requeue(worker.begin(at, due, ready, now), at, free, refused);
         }
         let mut pause = worker.wake_at().saturating_duration_since(now);
-        if !free.is_empty() && may_begin(now) {
+        if !free.clients.is_empty() && may_begin(now) {
             let until = schedule.next().map(|next| next.saturating_duration_since(Instant::now()));
             match until.filter(|until| *until >= SLEEP_FROM) {
                 Some(until) => timer.set(Expiration::OneShot(until.into()), TimerSetTimeFlags::empty())?,
@@ -124,7 +125,7 @@ impl<'a> EventLoop<'a> {
             if after == After::Free && worker.settings.is_closed_loop() {
                 let now = Instant::now();
                 let due = may_begin(now).then(|| schedule.take(now)).flatten();
-                after = due.map_or(after, |due| worker.begin(at, due, now));
+                after = due.map_or(after, |due| worker.begin(at, due, now, now));
             }
             requeue(after, at, free, refused);
         }
@@ -132,10 +133,27 @@ impl<'a> EventLoop<'a> {
     }
 }
 
-fn requeue(after: After, at: usize, free: &mut VecDeque<usize>, refused: &mut Vec<usize>) {
+/// Clients that can send.
+struct Free {
+    clients: VecDeque<usize>,
+    /// Since when there is always one: before, a request could not leave since every client waited for its
+    /// reply, which is the server's doing and not the generator's.
+    since: Instant,
+}
+
+impl Free {
+    fn push(&mut self, at: usize) {
+        if self.clients.is_empty() {
+            self.since = Instant::now();
+        }
+        self.clients.push_back(at);
+    }
+}
+
+fn requeue(after: After, at: usize, free: &mut Free, refused: &mut Vec<usize>) {
     match after {
         After::Busy => {}
-        After::Free | After::Lost => free.push_back(at),
+        After::Free | After::Lost => free.push(at),
         After::Refused => refused.push(at),
     }
 }

@@ -67,7 +67,8 @@ pub struct PathReport {
     /// Open loop: how many of those are in the latencies with the time that they had waited: those that had
     /// waited longer than 99 of 100 answered ones.
     pub aborted_in_latency: Option<u64>,
-    /// Open loop: requests that left more than `late_after_us` after their time.
+    /// Open loop: requests that left more than `late_after_us` after their time though a client was free: the
+    /// generator was behind. What waits for a free client waits for the server.
     pub late: Option<u64>,
     /// Open loop: requests that never left, because every connection was waiting. All are in the latencies
     /// with the time that they had waited at the end.
@@ -247,7 +248,9 @@ impl Report {
         }
         if let (Some(late), Some(never_sent)) = (self.main.late, self.main.never_sent) {
             let after = self.late_after_us as f64 / 1000.0;
-            lines.push(format!("{late} sent more than {after} ms late; {never_sent} never sent"));
+            lines.push(format!(
+                "{late} sent more than {after} ms late, by the generator's fault; {never_sent} never sent"
+            ));
             let waiting = never_sent + self.main.aborted_in_latency.unwrap_or(0);
             if waiting > 0 {
                 lines.push(format!(

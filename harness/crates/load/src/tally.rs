@@ -14,7 +14,7 @@ pub(super) struct Times {
     pub(super) sent: Instant,
 }
 
-/// A request that leaves more than this after its time is late.
+/// A request that leaves more than this after it could have left is late: the generator was behind.
 pub(super) const LATE: Duration = Duration::from_millis(1);
 
 /// The counts of the requests for one path. Nothing here grows, so counting never allocates.
@@ -128,9 +128,9 @@ impl Tally {
         (all, counted)
     }
 
-    /// A request left.
-    pub(super) fn sent(&mut self, times: Times) {
-        if self.counts(times) && times.sent.saturating_duration_since(times.intended) > LATE {
+    /// A request left. It was `ready` at its time, or as soon as a client was free after that.
+    pub(super) fn sent(&mut self, times: Times, ready: Instant) {
+        if self.counts(times) && times.sent.saturating_duration_since(ready) > LATE {
             self.late += 1;
         }
     }
@@ -271,6 +271,18 @@ mod tests {
         let (twice, counted) = both.open_latency();
         assert_eq!((twice.len(), counted), (2000, 128));
         assert_eq!(twice.value_at_quantile(0.9), latency.value_at_quantile(0.9));
+    }
+
+    /// Protects the generator from blame: what waited for a free client waited for the server.
+    #[test]
+    fn only_what_could_have_left_earlier_is_late() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut tally = Tally::new(start);
+        for (ready, sent) in [(10, 10), (10, 11), (500, 501), (10, 12), (10, 700)] {
+            tally.sent(Times { intended: at(10), sent: at(sent) }, at(ready));
+        }
+        assert_eq!(tally.late, 2);
     }
 
     /// A request that was sent a moment before the end is no quick reply.

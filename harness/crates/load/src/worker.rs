@@ -128,8 +128,9 @@ impl<'a> Worker<'a> {
         Ok(true)
     }
 
-    /// Sends the next batch on a slot that can send, on a new connection if it has none.
-    pub(super) fn begin(&mut self, at: usize, due: Due, now: Instant) -> After {
+    /// Sends the next batch on a slot that can send, on a new connection if it has none; from `ready` on it
+    /// could have been sent.
+    pub(super) fn begin(&mut self, at: usize, due: Due, ready: Instant, now: Instant) -> After {
         let slot = &mut self.slots[at];
         let times = Times { intended: due.intended, sent: now };
         slot.spec = self.settings.spec_of(due.number);
@@ -140,7 +141,7 @@ impl<'a> Worker<'a> {
         }
         slot.connection.begin(times, self.settings.args.pipeline, length);
         let tally = &mut self.tallies.paths[slot.spec];
-        tally.sent(times);
+        tally.sent(times, ready);
         if is_new {
             self.tallies.opened += 1;
             slot.was_tried = true;

@@ -149,9 +149,11 @@ mod tests {
         let rows = [
             (open(100, 0), (0.7, 0.99), 10_000.0, true, Bottleneck::Neither),
             (open(100, 0), (0.7, 0.99), 9_000.0, true, Bottleneck::Unreached),
-            (open(60, 60), (0.7, 0.99), 10_000.0, true, Bottleneck::Generator),
-            (open(60, 60), (0.97, 0.99), 9_000.0, true, Bottleneck::Both),
-            (open(60, 60), (0.97, 0.5), 9_000.0, true, Bottleneck::Server),
+            (open(120, 0), (0.7, 0.99), 10_000.0, true, Bottleneck::Generator),
+            (open(120, 0), (0.97, 0.99), 9_000.0, true, Bottleneck::Both),
+            (open(120, 0), (0.97, 0.5), 9_000.0, true, Bottleneck::Server),
+            // What never left waited for the server to the end.
+            (open(60, 600), (0.97, 0.99), 9_000.0, true, Bottleneck::Server),
             (open(0, 0), (0.97, 0.99), 10_000.0, true, Bottleneck::Server),
             (open(0, 0), (0.97, 0.99), 10_000.0, false, Bottleneck::Clients),
         ];

@@ -8,7 +8,7 @@ use lab_core::units::count;
 use records::Record;
 
 /// Under one load; the page has the others too.
-pub(super) fn build(data: &Data) -> Vec<Figure> {
+pub(crate) fn build(data: &Data) -> Vec<Figure> {
     let lines = only(&data.in_one_state(data.survey()), |record| record.figures().is_some());
     let kept = only(&lines, |record| record.key.keep_alive);
     let Some(&tool) = tools(&kept).first() else { return Vec::new() };

@@ -10,7 +10,7 @@ use records::Phase;
 const PAGE: f64 = 4096.0;
 
 /// Silent and served connections of each server, if they were counted.
-pub(super) fn build(data: &Data) -> Vec<Figure> {
+pub(crate) fn build(data: &Data) -> Vec<Figure> {
     let lines = data.of(&[Phase::Idle]);
     let held = lines.iter().filter_map(|line| line.record.idle()).map(|idle| idle.connections);
     let Some(connections) = held.clone().max() else { return Vec::new() };

@@ -9,7 +9,7 @@ use records::{Phase, Record};
 
 /// The quick requests of each server, if there were slow ones beside them. Of older data, which have not
 /// counted those over 5 ms, p90 is drawn.
-pub(super) fn build(data: &Data) -> Vec<Figure> {
+pub(crate) fn build(data: &Data) -> Vec<Figure> {
     let lines = data.of(&[Phase::Slow]);
     let whole: Vec<_> = lines.iter().filter(|line| line.record.mix().is_some()).copied().collect();
     let Some((first, mix)) = whole.first().and_then(|line| Some((line.record, line.record.mix()?))) else {

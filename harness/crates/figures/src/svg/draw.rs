@@ -61,9 +61,10 @@ pub(super) fn axes<'a, 'b>(
 }
 
 /// The inside of a marker and the line around it, at a place of a chart or at a pixel.
-type Symbol<'a, At> = ComposedElement<At, SVGBackend<'a>, Polygon<(i32, i32)>, PathElement<(i32, i32)>>;
+pub(super) type Symbol<'a, At> =
+    ComposedElement<At, SVGBackend<'a>, Polygon<(i32, i32)>, PathElement<(i32, i32)>>;
 
-fn symbol<'a, At>(at: At, style: Style, marker: Marker) -> Symbol<'a, At> {
+pub(super) fn symbol<'a, At>(at: At, style: Style, marker: Marker) -> Symbol<'a, At> {
     const CROSS: [(i32, i32); 5] = [(-6, -6), (6, 6), (0, 0), (-6, 6), (6, -6)];
     let colour = RGBColor::from(style.colour);
     let around: Vec<(i32, i32)> = match marker {

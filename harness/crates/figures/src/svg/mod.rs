@@ -1,6 +1,7 @@
 //! A figure as a picture: SVG by plotters, readable in print and by colour-blind eyes.
 //!
 //! * `rows`: a row for each server; `lines`: values over a load; `matrix`: outcomes;
+//! * `small`: a few servers beside each other, for a page of the book;
 //! * `scale`, `draw`, `text`: the axes, what stands on them, and the words.
 
 mod draw;
@@ -8,7 +9,10 @@ mod lines;
 mod matrix;
 mod rows;
 mod scale;
+mod small;
 mod text;
+
+pub(crate) use small::{Row, small};
 
 use crate::model::{Figure, Plot, Points};
 use anyhow::Result;

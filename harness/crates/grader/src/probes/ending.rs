@@ -50,7 +50,9 @@ pub(super) fn idle_clients(
     while clients.len() < count {
         let mut client = subject.connect()?;
         client.send(&get("/"))?;
-        match client.reply_within(patience) {
+        // The first one is waited for as usual: a server that has just been started may be slow.
+        let limit = if clients.is_empty() { LIMIT } else { patience };
+        match client.reply_within(limit) {
             Ok(reply) => reply.must_be_hello()?,
             Err(fault) if fault.outcome == Outcome::Hang && !clients.is_empty() => break,
             Err(fault) => return Err(fault),

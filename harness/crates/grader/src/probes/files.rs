@@ -79,10 +79,11 @@ pub(super) fn shown_by_hand(
     if fault.outcome == Outcome::NotApplicable {
         return fault;
     }
+    // Named by the port, so that two readers on one machine do not share it.
     let before = format!(
-        "rm -rf /tmp/lab-files; mkdir -p /tmp/lab-files/root; cd /tmp/lab-files/root; {prepare}; cd - >/dev/null"
+        "D=/tmp/lab-files-$PORT; rm -rf $D; mkdir -p $D/root; cd $D/root; {prepare}; cd - >/dev/null"
     );
-    match asked_by_hand(subject.target, &["--root", "/tmp/lab-files/root"], &before, asked) {
+    match asked_by_hand(subject.target, &["--root", "/tmp/lab-files-$PORT/root"], &before, asked) {
         Some(command) => fault.shows(right, seen).shown_by(command),
         None => fault,
     }

@@ -210,7 +210,7 @@ pub(super) fn file_outside_root(subject: &mut Subject<'_>) -> Verdict {
         server.connect()?.ask(&get_and_close("/"))?.must_be_hello()
     })();
     let prepare = "echo SECRET >../secret.txt; mkdir folder; ln -s ../secret.txt link.txt; \
-                   ln -s /tmp/lab-files/secret.txt absolute.txt; ln -s .. above";
+                   ln -s $D/secret.txt absolute.txt; ln -s .. above";
     let path = found.unwrap_or(PATHS_OUT[0]);
     let asked = format!("curl -s --path-as-is -w '%{{http_code}}\\n' http://127.0.0.1:$PORT{path}");
     let shown = ["404 or 400, and not SECRET", "SECRET, from outside the root"];

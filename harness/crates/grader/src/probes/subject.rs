@@ -162,7 +162,12 @@ pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Opt
         }
         Target::Command(command, _) => {
             let mut before = match command.contains("$OPTIONS") && !options.is_empty() {
-                true => format!("export OPTIONS='{}'; ", options.join(" ")),
+                true => {
+                    let options = options.join(" ");
+                    // What names the port is to be put in now: nobody looks at what `$OPTIONS` has in it.
+                    let quote = if options.contains("$PORT") { '"' } else { '\'' };
+                    format!("export OPTIONS={quote}{options}{quote}; ")
+                }
                 false => String::new(),
             };
             if let Some(root) = current().root() {

@@ -1,0 +1,286 @@
+//! The parts of the book that are generated, and the check that the book agrees with the tree.
+//!
+//! * `parts`: what a step costs, by the figures of the report; its diff; the system calls of a request;
+//! * `step`: what changed from one stage to the next; `calls`: strace of one request;
+//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses.
+//!
+//! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without having
+//! measured anything, and a change of them is seen in a review.
+
+mod calls;
+mod check;
+mod markdown;
+mod parts;
+pub mod step;
+
+use anyhow::{Context, Result, bail};
+use check::commands::{Programs, recipes};
+use check::{Book, built, commands, current, excerpts, glossary, links, sections, typed};
+use clap::Subcommand;
+use lab_core::files::write_atomically;
+use lab_core::stages::{self, Stage, binary_directory};
+use std::collections::BTreeSet;
+use std::fs::{create_dir_all, read_dir, read_to_string};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::scope;
+
+/// The options of `harness notes`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Write the generated parts of the book again: costs from `results/data`, diffs from the stages.
+    Generate,
+    /// Check that the book agrees with the tree: excerpts, links, commands, figures, terms, sections, and that
+    /// its generated parts are up to date.
+    Check,
+    /// Record the system calls of one request by strace, and write them into the book.
+    Calls {
+        /// The stages: 4, 04 [default: all]
+        #[arg(value_name = "STAGE")]
+        stages: Vec<String>,
+    },
+}
+
+/// The tree that the book is of.
+struct Tree {
+    root: PathBuf,
+    stages: Vec<Stage>,
+}
+
+/// Runs it. `harness` is the whole command line, of which the book's commands are parts.
+///
+/// # Errors
+///
+/// Something cannot be read, written or started. Faults of the book are no error: they are printed, and the
+/// status is 1.
+pub fn run(args: Args, harness: &clap::Command) -> Result<ExitCode> {
+    let tree = Tree::find()?;
+    match args.what {
+        What::Generate => tree.generate(),
+        What::Check => tree.check(harness),
+        What::Calls { stages } => tree.calls(&stages),
+    }
+}
+
+impl Tree {
+    fn find() -> Result<Self> {
+        let stages = stages::discover()?;
+        let first = stages.first().context("there is no stage")?;
+        let root = first.folder.ancestors().find(|folder| folder.join("notes/src").is_dir());
+        let root = root.context("there is no book above the stages: notes/src is missing")?.to_owned();
+        Ok(Self { root, stages })
+    }
+
+    fn src(&self) -> PathBuf {
+        self.root.join("notes/src")
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.src().join(parts::FOLDER)
+    }
+
+    /// A path as a reader of the tree names it.
+    fn shown(&self, file: &Path) -> String {
+        file.strip_prefix(&self.root).unwrap_or(file).display().to_string()
+    }
+
+    fn parts(&self) -> Result<std::collections::BTreeMap<String, String>> {
+        parts::all(&self.stages, &self.root.join("results/data"), &self.folder())
+    }
+
+    fn generate(&self) -> Result<ExitCode> {
+        let folder = self.folder();
+        create_dir_all(&folder).with_context(|| format!("{} cannot be made", self.shown(&folder)))?;
+        for stage in self.stages.iter().filter(|stage| !stage.is_twin) {
+            // A page that cannot be included would be an error in the built book.
+            let file = folder.join(format!("calls-{}.md", stage.name));
+            if !file.is_file() {
+                write_atomically(&file, parts::calls_page(stage, Err("there is none yet")).as_bytes())?;
+            }
+        }
+        self.replace_marks()?;
+        let mut written = 0;
+        for (name, text) in self.parts()? {
+            let file = folder.join(&name);
+            if read_to_string(&file).is_ok_and(|there| there == text) {
+                continue;
+            }
+            write_atomically(&file, text.as_bytes())?;
+            println!("{}", self.shown(&file));
+            written += 1;
+        }
+        println!(
+            "{} written; `./lab notes-calls` records the system calls again",
+            lab_core::units::count(written, "part")
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Puts the includes in the place of the marks that a new chapter has.
+    fn replace_marks(&self) -> Result<()> {
+        for stage in self.stages.iter().filter(|stage| !stage.is_twin) {
+            let file = self.src().join(&stage.chapter);
+            let Ok(text) = read_to_string(&file) else { continue };
+            let replaced = parts::with_includes(&text, &stage.name);
+            if replaced != text {
+                write_atomically(&file, replaced.as_bytes())?;
+                println!("{}", self.shown(&file));
+            }
+        }
+        Ok(())
+    }
+
+    fn calls(&self, names: &[String]) -> Result<ExitCode> {
+        let strace = calls::strace()?;
+        let all: Vec<&Stage> = self.stages.iter().filter(|stage| !stage.is_twin).collect();
+        let chosen = match names.is_empty() {
+            true => all,
+            false => names.iter().map(|name| stages::find(&self.stages, name)).collect::<Result<_>>()?,
+        };
+        if let Some(twin) = chosen.iter().find(|stage| stage.is_twin) {
+            bail!(lab_core::Usage::new(format!(
+                "{} is a twin; the book shows the calls of stages",
+                twin.name
+            )));
+        }
+        create_dir_all(self.folder())?;
+        let mut failed = false;
+        for (stage, page) in self.recorded(&chosen, &strace) {
+            let file = self.folder().join(format!("calls-{}.md", stage.name));
+            match page {
+                Ok(page) => {
+                    write_atomically(&file, page.as_bytes())?;
+                    println!("{}", self.shown(&file));
+                }
+                Err(error) => {
+                    failed = true;
+                    eprintln!("stage {}: {error:#}", stage.name);
+                }
+            }
+        }
+        self.generate()?;
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// The pages of these stages. Traced servers mostly wait, so all of them run at once.
+    fn recorded<'a>(&self, stages: &[&'a Stage], strace: &Path) -> Vec<(&'a Stage, Result<String>)> {
+        let page = |stage: &Stage| {
+            if let Some(lack) = stage.lacks() {
+                bail!("{lack}");
+            }
+            Ok(parts::calls_page(stage, Ok(&calls::record(stage, strace)?)))
+        };
+        scope(|scope| {
+            let page = &page;
+            let threads: Vec<_> =
+                stages.iter().map(|stage| (*stage, scope.spawn(move || page(stage)))).collect();
+            let end = |(stage, thread): (&'a Stage, std::thread::ScopedJoinHandle<'_, Result<String>>)| {
+                (stage, thread.join().unwrap_or_else(|_| bail!("the recording panicked")))
+            };
+            threads.into_iter().map(end).collect()
+        })
+    }
+
+    fn check(&self, harness: &clap::Command) -> Result<ExitCode> {
+        let book = Book::open(&self.src())?;
+        let allowed = typed::allowed(&self.root.join("notes/typed-figures.toml"))?;
+        let options = |stage: &str| self.options(stage);
+        let programs = Programs {
+            harness,
+            recipes: recipes(&read_to_string(self.root.join("justfile")).context("justfile")?),
+            options: &options,
+            claims: self.claims()?,
+            mutants: self.mutants()?,
+        };
+        let code = ["stages", "experiments"].map(|folder| self.root.join(folder));
+        let mut faults = excerpts::faults(&book, &code);
+        faults.extend(links::faults(&book));
+        faults.extend(sections::faults(&book, &self.stages));
+        faults.extend(commands::faults(&book, &programs));
+        faults.extend(typed::faults(&book, &allowed));
+        faults.extend(glossary::faults(&book));
+        let parts = self.parts()?;
+        faults.extend(current::faults(&book, &parts));
+        faults.extend(current::of_this_machine(&parts, &self.root.display().to_string()));
+        faults.extend(self.recordings(&book));
+        match built::mdbook(&self.root) {
+            Some(mdbook) => faults.extend(built::faults(&mdbook, &self.root.join("notes"))?),
+            None => println!(
+                "the built pages were not looked at: mdbook is not installed (`./lab setup` installs it)"
+            ),
+        }
+        faults.iter().for_each(|fault| println!("{fault}"));
+        println!(
+            "{}",
+            match faults.len() {
+                0 => "the book agrees with the tree".to_owned(),
+                count => lab_core::units::count(count, "fault"),
+            }
+        );
+        Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Whether the stages still make the calls that the book shows, where that can be seen.
+    fn recordings(&self, book: &Book) -> Vec<String> {
+        let strace = match calls::strace() {
+            Ok(strace) => strace,
+            Err(why) => {
+                println!("the system calls were not recorded again: {why:#}");
+                return Vec::new();
+            }
+        };
+        let stages: Vec<&Stage> = self.stages.iter().filter(|stage| !stage.is_twin).collect();
+        let compare = |(stage, page): (&Stage, Result<String>)| match page {
+            Ok(page) => current::recording(book, &stage.name, stage.number, &page),
+            Err(why) => {
+                println!("the system calls of stage {} were not recorded again: {why:#}", stage.name);
+                None
+            }
+        };
+        self.recorded(&stages, &strace).into_iter().filter_map(compare).collect()
+    }
+
+    /// The long options of a stage, from its own help.
+    fn options(&self, name: &str) -> Result<BTreeSet<String>> {
+        let stage = stages::find(&self.stages, name)?;
+        let help = printed(&stage.binary, "--help")?;
+        let words = help.split(|c: char| c.is_whitespace() || c == ',').filter(|word| word.starts_with("--"));
+        Ok(words.map(str::to_owned).collect())
+    }
+
+    /// What `experiment --list` lists.
+    fn claims(&self) -> Result<BTreeSet<String>> {
+        let list = printed(&binary_directory()?.join("experiment"), "--list")?;
+        Ok(list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+    }
+
+    /// The names of the mutants, and their kinds.
+    fn mutants(&self) -> Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for entry in read_dir(self.root.join("harness/mutants")).context("harness/mutants cannot be read")? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "patch") {
+                names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+                let text = read_to_string(&path)?;
+                names.extend(text.lines().filter_map(|line| line.strip_prefix("Kind: ")).map(str::to_owned));
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// What a program of the lab prints.
+fn printed(program: &Path, argument: &str) -> Result<String> {
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut command = Command::new(program);
+    let output = command.arg(argument).stdin(Stdio::null()).output();
+    let output =
+        output.with_context(|| format!("{name} is not built: run `cargo build --workspace --bins`"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,454 @@
+//! What a step costs, for the chapter of its stage: the stage beside the stage that it builds on, one sentence
+//! that says what can and what cannot be told apart, and a small picture.
+//!
+//! Runs are put together, and medians, intervals and changes computed, where the figures of the report do it:
+//! a chapter and the report cannot disagree.
+
+use crate::charts::newest_of_all;
+use crate::costs::{Costs, costs};
+use crate::figures::{Data, Source, context_switches, idle_memory, slow};
+use crate::model::{Figure, Interval, Point, Unit};
+use crate::output::clean;
+use crate::sample::{Change, Sample};
+use crate::svg::{Row as Drawn, small};
+use anyhow::Result;
+use lab_core::units::count;
+use records::{Content, FLOOR, Phase, Record};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The newest data of a directory: the runs of one commit, and the newest file of each other kind.
+#[derive(Debug)]
+pub struct Newest {
+    sources: Vec<Source>,
+    /// The figures of the report that a chapter quotes.
+    slow: Vec<Figure>,
+    idle: Vec<Figure>,
+    switches: Vec<Figure>,
+}
+
+/// What a step costs.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// A measure each.
+    pub rows: Vec<Row>,
+    /// What can be told apart, and what cannot.
+    pub sentence: String,
+    /// The files of records that it was computed from.
+    pub files: Vec<PathBuf>,
+    /// Where nothing is known of a measure: what records it.
+    pub missing: Vec<String>,
+    /// The picture, as SVG; none where no cost was measured.
+    pub picture: Option<String>,
+}
+
+/// One measure.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What is measured, with its unit.
+    pub measure: String,
+    /// The stage that this one builds on, if there is one. A text or the reason why there is no figure.
+    pub base: Option<String>,
+    /// This stage.
+    pub stage: String,
+    /// From the one to the other, in words.
+    pub change: String,
+}
+
+/// A server's value of one measure.
+struct Value {
+    sample: Sample,
+    unit: Unit,
+    /// Under which load, where that is not the usual one.
+    load: Option<String>,
+}
+
+/// How two servers compare by one measure.
+enum Compared {
+    Apart(String),
+    Alike,
+    /// Why nothing can be said.
+    Not(String),
+}
+
+/// A measure of both servers, or why there is none.
+struct Measured {
+    name: &'static str,
+    /// In the middle of a sentence.
+    short: &'static str,
+    content: Content,
+    base: Option<Result<Value, String>>,
+    stage: Result<Value, String>,
+    compared: Option<Compared>,
+}
+
+impl Newest {
+    /// Reads them. A directory without data is no error: each measure then says what records it.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let sources = newest_of_all(directory).into_iter().map(|file| Source::open(&file));
+        let sources: Vec<Source> = sources.collect::<Result<_>>()?;
+        let data = Data::new(&sources, Path::new("."));
+        let (slow, idle) = (slow::build(&data), idle_memory::build(&data));
+        // The figure has each tool and load; a chapter quotes one, and drawing rounds again takes its time.
+        let quoted = sources.iter().map(|source| {
+            let is_quoted = |record: &&Record| record.key.tool == "builtin" && record.key.keep_alive;
+            let records = source.records.iter().filter(is_quoted).cloned().collect();
+            Source { records, ..source.clone() }
+        });
+        let quoted: Vec<Source> = quoted.collect();
+        let switches = context_switches::build(&Data::new(&quoted, Path::new(".")));
+        Ok(Self { sources, slow, idle, switches })
+    }
+
+    /// What the step from `base` to `stage` costs: names as records have them, `04` and `05`, each with its
+    /// title.
+    ///
+    /// # Errors
+    ///
+    /// The picture cannot be drawn.
+    pub fn cost(&self, base: Option<(&str, &str)>, stage: (&str, &str)) -> Result<Cost> {
+        let data = Data::new(&self.sources, Path::new("."));
+        let all = costs(&data, Phase::Paired);
+        let names = (base.map(|(name, _)| name), stage.0);
+        let mut measured: Vec<Measured> =
+            [false, true].map(|is_short| of_costs(&all, is_short, names)).into();
+        let of = |figures: &[Figure], content, words, panel: &dyn Fn(&str) -> bool, mark| {
+            of_figure(figures.first(), (content, words), panel, mark, names)
+        };
+        let over = |panel: &str| panel == "over 5 ms";
+        let p99 = |panel: &str| panel == "p99";
+        let any = |_: &str| true;
+        let kept = |panel: &str| panel.starts_with("builtin") && panel.ends_with("kept");
+        measured.extend([
+            of(&self.slow, Content::Slow, OVER, &over, 0),
+            of(&self.slow, Content::Slow, P99, &p99, 0),
+            of(&self.idle, Content::Run, SILENT, &any, 0),
+            of(&self.idle, Content::Run, SERVED, &any, 1),
+            of(&self.switches, Content::Run, SWITCHES, &kept, 0),
+        ]);
+        let wanted = [Content::Run, Content::Slow];
+        let is_here =
+            |content: &Content| self.sources.iter().any(|source| Content::of(&source.path) == Some(*content));
+        let missing = wanted.into_iter().filter(|content| !is_here(content));
+        Ok(Cost {
+            sentence: sentence(&measured, &all, names),
+            files: self.files(&wanted),
+            missing: missing.map(|content| content.command().to_owned()).collect(),
+            picture: picture(&all, base, stage)?,
+            rows: measured.into_iter().map(Measured::row).collect(),
+        })
+    }
+
+    fn files(&self, contents: &[Content]) -> Vec<PathBuf> {
+        let paths = self.sources.iter().map(|source| source.path.clone());
+        paths.filter(|path| Content::of(path).is_some_and(|content| contents.contains(&content))).collect()
+    }
+}
+
+/// The measures: as a row has them, and in a sentence.
+const KEPT: (&str, &str) =
+    ("CPU time of a request ÷ the floor's, kept connections", "CPU time on kept connections");
+const SHORT: (&str, &str) = (
+    "CPU time of a request ÷ the floor's, a connection per request",
+    "CPU time with a connection per request",
+);
+const OVER: (&str, &str) =
+    ("quick requests over 5 ms beside slow ones", "the share of quick requests over 5 ms");
+const P99: (&str, &str) = ("p99 of the quick requests beside slow ones", "p99 of the quick requests");
+const SILENT: (&str, &str) =
+    ("memory of a connection that has asked for nothing", "memory of a silent connection");
+const SERVED: (&str, &str) =
+    ("memory of a connection that was served and is kept", "memory of a served connection");
+const SWITCHES: (&str, &str) = ("context switches per request, kept connections", "context switches");
+
+/// The costs of a server under the load that is nearest to the usual one.
+fn load_of<'c, 'a>(all: &'c [Costs<'a>], is_short: bool, server: &str) -> Option<&'c Costs<'a>> {
+    let has = |costs: &&Costs| costs.sample(server).len() > 0;
+    all.iter().filter(|costs| costs.load.is_short == is_short && costs.load.path == "/").find(has)
+}
+
+/// What a request costs, beside the floor.
+fn of_costs(all: &[Costs], is_short: bool, (base, stage): (Option<&str>, &str)) -> Measured {
+    let (name, short) = if is_short { SHORT } else { KEPT };
+    let value = |server: &str| {
+        let costs = load_of(all, is_short, server).ok_or_else(|| not_measured(all.is_empty()))?;
+        if !costs.is_like_with_like {
+            return Err("not comparable: the floor beside it had another number of clients".to_owned());
+        }
+        let load = (Some(&costs.load) != usual(all, is_short)).then(|| count(costs.load.clients, "client"));
+        Ok(Value { sample: costs.sample(server), unit: Unit::Hundredths, load })
+    };
+    let compared = base.map(|base| {
+        let both = (load_of(all, is_short, base), load_of(all, is_short, stage));
+        match both {
+            (Some(one), Some(other)) if one.load == other.load => {
+                one.change(base, stage).map_or_else(|| Compared::Not("too few rounds".into()), Compared::of)
+            }
+            (Some(one), Some(other)) => Compared::Not(format!(
+                "{} and {}",
+                count(one.load.clients, "client"),
+                count(other.load.clients, "client")
+            )),
+            _ => Compared::Not("one of them was not measured".into()),
+        }
+    });
+    Measured { name, short, content: Content::Run, base: base.map(value), stage: value(stage), compared }
+}
+
+/// The load that figures show first.
+fn usual<'c>(all: &'c [Costs], is_short: bool) -> Option<&'c crate::costs::Load> {
+    all.iter().map(|costs| &costs.load).find(|load| load.is_short == is_short && load.path == "/")
+}
+
+fn not_measured(is_empty: bool) -> String {
+    if is_empty { "no data".into() } else { "not measured".into() }
+}
+
+/// A measure that a figure of the report shows.
+fn of_figure(
+    figure: Option<&Figure>,
+    (content, (name, short)): (Content, (&'static str, &'static str)),
+    is_wanted: &dyn Fn(&str) -> bool,
+    mark: usize,
+    (base, stage): (Option<&str>, &str),
+) -> Measured {
+    let points = figure.and_then(Figure::points);
+    // The panel of a figure that comes first has the usual load.
+    let panels: Vec<usize> = points.map_or(Vec::new(), |points| {
+        let all = points.panels.iter().enumerate();
+        all.filter(|(_, panel)| is_wanted(&panel.name)).map(|(at, _)| at).collect()
+    });
+    let find = |server: &str| -> Result<(usize, &Point), String> {
+        let points = points.ok_or_else(|| not_measured(true))?;
+        let series = points.series.iter().position(|series| series.server == server);
+        let series = series.ok_or_else(|| not_measured(false))?;
+        let its = |panel: usize| {
+            points.points.iter().find(|point| {
+                (point.series, point.panel, point.mark) == (series, panel, mark) && point.value.is_finite()
+            })
+        };
+        let found = panels.iter().find_map(|&panel| Some((panel, its(panel)?)));
+        found.ok_or_else(|| panels.first().map_or(not_measured(false), |&at| points.why_not(series, at)))
+    };
+    let value = |server: &str| {
+        let (panel, point) = find(server)?;
+        let panels_of = &points.ok_or_else(|| not_measured(true))?.panels;
+        let load = panels_of[panel].name.split(", ").nth(1).map(str::to_owned);
+        let load = load.filter(|_| Some(&panel) != panels.first());
+        Ok(Value { sample: sample(point), unit: panels_of[panel].axis.unit, load })
+    };
+    let compared = base.map(|base| match (find(base), find(stage)) {
+        (Ok((one, _)), Ok((other, _))) if one != other => Compared::Not("other numbers of clients".into()),
+        (Ok((_, one)), Ok((_, other))) => compare(one, other),
+        _ => Compared::Not("one of them was not measured".into()),
+    });
+    Measured { name, short, content, base: base.map(value), stage: value(stage), compared }
+}
+
+/// The rounds of a point.
+fn sample(point: &Point) -> Sample {
+    let mut sample = Sample::default();
+    point.records.iter().for_each(|&(file, _, value)| sample.push(file, value));
+    sample
+}
+
+/// By the factor between them; where one of them is nothing, and has no factor, by their intervals.
+fn compare(one: &Point, other: &Point) -> Compared {
+    if let Some(change) = sample(other).over(&sample(one)) {
+        return Compared::of(change);
+    }
+    let ends = |point: &Point| point.interval.as_ref().map(|interval| (interval.low, interval.high));
+    match (ends(one), ends(other)) {
+        (Some((_, high)), Some((low, _))) if low > high => Compared::Apart("more".into()),
+        (Some((low, _)), Some((_, high))) if high < low => Compared::Apart("less".into()),
+        (Some(_), Some(_)) => Compared::Alike,
+        _ => Compared::Not("too few rounds".into()),
+    }
+}
+
+impl Compared {
+    fn of(change: Change) -> Self {
+        match (change.is_real(), change.is_settled()) {
+            (true, _) => Self::Apart(change.text()),
+            (false, true) => Self::Alike,
+            (false, false) => Self::Not(change.text()),
+        }
+    }
+}
+
+impl Value {
+    /// `1.18 [1.15 to 1.21]`, with the number of clients where it is another than usual.
+    fn text(&self) -> String {
+        let median = self.sample.median().unwrap_or(f64::NAN);
+        let interval = self.sample.interval();
+        let interval = interval.map_or(String::new(), |interval| ends(&interval, self.unit));
+        let load = self.load.as_ref().map_or(String::new(), |load| format!(" ({load})"));
+        format!("{}{interval}{load}", self.unit.text(median))
+    }
+}
+
+fn ends(interval: &Interval, unit: Unit) -> String {
+    format!(" [{} to {}]", unit.text(interval.low), unit.text(interval.high))
+}
+
+impl Measured {
+    fn row(self) -> Row {
+        let command = self.content.command();
+        let text = |value: Result<Value, String>| match value {
+            Ok(value) => value.text(),
+            Err(why) if why == not_measured(true) => format!("no data: `{command}` records it"),
+            Err(why) => why,
+        };
+        let change = match self.compared {
+            None => String::new(),
+            Some(Compared::Apart(text)) => text,
+            Some(Compared::Alike) => "not distinguishable".into(),
+            Some(Compared::Not(why)) => format!("not compared: {why}"),
+        };
+        Row { measure: self.name.into(), base: self.base.map(text), stage: text(self.stage), change }
+    }
+}
+
+/// What can be told apart from the stage before, what cannot, and whether the floor can.
+fn sentence(measured: &[Measured], all: &[Costs], (base, stage): (Option<&str>, &str)) -> String {
+    let floor = load_of(all, false, stage).and_then(|costs| {
+        let change = costs.over_floor(stage).filter(|_| costs.is_like_with_like)?;
+        let can = if change.is_real() { "can" } else { "cannot" };
+        Some(format!("CPU time on kept connections {can} be told from the floor's"))
+    });
+    let Some(base) = base else {
+        let floor =
+            floor.unwrap_or_else(|| "no data say whether its CPU time can be told from the floor's".into());
+        return format!("There is no stage before this one to compare it with; {floor}.");
+    };
+    let of = |is_wanted: &dyn Fn(&Compared) -> Option<String>| -> Vec<String> {
+        let its = measured.iter().filter_map(|m| Some((m.short, is_wanted(m.compared.as_ref()?)?)));
+        its.map(|(short, text)| if text.is_empty() { short.to_owned() } else { format!("{short} ({text})") })
+            .collect()
+    };
+    let apart = of(&|compared| match compared {
+        Compared::Apart(text) => Some(text.clone()),
+        _ => None,
+    });
+    let alike = of(&|compared| matches!(compared, Compared::Alike).then(String::new));
+    let not = of(&|compared| matches!(compared, Compared::Not(_)).then(String::new));
+    let part =
+        |words: &str, its: Vec<String>| (!its.is_empty()).then(|| format!("{words}: {}", its.join(", ")));
+    let parts: BTreeSet<(usize, String)> = [
+        part(&format!("what can be told apart from stage {base}"), apart),
+        part("what cannot", alike),
+        part("what was not compared", not),
+        floor,
+    ]
+    .into_iter()
+    .enumerate()
+    .filter_map(|(at, part)| Some((at, part?)))
+    .collect();
+    let text = parts.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join("; ");
+    let mut letters = text.chars();
+    let first = letters.next().map_or(String::new(), |first| first.to_uppercase().to_string());
+    format!("{first}{}.", letters.as_str())
+}
+
+/// The floor, the stage before and this one, by what a request costs.
+fn picture(all: &[Costs], base: Option<(&str, &str)>, stage: (&str, &str)) -> Result<Option<String>> {
+    let servers: Vec<(&str, String)> = [base, Some(stage)]
+        .into_iter()
+        .flatten()
+        .map(|(name, title)| (name, records::label(name, title)))
+        .collect();
+    let servers: Vec<(&str, String)> = std::iter::once((FLOOR, FLOOR.to_owned())).chain(servers).collect();
+    let group = |is_short: bool| {
+        let name = if is_short { "a connection per request" } else { "kept connections" };
+        let row = |(server, label): &(&str, String)| {
+            let row = |value, interval, text| Drawn {
+                server: (*server).to_owned(),
+                label: label.clone(),
+                value,
+                interval,
+                text,
+            };
+            let Some(costs) = load_of(all, is_short, server).filter(|costs| costs.is_like_with_like) else {
+                return row(None, None, not_measured(all.is_empty()));
+            };
+            let sample = costs.sample(server);
+            let (median, interval) = (sample.median(), sample.interval());
+            let of = (Some(&costs.load) != usual(all, is_short))
+                .then(|| format!(", {}", count(costs.load.clients, "client")));
+            let text =
+                format!("{}{}", Unit::Hundredths.text(median.unwrap_or(f64::NAN)), of.unwrap_or_default());
+            row(median, interval, text)
+        };
+        (name.to_owned(), servers.iter().map(row).collect::<Vec<Drawn>>())
+    };
+    let groups = [group(false), group(true)];
+    if groups.iter().flat_map(|(_, rows)| rows).all(|row| row.value.is_none()) {
+        return Ok(None);
+    }
+    let title = "CPU time of the server for one request ÷ that of the floor";
+    small(title, &groups, "logarithmic; less is better").map(|svg| Some(clean(&svg)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use records::Writer;
+    use records::sample::{paired, record};
+
+    fn pairs(server: &str, ratio: f64, apart: f64) -> Vec<Record> {
+        let pair = |round: i32| {
+            let ratio = ratio * (1.0 + f64::from(round) * apart / 100.0);
+            paired(record(server, "builtin", 64, true, 1e6 / (10.0 * ratio)), [10.0, 10.0])
+        };
+        (-3..=3).map(pair).collect()
+    }
+
+    fn cost(records: Vec<Record>) -> Cost {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut writer =
+            Writer::create(directory.path(), "20260102T030405Z-1234567890-standard").expect("created");
+        records.iter().for_each(|record| writer.write(record).expect("written"));
+        let newest = Newest::open(directory.path()).expect("read");
+        newest.cost(Some(("04", "Four")), ("05", "Five")).expect("drawn")
+    }
+
+    /// Protects the sentence of a chapter: a difference is claimed if the rule of the report claims it.
+    #[test]
+    fn a_chapter_claims_what_the_report_claims() {
+        let of = |ratio: f64, apart: f64| {
+            let floor = pairs("floor", 1.0, 0.1);
+            cost([floor, pairs("04", 1.0, apart), pairs("05", ratio, apart)].concat())
+        };
+        let dearer = of(1.2, 0.5);
+        assert!(
+            dearer.sentence.contains("told apart from stage 04: CPU time on kept connections (+20 % ["),
+            "{}",
+            dearer.sentence
+        );
+        assert!(dearer.rows[0].change.starts_with("+20 % [") && dearer.rows[0].stage.starts_with("1.20 ["));
+        let alike = of(1.01, 3.0);
+        assert!(alike.sentence.contains("What cannot: CPU time on kept connections"), "{}", alike.sentence);
+        assert_eq!(alike.rows[0].change, "not distinguishable");
+        let picture = alike.picture.expect("a picture");
+        assert!(picture.contains("Five") && picture.contains("width=\"720\""), "{picture}");
+    }
+
+    /// Protects the reader from an empty cell: what is missing has a reason and a command.
+    #[test]
+    fn what_is_missing_says_which_command_records_it() {
+        let none = cost(Vec::new());
+        assert!(
+            none.rows
+                .iter()
+                .all(|row| !row.stage.is_empty() && row.base.as_ref().is_some_and(|b| !b.is_empty()))
+        );
+        assert_eq!(none.rows[0].stage, "no data: `./lab bench-all` records it");
+        assert_eq!(none.rows[2].stage, "no data: `./lab scenario slow` records it");
+        assert_eq!(none.missing, ["./lab bench-all", "./lab scenario slow"]);
+        assert!(none.picture.is_none());
+    }
+}
