@@ -440,7 +440,8 @@ fn beyond_the_peak_all_policies_get_the_same_load() {
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 
-/// Protects the table of the workers: each has its row, the slowed one is known, and all of the load is dealt.
+/// Protects the table of the workers: each has its row, the slowed one is known, and all of the load is
+/// dealt.
 #[test]
 fn what_each_worker_has_is_seen_from_outside() {
     if !is_built(&["10"]) {
@@ -474,8 +475,8 @@ fn what_each_worker_has_is_seen_from_outside() {
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 
-/// Protects the comparison of io_uring's features: each stands beside stage 11 as it is, under the same load, and
-/// so does epoll; what this kernel lacks is a marked skip.
+/// Protects the comparison of io_uring's features: each stands beside stage 11 as it is, under the same load,
+/// and so does epoll; what this kernel lacks is a marked skip.
 #[test]
 fn each_feature_of_io_uring_is_measured_in_turns_with_the_stage_as_it_is() {
     let stages = discover().expect("a workspace");

@@ -1,5 +1,5 @@
-//! The generated parts of the book, each a file of `notes/src/generated`: what a step costs, its diff, and the
-//! system calls of a request. Pages include them, so their links are relative to the pages.
+//! The generated parts of the book, each a file of `notes/src/generated`: what a step costs, its diff, and
+//! the system calls of a request. Pages include them, so their links are relative to the pages.
 
 use crate::calls::{self, Calls, Task};
 use crate::markdown::{parts, plain};
@@ -288,9 +288,9 @@ fn calls_table(stages: &[&Stage], folder: &Path) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
-/// Whether two pages of calls are of the same kind. A task that is alone makes the same calls in the same order.
-/// Where tasks wake each other, it is luck which of two things one of them sees first, and whether one wait
-/// reports both: then each makes the same calls, waits left out.
+/// Whether two pages of calls are of the same kind. A task that is alone makes the same calls in the same
+/// order. Where tasks wake each other, it is luck which of two things one of them sees first, and whether one
+/// wait reports both: then each makes the same calls, waits left out.
 pub(crate) fn is_same_kind(one: &str, other: &str) -> Result<bool> {
     let of = |page: &str| calls_of(page).context("it has not two transcripts");
     let (one, other) = (of(one)?, of(other)?);
@@ -362,8 +362,8 @@ mod tests {
         );
     }
 
-    /// Protects the page of a step: the counts come first, a new file is shown as it is, and a fence in it ends
-    /// no fence around it.
+    /// Protects the page of a step: the counts come first, a new file is shown as it is, and a fence in it
+    /// ends no fence around it.
     #[test]
     fn a_diff_can_be_read() {
         let (base, stage) = (

@@ -1,5 +1,5 @@
-//! The committed pages in a browser: stepped through from the beginning to the end, on a screen and on a phone.
-//! Skipped where no browser is.
+//! The committed pages in a browser: stepped through from the beginning to the end, on a screen and on a
+//! phone. Skipped where no browser is.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 /// Generous: a small machine that does other things starts a browser in seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Around each page in a frame of a width: presses the right arrow until nothing changes, and says what it saw.
+/// Around each page in a frame of a width: presses the right arrow until nothing changes, and says what it
+/// saw.
 const AROUND: &str = include_str!("around.html");
 
 fn browser() -> Option<PathBuf> {
@@ -53,8 +54,8 @@ fn dump(browser: &Path, page: &Path, scratch: &Path) -> String {
     fs::read_to_string(output).expect("text")
 }
 
-/// Protects a reader who steps through a page with the arrow keys: each step is reached, on either width nothing
-/// scrolls sideways, and the place of the step is inside of the picture.
+/// Protects a reader who steps through a page with the arrow keys: each step is reached, on either width
+/// nothing scrolls sideways, and the place of the step is inside of the picture.
 #[test]
 fn every_page_can_be_stepped_through_on_a_screen_and_on_a_phone() {
     let Some(browser) = browser() else {

@@ -8,7 +8,8 @@ use std::fs::{read_dir, read_to_string};
 /// The command that mends it.
 const AGAIN: &str = "`./lab notes-generate` writes it again";
 
-/// Compares with what is generated now. Pictures are included by parts, so only text must be included by a page.
+/// Compares with what is generated now. Pictures are included by parts, so only text must be included by a
+/// page.
 pub(crate) fn faults(book: &Book, now: &BTreeMap<String, String>) -> Vec<String> {
     let folder = book.src.join(FOLDER);
     let mut faults = Vec::new();

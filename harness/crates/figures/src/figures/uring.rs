@@ -7,8 +7,8 @@ use crate::model::{Axis, Figure, Panel, Points, Scale, Series, Style, Unit};
 use lab_core::units::bytes;
 use records::{Phase, Record};
 
-/// A picture for each length of the reply: the cost of a request with one feature switched, over that of stage 11
-/// as it is, against the number of clients.
+/// A picture for each length of the reply: the cost of a request with one feature switched, over that of
+/// stage 11 as it is, against the number of clients.
 pub(super) fn build(data: &Data) -> Vec<Figure> {
     let lines = data.of(&[Phase::Uring]);
     let measured = only(&lines, |record| record.figures().is_some() && !record.straddles());

@@ -1,9 +1,9 @@
 //! The grader's probes: what a server can do, asked over TCP and by signals.
 //!
 //! A probe is a row of [`PROBES`]; the rows are in `rows`, and what a probe does in the modules beside it. It
-//! knows no stage, so a server in any language can be graded, and its outcome depends neither on fine timing nor
-//! on luck: what must be slow is a sleep or a silent client, and every bound is far from what a right server
-//! needs.
+//! knows no stage, so a server in any language can be graded, and its outcome depends neither on fine timing
+//! nor on luck: what must be slow is a sleep or a silent client, and every bound is far from what a right
+//! server needs.
 
 mod access_log;
 mod client;

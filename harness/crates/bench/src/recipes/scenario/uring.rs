@@ -1,8 +1,8 @@
 //! `./lab scenario uring`: when does io_uring win?
 //!
-//! Stage 11 with one feature switched at a time, and stage 10, which does the same with epoll, each in turns with
-//! stage 11 as it is, by clients and by the length of the reply. What is compared is the server's CPU time for a
-//! request: above 1 the switch costs, below 1 it saves.
+//! Stage 11 with one feature switched at a time, and stage 10, which does the same with epoll, each in turns
+//! with stage 11 as it is, by clients and by the length of the reply. What is compared is the server's CPU
+//! time for a request: above 1 the switch costs, below 1 it saves.
 
 use super::servers::point;
 use crate::cpus::cpus;

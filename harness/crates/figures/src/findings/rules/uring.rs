@@ -6,8 +6,8 @@ use lab_core::units::{bytes, count};
 use records::{Phase, Record};
 use std::collections::BTreeSet;
 
-/// The loads at which epoll takes the least and the most CPU time of what io_uring takes, if it is less at the one
-/// and more at the other.
+/// The loads at which epoll takes the least and the most CPU time of what io_uring takes, if it is less at
+/// the one and more at the other.
 pub(super) fn epoll(data: &Data) -> Option<Finding> {
     let is_epoll = |line: &Line| line.record.key.server == "10" && !line.record.straddles();
     let lines: Vec<Line> = data.of(&[Phase::Uring]).into_iter().filter(is_epoll).collect();
