@@ -24,7 +24,15 @@ use std::time::{Duration, SystemTime};
 const STDOUT: &str = "-";
 
 /// What every caller of the command must know.
-const EXIT_STATUS: &str = "\
+const MORE: &str = "\
+A profile, for a server with other routes than the lab's (the book's page your-own-server.md has all keys):
+  name = \"the server of our course\"
+  keep-alive = false                 # it closes after each reply
+  routes.hello.request = \"GET /index.html\"
+  routes.hello.file = \"index.html\"  # the lab writes it below $ROOT
+  routes.sleep.request = \"GET /spin.cgi?{s}\"
+  What it does not have is not applicable. An echo server's has two lines: name, and protocol = \"echo\".
+
 Exit status:
   0    No probe surprised.
   1    A probe surprised, the time limit left some that were not run, or nothing could be asked of a server that
@@ -38,7 +46,7 @@ const NOT_STARTED: u8 = 3;
 
 /// The options.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_STATUS)]
+#[command(after_help = MORE)]
 pub(crate) struct Args {
     #[command(flatten)]
     what: grader::Args,
@@ -89,6 +97,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let read = |path: &PathBuf| Points::read(path, &chosen).map_err(Usage::of);
     let points = args.points.as_ref().map(read).transpose()?;
     let equal = Points::equal(&chosen);
+    // Its files are gone when it is dropped.
+    let _root = what.choose_profile()?;
     let tasks = what.tasks()?;
     raise_descriptor_limit();
     // Opened before anything is asked, so that a bad path does not cost a run.
@@ -109,6 +119,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         is_interrupted: &|| interruption.has_come(),
     };
     eprintln!("{}", plan.words(tasks.len()));
+    if let Some(words) = plan.profile_words() {
+        eprintln!("{words}");
+    }
     let (mut total, mut reports) = (Total::default(), Vec::new());
     for task in &tasks {
         let (mut runs, mut failure) = (Vec::new(), None);

@@ -60,12 +60,17 @@ static void serve(int fd) {
     free(buf);
 }
 
-int main(int argc, char **argv) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 8080)};
+static int listen_on(int port) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 128)) return perror("listen"), 1;
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 128)) perror("listen"), exit(1);
+    return listener;
+}
+
+int main(int argc, char **argv) {
+    int listener = listen_on(argc > 1 ? atoi(argv[1]) : 8080);
     for (;;) {
         int fd = accept(listener, NULL, NULL);
         if (fd < 0) continue;

@@ -1,6 +1,6 @@
 //! One run of the probes, with a progress bar.
 
-use crate::probes::{self, Failure, Finding, FirstLook, Limits, Probe, Run, first_look};
+use crate::probes::{self, Failure, Finding, FirstLook, Limits, Probe, Run, current, first_look};
 use crate::task::{Task, expected_of};
 use indicatif::{ProgressBar, ProgressStyle};
 use lab_core::units::count;
@@ -40,22 +40,34 @@ impl Plan<'_> {
             self.limits.probe.as_secs()
         )
     }
+
+    /// How many of the probes are about the server's profile, if one was chosen.
+    pub fn profile_words(&self) -> Option<String> {
+        let profile = current();
+        let outside = self.chosen.iter().filter(|probe| profile.leaves_out(probe).is_some()).count();
+        let inside = self.chosen.len() - outside;
+        let words =
+            || format!("{}: {inside} of them apply, {outside} are outside the profile", profile.name());
+        (!profile.is_lab()).then(words)
+    }
 }
 
 /// Looks whether there is something to grade, and says what would otherwise fail in many probes.
 pub fn look(task: &Task) -> Result<FirstLook, Failure> {
     let look = first_look(&task.target)?;
+    probes::note_whether_it_closes(look.closes && task.stage.is_none());
     // A stage has its routes; where one of them is broken, the probes say how.
     if task.stage.is_none() && !look.missing.is_empty() {
-        eprintln!("This server lacks routes that the probes ask for:");
+        match current().is_lab() {
+            true => eprintln!("This server lacks routes that the probes ask for:"),
+            false => eprintln!("This server lacks routes of its profile:"),
+        }
         look.missing.iter().for_each(|(route, came)| eprintln!("  {}: {came}", route.words()));
         eprintln!("A probe that needs one of them is not applicable.");
     }
     if look.is_slow() {
         let seconds = look.answered_after.as_secs_f64();
-        eprintln!(
-            "A reply to `GET /` took {seconds:.1} s: bounds of many probes are 5 s, and some are less."
-        );
+        eprintln!("The first reply took {seconds:.1} s: bounds of many probes are 5 s, and some are less.");
     }
     Ok(look)
 }

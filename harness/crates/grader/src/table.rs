@@ -74,6 +74,8 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, shows_evidence: boo
     let is_not_applicable =
         |summary: &&Summary| summary.surprising == 0 && summary.shown.outcome == Outcome::NotApplicable;
     let not_applicable = summaries.iter().filter(is_not_applicable).count();
+    let is_outside = |summary: &&Summary| summary.shown.is_outside_profile();
+    let outside = summaries.iter().filter(is_outside).count();
     let verdict = match surprises {
         // Neither good nor bad: no probe has said anything about the server.
         0 if not_applicable == number => "nothing could be asked".to_owned(),
@@ -83,7 +85,12 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, shows_evidence: boo
     let declared = number - passed - surprises - not_applicable;
     let probes = count(number, "probe");
     let mut tally = format!("{passed} pass");
-    for (number, words) in [(declared, "not, as expected"), (not_applicable, "not applicable")] {
+    let parts = [
+        (declared, "not, as expected"),
+        (not_applicable - outside, "not applicable"),
+        (outside, "outside the profile"),
+    ];
+    for (number, words) in parts {
         if number > 0 {
             tally.push_str(&format!(", {number} {words}"));
         }

@@ -1,6 +1,6 @@
 //! What is graded: from the command line to a server, and what is expected of it.
 
-use crate::probes::{self, Expected, Limits, Outcome, PROBES, Probe, Target};
+use crate::probes::{self, Expected, Limits, Outcome, PROBES, Probe, Profile, Target};
 use anyhow::{Context, Result, bail};
 use lab_core::server_process::EndedEarly;
 use lab_core::stages::{self, Stage};
@@ -8,7 +8,9 @@ use lab_core::wire::{Authority, first_reachable};
 use lab_core::{Usage, whole};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// What to grade, and what of it.
 #[derive(clap::Args, Clone, Debug)]
@@ -28,6 +30,22 @@ pub struct Args {
     /// Grade a server that runs already. What needs its process is not applicable.
     #[arg(long, value_name = "HOST:PORT")]
     addr: Option<String>,
+
+    /// Grade by this profile: a file in TOML that says which requests of the server stand for the routes of the
+    /// lab, and leaves out what the server does not have. Of the lab itself: csapp-tiny, echo-server,
+    /// ostep-webserver.
+    #[arg(long, value_name = "FILE|NAME", conflicts_with = "stage")]
+    profile: Option<String>,
+
+    /// Where files that a profile names are written, so that they stay after the grade [default: a directory
+    /// that does not]. The command is told it as $ROOT.
+    #[arg(long, value_name = "DIR", requires = "profile")]
+    root: Option<PathBuf>,
+
+    /// Where the files are that a profile copies to $ROOT, such as a CGI program [default: beside the profile;
+    /// for one of the lab itself the current directory].
+    #[arg(long, value_name = "DIR", requires = "profile")]
+    files: Option<PathBuf>,
 
     /// What is expected where it is not a pass, instead of what the stage declares.
     #[arg(long, value_name = "PROBE=OUTCOME", value_delimiter = ',')]
@@ -149,6 +167,34 @@ impl Args {
         }
     }
 
+    /// Grades by the profile that was asked for, if one was: once in a process, before any task. Returns the
+    /// directory that is gone when this is dropped.
+    pub fn choose_profile(&self) -> Result<Option<TempDir>> {
+        let Some(name) = &self.profile else { return Ok(None) };
+        let mut profile = Profile::read(name).map_err(Usage::of)?;
+        let mut directory = None;
+        if profile.needs_root() {
+            let has_root = |command: &String| command.contains("$ROOT") || command.contains("${ROOT}");
+            if !self.cmd.as_ref().is_some_and(has_root) {
+                bail!(Usage::new(
+                    "the profile has files below $ROOT, so the command (--cmd) must contain $ROOT, the directory \
+                     that the server is told to serve"
+                ));
+            }
+            let root = match &self.root {
+                Some(root) => root.clone(),
+                None => {
+                    let made = tempfile::Builder::new().prefix("c10k-lab-").tempdir();
+                    let made = made.context("cannot make a directory for the files of the profile")?;
+                    directory.insert(made).path().to_owned()
+                }
+            };
+            profile.fill(&root, self.files.as_deref()).map_err(Usage::of)?;
+        }
+        probes::choose(profile);
+        Ok(directory)
+    }
+
     /// How long the probes may take.
     pub fn limits(&self) -> Limits {
         Limits { probe: Duration::from_secs(self.probe_limit), all: Duration::from_secs(self.limit) }
@@ -184,7 +230,7 @@ fn task(args: &Args) -> Result<Task> {
         Ok((probe.trim().to_owned(), outcome.to_owned()))
     });
     let given = given.collect::<Result<BTreeMap<_, _>>>().map_err(Usage::of)?;
-    let given = expectations(&given).context("--expect").map_err(Usage::of)?;
+    let mut given = expectations(&given).context("--expect").map_err(Usage::of)?;
     if let Some(name) = &args.stage {
         if let Some(first) = args.options.first().filter(|first| !first.starts_with('-')) {
             bail!(Usage::new(format!(
@@ -199,6 +245,9 @@ fn task(args: &Args) -> Result<Task> {
             "`{}` is no option of grade, and options for a stage need one; write those of a command into the command",
             args.options.join(" ")
         )));
+    }
+    for (probe, expected) in probes::current().expected() {
+        given.entry(probe).or_insert(*expected);
     }
     let (title, target) = match (&args.cmd, &args.addr) {
         (Some(command), _) if !command.contains("$PORT") && !command.contains("${PORT}") => {

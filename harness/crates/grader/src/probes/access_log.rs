@@ -1,6 +1,7 @@
 //! What a server has to say of its requests, once it has ended.
 
 use super::client::{Client, get};
+use super::profile::current;
 use super::subject::{Subject, asked_by_hand};
 use super::verdict::{Fault, Kind, Verdict};
 use nix::sys::signal::Signal;
@@ -32,7 +33,9 @@ pub(super) fn log_at_the_end(subject: &mut Subject<'_>) -> Verdict {
     if log.is_empty() && subject.target.is_foreign() {
         return Err(Fault::not_applicable("it has written nothing to the file of --log-file"));
     }
-    let has_line = |i: &usize| log.lines().any(|line| line.split_whitespace().any(|word| word == path(*i)));
+    let has_line = |i: &usize| {
+        log.lines().any(|line| line.split_whitespace().any(|word| word == current().target(&path(*i))))
+    };
     let missing = (0..COUNT).filter(|i| !has_line(i)).count();
     if missing == 0 {
         subject.remark = format!("{COUNT} requests, and a line for each");

@@ -1,7 +1,9 @@
 //! A TCP client that is simple enough to be trusted: blocking, and every wait has a limit.
 
+use super::echo::{self, Feeder};
 use super::payload::Payload;
-use super::routes::{SMALL_BODY, longest_body};
+use super::profile;
+use super::routes::{Route, SMALL_BODY, longest_body};
 use super::shell::escaped;
 use super::transcript::{Log, Recorder};
 use super::verdict::{Fault, Kind, Verdict, shortage};
@@ -28,12 +30,30 @@ pub(crate) struct Reply {
 impl Reply {
     /// The reply to `GET /`.
     pub(crate) fn must_be_hello(&self) -> Verdict {
-        self.must_be(b"Hello, World!")
+        self.must_have_status(profile::current().status(Route::Hello))?;
+        profile::current().hello().map_or(Ok(()), |body| self.must_have_body(body.as_bytes()))
     }
 
-    /// A 200 with this body.
+    /// The reply to `POST /echo`, or to a request for a file, with this body.
     pub(crate) fn must_be(&self, body: &[u8]) -> Verdict {
-        self.must_be_ok()?;
+        self.must_have_status(profile::current().status(Route::Echo))?;
+        self.must_have_body(body)
+    }
+
+    /// The reply to the request of a program, if the profile has one.
+    pub(crate) fn must_be_of_a_program(&self) -> Verdict {
+        self.must_have_status(profile::current().status(Route::Program))?;
+        let Some(text) = profile::current().program() else { return Ok(()) };
+        match String::from_utf8_lossy(&self.body).contains(text) {
+            true => Ok(()),
+            false => {
+                let fault = Fault::wrong(format!("a body without `{text}`")).of(Kind::Body);
+                Err(fault.shows(format!("a body with `{text}`"), Payload::of(&self.body).shown(40)))
+            }
+        }
+    }
+
+    fn must_have_body(&self, body: &[u8]) -> Verdict {
         if self.body == body {
             return Ok(());
         }
@@ -53,7 +73,7 @@ impl Reply {
     /// The reply to `GET /bytes/LENGTH`. The filler is the server's own choice, but it repeats every 64
     /// bytes, so that a byte that is lost or sent twice shows.
     pub(crate) fn must_be_filler(&self, length: usize) -> Verdict {
-        self.must_be_ok()?;
+        self.must_have_status(profile::current().status(Route::Bytes))?;
         if self.body.len() != length {
             let fault = Fault::wrong(format!("{} bytes instead of {length}", self.body.len())).of(Kind::Body);
             let bytes = |length: usize| format!("a body of {}", count(length, "byte"));
@@ -72,8 +92,9 @@ impl Reply {
         }
     }
 
+    /// The reply to `GET /sleep/MS`.
     pub(crate) fn must_be_ok(&self) -> Verdict {
-        self.must_have_status(200)
+        self.must_have_status(profile::current().status(Route::Sleep))
     }
 
     pub(crate) fn must_have_status(&self, expected: u16) -> Verdict {
@@ -105,25 +126,19 @@ fn body_of(body: &[u8]) -> String {
     }
 }
 
-/// The host that every probe asks for.
-const HOST: &str = "probe";
-
 /// A request that leaves the connection open.
 pub(crate) fn get(path: &str) -> Vec<u8> {
-    wire::get(path, HOST, Connection::Kept)
+    profile::current().get(path, Connection::Kept)
 }
 
 /// A request that asks the server to close after its reply.
 pub(crate) fn get_and_close(path: &str) -> Vec<u8> {
-    wire::get(path, HOST, Connection::Closed)
+    profile::current().get(path, Connection::Closed)
 }
 
 /// A request with a body, answered by the same body.
 pub(crate) fn post_echo(body: &[u8]) -> Vec<u8> {
-    let mut request =
-        format!("POST /echo HTTP/1.1\r\nHost: probe\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
-    request.extend_from_slice(body);
-    request
+    profile::current().post_echo(body)
 }
 
 /// A reply as the probes see it. What HTTP allows and the contract of the lab does not is wrong for a stage.
@@ -184,6 +199,10 @@ pub(crate) struct Client {
     closes_with_reset: bool,
     /// The server is one of another make, which may send a body in chunks.
     may_be_chunked: bool,
+    /// What writes the requests of a server that sends them back, once one was long.
+    feeder: Option<Feeder>,
+    /// How many of `unread` hold no end of such a reply.
+    searched: usize,
 }
 
 /// The longest body that a right server sends on a connection, by what it was asked for so far. A clone
@@ -199,6 +218,9 @@ impl Longest {
         let mut guard = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (carried, sent, asked) = &mut *guard;
         *sent += bytes.len() as u64;
+        if profile::current().is_echo() {
+            return;
+        }
         carried.extend_from_slice(bytes);
         *asked = longest_body(carried).max(*asked);
         carried.drain(..carried.len().saturating_sub(Self::CARRIED));
@@ -273,6 +295,8 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.log_unread(self.unread.len());
         self.log.closed(self.closes_with_reset);
+        // It has a handle of the connection, which ends with the last of them.
+        self.feeder = None;
     }
 }
 
@@ -320,6 +344,8 @@ impl Client {
             longest: Longest::default(),
             closes_with_reset: false,
             may_be_chunked: false,
+            feeder: None,
+            searched: 0,
         })
     }
 
@@ -366,6 +392,7 @@ impl Client {
     fn take_unread(&mut self, count: usize) -> Vec<u8> {
         self.log_unread(count);
         self.logged -= count;
+        self.searched = self.searched.saturating_sub(count);
         self.unread.drain(..count).collect()
     }
 
@@ -378,6 +405,10 @@ impl Client {
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict {
         self.longest.asked(bytes);
         self.log.sent(bytes);
+        if profile::current().is_echo() && (self.feeder.is_some() || bytes.len() > echo::FITS) {
+            self.feeder()?.send(bytes);
+            return Ok(());
+        }
         self.stream.write_all(bytes).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 self.log.waited(LIMIT);
@@ -392,10 +423,28 @@ impl Client {
         })
     }
 
+    fn feeder(&mut self) -> Result<&Feeder, Fault> {
+        if self.feeder.is_none() {
+            self.feeder = Some(Feeder::new(self.stream.try_clone()?));
+        }
+        self.feeder.as_ref().ok_or_else(|| Fault::wrong("no thread writes"))
+    }
+
     pub(crate) fn finish_sending(&mut self) {
-        // An error means that the connection is gone, which the next read reports better.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        match &self.feeder {
+            Some(feeder) => feeder.finish(),
+            // An error means that the connection is gone, which the next read reports better.
+            None => drop(self.stream.shutdown(Shutdown::Write)),
+        }
         self.log.finished();
+    }
+
+    /// Lets a server end the connection that was asked to close after its reply. One that speaks no HTTP is
+    /// asked by the end of what is sent.
+    pub(crate) fn let_it_close(&mut self) {
+        if profile::current().is_echo() {
+            self.finish_sending();
+        }
     }
 
     /// Closes with a reset instead of an orderly end.
@@ -425,6 +474,9 @@ impl Client {
     /// The next reply. Its bound is asked for at each look: another thread may still be sending the request.
     fn reply_bounded(&mut self, longest: impl Fn() -> u64, limit: Duration) -> Result<Reply, Fault> {
         let deadline = Instant::now() + limit;
+        if profile::current().is_echo() {
+            return self.echoed(longest, deadline, limit);
+        }
         loop {
             self.replies.set_body_limit(longest());
             let fed = self.replies.feed(&self.unread);
@@ -444,6 +496,36 @@ impl Client {
                 let reply = self.replies.end().ok_or_else(|| closed(received, what))?;
                 self.log.whole();
                 return judged(reply, self.may_be_chunked);
+            }
+        }
+    }
+
+    /// The next reply of a server that sends back what it receives.
+    fn echoed(
+        &mut self,
+        longest: impl Fn() -> u64,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<Reply, Fault> {
+        loop {
+            let from = self.searched.saturating_sub(echo::END.len() - 1);
+            let found = self.unread[from..].windows(echo::END.len()).position(|bytes| bytes == echo::END);
+            if let Some(at) = found {
+                let mut body = self.take_unread(from + at + echo::END.len());
+                body.truncate(from + at);
+                self.searched = 0;
+                self.log.whole();
+                return Ok(Reply { status: 200, body });
+            }
+            self.searched = self.unread.len();
+            if self.unread.len() as u64 > longest() {
+                let detail = format!("still sending after {} bytes", self.unread.len());
+                let fault = Fault::wrong(&detail).of(Kind::Endless);
+                return Err(fault.shows("as many bytes as were sent", detail));
+            }
+            let what = if self.unread.is_empty() { "a reply" } else { "the whole reply" };
+            if self.receive(deadline, limit, what)? == 0 {
+                return Err(closed(self.unread.len() as u64, what));
             }
         }
     }

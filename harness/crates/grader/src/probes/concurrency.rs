@@ -94,18 +94,24 @@ pub(super) fn must_have_descriptors(count: usize) -> Verdict {
     }
 }
 
-pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
+/// So many silent clients. Where one cannot even connect behind the others, it is starved if it can after their
+/// end: they fill the backlog of a server that does not accept them.
+pub(super) fn connect_silent(subject: &Subject<'_>, count: usize) -> Result<Vec<Client>, Fault> {
     must_have_descriptors(count)?;
-    let connect = || Ok::<_, Fault>((subject.connect_many(count)?, subject.connect()?));
-    let (mut holders, mut asker) = match connect() {
+    match subject.connect_many(count) {
         // The others are gone now, and with them what filled the backlog.
         Err(fault) if fault.outcome == Outcome::Hang => {
             subject.must_serve()?;
             let detail = format!("{} behind others that are silent, served after their end", fault.detail);
-            return Err(Fault::new(Outcome::Starved, detail));
+            Err(Fault::new(Outcome::Starved, detail))
         }
-        connected => connected?,
-    };
+        connected => connected,
+    }
+}
+
+pub(super) fn silent_holders(subject: &mut Subject<'_>, count: usize) -> Verdict {
+    let mut holders = connect_silent(subject, count + 1)?;
+    let Some(mut asker) = holders.pop() else { return Ok(()) };
     let asked = Instant::now();
     served_beside_clients(&mut asker, &get_and_close("/"), &mut holders)?;
     subject.remark = format!("served after {:.1} ms", asked.elapsed().as_secs_f64() * 1e3);

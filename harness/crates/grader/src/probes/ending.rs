@@ -85,15 +85,17 @@ pub(super) fn killed_parent(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     client.ask(&get("/"))?.must_be_hello()?;
     let pid = subject.process()?.pid();
-    let count = children(pid).len();
+    // Behind a shell that waits for it they are known as its children only as long as it lives.
+    let orphans = children(pid);
+    let count = orphans.len();
     if count == 0 {
         return Err(Fault::not_applicable(ONE_PROCESS));
     }
     subject.ending_process()?.signal(Signal::SIGKILL);
     let start = Instant::now();
-    while !children(pid).is_empty() {
+    while orphans.iter().any(|orphan| !has_ended(orphan)) {
         if start.elapsed() > SETTLE {
-            let left = children(pid).len();
+            let left = orphans.iter().filter(|orphan| !has_ended(orphan)).count();
             let detail =
                 format!("{left} of {count} children live on {SETTLE:?} after their parent was killed");
             return Err(Fault::new(Outcome::Leak, detail));
@@ -145,14 +147,16 @@ pub(super) fn killed_child(subject: &mut Subject<'_>) -> Verdict {
     Ok(())
 }
 
+/// Whether it is a zombie, or gone.
+fn has_ended(process: &i32) -> bool {
+    let stat = procfs::process::Process::new(*process).and_then(|process| process.stat());
+    stat.map_or(true, |stat| stat.state == 'Z')
+}
+
 /// Waits until these children of a stopped parent are zombies, or gone.
 fn await_end(children: &[i32]) {
-    let ended = |&child: &i32| {
-        let stat = procfs::process::Process::new(child).and_then(|process| process.stat());
-        stat.map_or(true, |stat| stat.state == 'Z')
-    };
     let start = Instant::now();
-    while !children.iter().all(ended) && start.elapsed() < SETTLE {
+    while !children.iter().all(has_ended) && start.elapsed() < SETTLE {
         thread::sleep(Duration::from_millis(2));
     }
 }

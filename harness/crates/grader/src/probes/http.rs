@@ -3,6 +3,7 @@
 use super::client::{LIMIT, get, get_and_close};
 use super::framing::begin_sleep;
 use super::heads::head;
+use super::profile::current;
 use super::subject::Subject;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::io::Write;
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 pub(super) fn head_without_body(subject: &mut Subject<'_>) -> Verdict {
     for path in ["/", "/bytes/1000", "/bytes/100000", "/no-such-file"] {
         let mut client = subject.connect()?;
-        let request = format!("HEAD {path} HTTP/1.1\r\nHost: probe\r\n\r\n");
+        let target = current().target(path);
+        let request = format!("HEAD {target} HTTP/1.1\r\nHost: probe\r\n\r\n");
         client.send(&[request.as_bytes(), &get("/bytes/21")].concat())?;
         let seen = head(&mut client)?;
         if !seen.starts_with("HTTP/1.") {
@@ -38,7 +40,8 @@ pub(super) fn head_without_body(subject: &mut Subject<'_>) -> Verdict {
 pub(super) fn http_10_closes(subject: &mut Subject<'_>) -> Verdict {
     for headers in ["", "Host: probe\r\n"] {
         let mut client = subject.connect()?;
-        client.ask(format!("GET / HTTP/1.0\r\n{headers}\r\n").as_bytes())?.must_be_hello()?;
+        let line = current().line("GET /");
+        client.ask(format!("{line} HTTP/1.0\r\n{headers}\r\n").as_bytes())?.must_be_hello()?;
         client.end_within(LIMIT).map_err(|fault| match fault.outcome {
             Outcome::Hang => Fault::hang(format!("still open {LIMIT:?} after a reply to HTTP/1.0")),
             _ => fault,
@@ -52,8 +55,9 @@ pub(super) fn expect_100(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     for body in ["five!", "and once more"] {
         let length = body.len();
+        let line = current().line("POST /echo");
         let request = format!(
-            "POST /echo HTTP/1.1\r\nHost: probe\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+            "{line} HTTP/1.1\r\nHost: probe\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
         );
         client.send(request.as_bytes())?;
         let interim = head(&mut client).map_err(|fault| match fault.outcome {
@@ -71,7 +75,9 @@ pub(super) fn expect_100(subject: &mut Subject<'_>) -> Verdict {
 
 /// A body in chunks of these lengths, with everything that may stand between them.
 fn chunked(lengths: &[usize]) -> (Vec<u8>, Vec<u8>) {
-    let mut request = b"POST /echo HTTP/1.1\r\nHost: probe\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let line = current().line("POST /echo");
+    let head = format!("{line} HTTP/1.1\r\nHost: probe\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut request = head.into_bytes();
     let mut body = Vec::new();
     for (i, &length) in lengths.iter().enumerate() {
         // 251 is prime: a byte that is lost or doubled shifts the rest.

@@ -1,7 +1,7 @@
 //! Limits: the server's own, the one of `select`, and the port.
 
 use super::client::{Client, get, get_and_close};
-use super::concurrency::{must_have_descriptors, served_beside_clients};
+use super::concurrency::{connect_silent, served_beside_clients};
 use super::shell::word;
 use super::subject::{Subject, command_line, run_to_end};
 use super::verdict::{Fault, Outcome, Verdict};
@@ -71,8 +71,7 @@ pub(super) fn connection_limit_left(subject: &mut Subject<'_>) -> Verdict {
 /// select(2) and an `fd_set` end at descriptor 1,023; so does an array of 1,024 connections.
 pub(super) fn over_1024(subject: &mut Subject<'_>) -> Verdict {
     const COUNT: usize = 1_100;
-    must_have_descriptors(COUNT)?;
-    let mut clients = subject.connect_many(COUNT)?;
+    let mut clients = connect_silent(subject, COUNT)?;
     // The last ones, all of them: a server may divide its connections between processes.
     for number in (COUNT - 99..=COUNT).rev() {
         let Some(mut asker) = clients.pop() else { break };
@@ -103,6 +102,7 @@ pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
         let mut client = Client::connect(addr)?;
         client.ask(&get_and_close("/"))?.must_be_hello()?;
         // The server closes first.
+        client.let_it_close();
         client.end_within(super::client::LIMIT)?;
     }
     server.signal(Signal::SIGTERM);

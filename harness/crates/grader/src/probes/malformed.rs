@@ -4,7 +4,8 @@
 mod strangers;
 
 use super::client::{LIMIT, get};
-use super::routes::SMALL_BODY;
+use super::profile::{Profile, current};
+use super::routes::{Route, SMALL_BODY};
 use super::subject::Subject;
 use super::verdict::{Fault, Kind, Outcome, Verdict};
 
@@ -119,6 +120,9 @@ pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
     if subject.target.is_foreign() {
         strangers::relax(&mut cases);
     }
+    if !current().is_lab() {
+        in_words_of(current(), &mut cases);
+    }
     let (mut wrong, mut asked, mut hangs) = (Vec::new(), 0, 0);
     for case in &cases {
         asked += 1;
@@ -135,6 +139,20 @@ pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
         return Ok(());
     }
     Err(together(wrong, asked, cases.len()))
+}
+
+/// The cases with the routes of a profile. Without a route that takes a body, those that have one are left out.
+fn in_words_of(profile: &Profile, cases: &mut Vec<Case>) {
+    cases.retain(|case| profile.has(Route::Echo) || !case.request.starts_with(b"POST "));
+    for case in cases {
+        for lab in ["POST /echo ", "GET / ", "GET /\r"] {
+            let Some(rest) = case.request.strip_prefix(lab.as_bytes()) else { continue };
+            let own = profile.line(lab[..lab.len() - 1].trim_end());
+            let end = &lab.as_bytes()[lab.len() - 1..];
+            case.request = [own.as_bytes(), end, rest].concat();
+            break;
+        }
+    }
 }
 
 /// The faults of several cases as one.

@@ -1,6 +1,7 @@
 //! Peers that misbehave: each must cost its own connection only.
 
 use super::client::{get, get_and_close};
+use super::profile::current;
 use super::subject::Subject;
 use super::verdict::Verdict;
 use std::thread;
@@ -17,9 +18,11 @@ pub(super) fn reset_mid_reply(subject: &mut Subject<'_>) -> Verdict {
         client.reset();
     }
     // Replies that are written after it: the first write fails with ECONNRESET, a second one would raise
-    // SIGPIPE.
-    for _ in 0..4 {
+    // SIGPIPE. Where a connection has one request there are no others.
+    let rounds = if current().keeps_open() { 4 } else { 0 };
+    for _ in 0..rounds {
         let mut client = subject.connect()?;
+        // One that has no such route answers at once.
         let requests = [get("/sleep/50"), get("/bytes/100000"), get("/bytes/100000"), get("/")].concat();
         client.send(&requests)?;
         thread::sleep(SHORT_PAUSE);

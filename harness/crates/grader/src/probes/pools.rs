@@ -132,6 +132,7 @@ pub(super) fn job_once(subject: &mut Subject<'_>) -> Verdict {
         }
         connection.send(&get_and_close("/"))?;
         connection.reply_within(FORGOTTEN).map_err(|fault| forgotten(fault, count))?.must_be_hello()?;
+        connection.let_it_close();
         connection.end_within(FORGOTTEN)?;
         Ok(count)
     })?;

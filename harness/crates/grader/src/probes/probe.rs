@@ -4,6 +4,17 @@ use super::routes::Route;
 use super::subject::{Setup, Subject};
 use super::verdict::Verdict;
 
+/// The protocol of the servers that a probe says something about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Http {
+    /// Any: what is sent back as it was received will do.
+    Any,
+    /// HTTP of either version.
+    Either,
+    /// What HTTP/1.0 does not have.
+    V1_1,
+}
+
 /// One behaviour, and how it is looked for.
 #[derive(Clone, Copy)]
 pub struct Probe {
@@ -24,6 +35,8 @@ pub struct Probe {
     /// It asks more than once on a connection, or wants it to stay open, so that it says nothing about a server
     /// that closes after each reply. `keep-alive` says that one does so.
     pub(crate) needs_open_connection: bool,
+    /// The protocol that it is about.
+    pub(crate) needs: Http,
     pub(super) run: fn(&mut Subject<'_>) -> Verdict,
     /// The name of its group, which the table of its group puts in.
     pub(super) group: &'static str,
@@ -52,6 +65,7 @@ impl Probe {
             only_on_request: false,
             routes: &[],
             needs_open_connection: false,
+            needs: Http::Any,
             run,
             group: "",
         }
@@ -77,6 +91,16 @@ impl Probe {
     /// It says nothing about a server that closes after each reply.
     pub(super) const fn keeps_open(self) -> Self {
         Self { needs_open_connection: true, ..self }
+    }
+
+    /// It says nothing about a server that sends back what it receives.
+    pub(super) const fn of_http(self) -> Self {
+        Self { needs: Http::Either, ..self }
+    }
+
+    /// It is about what HTTP/1.0 does not have.
+    pub(super) const fn of_http_1_1(self) -> Self {
+        Self { needs: Http::V1_1, ..self }
     }
 
     /// The group that it belongs to.

@@ -4,6 +4,7 @@
 //! Both belong to a probe *and* a kind of fault. Where neither table has a row, the command is what was sent
 //! on the connection of the fault, and the hint is the probe's.
 
+use super::profile::current;
 use super::verdict::{Fault, Kind, Outcome};
 
 /// A command, what a right server shows and what this one does.
@@ -39,6 +40,10 @@ fn signalled(before: &str, signals: &str) -> String {
 
 /// The command for this fault of the probe, where what was sent on one connection does not show it.
 pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
+    // They ask in the lab's own words. For a profile there is what was sent.
+    if !current().is_lab() {
+        return None;
+    }
     let is_starved = matches!(fault.outcome, Outcome::Starved | Outcome::Hang);
     // What the fault itself knows to be shown, or the words of a report.
     let shown = |right: &str| {

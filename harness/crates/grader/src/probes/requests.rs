@@ -2,6 +2,7 @@
 
 use super::client::{get, post_echo};
 use super::framing::begin_sleep;
+use super::profile::current;
 use super::subject::Subject;
 use super::verdict::Verdict;
 use std::io::Write;
@@ -73,5 +74,6 @@ pub(super) fn cut_at_buffer_end(subject: &mut Subject<'_>) -> Verdict {
 
 /// `GET /` with a header line of this length more.
 fn get_padded(padding: &str) -> Vec<u8> {
-    format!("GET / HTTP/1.1\r\nHost: probe\r\nX: {padding}\r\n\r\n").into_bytes()
+    let line = current().line("GET /");
+    format!("{line} HTTP/1.1\r\nHost: probe\r\nX: {padding}\r\n\r\n").into_bytes()
 }

@@ -2,9 +2,9 @@
 
 use super::client::{get, get_and_close, post_echo};
 use super::probe::PLAIN;
+use super::profile::{self, PROGRAM};
 use super::subject::{Subject, Target};
 use super::verdict::Outcome;
-
 use std::time::{Duration, Instant};
 
 /// A route of the lab.
@@ -18,19 +18,27 @@ pub enum Route {
     Sleep,
     /// `POST /echo`
     Echo,
+    /// A page that a process of its own makes. The lab has none.
+    Program,
 }
 
 impl Route {
     /// All of them, with the first one first: without it nothing can be asked.
-    pub const ALL: [Self; 4] = [Self::Hello, Self::Bytes, Self::Sleep, Self::Echo];
+    pub const ALL: [Self; 5] = [Self::Hello, Self::Bytes, Self::Sleep, Self::Echo, Self::Program];
 
-    /// What is asked for and what must be answered.
-    pub fn words(self) -> &'static str {
+    /// What is asked for and what must be answered, by the profile.
+    pub fn words(self) -> String {
+        profile::current().words(self)
+    }
+
+    /// What a profile calls it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Hello => "GET / with the 13 bytes `Hello, World!`",
-            Self::Bytes => "GET /bytes/N with N bytes",
-            Self::Sleep => "GET /sleep/MS after MS milliseconds",
-            Self::Echo => "POST /echo with the body that it received",
+            Self::Hello => "hello",
+            Self::Bytes => "bytes",
+            Self::Sleep => "sleep",
+            Self::Echo => "echo",
+            Self::Program => "program",
         }
     }
 
@@ -40,6 +48,7 @@ impl Route {
             Self::Bytes => get_and_close("/bytes/100"),
             Self::Sleep => get_and_close("/sleep/1"),
             Self::Echo => post_echo(b"echo"),
+            Self::Program => get_and_close(PROGRAM),
         }
     }
 }
@@ -141,12 +150,12 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
         served = again.or(served);
     }
     if let Err(fault) = served {
-        let silent =
-            format!("it does not answer `GET /` with the 13 bytes `Hello, World!`: {}", fault.detail);
+        let (request, reply) = profile::current().first_request();
+        let silent = format!("it does not answer {request}{reply}: {}", fault.detail);
         return Err(Failure::Silent(match subject.end() {
-            Some(end) => format!("it does not answer `GET /`: {end}"),
+            Some(end) => format!("it does not answer {request}: {end}"),
             None if fault.outcome == Outcome::Hang => {
-                format!("it answered nothing to `GET /`: {}", fault.detail)
+                format!("it answered nothing to {request}: {}", fault.detail)
             }
             None => silent,
         }));
@@ -161,11 +170,12 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
         Ok(client.end_within(Duration::from_millis(100)).is_ok())
     });
     look.closes = twice.unwrap_or(false);
-    for route in Route::ALL.into_iter().skip(1) {
+    let others = Route::ALL.into_iter().skip(1).filter(|route| profile::current().has(*route));
+    for route in others {
         // One that is answered wrongly, or not at all, is there, and the probes say what is wrong with it.
         let reply = subject.connect().and_then(|mut client| client.ask(&route.request()));
         match reply {
-            Ok(reply) if reply.status != 200 => {
+            Ok(reply) if reply.status != profile::current().status(route) => {
                 look.missing.push((route, format!("status {}", reply.status)))
             }
             Ok(_) => {}

@@ -1,6 +1,7 @@
 //! Running probes: one with its server, or all of them a few at a time, each and all within a limit.
 
 use super::evidence::Evidence;
+use super::profile::{current, is_of_the_profile};
 use super::replays;
 use super::transcript::Recorder;
 use super::{Fault, Finding, Outcome, Probe, Subject, Target};
@@ -197,9 +198,11 @@ impl Progress<'_> {
             }
             return;
         }
-        // What cannot be asked in this way says nothing about the server, whatever that lacks.
-        let hindrance = self.target.hindrance(&probe.setup);
-        let skipped = hindrance.map(|reason| (reason.to_owned(), true));
+        // What cannot be asked in this way says nothing about the server, whatever that lacks; nor does what
+        // its profile does not have.
+        let outside = current().leaves_out(probe).map(|reason| (reason, true));
+        let hindrance = || self.target.hindrance(&probe.setup).map(|reason| (reason.to_owned(), true));
+        let skipped = outside.or_else(hindrance);
         let skipped = skipped.or_else(|| (self.run.lacks)(probe).map(|reason| (reason, false)));
         let skipped = skipped.or_else(|| self.gone().map(|reason| (reason, false)));
         if let Some((reason, is_excused)) = skipped {
@@ -283,6 +286,11 @@ impl Progress<'_> {
 }
 
 impl Finding {
+    /// Whether it is about what the profile of the server does not have.
+    pub fn is_outside_profile(&self) -> bool {
+        self.outcome == Outcome::NotApplicable && is_of_the_profile(&self.detail)
+    }
+
     /// A probe that was not run. `is_excused`: for no reason of the server's.
     pub fn skipped(probe: &'static Probe, reason: &str, is_excused: bool) -> Self {
         Self {

@@ -3,6 +3,7 @@
 
 use super::client::{Client, LIMIT, get, post_echo};
 use super::narrow::{STALL, connect_narrow, read_slowly};
+use super::profile::current;
 use super::subject::Subject;
 use super::verdict::{Fault, Outcome, Verdict};
 use std::io::Write;
@@ -38,12 +39,18 @@ fn at_length<T>(result: Result<T, Fault>, length: usize) -> Result<T, Fault> {
 pub(super) fn short_write_body(subject: &mut Subject<'_>) -> Verdict {
     let mut client = connect_narrow(subject)?;
     for length in [KIB, 64 * KIB, 200_001, MIB, 4 * MIB + 3] {
+        if !current().keeps_open() {
+            client = connect_narrow(subject)?;
+        }
         client.send(&get_bytes(length))?;
         thread::sleep(STALL);
         let verdict = client.reply_within(SLOW_LIMIT).and_then(|reply| reply.must_be_filler(length));
         at_length(verdict, length)?;
     }
-    client.ask(&get("/"))?.must_be_hello()
+    match current().keeps_open() {
+        true => client.ask(&get("/"))?.must_be_hello(),
+        false => subject.must_serve(),
+    }
 }
 
 /// Replies that the server has copied into a buffer, of which the socket takes a part.

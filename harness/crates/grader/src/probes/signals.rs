@@ -1,6 +1,7 @@
 //! Signals that say nothing: one that stops and goes on, and SIGPIPE.
 
 use super::client::{Client, get, get_and_close};
+use super::profile::current;
 use super::subject::Subject;
 use super::verdict::Verdict;
 use nix::sys::signal::Signal;
@@ -29,7 +30,9 @@ pub(super) fn stop_and_continue(subject: &mut Subject<'_>) -> Verdict {
     interrupt(subject, 2)?;
     must_go_on(subject, "while it had no client")?;
     let mut silent = subject.connect()?;
-    silent.ask(&get("/"))?.must_be_hello()?;
+    if current().keeps_open() {
+        silent.ask(&get("/"))?.must_be_hello()?;
+    }
     interrupt(subject, 2)?;
     silent
         .ask(&get_and_close("/"))
@@ -44,6 +47,9 @@ pub(super) fn stop_and_continue(subject: &mut Subject<'_>) -> Verdict {
         // Relaxed: it says that it is over, and publishes nothing.
         while !end.load(Relaxed) {
             client.ask(&get("/bytes/5000"))?.must_be_filler(5_000)?;
+            if !current().keeps_open() {
+                client = Client::connect(addr)?;
+            }
         }
         client.ask(&get_and_close("/bytes/3000000"))?.must_be_filler(3_000_000)
     };

@@ -1,6 +1,7 @@
 //! The server under the probes: how it is started, and one that runs.
 
 use super::client::{Client, LIMIT};
+use super::profile::current;
 use super::runner::running;
 use super::shell::word;
 use super::transcript::Recorder;
@@ -66,7 +67,9 @@ impl Target {
 
     /// Why a probe with this setup cannot be run, where it cannot.
     pub(crate) fn hindrance(&self, setup: &Setup) -> Option<&'static str> {
-        let needs_options = !setup.options.is_empty() || setup.by_hand;
+        // A server that sends back what it receives needs no option for that.
+        let does_so = current().is_echo() && setup.options == ["--protocol", "echo"];
+        let needs_options = !setup.options.is_empty() && !does_so || setup.by_hand;
         match self {
             Target::Stage(_) => None,
             Target::Command(command, _) if needs_options && !command.contains("$OPTIONS") => {
@@ -98,6 +101,8 @@ impl Target {
                 (launch.is_guarded, launch.start_limit) = (true, *start_limit);
                 launch.env.push(("PORT".into(), addr.port().to_string().into()));
                 launch.env.push(("OPTIONS".into(), options.join(" ").into()));
+                let root = current().root().map(|root| ("ROOT".into(), root.into()));
+                launch.env.extend(root);
                 launch.ready = Ready::Port(addr);
                 Some(launch)
             }
@@ -156,7 +161,7 @@ pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Opt
             Some((String::new(), words.map(|text| word(&text)).collect::<Vec<_>>().join(" ")))
         }
         Target::Command(command, _) => {
-            let before = match command.contains("$OPTIONS") && !options.is_empty() {
+            let mut before = match command.contains("$OPTIONS") && !options.is_empty() {
                 true => {
                     let options = options.join(" ");
                     // What names the port is to be put in now: nobody looks at what `$OPTIONS` has in it.
@@ -165,6 +170,9 @@ pub(crate) fn command_line(target: &Target, options: &[&str], addr: &str) -> Opt
                 }
                 false => String::new(),
             };
+            if let Some(root) = current().root() {
+                before.push_str(&format!("export ROOT={}; ", word(&root.to_string_lossy())));
+            }
             Some((before, command.clone()))
         }
     }

@@ -21,7 +21,9 @@ pub(super) const PROBES: &[Probe] = &[
         shutdown::sigterm_says_close,
     )
     .with(PROCESS)
-    .asks(&[Sleep]),
+    .asks(&[Sleep])
+    .keeps_open()
+    .of_http_1_1(),
     Probe::new(
         "sigterm-idle",
         "At SIGTERM it exits at once when its only client is idle.",
@@ -88,7 +90,9 @@ pub(super) const PROBES: &[Probe] = &[
         access_log::log_at_the_end,
     )
     .asks(&[Bytes])
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .keeps_open()
+    .of_http(),
     Probe::new(
         "restart-same-port",
         "Gets its port again at once when it is started anew.",

@@ -1,7 +1,7 @@
 //! The machine's limits and the server's own.
 
 use crate::probes::probe::{PLAIN, PROCESS, Probe};
-use crate::probes::routes::Route::{Bytes, Echo, Sleep};
+use crate::probes::routes::Route::{Bytes, Echo};
 use crate::probes::{Setup, kept_memory, leaks, limits, listener, resources, served, waiting};
 
 pub(super) const PROBES: &[Probe] = &[
@@ -39,21 +39,24 @@ pub(super) const PROBES: &[Probe] = &[
         "Count what is open, and stop accepting, or refuse, at the limit.",
         limits::connection_limit,
     )
-    .with(Setup { options: &["--max-connections", "8"], ..PLAIN }),
+    .with(Setup { options: &["--max-connections", "8"], ..PLAIN })
+    .keeps_open(),
     Probe::new(
         "connection-limit-left",
         "Serves the client that waits when another one leaves, and as many as before in the end.",
         "Each connection that ends must be counted down on every way, and must let accepting go on.",
         limits::connection_limit_left,
     )
-    .with(Setup { options: &["--max-connections", "8"], ..PLAIN }),
+    .with(Setup { options: &["--max-connections", "8"], ..PLAIN })
+    .keeps_open(),
     Probe::new(
         "idle-cpu",
         "Uses no CPU time while its clients are silent.",
         "Something polls: look for a timeout of zero, or an event that is never taken.",
         resources::idle_cpu,
     )
-    .with(PROCESS),
+    .with(PROCESS)
+    .asks(&[Bytes]),
     Probe::new(
         "idle-wake-ups",
         "Does not wake up while its clients are silent.",
@@ -68,7 +71,7 @@ pub(super) const PROBES: &[Probe] = &[
         resources::no_leaks,
     )
     .with(PROCESS)
-    .asks(&[Bytes, Sleep]),
+    .asks(&[Bytes]),
     Probe::new(
         "leak-on-reset",
         "Closes its descriptor, in every process, when its client resets the connection.",
@@ -84,7 +87,8 @@ pub(super) const PROBES: &[Probe] = &[
         leaks::leak_on_refusal,
     )
     .with(PROCESS)
-    .asks(&[Echo]),
+    .asks(&[Echo])
+    .of_http(),
     Probe::new(
         "leak-on-timeout",
         "Closes its descriptor, in every process, when a timeout is over.",
@@ -92,14 +96,16 @@ pub(super) const PROBES: &[Probe] = &[
         leaks::leak_on_timeout,
     )
     .with(Setup { options: &["--idle-timeout", "0.5", "--header-timeout", "0.5"], ..PROCESS })
-    .asks(&[Echo]),
+    .asks(&[Echo])
+    .of_http(),
     Probe::new(
         "leak-on-file",
         "Closes and unmaps a file that it has sent, whole, in part, or to a client that has left.",
         "Whatever ends the sending, the file is closed with it, and munmap(2) takes back what mmap(2) took.",
         served::leak_on_file,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .of_http(),
     Probe::new(
         "memory-per-connection",
         "Needs no more memory after 20,000 connections than before them.",
@@ -107,8 +113,7 @@ pub(super) const PROBES: &[Probe] = &[
         leaks::memory_per_connection,
     )
     .with(PROCESS)
-    .asks(&[Bytes])
-    .keeps_open(),
+    .asks(&[Bytes]),
     Probe::new(
         "memory-never-reads",
         "Holds a bounded amount for clients that send requests and read no reply.",
@@ -126,5 +131,6 @@ pub(super) const PROBES: &[Probe] = &[
     )
     .with(PROCESS)
     .asks(&[Echo])
-    .keeps_open(),
+    .keeps_open()
+    .of_http(),
 ];

@@ -66,7 +66,7 @@ pub(super) const PROBES: &[Probe] = &[
         "A full buffer ends anywhere: move the unfinished request to its beginning, or make room, and read on.",
         requests::cut_at_buffer_end,
     )
-    .asks(&[Bytes, Echo])
+    .asks(&[Bytes, Sleep, Echo])
     .keeps_open(),
     Probe::new(
         "in-order",
@@ -98,8 +98,7 @@ pub(super) const PROBES: &[Probe] = &[
         "End of input is not the end of the connection: send what waits, then close.",
         framing::half_close,
     )
-    .asks(&[Bytes, Sleep])
-    .keeps_open(),
+    .asks(&[Bytes]),
     Probe::new(
         "half-close-pipelined",
         "Answers 50 pipelined requests whose client has closed its sending side behind them.",
@@ -114,16 +113,14 @@ pub(super) const PROBES: &[Probe] = &[
         "EPOLLRDHUP, like a read of 0, ends the requests and not the replies: close when the last byte has left.",
         half_close::half_close_large,
     )
-    .asks(&[Bytes])
-    .keeps_open(),
+    .asks(&[Bytes]),
     Probe::new(
         "half-close-slow-reader",
         "Sends what waits when its slow client closes the sending side in the middle of a reply.",
         "The end of input arrives while the server waits for room to write: note it, and go on writing.",
         half_close::half_close_slow_reader,
     )
-    .asks(&[Bytes])
-    .keeps_open(),
+    .asks(&[Bytes]),
     Probe::new(
         "slow-reader",
         "Sends 16 MiB to a client that reads slowly.",
@@ -152,35 +149,44 @@ pub(super) const PROBES: &[Probe] = &[
         "sendfile(2) returns how many bytes it took as well: keep where the file goes on.",
         files::short_write_file,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .asks(&[Bytes])
+    .keeps_open()
+    .of_http(),
     Probe::new(
         "file-range",
         "Sends exactly the bytes of a range of a file, and says which they are.",
         "Both positions of a range are included; the last one is cut to the file (RFC 9110 14.1.2).",
         served::file_range,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .keeps_open()
+    .of_http_1_1(),
     Probe::new(
         "file-conditions",
         "Answers conditional requests by the version of the file: 304, 412, or the file.",
         "If-Range of another version means the whole file: a range of it would not fit the rest (RFC 9110 13).",
         served::file_conditions,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .keeps_open()
+    .of_http_1_1(),
     Probe::new(
         "file-outside-root",
         "Sends no file from outside its root, whatever the path and wherever a link points.",
         "Let the kernel resolve it: openat2 with RESOLVE_BENEATH; a look at the text sees no symbolic link.",
         served::file_outside_root,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .of_http(),
     Probe::new(
         "file-not-regular",
         "Answers 404 for a FIFO in its root, and serves others meanwhile.",
         "Open with O_NONBLOCK, and look at what was opened: fstat and S_ISREG.",
         served::file_not_regular,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .of_http(),
     Probe::new(
         "write-would-block",
         "Goes on with a reply after its client has read nothing for a while, eight times.",
@@ -211,28 +217,32 @@ pub(super) const PROBES: &[Probe] = &[
         short_writes::fair_turn,
     )
     .asks(&[Bytes])
-    .keeps_open(),
+    .keeps_open()
+    .of_http(),
     Probe::new(
         "late-bytes",
         "Sends the whole of its last reply, 16 MiB, to a client that sends on.",
         "close(2) with unread bytes resets, and destroys what is not sent yet: shut the sending side, and read on.",
         framing::late_bytes,
     )
-    .asks(&[Bytes]),
+    .asks(&[Bytes])
+    .of_http(),
     Probe::new(
         "body-413",
         "Refuses a body over the limit so that the client sees the 413 and not a reset.",
         "Closing with unread input resets the connection: shut the sending side, read on for a while, close.",
         framing::body_413,
     )
-    .asks(&[Echo]),
+    .asks(&[Echo])
+    .of_http(),
     Probe::new(
         "lingering-close-ends",
         "Closes a refused connection soon, though its client goes on sending.",
         "What comes after a refusal is dropped for a few seconds: then close, however much still comes.",
         closing::lingering_close_ends,
     )
-    .asks(&[Sleep]),
+    .asks(&[Sleep])
+    .of_http(),
     Probe::new(
         "head-without-body",
         "Answers HEAD with a head alone.",
@@ -240,31 +250,36 @@ pub(super) const PROBES: &[Probe] = &[
         http::head_without_body,
     )
     .asks(&[Bytes])
-    .keeps_open(),
+    .keeps_open()
+    .of_http_1_1(),
     Probe::new(
         "http-10-closes",
         "Closes after a reply to HTTP/1.0.",
         "Without keep-alive its client reads to the end of the connection (RFC 9112 9.3).",
         http::http_10_closes,
-    ),
+    )
+    .of_http(),
     Probe::new(
         "expect-100",
         "Sends 100 to a client that waits for it, and then takes the body.",
         "Expect: 100-continue is answered when the head is complete, before the body (RFC 9110 10.1.1).",
         http::expect_100,
     )
-    .asks(&[Echo]),
+    .asks(&[Echo])
+    .of_http_1_1(),
     Probe::new(
         "chunked-body",
         "Puts a body together whose chunks are cut anywhere.",
         "A size line, the CRLF behind a chunk and the last chunk may each be cut: keep where you are.",
         http::chunked_body,
     )
-    .asks(&[Echo]),
+    .asks(&[Sleep, Echo])
+    .of_http_1_1(),
     Probe::new(
         "malformed",
         "Answers malformed requests, and odd ones that are not, by the rules of RFC 9112.",
         "The detail names the rule.",
         malformed::malformed,
-    ),
+    )
+    .of_http_1_1(),
 ];

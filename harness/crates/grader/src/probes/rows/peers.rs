@@ -11,7 +11,7 @@ pub(super) const PROBES: &[Probe] = &[
         "The second write after a reset raises SIGPIPE: ignore it, and close at the first error.",
         peers::reset_mid_reply,
     )
-    .asks(&[Bytes, Sleep]),
+    .asks(&[Bytes]),
     Probe::new(
         "connect-burst",
         "Survives 500 clients that connect and close at once.",
@@ -61,7 +61,9 @@ pub(super) const PROBES: &[Probe] = &[
         "sendfile has no MSG_NOSIGNAL: ignore SIGPIPE in the whole process.",
         files::sigpipe_sendfile,
     )
-    .with(Setup { by_hand: true, ..PROCESS }),
+    .with(Setup { by_hand: true, ..PROCESS })
+    .keeps_open()
+    .of_http(),
     Probe::new(
         "stop-and-continue",
         "Goes on after it was stopped and continued, idle and under load.",
@@ -70,14 +72,14 @@ pub(super) const PROBES: &[Probe] = &[
     )
     .with(PROCESS)
     .alone()
-    .asks(&[Bytes])
-    .keeps_open(),
+    .asks(&[Bytes]),
     Probe::new(
         "lost-wake-up",
         "Forgets none of the jobs that find its workers going to sleep.",
         "Between the look at the queue and the sleep no job may come unseen: look again under the lock.",
         pools::lost_wake_up,
-    ),
+    )
+    .keeps_open(),
     Probe::new(
         "wake-up-on-one-cpu",
         "Forgets no connection when it has one CPU.",

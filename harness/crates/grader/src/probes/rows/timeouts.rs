@@ -11,28 +11,32 @@ pub(super) const PROBES: &[Probe] = &[
         "A deadline per connection, looked at without an event from it.",
         timeouts::idle_timeout,
     )
-    .with(Setup { options: &["--idle-timeout", "1"], ..PLAIN }),
+    .with(Setup { options: &["--idle-timeout", "1"], ..PLAIN })
+    .keeps_open(),
     Probe::new(
         "header-timeout-408",
         "Answers 408 when a head stays unfinished for the header timeout.",
         "The deadline counts from the first byte of the head, not from the last one.",
         timeouts::header_timeout_408,
     )
-    .with(Setup { options: &["--header-timeout", "1"], ..PLAIN }),
+    .with(Setup { options: &["--header-timeout", "1"], ..PLAIN })
+    .of_http(),
     Probe::new(
         "idle-timeout-late",
         "Closes an idle connection in time.",
         "Look at the deadlines at least once a second, and compare in one unit.",
         deadlines::idle_timeout_late,
     )
-    .with(Setup { options: &["--idle-timeout", "2"], ..PLAIN }),
+    .with(Setup { options: &["--idle-timeout", "2"], ..PLAIN })
+    .keeps_open(),
     Probe::new(
         "idle-timeout-moves",
         "Keeps a connection whose requests come in time, however long it lasts.",
         "The deadline moves with each request.",
         deadlines::idle_timeout_moves,
     )
-    .with(Setup { options: &["--idle-timeout", "2"], ..PLAIN }),
+    .with(Setup { options: &["--idle-timeout", "2"], ..PLAIN })
+    .keeps_open(),
     Probe::new(
         "slow-is-not-idle",
         "Keeps a connection whose client takes its reply slowly, longer than the idle timeout.",
@@ -47,14 +51,17 @@ pub(super) const PROBES: &[Probe] = &[
         "Look at the deadlines at least once a second, and compare in one unit.",
         deadlines::header_timeout_late,
     )
-    .with(Setup { options: &["--header-timeout", "2"], ..PLAIN }),
+    .with(Setup { options: &["--header-timeout", "2"], ..PLAIN })
+    .keeps_open()
+    .of_http(),
     Probe::new(
         "header-dribble",
         "Ends a head that comes a byte at a time when the header timeout is over.",
         "The deadline of a head is set at its first byte, and a further byte does not move it.",
         deadlines::header_dribble,
     )
-    .with(Setup { options: &["--header-timeout", "1"], ..PLAIN }),
+    .with(Setup { options: &["--header-timeout", "1"], ..PLAIN })
+    .of_http(),
     Probe::new(
         "never-reads",
         "Ends a client that sends request after request and takes no reply.",
@@ -62,5 +69,6 @@ pub(super) const PROBES: &[Probe] = &[
         deadlines::never_reads,
     )
     .with(Setup { options: &["--idle-timeout", "1"], ..PLAIN })
-    .asks(&[Bytes]),
+    .asks(&[Bytes])
+    .keeps_open(),
 ];
