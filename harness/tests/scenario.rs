@@ -419,17 +419,24 @@ fn beyond_the_peak_all_policies_get_the_same_load() {
     let peak = peak as f64 / 1000.0;
     let found = of_phase(&records, Phase::Overload, |record| {
         let (figures, open) = record.figures().zip(record.open_loop()).expect("an open loop");
-        let patience = &record.latency().and_then(|latency| latency.patience.as_ref()).expect("they give up");
+        let client_timeout =
+            &record.latency().and_then(|latency| latency.client_timeout.as_ref()).expect("they give up");
         let share = open.share_of_peak.expect("a share");
         assert!((open.rate / share / peak - 1.0).abs() < 1e-3, "{open:?} of {peak}");
-        assert!(patience.timeout_ms == 100 && patience.in_time <= figures.requests, "{patience:?}");
-        assert!(patience.refused + patience.given_up <= figures.errors, "{patience:?} {figures:?}");
+        assert!(
+            client_timeout.timeout_ms == 100 && client_timeout.in_time <= figures.requests,
+            "{client_timeout:?}"
+        );
+        assert!(
+            client_timeout.refused + client_timeout.given_up <= figures.errors,
+            "{client_timeout:?} {figures:?}"
+        );
         let policy = record.context.configuration.clone().expect("it has one");
         let may_refuse = policy.contains(':');
-        assert!(may_refuse || patience.refused == 0, "{policy}: {patience:?}");
+        assert!(may_refuse || client_timeout.refused == 0, "{policy}: {client_timeout:?}");
         // At four times the peak most of the requests cannot be served.
-        assert!(share < 1.0 || !may_refuse || patience.refused > 0, "{policy}: {patience:?}");
-        assert!(share < 1.0 || may_refuse || patience.given_up > 0, "{policy}: {patience:?}");
+        assert!(share < 1.0 || !may_refuse || client_timeout.refused > 0, "{policy}: {client_timeout:?}");
+        assert!(share < 1.0 || may_refuse || client_timeout.given_up > 0, "{policy}: {client_timeout:?}");
         (policy.trim_start_matches("--overload ").to_owned(), (1000.0 * share) as u64)
     });
     let policies = ["bounded:4", "by-age:20", "lifo", "unbounded"];

@@ -330,8 +330,8 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    /// Protects the goodput of an overloaded server: an answer that came after its client had lost
-    /// patience, or that was late because its request left late, is none.
+    /// Protects the goodput of an overloaded server: an answer that came after its client had given
+    /// up, or that was late because its request left late, is none.
     #[test]
     fn an_answer_is_in_time_by_the_intended_time_of_sending() {
         let start = Instant::now();

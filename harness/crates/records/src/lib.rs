@@ -25,8 +25,8 @@ pub use file::{Writer, ensure_room, read};
 pub use grades::{Evidence, Grade, Probed, Replay, grades, ungraded};
 pub use lock::DirLock;
 pub use outcome::{
-    Beside, Idle, IdleMemory, Latency, Mix, OpenLoop, Outcome, Paired, Patience, Served, Skip, Throughput,
-    WorkerLoad,
+    Beside, ClientTimeout, Idle, IdleMemory, Latency, Mix, OpenLoop, Outcome, Paired, Served, Skip,
+    Throughput, WorkerLoad,
 };
 pub use record::{Context, Key, Kind, Phase, Record};
 pub use servers::{FLOOR, is_reference, label, order};

@@ -88,7 +88,7 @@ pub struct Latency {
     pub beside: Option<Beside>,
     /// Where the clients give up soon: what became of their requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience: Option<Patience>,
+    pub client_timeout: Option<ClientTimeout>,
     /// Where the workers were looked at: what each had of the load; the slowed one first, then by requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_worker: Option<Vec<WorkerLoad>>,
@@ -125,7 +125,7 @@ pub struct WorkerLoad {
 
 /// Clients that give a request up, and its connection, when they have waited so long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Patience {
+pub struct ClientTimeout {
     /// How long they wait.
     pub timeout_ms: u64,
     /// Right answers that came within this time of the intended time of sending.

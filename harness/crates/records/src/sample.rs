@@ -77,7 +77,7 @@ pub fn open(mut record: Record, open_loop: OpenLoop) -> Record {
         open_loop,
         mix: None,
         beside: None,
-        patience: None,
+        client_timeout: None,
         by_worker: None,
         figures,
         served,

@@ -17,7 +17,8 @@ use lab_core::clock::now;
 use lab_core::server_process::Launch;
 use load::Report;
 use records::{
-    Bottleneck, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Patience, Phase, Served, Throughput,
+    Bottleneck, ClientTimeout, Figures, IdleMemory, Latency, Mix, OpenLoop, Outcome, Phase, Served,
+    Throughput,
 };
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -224,12 +225,12 @@ impl Meter<'_> {
             Bottleneck::of_open_loop(shares, all_served, (&open_loop, figures.seconds), per_second);
         let served = Served { clients: counted, body_bytes };
         let beside = silent.map(|silent| silent.memory);
-        let patience = load.timeout.map(|timeout| patience(timeout, &report));
+        let client_timeout = load.timeout.map(|timeout| client_timeout(timeout, &report));
         Ok(Outcome::Latency(Box::new(Latency {
             open_loop,
             mix,
             beside,
-            patience,
+            client_timeout,
             by_worker,
             figures,
             served,
@@ -309,9 +310,9 @@ fn must_be_short(slow: Duration, mix: &load::Mix, duration: Duration) -> Result<
 }
 
 /// What became of the requests of clients that give up.
-fn patience(timeout: Duration, report: &Report) -> Patience {
+fn client_timeout(timeout: Duration, report: &Report) -> ClientTimeout {
     let failed = |kind: &str| report.main.errors.get(kind).copied().unwrap_or(0);
-    Patience {
+    ClientTimeout {
         timeout_ms: timeout.as_millis() as u64,
         in_time: report.main.in_time.unwrap_or(0),
         refused: failed("status"),

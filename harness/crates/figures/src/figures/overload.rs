@@ -5,13 +5,14 @@ use super::legend::skipped;
 use super::points::Place;
 use crate::model::{Axis, Figure, Panel, Points, Scale, Series, Style, Unit};
 use lab_core::units::{number, time};
-use records::{Patience, Phase, Record};
+use records::{ClientTimeout, Phase, Record};
 
 /// Answers in time against the offered load, a line for each policy; below it how long the answered waited.
 pub(super) fn build(data: &Data) -> Vec<Figure> {
     let lines = data.in_one_state(data.of(&[Phase::Overload]));
-    let measured = only(&lines, |record| patience(record).is_some());
-    let Some((first, limit)) = measured.first().and_then(|line| Some((line.record, patience(line.record)?)))
+    let measured = only(&lines, |record| client_timeout(record).is_some());
+    let Some((first, limit)) =
+        measured.first().and_then(|line| Some((line.record, client_timeout(line.record)?)))
     else {
         return Vec::new();
     };
@@ -53,10 +54,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
         points.add(&measured, false, place, value);
     };
     add(0, &goodput);
-    add(1, &|record| Some(patience(record)?.answered_us?.p99.max(1) as f64));
-    add(2, &|record| Some(patience(record)?.answered_us?.p50.max(1) as f64));
-    add(3, &|record| share(record, |patience| patience.refused));
-    add(4, &|record| share(record, |patience| patience.given_up));
+    add(1, &|record| Some(client_timeout(record)?.answered_us?.p99.max(1) as f64));
+    add(2, &|record| Some(client_timeout(record)?.answered_us?.p50.max(1) as f64));
+    add(3, &|record| share(record, |client_timeout| client_timeout.refused));
+    add(4, &|record| share(record, |client_timeout| client_timeout.given_up));
     // A policy whose every point has errors is meant to have them; they have panels of their own.
     points.points.iter_mut().filter(|point| point.is_drawn()).for_each(|point| point.note = None);
     points.explain("nobody was answered");
@@ -73,14 +74,14 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
 }
 
 /// What became of the requests of clients that give up.
-fn patience(record: &Record) -> Option<&Patience> {
-    record.latency()?.patience.as_ref()
+fn client_timeout(record: &Record) -> Option<&ClientTimeout> {
+    record.latency()?.client_timeout.as_ref()
 }
 
 /// Answers in time, per second.
 pub(crate) fn goodput(record: &Record) -> Option<f64> {
     let seconds = record.figures()?.seconds.max(f64::MIN_POSITIVE);
-    Some(patience(record)?.in_time as f64 / seconds)
+    Some(client_timeout(record)?.in_time as f64 / seconds)
 }
 
 /// Requests per second of the peak.
@@ -90,9 +91,9 @@ pub(crate) fn peak(record: &Record) -> f64 {
 }
 
 /// The share of the requests that should have left, in hundredths.
-fn share(record: &Record, of: impl Fn(&Patience) -> u64) -> Option<f64> {
+fn share(record: &Record, of: impl Fn(&ClientTimeout) -> u64) -> Option<f64> {
     let sent = record.open_loop()?.rate * record.figures()?.seconds;
-    Some(100.0 * of(patience(record)?) as f64 / sent.max(1.0))
+    Some(100.0 * of(client_timeout(record)?) as f64 / sent.max(1.0))
 }
 
 /// The policies: a name each.

@@ -5,7 +5,9 @@ use crate::figures::{ALL, Data, Source, build};
 use crate::model::Plot;
 use lab_core::stats::{Percentiles, median};
 use records::sample::{idle, open, paired, record, skipped};
-use records::{Beside, Grade, Idle, Mix, OpenLoop, Outcome, Patience, Phase, Probed, Record, WorkerLoad};
+use records::{
+    Beside, ClientTimeout, Grade, Idle, Mix, OpenLoop, Outcome, Phase, Probed, Record, WorkerLoad,
+};
 use std::path::Path;
 
 /// A record of each kind, of a server with that name, whose CPU time could not be told.
@@ -58,7 +60,7 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
     }
     let mut beyond = waits(Phase::Overload, 0.0, Some(2.0));
     let Outcome::Latency(latency) = &mut beyond.outcome else { panic!("an open loop") };
-    latency.patience = Some(Patience {
+    latency.client_timeout = Some(ClientTimeout {
         timeout_ms: 200,
         in_time: 0,
         refused: 0,

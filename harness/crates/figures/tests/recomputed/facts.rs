@@ -44,7 +44,7 @@ pub(crate) fn facts(lines: &[&Value]) -> Vec<f64> {
             "workers",
             "mix.percent",
             "open_loop.rate",
-            "patience.timeout_ms",
+            "client_timeout.timeout_ms",
             "idle.connections",
             "idle_connections",
             "beside.connections",

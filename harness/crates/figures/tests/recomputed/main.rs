@@ -122,10 +122,10 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
                 _ => number(&workers[mark], "wait_us.p99").expect("a wait").max(1.0),
             }
         }
-        ("overload", "goodput") => of("patience.in_time") / of("seconds"),
-        ("overload", "refused") => 100.0 * of("patience.refused") / sent().max(1.0),
-        ("overload", "given up") => 100.0 * of("patience.given_up") / sent().max(1.0),
-        ("overload", _) => of(&format!("patience.answered_us.{percentile}")).max(1.0),
+        ("overload", "goodput") => of("client_timeout.in_time") / of("seconds"),
+        ("overload", "refused") => 100.0 * of("client_timeout.refused") / sent().max(1.0),
+        ("overload", "given up") => 100.0 * of("client_timeout.given_up") / sent().max(1.0),
+        ("overload", _) => of(&format!("client_timeout.answered_us.{percentile}")).max(1.0),
         ("c10k", "user memory") => of("beside.user_bytes") / of("beside.connections"),
         ("c10k", "kernel memory") => of("beside.kernel_bytes") / of("beside.connections"),
         ("c10k" | "spin", "CPU µs") => of("cpu_us_per_request"),

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
     use lab_core::stats::Percentiles;
     use records::sample::{open, record};
-    use records::{OpenLoop, Outcome, Patience, Record};
+    use records::{ClientTimeout, OpenLoop, Outcome, Record};
 
     /// A second at so many times a peak of 1,000, with so many answers in time.
     fn at(share: f64, title: &str, in_time: f64, apart: f64) -> Vec<Record> {
@@ -53,7 +53,7 @@ mod tests {
             let mut one = open(record("07", "builtin", 64, true, rate), sent);
             (one.key.phase, one.key.title) = (Phase::Overload, title.into());
             let Outcome::Latency(latency) = &mut one.outcome else { panic!("an open loop") };
-            latency.patience = Some(Patience {
+            latency.client_timeout = Some(ClientTimeout {
                 timeout_ms: 200,
                 in_time: in_time as u64,
                 refused: 0,
