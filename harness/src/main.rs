@@ -57,6 +57,8 @@ struct Cli {
 enum Command {
     /// Run a stage until Ctrl-C.
     Stage(run_stage::Args),
+    /// The exercises that build: where you are and what comes next; opens one, and grades it at each save.
+    Learn(learn::Args),
     /// Show what changed from one stage to the next, every file of it.
     Step(step::Args),
     /// Ask a server what it can do, and compare with what is expected of it.
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Stage(args) => run_stage::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Step(args) => step::run(args),
         Command::Grade(args) => grade::run(args),
         Command::BenchAll(args) => bench_all::run(*args),

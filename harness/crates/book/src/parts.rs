@@ -1,5 +1,5 @@
-//! The generated parts of the book, each a file of `notes/src/generated`: what a step costs, its diff, and
-//! the system calls of a request. Pages include them, so their links are relative to the pages.
+//! The generated parts of the book, each a file of `notes/src/generated`: what a step costs, its diff, the
+//! system calls of a request, and the exercises that build. Pages include them, so their links are relative to the pages.
 
 use crate::calls::{self, Calls, Task};
 use crate::markdown::{parts, plain};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use figures::chapter::{Cost, Newest};
 use lab_core::stages::Stage;
 use lab_core::units::count;
+use learn::Lab;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::read_to_string;
@@ -16,7 +17,7 @@ use std::path::Path;
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 5] = ["cost-", "diff-", "diffs.", "calls-", "calls."];
+pub(crate) const OURS: [&str; 6] = ["cost-", "diff-", "diffs.", "calls-", "calls.", "exercise-"];
 
 /// The parts that each chapter has; the first stage has no step before it, and no diff.
 pub(crate) const OF_CHAPTER: [&str; 3] = ["diff", "calls", "cost"];
@@ -35,7 +36,12 @@ pub(crate) fn with_includes(text: &str, stage: &str) -> String {
 
 /// Every part by its name, but for the recordings of strace, which are read from `folder`, where they were
 /// written.
-pub(crate) fn all(stages: &[Stage], data: &Path, folder: &Path) -> Result<BTreeMap<String, String>> {
+pub(crate) fn all(
+    stages: &[Stage],
+    lab: &Lab,
+    data: &Path,
+    folder: &Path,
+) -> Result<BTreeMap<String, String>> {
     let stages: Vec<&Stage> = stages.iter().filter(|stage| !stage.is_twin).collect();
     let base = |stage: &Stage| stages.iter().find(|base| base.number == stage.builds_on).copied();
     let newest = Newest::open(data)?;
@@ -57,6 +63,8 @@ pub(crate) fn all(stages: &[Stage], data: &Path, folder: &Path) -> Result<BTreeM
     }
     all.insert("diffs.md".into(), sizes_page(&sizes));
     all.insert("calls.md".into(), calls_table(&stages, folder));
+    let exercises = lab.exercises.iter();
+    all.extend(exercises.map(|exercise| (format!("exercise-{}.md", exercise.name), learn::part(exercise))));
     Ok(all)
 }
 
