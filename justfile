@@ -24,6 +24,12 @@ setup *OPTIONS:
 stage *ARGS: build
     @if [ -t 0 ]; then set -m; fi; {{harness}} stage "$@"; exit $?
 
+# The exercises: where you are and what comes next; ./lab learn NAME opens one and grades it at each save.
+[group('learn')]
+[no-exit-message]
+learn *ARGS: build
+    @if [ -t 0 ]; then set -m; fi; {{harness}} learn "$@"; exit $?
+
 # Open the book.
 [group('learn')]
 [no-exit-message]

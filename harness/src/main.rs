@@ -58,6 +58,8 @@ struct Cli {
 enum Command {
     /// Run a stage until Ctrl-C.
     Stage(run_stage::Args),
+    /// The exercises that build: where you are and what comes next; opens one, and grades it at each save.
+    Learn(learn::Args),
     /// Show what changed from one stage to the next, every file of it.
     Step(step::Args),
     /// Answer a chapter's questions before you read it: your guesses are kept.
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Stage(args) => run_stage::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Step(args) => step::run(args),
         Command::Predict(args) => predict::predict(args),
         Command::Reveal(args) => predict::reveal(args),

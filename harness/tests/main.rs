@@ -8,6 +8,7 @@ mod engine;
 mod grade;
 mod grade_any;
 mod interrupted;
+mod learn;
 mod load;
 mod names;
 mod notes;

@@ -23,6 +23,7 @@ use check::{
 use clap::Subcommand;
 use lab_core::files::write_atomically;
 use lab_core::stages::{self, Stage, binary_directory};
+use learn::Lab;
 use std::collections::BTreeSet;
 use std::fs::{create_dir_all, read_dir, read_to_string};
 use std::path::{Path, PathBuf};
@@ -92,7 +93,11 @@ impl Tree {
     }
 
     fn parts(&self) -> Result<std::collections::BTreeMap<String, String>> {
-        parts::all(&self.stages, &self.root, &self.folder())
+        parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())
+    }
+
+    fn lab(&self) -> Result<Lab> {
+        Lab::at(self.root.clone(), self.stages.clone())
     }
 
     fn generate(&self) -> Result<ExitCode> {
@@ -191,6 +196,7 @@ impl Tree {
     fn check(&self, harness: &clap::Command) -> Result<ExitCode> {
         let book = Book::open(&self.src())?;
         let allowed = typed::allowed(&self.root.join("notes/typed-figures.toml"))?;
+        let lab = self.lab()?;
         let options = |stage: &str| self.options(stage);
         let programs = Programs {
             harness,
@@ -198,9 +204,11 @@ impl Tree {
             options: &options,
             claims: self.claims()?,
             mutants: self.mutants()?,
+            is_exercise: &|name| lab.exercise(name).map(drop),
         };
         let code = ["stages", "experiments"].map(|folder| self.root.join(folder));
-        let mut faults = excerpts::faults(&book, &code);
+        let mut faults = excerpts::faults(&book, &code, &lab.anchors()?);
+        faults.extend(lab.faults());
         faults.extend(links::faults(&book));
         faults.extend(sections::faults(&book, &self.stages));
         faults.extend(commands::faults(&book, &programs));

@@ -1,6 +1,6 @@
 //! The generated parts of the book, each a file of `notes/src/generated`: what a chapter asks first, what a
-//! step costs, its diff, and the system calls of a request. Pages include them, so their links are relative
-//! to the pages.
+//! step costs, its diff, the system calls of a request, and the exercises that build. Pages include them, so
+//! their links are relative to the pages.
 
 use crate::calls::{self, Calls, Task};
 use crate::markdown::{parts, plain};
@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use figures::chapter::{Cost, Newest};
 use lab_core::stages::Stage;
 use lab_core::units::count;
+use learn::Lab;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::read_to_string;
@@ -18,7 +19,7 @@ use std::path::Path;
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 6] = ["cost-", "diff-", "diffs.", "calls-", "calls.", "predict-"];
+pub(crate) const OURS: [&str; 7] = ["cost-", "diff-", "diffs.", "calls-", "calls.", "exercise-", "predict-"];
 
 /// The parts that each chapter has; the first stage has no step before it, and no diff.
 pub(crate) const OF_CHAPTER: [&str; 4] = ["predict", "diff", "calls", "cost"];
@@ -37,7 +38,12 @@ pub(crate) fn with_includes(text: &str, stage: &str) -> String {
 
 /// Every part of the tree below `root` by its name, but for the recordings of strace, which are read from
 /// `folder`, where they were written.
-pub(crate) fn all(stages: &[Stage], root: &Path, folder: &Path) -> Result<BTreeMap<String, String>> {
+pub(crate) fn all(
+    stages: &[Stage],
+    lab: &Lab,
+    root: &Path,
+    folder: &Path,
+) -> Result<BTreeMap<String, String>> {
     let stages: Vec<&Stage> = stages.iter().filter(|stage| !stage.is_twin).collect();
     let base = |stage: &Stage| stages.iter().find(|base| base.number == stage.builds_on).copied();
     let newest = Newest::open(&root.join("results/data"))?;
@@ -61,6 +67,8 @@ pub(crate) fn all(stages: &[Stage], root: &Path, folder: &Path) -> Result<BTreeM
     }
     all.insert("diffs.md".into(), sizes_page(&sizes));
     all.insert("calls.md".into(), calls_table(&stages, folder));
+    let exercises = lab.exercises.iter();
+    all.extend(exercises.map(|exercise| (format!("exercise-{}.md", exercise.name), learn::part(exercise))));
     Ok(all)
 }
 
