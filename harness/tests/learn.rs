@@ -110,7 +110,10 @@ fn an_exercise_is_opened_watched_solved_and_reported() {
     let ended = watching.signal_and_wait(Signal::SIGINT);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(ended.stdout.contains("The starter is in"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("The first one that does not:\n\nhalf-close: "), "{}", ended.stdout);
+    let lab = Lab::find().expect("the tree");
+    let exercise = lab.exercise(EXERCISE).expect("it is there");
+    let first = exercise.probes.iter().find(|probe| exercise.fails.contains(probe)).expect("one fails");
+    assert!(ended.stdout.contains(&format!("The first one that does not:\n\n{first}: ")), "{}", ended.stdout);
     assert!(ended.stdout.contains("> sent, < received"), "{}", ended.stdout);
     assert_eq!(place.left_behind(LONG), [""; 0]);
     assert!(read_to_string(work.join("AGENTS.md")).expect("it is there").contains("Ask for a prediction"));
@@ -121,8 +124,7 @@ fn an_exercise_is_opened_watched_solved_and_reported() {
     let mut watching = start(&place, &[EXERCISE]);
     watching.wait_until("another attempt", || attempts(&work) == 3);
     // The solution, saved file by file.
-    let lab = Lab::find().expect("the tree");
-    let mut starter = Starter::of(&lab, lab.exercise(EXERCISE).expect("it is there")).expect("it is cut");
+    let mut starter = Starter::of(&lab, exercise).expect("it is cut");
     solve(&mut starter).expect("the solution fits");
     let folder = work.join(EXERCISE);
     starter.write(&folder, EXERCISE, Kind::Alone).expect("saved");
