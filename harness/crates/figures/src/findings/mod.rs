@@ -114,11 +114,18 @@ fn intro(sources: &[Source]) -> String {
     let records = sources.iter().flat_map(|source| &source.records).map(|record| record.key.server.as_str());
     let grades = sources.iter().flat_map(|source| &source.grades).map(|grade| grade.name.as_str());
     let is_design = |name: &&str| !name.is_empty() && !is_reference(name);
-    let designs: BTreeSet<&str> = records.chain(grades).filter(is_design).collect();
+    let all: BTreeSet<&str> = records.clone().chain(grades).filter(is_design).collect();
+    let (variants, designs): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| name.contains('-'));
+    let only_graded = !records.clone().any(|name| variants.contains(&name));
+    let variants = match (variants.is_empty(), only_graded) {
+        (true, _) => String::new(),
+        (_, true) => format!(" (and, only graded, {})", variants.join(" and ")),
+        (_, false) => format!(" (and {})", variants.join(" and ")),
+    };
     format!(
-        "{} of one small web server, each measured beside the floor: a bare server that reads a request, parses \
-         nothing, and writes one constant reply. What it costs is the kernel's work. Numbers in brackets are \
-         95 % intervals, or with fewer than six rounds the smallest and the largest.",
+        "{} of one small web server{variants}, each measured beside the floor: a bare server that reads a request, \
+         parses nothing, and writes one constant reply. What it costs is the kernel's work. Numbers in brackets \
+         are 95 % intervals, or with fewer than six rounds the smallest and the largest.",
         count(designs.len(), "design")
     )
 }
