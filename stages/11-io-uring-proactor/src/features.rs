@@ -4,10 +4,10 @@
 //! Three of them break promises that the stage otherwise keeps, and are there to be measured only:
 //!
 //! * `--zero-copy`: the next bytes wait until the peer has acknowledged the last ones, so many small replies
-//!   are slow. And a peer with a small receive buffer hardly gets any further: the loopback copies what was not
-//!   copied before, into whole pages, which fill that buffer, so the window closes after each segment until the
-//!   next probe of it (TCPToZeroWindowAdv and RcvPruned of /proc/net/netstat count it). The probes with such
-//!   peers hang: `short-write-body`, `write-would-block` and four others, and more with `--registered-buffers`.
+//!   are slow. And a peer with a small receive buffer hardly gets any further: the loopback copies what the
+//!   sender has not copied, into whole pages, which fill that buffer, so the window closes after each segment
+//!   until it is probed again (TCPToZeroWindowAdv and RcvPruned in /proc/net/netstat count that). The probe
+//!   `memory-while-idle` hangs, and with `--registered-buffers` seven more with such peers.
 //! * `--incremental`: pieces end anywhere in a buffer, and the allocator happens to keep the memory of large
 //!   uploads for longer: `memory-while-idle` fails, unless MALLOC_MMAP_THRESHOLD_ is fixed (mallopt(3)).
 //! * `--direct`: a connection beyond the ring's table is lost instead of waiting.

@@ -2,8 +2,8 @@
 //! io_uring_register_buffers(3)).
 //!
 //! A send without a copy pins the pages that it names until the network has let go of them. What is sent
-//! again and again can be pinned beforehand. Here that is the filler of `/bytes/N` alone: a head, or what an echo
-//! returns, lies in memory of the session, which grows and moves.
+//! again and again can be pinned beforehand. Here that is the filler of `/bytes/N` alone: a head, or what an
+//! echo returns, lies in memory of the session, which grows and moves.
 
 use crate::proactor::explain;
 use io_uring::Submitter;

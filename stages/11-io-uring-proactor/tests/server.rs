@@ -153,8 +153,8 @@ fn an_idle_connection_is_closed_at_once_though_another_has_a_reply_in_flight() {
 }
 
 /// Protects a slow client: the kernel has its reply, so no send completes for longer than the idle timeout,
-/// but the client takes some of it all the time. One that takes nothing is given up. So it is where the socket
-/// has no descriptor to ask, and where the kernel reads the bytes until they are acknowledged.
+/// but the client takes some of it all the time. One that takes nothing is given up. So it is where the
+/// socket has no descriptor to ask, and where the kernel reads the bytes until they are acknowledged.
 #[test]
 fn a_peer_that_takes_its_reply_slowly_is_not_late_and_one_that_takes_nothing_is() {
     const LENGTH: u64 = 50_000_000;
