@@ -27,6 +27,12 @@ pub fn judge(rule: fn(&Figures) -> Result<Judgement>, figures: &Figures) -> Resu
         judgement.because =
             format!("{because}. This verdict depends on noise: another run could end as {words}");
     }
+    let is_open = judgement.verdict == Verdict::Inconclusive && others.is_empty();
+    if is_open && figures.0.iter().any(Figure::varies) {
+        let because = judgement.because.trim_end_matches('.');
+        judgement.because =
+            format!("{because}. This verdict depends on noise: the intervals are too wide to decide it");
+    }
     judgement.another_run = others;
     Ok(judgement)
 }
@@ -101,6 +107,21 @@ mod tests {
         assert_eq!(open.verdict, Verdict::Inconclusive);
         assert_eq!(open.another_run, [Verdict::Refuted]);
         assert!(open.because.ends_with("could end as \"refuted\""), "{}", open.because);
+    }
+
+    /// What no single figure decides is open because of the noise as well.
+    #[test]
+    fn figures_that_decide_nothing_are_said_to() {
+        let rule = |figures: &Figures| {
+            Ok(match figures.0.iter().all(|figure| figure.low() > 2.0) {
+                true => Judgement::holds("both are more", "l"),
+                false => Judgement::inconclusive("one of them may be less", "l"),
+            })
+        };
+        let figures = ["one", "other"].map(|name| Figure::between(name, (1.8, 2.6)));
+        let open = judge(rule, &Figures(figures.into())).expect("a verdict");
+        assert_eq!((open.verdict, open.another_run.len()), (Verdict::Inconclusive, 0));
+        assert!(open.because.ends_with("depends on noise: the intervals are too wide to decide it"));
     }
 
     /// An exact figure, such as a count that a model yields, is the same in every run.

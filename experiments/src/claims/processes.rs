@@ -1,7 +1,7 @@
 //! `processes`: stage 09 with one process and with two, on one CPU and on all, by what a request costs and by
 //! the number of clients.
 
-use crate::compare::Comparison::{self, More, Unclear};
+use crate::compare::Comparison::{self, Less, More, Same, Unclear};
 use crate::experiment::{Experiment, Seconds};
 use crate::format;
 use crate::measure::{Ask, Contender, Rounds, cpu, in_turns};
@@ -107,11 +107,12 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     Ok(match (gains(&two), gains(&one)) {
         (0, _) if !unclear => Judgement::refuted(because, LESSON, SOURCE),
         (gain, 0) if gain == two.len() && !unclear => Judgement::holds(because, LESSON),
+        // However unclear another load is: one gains surely, and another one surely does not.
+        (gain, _) if gain > 0 && two.iter().any(|(.., found)| [Same, Less].contains(found)) => {
+            Judgement::depends(format!("on what a request costs: {because}"), LESSON, SOURCE)
+        }
         (gain, _) if gain > 0 && !unclear => {
             Judgement::depends(format!("on the load, not on the CPUs alone: {because}"), LESSON, SOURCE)
-        }
-        (gain, _) if gain > 0 && gain < two.len() && two.iter().all(|(.., found)| *found != Unclear) => {
-            Judgement::depends(format!("on what a request costs: {because}"), LESSON, SOURCE)
         }
         _ => Judgement::inconclusive(because, LESSON),
     })
