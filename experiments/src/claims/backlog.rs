@@ -170,6 +170,8 @@ mod tests {
         assert_eq!(verdict((30.0, 40.0), level), Verdict::Depends);
         assert_eq!(verdict((0.0, 0.0), level), Verdict::Refuted);
         assert_eq!(verdict((0.0, 3.0), level), Verdict::Inconclusive);
-        assert_eq!(verdict((30.0, 40.0), (0.6, 1.0)), Verdict::Inconclusive);
+        assert_eq!(verdict((30.0, 40.0), (0.4, 0.7)), Verdict::Inconclusive);
+        // A sixth less is not the source's fall to a quarter.
+        assert_eq!(verdict((30.0, 40.0), (0.77, 0.92)), Verdict::Depends);
     }
 }
