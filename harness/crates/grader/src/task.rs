@@ -269,7 +269,7 @@ fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<
     launch.is_guarded = true;
     // Once, and not as a crash in every probe.
     launch.command()?;
-    let (lacks, words) = (stage.lacks(), options.join(" "));
+    let (lacks, words) = (stage.lacks_with(options), options.join(" "));
     if !options.is_empty() && lacks.is_none() {
         let name = &stage.name;
         let started = launch.start().map(drop).map_err(|error| {

@@ -1,6 +1,7 @@
 //! The first screen of the pages: what was found, in sentences that are computed from the records; what
 //! cannot be told apart; how this run compares with an earlier commit; and the machine.
 
+mod claims;
 mod rules;
 mod then;
 
@@ -40,6 +41,9 @@ pub(crate) struct Front {
     pub(crate) designs: Option<rules::Designs>,
     pub(crate) alike: Vec<String>,
     pub(crate) then: Option<then::Then>,
+    /// The claims of the literature, where they were examined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claims: Option<claims::Claims>,
     pub(crate) warnings: Vec<String>,
     /// What the run was measured on, and its clock states.
     pub(crate) machine: Vec<String>,
@@ -89,6 +93,7 @@ impl Front {
             designs: rules::designs(&data),
             alike: rules::alike(&data),
             then: then::compare(&data, sources),
+            claims: claims::read(out),
             warnings: quick.into_iter().chain(none).collect(),
             machine: summary(sources),
             states: states(sources),
