@@ -308,6 +308,14 @@ pub(crate) fn without_marks(source: &str) -> String {
 }
 
 impl Replacement {
+    /// Where the part begins in a source that has its marks, as it is without them: `src/server.rs:42`.
+    pub(crate) fn place(&self, source: &str) -> String {
+        let mark = format!("// ANCHOR: {}", self.anchor);
+        let before =
+            source.lines().take_while(|line| line.trim() != mark).filter(|line| !is_mark(line)).count();
+        format!("{}:{}", self.file, before + 1)
+    }
+
     /// The source with the lesser part in the place of its own; the marks stay, so that another part can be
     /// replaced too.
     pub(crate) fn in_place(&self, folder: &Path, source: &str) -> Result<String> {
