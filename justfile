@@ -60,6 +60,18 @@ notes-check: build
 step *ARGS: build
     @{{harness}} step "$@"
 
+# Answer the questions of chapter N before you read it: ./lab predict 5; ./lab predict 5 --answer 1=c --answer 2=11
+[group('learn')]
+[no-exit-message]
+predict *ARGS: build
+    @{{harness}} predict "$@"
+
+# Measure what chapter N asks, and see your guesses beside it: ./lab reveal 5
+[group('learn')]
+[no-exit-message]
+reveal *ARGS: build
+    @{{harness}} reveal "$@"
+
 # Record who waits for whom in stage N, as a page to step through: ./lab timeline 3; ./lab timeline --list
 [group('learn')]
 [no-exit-message]

@@ -1,7 +1,8 @@
 //! The command line of the harness: each command is a function of a crate below, or glue between two of them.
 //!
 //! * `bench_all`: measured by `bench`, drawn by `figures`; `grade`: judged by `grader`, kept in `records`;
-//! * `notes`, of the crate `book`: the generated parts of the book, and its check;
+//! * `notes`, of the crate `book`: the generated parts of the book, and its check; `predict` and `reveal` ask
+//!   its questions and measure the answers;
 //! * `run_stage`, `step`, `distributed`, `doctor`, `test`: commands that nothing else needs.
 
 mod bench_all;
@@ -61,6 +62,10 @@ enum Command {
     Learn(learn::Args),
     /// Show what changed from one stage to the next, every file of it.
     Step(step::Args),
+    /// Answer a chapter's questions before you read it: your guesses are kept.
+    Predict(predict::PredictArgs),
+    /// Measure what a chapter asks, and see each guess beside its result.
+    Reveal(predict::RevealArgs),
     /// Ask a server what it can do, and compare with what is expected of it.
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
@@ -115,6 +120,8 @@ fn main() -> ExitCode {
         Command::Stage(args) => run_stage::run(args),
         Command::Learn(args) => learn::run(args),
         Command::Step(args) => step::run(args),
+        Command::Predict(args) => predict::predict(args),
+        Command::Reveal(args) => predict::reveal(args),
         Command::Grade(args) => grade::run(args),
         Command::BenchAll(args) => bench_all::run(*args),
         Command::Table(args) => bench_all::shown(table::run(args)),

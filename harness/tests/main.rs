@@ -13,6 +13,7 @@ mod load;
 mod names;
 mod notes;
 mod pipeline;
+mod predict;
 mod profile;
 mod refusals;
 mod remote;

@@ -2,20 +2,24 @@
 //!
 //! * `parts`: what a step costs, by the figures of the report; its diff; the system calls of a request;
 //! * `step`: what changed from one stage to the next; `calls`: strace of one request;
+//! * `predictions`: what each chapter asks first, and how that is measured;
 //! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses.
 //!
-//! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without having
-//! measured anything, and a change of them is seen in a review.
+//! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without
+//! having measured anything, and a change of them is seen in a review.
 
 mod calls;
 mod check;
 mod markdown;
 mod parts;
+pub mod predictions;
 pub mod step;
 
 use anyhow::{Context, Result, bail};
 use check::commands::{Programs, recipes};
-use check::{Book, built, commands, current, excerpts, glossary, links, sections, typed};
+use check::{
+    Book, built, commands, current, excerpts, glossary, links, predictions as asked, sections, typed,
+};
 use clap::Subcommand;
 use lab_core::files::write_atomically;
 use lab_core::stages::{self, Stage, binary_directory};
@@ -37,8 +41,8 @@ pub struct Args {
 enum What {
     /// Write the generated parts of the book again: costs from `results/data`, diffs from the stages.
     Generate,
-    /// Check that the book agrees with the tree: excerpts, links, commands, figures, terms, sections, and that
-    /// its generated parts are up to date.
+    /// Check that the book agrees with the tree: excerpts, links, commands, figures, terms, sections, and
+    /// that its generated parts are up to date.
     Check,
     /// Record the system calls of one request by strace, and write them into the book.
     Calls {
@@ -72,10 +76,7 @@ pub fn run(args: Args, harness: &clap::Command) -> Result<ExitCode> {
 impl Tree {
     fn find() -> Result<Self> {
         let stages = stages::discover()?;
-        let first = stages.first().context("there is no stage")?;
-        let root = first.folder.ancestors().find(|folder| folder.join("notes/src").is_dir());
-        let root = root.context("there is no book above the stages: notes/src is missing")?.to_owned();
-        Ok(Self { root, stages })
+        Ok(Self { root: root(&stages)?, stages })
     }
 
     fn src(&self) -> PathBuf {
@@ -92,7 +93,7 @@ impl Tree {
     }
 
     fn parts(&self) -> Result<std::collections::BTreeMap<String, String>> {
-        parts::all(&self.stages, &self.lab()?, &self.root.join("results/data"), &self.folder())
+        parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())
     }
 
     fn lab(&self) -> Result<Lab> {
@@ -213,6 +214,7 @@ impl Tree {
         faults.extend(commands::faults(&book, &programs));
         faults.extend(typed::faults(&book, &allowed));
         faults.extend(glossary::faults(&book));
+        faults.extend(asked::faults(&book, &self.root, &self.stages));
         let parts = self.parts()?;
         faults.extend(current::faults(&book, &parts));
         faults.extend(current::of_this_machine(&parts, &self.root.display().to_string()));
@@ -281,6 +283,49 @@ impl Tree {
         }
         Ok(names)
     }
+}
+
+/// The root of the tree that has these stages and the book.
+///
+/// # Errors
+///
+/// There is no stage, or no book above the first one.
+pub fn root(stages: &[Stage]) -> Result<PathBuf> {
+    let first = stages.first().context("there is no stage")?;
+    let root = first.folder.ancestors().find(|folder| folder.join("notes/src").is_dir());
+    Ok(root.context("there is no book above the stages: notes/src is missing")?.to_owned())
+}
+
+/// The system calls of a lone request of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallsOfOne {
+    /// On a kept connection.
+    pub kept: usize,
+    /// On a connection of its own.
+    pub fresh: usize,
+}
+
+/// Counts the system calls of a lone request of a stage, by strace. The inner error says that strace is
+/// missing or not allowed.
+///
+/// # Errors
+///
+/// The stage does not run, or does not answer.
+pub fn count_calls(stage: &Stage) -> Result<Result<CallsOfOne>> {
+    let strace = match calls::strace() {
+        Ok(strace) => strace,
+        Err(why) => return Ok(Err(why)),
+    };
+    let calls = calls::record(stage, &strace)?;
+    let number = |tasks: &[calls::Task]| parts::number_of(tasks);
+    Ok(Ok(CallsOfOne { kept: number(&calls.kept), fresh: number(&calls.fresh) }))
+}
+
+/// The same by the recording that the book has.
+pub fn recorded_calls(root: &Path, stage: &str) -> Option<CallsOfOne> {
+    let folder = root.join("notes/src").join(parts::FOLDER);
+    let [kept, fresh] = parts::counts_of(&folder, stage)?;
+    Some(CallsOfOne { kept, fresh })
 }
 
 /// What a program of the lab prints.

@@ -110,10 +110,14 @@ pub(crate) fn titles(text: &str) -> Vec<String> {
 
 /// The headings, as links name them (GitHub and mdBook agree on these).
 pub(crate) fn anchors(text: &str) -> BTreeSet<String> {
+    titles(text).iter().map(|title| anchor(title)).collect()
+}
+
+/// A heading, with its marks or without, as a link names it.
+pub(crate) fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
-    let anchor =
-        |title: String| title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-");
-    titles(text).into_iter().map(anchor).collect()
+    let title = heading.trim_start_matches('#').trim();
+    title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
 }
 
 /// A text in which nothing is markup.

@@ -9,6 +9,7 @@ pub(crate) mod current;
 pub(crate) mod excerpts;
 pub(crate) mod glossary;
 pub(crate) mod links;
+pub(crate) mod predictions;
 pub(crate) mod sections;
 pub(crate) mod typed;
 
