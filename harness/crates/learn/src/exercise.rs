@@ -1,6 +1,6 @@
 //! An exercise, as its folder describes it.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use grader::probes::{self, Probe};
 use lab_core::Usage;
 use lab_core::stages::{self, Stage};
@@ -265,7 +265,10 @@ impl Exercise {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let place = || format!("{FOLDER}/{name}/{FILE}");
         let text = read_to_string(folder.join(FILE)).with_context(place)?;
-        let exercise: Self = toml::from_str(&text).with_context(place)?;
+        let exercise: Self = toml::from_str(&text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+            anyhow!("{}:{}: {}", place(), before.lines().count().max(1), error.message())
+        })?;
         Ok(Self { name, folder: folder.to_owned(), ..exercise })
     }
 
