@@ -28,7 +28,14 @@ stage *ARGS: build
 [group('learn')]
 [no-exit-message]
 notes *OPTIONS:
+    @./lab notes-port "$@"
     mdbook serve notes --open "$@"
+
+# Build one folder for any static host: book, report, timelines, slides, EPUB: ./lab book --out DIR
+[group('learn')]
+[no-exit-message]
+book *OPTIONS: build
+    @{{harness}} book "$@"
 
 # Write the generated parts of the book again: what each step costs, from results/data, and its diff.
 [group('check')]

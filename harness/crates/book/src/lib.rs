@@ -2,15 +2,22 @@
 //!
 //! * `parts`: what a step costs, by the figures of the report; its diff; the system calls of a request;
 //! * `step`: what changed from one stage to the next; `calls`: strace of one request;
-//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses.
+//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses;
+//! * `course`: how long pages and exercises take, and schedules of them;
+//! * `site`: one folder with everything that can be read, with `slides` and an `epub`, which `html` renders.
 //!
 //! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without having
 //! measured anything, and a change of them is seen in a review.
 
 mod calls;
 mod check;
+mod course;
+mod epub;
+mod html;
 mod markdown;
 mod parts;
+pub mod site;
+mod slides;
 pub mod step;
 
 use anyhow::{Context, Result, bail};
@@ -19,7 +26,7 @@ use check::{Book, built, commands, current, excerpts, glossary, links, sections,
 use clap::Subcommand;
 use lab_core::files::write_atomically;
 use lab_core::stages::{self, Stage, binary_directory};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{create_dir_all, read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -90,8 +97,15 @@ impl Tree {
         file.strip_prefix(&self.root).unwrap_or(file).display().to_string()
     }
 
-    fn parts(&self) -> Result<std::collections::BTreeMap<String, String>> {
-        parts::all(&self.stages, &self.root.join("results/data"), &self.folder())
+    fn parts(&self) -> Result<BTreeMap<String, String>> {
+        let mut parts = parts::all(&self.stages, &self.root.join("results/data"), &self.folder())?;
+        parts.extend(self.parts_of_pages()?);
+        Ok(parts)
+    }
+
+    /// The parts that are made of the pages, with the other parts in their places.
+    fn parts_of_pages(&self) -> Result<BTreeMap<String, String>> {
+        Ok(course::schedules(&Book::open(&self.src())?).into_iter().collect())
     }
 
     fn generate(&self) -> Result<ExitCode> {
@@ -105,9 +119,21 @@ impl Tree {
             }
         }
         self.replace_marks()?;
+        let mut written = self.write_parts(self.parts()?)?;
+        // The pages may have got other exercises by these parts.
+        written += self.write_parts(self.parts_of_pages()?)?;
+        println!(
+            "{} written; `./lab notes-calls` records the system calls again",
+            lab_core::units::count(written, "part")
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes those that differ from what is there, and says how many.
+    fn write_parts(&self, parts: BTreeMap<String, String>) -> Result<usize> {
         let mut written = 0;
-        for (name, text) in self.parts()? {
-            let file = folder.join(&name);
+        for (name, text) in parts {
+            let file = self.folder().join(&name);
             if read_to_string(&file).is_ok_and(|there| there == text) {
                 continue;
             }
@@ -115,11 +141,7 @@ impl Tree {
             println!("{}", self.shown(&file));
             written += 1;
         }
-        println!(
-            "{} written; `./lab notes-calls` records the system calls again",
-            lab_core::units::count(written, "part")
-        );
-        Ok(ExitCode::SUCCESS)
+        Ok(written)
     }
 
     /// Puts the includes in the place of the marks that a new chapter has.
@@ -202,6 +224,7 @@ impl Tree {
         let mut faults = excerpts::faults(&book, &code);
         faults.extend(links::faults(&book));
         faults.extend(sections::faults(&book, &self.stages));
+        faults.extend(course::faults(&book));
         faults.extend(commands::faults(&book, &programs));
         faults.extend(typed::faults(&book, &allowed));
         faults.extend(glossary::faults(&book));
