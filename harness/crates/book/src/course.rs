@@ -3,6 +3,7 @@
 
 use crate::check::{Book, Page};
 use crate::markdown::{anchor, links, parts, plain};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The courses that the book has a schedule for: how many weeks, and whether a chapter may go on in the next.
@@ -86,7 +87,8 @@ pub(crate) fn exercises(page: &Page) -> Vec<Exercise> {
         let title = title.map_or(heading.as_str(), |(_, title)| title);
         // The only exercise of a page needs no name there, and has one here.
         let of_page = page.text.lines().next().unwrap_or_default().trim_start_matches("# ");
-        let title = if title == "Exercise" { format!("{title}: {of_page}") } else { title.to_owned() };
+        let is_name = !["Exercise", "Exercises"].contains(&title);
+        let title = if is_name { title.to_owned() } else { format!("Exercise: {of_page}") };
         exercises.push(Exercise {
             link: format!("{}#{}", page.name, anchor(&heading)),
             title,
@@ -205,9 +207,29 @@ fn begins(minutes: &[u32], weeks: usize) -> Vec<usize> {
     begins
 }
 
-/// The schedules by the names of their parts.
-pub(crate) fn schedules(book: &Book) -> Vec<(String, String)> {
-    COURSES.map(|(weeks, whole)| (format!("schedule-{weeks}.md"), schedule(book, weeks, whole))).into()
+/// The parts that are made of the pages: the schedules, and the table of the pages below each chapter.
+pub(crate) fn made(book: &Book) -> BTreeMap<String, String> {
+    let schedules =
+        COURSES.map(|(weeks, whole)| (format!("schedule-{weeks}.md"), schedule(book, weeks, whole)));
+    let mut made = BTreeMap::from(schedules);
+    made.insert("pages.md".into(), pages(book));
+    made
+}
+
+/// Which chapters have pages of their own below them, and how long all that takes.
+fn pages(book: &Book) -> String {
+    let of = |entry: &Entry| book.page(&entry.page).and_then(minutes).unwrap_or_default();
+    let link = |entry: &Entry| format!("[{}]({}) ({})", plain(&entry.title), entry.page, of(entry));
+    let entries: Vec<Entry> = contents(book).into_iter().filter(|entry| entry.part == CHAPTERS).collect();
+    let mut page = String::from("| chapter | its pages | minutes in all |\n|---|---|---:|\n");
+    let chapters = entries.chunk_by(|_, entry| entry.depth > 0);
+    for chapter in chapters {
+        let below: Vec<String> = chapter[1..].iter().map(link).collect();
+        let below = if below.is_empty() { "–".to_owned() } else { below.join(", ") };
+        let _ =
+            writeln!(page, "| {} | {below} | {} |", link(&chapter[0]), chapter.iter().map(of).sum::<u32>());
+    }
+    page
 }
 
 fn schedule(book: &Book, weeks: usize, whole: Whole) -> String {
@@ -305,6 +327,8 @@ mod tests {
             [30, 5, 15 + 25, 5 + 30, 40 + 3],
             "the exercises of a chapter stand behind its pages"
         );
+        let table = super::pages(&book);
+        assert!(table.contains("| [02 Two](02-two.md) (15) | [Part](02-part.md) (5) | 20 |\n"), "{table}");
         let page = schedule(&book, 2, Whole::Chapters);
         assert!(page.contains("| 1 | [How](how.md) (10), [01 One](01-one.md) (20) | [First](01-one.md#1-first) (5) | 30 + 5 = 35 |"), "{page}");
         assert!(page.contains("1 h 18 min of reading and 1 h 15 min of exercises"), "{page}");

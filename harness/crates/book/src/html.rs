@@ -10,8 +10,8 @@ use std::path::Path;
 /// What the pages that are not mdBook's look like.
 pub(crate) const PAGE_CSS: &str = include_str!("pages/page.css");
 
-/// The text between the anchors of a file, without the lines that mark it and others, as mdBook shows it; the
-/// whole file if no anchor is named.
+/// The text between the anchors of a file, without the lines that mark it and others; the whole file if no
+/// anchor is named.
 ///
 /// # Errors
 ///
@@ -29,6 +29,10 @@ pub(crate) fn excerpt(src: &Path, what: &str) -> Result<String> {
     if lines.is_empty() {
         bail!("{file} has no anchor {name}");
     }
+    // mdBook shows it as it is indented in its file; narrow pages have no room for that.
+    let indent = lines.iter().filter(|line| !line.trim().is_empty());
+    let indent = indent.map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
+    let lines: Vec<&str> = lines.iter().map(|line| line.get(indent..).unwrap_or_default()).collect();
     Ok(lines.join("\n") + "\n")
 }
 
@@ -140,7 +144,7 @@ mod tests {
         std::fs::write(folder.path().join("code.rs"), code).expect("written");
         let of = |text: &str| with_excerpts(folder.path(), text);
         assert_eq!(of("x {{#include code.rs:outer}} y").expect("there"), "x b\n    c y");
-        assert_eq!(of("{{#include code.rs:inner}}").expect("there"), "    c");
+        assert_eq!(of("{{#include code.rs:inner}}").expect("there"), "c", "it is not indented alone");
         assert!(of("{{#include code.rs:gone}}").is_err() && of("{{#include gone.rs:outer}}").is_err());
     }
 

@@ -22,7 +22,7 @@ pub mod step;
 
 use anyhow::{Context, Result, bail};
 use check::commands::{Programs, recipes};
-use check::{Book, built, commands, current, excerpts, glossary, links, sections, typed};
+use check::{Book, built, commands, current, ends, excerpts, glossary, links, sections, typed};
 use clap::Subcommand;
 use lab_core::files::write_atomically;
 use lab_core::stages::{self, Stage, binary_directory};
@@ -105,7 +105,7 @@ impl Tree {
 
     /// The parts that are made of the pages, with the other parts in their places.
     fn parts_of_pages(&self) -> Result<BTreeMap<String, String>> {
-        Ok(course::schedules(&Book::open(&self.src())?).into_iter().collect())
+        Ok(course::made(&Book::open(&self.src())?))
     }
 
     fn generate(&self) -> Result<ExitCode> {
@@ -226,6 +226,7 @@ impl Tree {
         faults.extend(sections::faults(&book, &self.stages));
         faults.extend(course::faults(&book));
         faults.extend(commands::faults(&book, &programs));
+        faults.extend(ends::faults(&book));
         faults.extend(typed::faults(&book, &allowed));
         faults.extend(glossary::faults(&book));
         let parts = self.parts()?;

@@ -16,7 +16,7 @@ use std::path::Path;
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 6] = ["cost-", "diff-", "diffs.", "calls-", "calls.", "schedule-"];
+pub(crate) const OURS: [&str; 7] = ["cost-", "diff-", "diffs.", "calls-", "calls.", "pages.", "schedule-"];
 
 /// The parts that each chapter has; the first stage has no step before it, and no diff.
 pub(crate) const OF_CHAPTER: [&str; 3] = ["diff", "calls", "cost"];

@@ -40,10 +40,10 @@ enum Kind {
 
 fn kind(title: &str) -> Kind {
     match title.split(':').next().unwrap_or_default() {
-        "Predict before you read" | "The flaw inherited" | "Check yourself" => Kind::Whole,
+        "Predict before you read" | "The flaw inherited" | "Break it" | "Check yourself" => Kind::Whole,
         "Who waits for whom" => Kind::Pictures,
         "The flaw" => Kind::Words,
-        "See it" | "Break it" => Kind::Commands,
+        "See it" => Kind::Commands,
         "What it costs" => Kind::Costs,
         "Exercises" | "Exercise" => Kind::Exercises,
         "Invariants" | "What the kernel sees" | "Where it comes from" => Kind::None,
@@ -193,12 +193,15 @@ fn of_section(book: &Book, page: &Page, section: &Section) -> Result<Vec<Slide>>
             slides
         }
         Kind::Commands => {
-            let fences = all.iter().enumerate().filter(|(_, block)| is_fence(block));
-            let of = |(at, fence): (usize, &String)| {
-                let before = at.checked_sub(1).map(|at| all[at].as_str()).filter(|block| !is_fence(block));
-                slide(html(book, &[before.unwrap_or_default(), fence].join("\n")), "code")
-            };
-            fences.map(of).collect()
+            // What stands below a fence without words between them belongs to it: the output.
+            let mut texts: Vec<String> = Vec::new();
+            for (at, fence) in all.iter().enumerate().filter(|(_, block)| is_fence(block)) {
+                match (at.checked_sub(1).map(|at| all[at].as_str()), texts.last_mut()) {
+                    (Some(before), Some(last)) if is_fence(before) => last.push_str(&format!("\n{fence}")),
+                    (before, _) => texts.push([before.unwrap_or_default(), fence].join("\n")),
+                }
+            }
+            texts.iter().map(|text| slide(html(book, text), "code")).collect()
         }
         Kind::Costs => {
             let part = all.iter().find(|block| block.starts_with("{{#include generated/cost-"));
@@ -245,9 +248,13 @@ fn of_section(book: &Book, page: &Page, section: &Section) -> Result<Vec<Slide>>
                     let title = format!("Concept: {name}");
                     slides.push(Slide { title, body: html(book, &words), class: "concept" });
                 } else if is_fence(block) && included(block).next().is_some() {
-                    let code = with_excerpts(&book.src, block)?;
-                    let words = if is_fence(before) || before.starts_with('>') { "" } else { before };
-                    slides.push(slide(html(book, &[words, &code].join("\n")), "code"));
+                    let mut words = if is_fence(before) || before.starts_with('>') { "" } else { before };
+                    // One slide for each excerpt, though they stand in one fence.
+                    for what in included(block) {
+                        let code = format!("```rust,ignore\n{}```\n", excerpt(&book.src, what)?);
+                        slides.push(slide(html(book, &[words, &code].join("\n")), "code"));
+                        words = "";
+                    }
                 }
                 before = block;
             }
