@@ -24,6 +24,12 @@ setup *OPTIONS:
 stage *ARGS: build
     @if [ -t 0 ]; then set -m; fi; {{harness}} stage "$@"; exit $?
 
+# The exercises: where you are and what comes next; ./lab learn NAME opens one and grades it at each save.
+[group('learn')]
+[no-exit-message]
+learn *ARGS: build
+    @if [ -t 0 ]; then set -m; fi; {{harness}} learn "$@"; exit $?
+
 # Open the book.
 [group('learn')]
 [no-exit-message]
@@ -60,6 +66,18 @@ notes-check: build
 [no-exit-message]
 step *ARGS: build
     @{{harness}} step "$@"
+
+# Answer the questions of chapter N before you read it: ./lab predict 5; ./lab predict 5 --answer 1=c --answer 2=11
+[group('learn')]
+[no-exit-message]
+predict *ARGS: build
+    @{{harness}} predict "$@"
+
+# Measure what chapter N asks, and see your guesses beside it: ./lab reveal 5
+[group('learn')]
+[no-exit-message]
+reveal *ARGS: build
+    @{{harness}} reveal "$@"
 
 # Record who waits for whom in stage N, as a page to step through: ./lab timeline 3; ./lab timeline --list
 [group('learn')]

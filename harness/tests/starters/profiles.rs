@@ -2,7 +2,7 @@
 //! teacher gets wrong.
 
 use super::super::grade_any::{has, outcomes};
-use super::{alone, built};
+use super::{built, side_by_side};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ fn graded(
     directory: &Path,
     args: &[&str],
 ) -> (Vec<(String, String)>, BTreeMap<String, usize>) {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut command = place.command(program("harness"));
     command.current_dir(directory).args(["grade", "--json", "-"]).args(args);
     let ended: Finished = Run::start(command).wait(5 * LONG);

@@ -38,6 +38,7 @@ pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) ->
     let mut clock = Clock::new();
     let guard = ShutdownGuard::new(socket); // a shutdown wakes this thread too
     let mut timeouts = SocketTimeouts::new(socket, &session, clock.last())?;
+    // ANCHOR: conversation
     loop {
         timeouts.update(&session, clock.last())?;
         match session.next(clock.last()) {
@@ -58,5 +59,6 @@ pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) ->
             Next::Close => return Ok(()),
         }
     }
+    // ANCHOR_END: conversation
 }
 // ANCHOR_END: serve

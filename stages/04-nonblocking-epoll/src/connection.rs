@@ -129,10 +129,12 @@ impl Connection {
         if self.session.has_ended() { Turn::Blocked } else { Turn::Served }
     }
 
+    // ANCHOR: interest
     /// The events that the connection waits for.
     pub fn interest(&self) -> EpollFlags {
         if self.session.has_output() { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
     }
+    // ANCHOR_END: interest
 
     /// Whether the last read filled the buffer. After a shorter one the socket was empty.
     pub fn has_filled(&self) -> bool {

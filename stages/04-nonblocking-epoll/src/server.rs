@@ -108,6 +108,7 @@ impl Server {
         self.update_interest(token, turn);
     }
 
+    // ANCHOR: update-interest
     /// After a turn: updates epoll if the connection now waits for other events.
     fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(registration) = self.connections.get_mut(token) else { return };
@@ -125,6 +126,7 @@ impl Server {
             self.connections.remove(token);
         }
     }
+    // ANCHOR_END: update-interest
 
     /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
     /// left to read.

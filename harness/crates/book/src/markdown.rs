@@ -113,9 +113,10 @@ pub(crate) fn anchors(text: &str) -> BTreeSet<String> {
     titles(text).iter().map(|title| anchor(title)).collect()
 }
 
-/// A heading as a link names it.
-pub(crate) fn anchor(title: &str) -> String {
+/// A heading, with its marks or without, as a link names it.
+pub(crate) fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    let title = heading.trim_start_matches('#').trim();
     title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
 }
 

@@ -20,6 +20,8 @@ mod states;
 mod target;
 mod threads;
 
+pub use calls::{COUNT, Strace, table};
+
 use anyhow::{Context, Result};
 use lab_core::server_process::Launch;
 use lab_core::stages::{binary_directory, discover, find};
@@ -111,4 +113,4 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Why a part is left out: what is missing, and the command that installs or allows it.
-type Missing = String;
+pub type Missing = String;

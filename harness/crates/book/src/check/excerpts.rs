@@ -1,5 +1,5 @@
 //! Excerpts: each anchor that a page names is there once, closed, and neither empty nor too long; each anchor of
-//! the code is shown by some page.
+//! the code is shown by some page, or replaced by some exercise.
 
 use super::{Book, included};
 use std::collections::BTreeSet;
@@ -13,10 +13,11 @@ const WHOLE: [&str; 3] = [".md", ".svg", ".html"];
 /// How many lines of code a reader takes in at once; fewer are better said in the sentence.
 const LENGTH: RangeInclusive<usize> = 3..=25;
 
-/// The faults of the pages, and of the code below these folders.
-pub(crate) fn faults(book: &Book, code: &[PathBuf]) -> Vec<String> {
+/// The faults of the pages, and of the code below these folders, of which exercises replace these anchors.
+pub(crate) fn faults(book: &Book, code: &[PathBuf], replaced: &[(PathBuf, String)]) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut used = BTreeSet::new();
+    let place_of = |(file, name): &(PathBuf, String)| Some((file.canonicalize().ok()?, name.clone()));
+    let mut used: BTreeSet<(PathBuf, String)> = replaced.iter().filter_map(place_of).collect();
     for page in &book.pages {
         for what in included(&page.text) {
             faults.extend(bad_include(&book.src, what).map(|fault| format!("{}: {fault}", page.name)));
@@ -31,7 +32,10 @@ pub(crate) fn faults(book: &Book, code: &[PathBuf]) -> Vec<String> {
         let (Ok(text), Ok(file)) = (read_to_string(&file), file.canonicalize()) else { continue };
         for name in text.lines().filter_map(|line| anchor(line, "ANCHOR: ")) {
             if !used.contains(&(file.clone(), name.to_owned())) {
-                faults.push(format!("{}: no page shows the anchor {name}", place(&file, code)));
+                faults.push(format!(
+                    "{}: no page shows the anchor {name}, and no exercise replaces it",
+                    place(&file, code)
+                ));
             }
         }
     }
@@ -114,7 +118,7 @@ mod tests {
     fn of(page: &str) -> Vec<String> {
         let (_directory, book) =
             invented(&[("page.md", page), ("code.rs", CODE), ("part.md", "Generated.\n"), ("none.md", "\n")]);
-        faults(&book, &[])
+        faults(&book, &[], &[])
     }
 
     /// Protects a reader from an excerpt that is not there.
@@ -149,7 +153,7 @@ mod tests {
             let lines = "x();\n".repeat(count);
             let code = format!("// ANCHOR: a\n// ANCHOR: b\n{lines}// ANCHOR_END: b\n// ANCHOR_END: a\n");
             let (_directory, book) = invented(&[("page.md", "{{#include code.rs:a}}\n"), ("code.rs", &code)]);
-            faults(&book, &[])
+            faults(&book, &[], &[])
         };
         let fault = |lines: &str| {
             format!("page.md: code.rs: {lines} between the anchors of a; an excerpt has 3 to 25")
@@ -160,14 +164,17 @@ mod tests {
 
     /// Protects the code from marks that mean nothing any more.
     #[test]
-    fn an_anchor_that_no_page_shows_is_found() {
+    fn an_anchor_that_nobody_uses_is_found() {
         let code = "// ANCHOR: shown\nfn a() {\n    x();\n}\n// ANCHOR_END: shown\n// ANCHOR: hidden\nfn b() {}\n// ANCHOR_END: hidden\n";
         let (directory, book) = invented(&[
             ("src/page.md", "x"),
             ("page.md", "{{#include code/a.rs:shown}}"),
             ("code/a.rs", code),
         ]);
-        let found = faults(&book, &[directory.path().join("code")]);
-        assert_eq!(found, ["code/a.rs: no page shows the anchor hidden"]);
+        let code = [directory.path().join("code")];
+        let found = faults(&book, &code, &[]);
+        assert_eq!(found, ["code/a.rs: no page shows the anchor hidden, and no exercise replaces it"]);
+        let replaced = (code[0].join("a.rs"), "hidden".to_owned());
+        assert_eq!(faults(&book, &code, &[replaced]), [""; 0]);
     }
 }
