@@ -310,7 +310,10 @@ fn picture(src: &Path, file: &str, words: &str) -> Result<String> {
             other => data.push(other),
         }
     }
-    Ok(format!("<img alt=\"{}\" src=\"data:image/svg+xml;charset=utf-8,{data}\">\n", escaped(words)))
+    // A chart is black on white; a timeline knows itself what dark is.
+    let class = if svg.contains("prefers-color-scheme") { "" } else { " class=\"paper\"" };
+    let words = escaped(words);
+    Ok(format!("<img{class} alt=\"{words}\" src=\"data:image/svg+xml;charset=utf-8,{data}\">\n"))
 }
 
 fn document(name: &str, slides: &[Slide]) -> String {
