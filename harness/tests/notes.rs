@@ -18,8 +18,8 @@ fn the_book_is_whole() {
     assert!(finished.stdout.ends_with("the book agrees with the tree\n"), "{}", finished.stdout);
 }
 
-/// Protects a teacher who publishes the folder: it is built, every link in it leads somewhere, and a folder of
-/// somebody else's is not replaced.
+/// Protects a teacher who publishes the folder: it is built, every link in it leads somewhere, and a folder
+/// of somebody else's is not replaced.
 #[test]
 fn the_folder_for_a_static_host_is_whole() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! What a course needs to know of the book: how long each page and each exercise takes, and how they fall into
-//! weeks.
+//! What a course needs to know of the book: how long each page and each exercise takes, and how they fall
+//! into weeks.
 
 use crate::check::{Book, Page};
 use crate::markdown::{anchor, links, parts, plain};
@@ -188,7 +188,8 @@ fn units(book: &Book, whole: Whole) -> Vec<Unit> {
 fn begins(minutes: &[u32], weeks: usize) -> Vec<usize> {
     let sum = |from: usize, to: usize| u64::from(minutes[from..to].iter().sum::<u32>());
     let square = |from, to| sum(from, to) * sum(from, to);
-    // best[week][end]: the least for the units before `end` in that many weeks, and where the last one begins.
+    // best[week][end]: the least for the units before `end` in that many weeks, and where the last one
+    // begins.
     let mut best: Vec<Vec<Option<(u64, usize)>>> = vec![vec![None; minutes.len() + 1]; weeks + 1];
     best[0][0] = Some((0, 0));
     for week in 1..=weeks {

@@ -121,8 +121,8 @@ mod tests {
         Ok(fs::read(file)?)
     }
 
-    /// Protects a reader of the EPUB: it is a ZIP archive that names its type first, and a page that is no XML,
-    /// which a reader would refuse, is found while it is made.
+    /// Protects a reader of the EPUB: it is a ZIP archive that names its type first, and a page that is no
+    /// XML, which a reader would refuse, is found while it is made.
     #[test]
     fn pages_that_are_no_xml_are_found() {
         let page = "# One\n\n<details><summary>a</summary>\n\nb\n</details>\n\n![p](a.svg) [x](two.md#two)\n";

@@ -53,8 +53,8 @@ pub(crate) fn with_excerpts(src: &Path, text: &str) -> Result<String> {
     Ok(whole + rest)
 }
 
-/// Markdown as HTML that is XML too. `target` says where the page or picture of a link lies; a link to what is
-/// nowhere becomes its text.
+/// Markdown as HTML that is XML too. `target` says where the page or picture of a link lies; a link to what
+/// is nowhere becomes its text.
 pub(crate) fn render(text: &str, target: &dyn Fn(&str) -> Option<String>) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_GFM;
     let events: Vec<Event> = Parser::new_ext(text, options).collect();

@@ -1,5 +1,5 @@
-//! `./lab book`: one folder with the book, the report, the timelines, the slides and an EPUB, which any static
-//! host can serve. Every link in it is relative, and leads to something in it.
+//! `./lab book`: one folder with the book, the report, the timelines, the slides and an EPUB, which any
+//! static host can serve. Every link in it is relative, and leads to something in it.
 
 use crate::check::{Book, built};
 use crate::html::{PAGE_CSS, escaped, page, render};
@@ -27,8 +27,8 @@ const EPUB: &str = "c10k-lab.epub";
 ///
 /// # Errors
 ///
-/// mdBook is not installed, the folder holds something else, or something cannot be read or written. Links that
-/// lead nowhere are printed, and the status is 1.
+/// mdBook is not installed, the folder holds something else, or something cannot be read or written. Links
+/// that lead nowhere are printed, and the status is 1.
 pub fn run(args: Args) -> Result<ExitCode> {
     let tree = Tree::find()?;
     let Some(mdbook) = built::mdbook(&tree.root) else {

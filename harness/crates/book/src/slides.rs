@@ -117,18 +117,19 @@ fn deck(book: &Book, stage: &Stage) -> Result<String> {
     slides.append(&mut ideas);
     for page in below {
         let all = sections(&expanded(book, page));
-        let title = entries.iter().find(|entry| entry.page == page.name).map(|entry| entry.title.clone());
+        let entry = entries.iter().find(|entry| entry.page == page.name);
+        let title = entry.map(|entry| entry.title.clone()).unwrap_or_default();
         if let Some(question) = self::question(page) {
-            slides.push(Slide {
-                title: title.unwrap_or_default(),
-                body: html(book, &question),
-                class: "title",
-            });
+            slides.push(Slide { title: title.clone(), body: html(book, &question), class: "title" });
         }
         for section in &all {
             match kind(&section.title) {
                 Kind::Excerpts => slides.extend(of_section(book, page, section)?),
-                Kind::Whole | Kind::Exercises => rest.extend(of_section(book, page, section)?),
+                Kind::Whole | Kind::Exercises => {
+                    let mut more = of_section(book, page, section)?;
+                    more.iter_mut().for_each(|slide| slide.title = format!("{}: {title}", slide.title));
+                    rest.append(&mut more);
+                }
                 _ => {}
             }
         }
@@ -344,8 +345,8 @@ mod tests {
 
     const CHAPTER: &str = "# 02 Two\n\nMinutes: 15\n\n**The question.** How many?\n\n## Predict before you read\n\n1. One?\n2. Two?\n\n## The flaw inherited\n\nIt waits.\n\n{{#include generated/diff-02.md}}\n\n## The idea\n\n> **Concept: fork.** A copy\n> of [a process](life.md#x).\n\nThe loop:\n\n```rust,ignore\n{{#include code.rs:loop}}\n```\n\n## Who waits for whom\n\nA run:\n\n![Who waits](timelines/02.svg)\n\n## The flaw\n\nProcesses are dear.\n\n## See it\n\nType:\n\n```sh\nps\n```\n\n## What it costs\n\n{{#include generated/cost-02.md}}\n\nMore words.\n\n## Exercises\n\n### 1. Count\n\n*Code · 5 minutes · easy.* Count.\n\n## Check yourself\n\n<details><summary>Why?</summary>\n\nSo.\n</details>\n";
 
-    /// Protects the lecture from a second copy of the chapter: what a slide says stands in the chapter, in the
-    /// code, or in a generated part.
+    /// Protects the lecture from a second copy of the chapter: what a slide says stands in the chapter, in
+    /// the code, or in a generated part.
     #[test]
     fn a_deck_is_made_of_its_chapter() {
         let (_directory, book) = invented(&[

@@ -1,5 +1,6 @@
-//! Commands that end: none asks for a process by its name, which on a shared machine finds somebody else's; a
-//! server in the background is stopped by its pid; and of what runs long it is said how long, or how to stop it.
+//! Commands that end: none asks for a process by its name, which on a shared machine finds somebody else's;
+//! a server in the background is stopped by its pid; and of what runs long it is said how long, or how to
+//! stop it.
 
 use super::{Book, Page};
 use crate::markdown::{blocks, sections};

@@ -1,5 +1,5 @@
-//! Excerpts: each anchor that a page names is there once, closed, and neither empty nor too long; each anchor of
-//! the code is shown by some page, or replaced by some exercise.
+//! Excerpts: each anchor that a page names is there once, closed, and neither empty nor too long; each anchor
+//! of the code is shown by some page, or replaced by some exercise.
 
 use super::{Book, included};
 use std::collections::BTreeSet;
