@@ -34,7 +34,14 @@ learn *ARGS: build
 [group('learn')]
 [no-exit-message]
 notes *OPTIONS:
+    @./lab notes-port "$@"
     mdbook serve notes --open "$@"
+
+# Build one folder for any static host: book, report, timelines, slides, EPUB: ./lab book --out DIR
+[group('learn')]
+[no-exit-message]
+book *OPTIONS: build
+    @{{harness}} book "$@"
 
 # Write the generated parts of the book again: what each step costs, from results/data, and its diff.
 [group('check')]
@@ -221,6 +228,7 @@ sanitize *ARGS: build
 [group('check')]
 loom:
     RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --test loom --target-dir target/loom --quiet
+    @echo 'In every order that loom tried no item was lost, taken twice or read too early, and no wake-up was lost.'
 
 # Check the ring under Miri: needs a nightly toolchain with the miri component.
 [group('check')]

@@ -78,12 +78,12 @@ impl Connection {
         Self { socket, token, session, receive, sending, piece, own, installing, closing }
     }
 
-    // ANCHOR: drive
     /// Does what the session says until it must wait for a completion.
     ///
     /// # Errors
     /// What io_uring_enter(2) says.
     pub fn drive(&mut self, proactor: &mut Proactor, clock: &mut Clock) -> io::Result<()> {
+        // ANCHOR: drive
         while !self.closing && self.sending.is_none() {
             match self.session.next(clock.last()) {
                 Next::Read => return self.arm_receive(proactor),
@@ -96,6 +96,8 @@ impl Connection {
                     // dropping the connection wait for the completion.
                     unsafe { proactor.push(&submission) }?;
                 }
+                // ANCHOR_END: drive
+                // ANCHOR: drive-rest
                 Next::Work(work) => {
                     if work.is_slow() {
                         // The replies of other connections must not wait for it in our queue.
@@ -108,12 +110,12 @@ impl Connection {
                 Next::Close => return self.close(proactor),
             }
         }
+        // ANCHOR_END: drive-rest
         // More has arrived during the send than the session should keep. What was received in the same round
         // of the loop is kept too: at most what all the provided buffers hold, 2 MiB. An earlier submission
         // of the cancellation would not help: the kernel sees it before it receives any more.
         if self.session.is_full() { self.cancel_receive(proactor) } else { Ok(()) }
     }
-    // ANCHOR_END: drive
 
     /// An operation has completed: tells the session, which [`Connection::drive`] must then ask. `bytes` are
     /// those that arrived.
