@@ -208,6 +208,16 @@ check:
 mutants *ARGS: build
     @{{harness}} mutants "$@"
 
+# Change kit's protocol and stage 07's ring by a machine, and see whether their tests notice: needs cargo-mutants,
+# and hours for all of it. --iterate goes on, --shard 1/8 is a part.
+[group('check')]
+[no-exit-message]
+cargo-mutants *ARGS:
+    @cargo mutants --version >/dev/null 2>&1 || { echo 'lab: cargo-mutants is missing: cargo install --locked cargo-mutants' >&2; exit 1; }
+    @mkdir -p target/cargo-mutants/ring target/cargo-mutants/kit
+    cargo mutants -p lockless-queues -f 'stages/07-lockless-queues/src/ring.rs' -o target/cargo-mutants/ring --timeout 60 "$@" -- --lib --test ring
+    cargo mutants -p kit -f 'stages/kit/src/protocol/**' -o target/cargo-mutants/kit --timeout 60 "$@" -- --lib --tests
+
 # Run the stages under AddressSanitizer, and their queues under ThreadSanitizer and Miri: needs a nightly toolchain.
 [group('check')]
 [no-exit-message]

@@ -1,6 +1,7 @@
 //! The parts of the book that are generated, and the check that the book agrees with the tree.
 //!
 //! * `parts`: what a step costs, by the figures of the report; its diff; the system calls of a request;
+//! * `claims`: the experiments of a chapter, and the page of all claims;
 //! * `step`: what changed from one stage to the next; `calls`: strace of one request;
 //! * `predictions`: what each chapter asks first, and how that is measured;
 //! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses;
@@ -12,6 +13,7 @@
 
 mod calls;
 mod check;
+mod claims;
 mod course;
 mod epub;
 mod html;
@@ -100,9 +102,12 @@ impl Tree {
     }
 
     fn parts(&self) -> Result<BTreeMap<String, String>> {
-        let mut parts = parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())?;
-        parts.extend(self.parts_of_pages()?);
-        Ok(parts)
+        let mut all = parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())?;
+        let stages: Vec<&str> =
+            self.stages.iter().filter(|stage| !stage.is_twin).map(|stage| stage.name.as_str()).collect();
+        all.extend(claims::parts(&self.ledger()?, &self.root.join("results"), &stages)?);
+        all.extend(self.parts_of_pages()?);
+        Ok(all)
     }
 
     /// The parts that are made of the pages, with the other parts in their places.
@@ -288,10 +293,14 @@ impl Tree {
         Ok(words.map(str::to_owned).collect())
     }
 
-    /// What `experiment --list` lists.
+    /// The claims that `experiment` examines, each with its page.
+    fn ledger(&self) -> Result<Vec<claims::Claim>> {
+        claims::listed(&printed(&binary_directory()?.join("experiment"), "--pages")?)
+    }
+
+    /// Their ids.
     fn claims(&self) -> Result<BTreeSet<String>> {
-        let list = printed(&binary_directory()?.join("experiment"), "--list")?;
-        Ok(list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+        Ok(self.ledger()?.into_iter().map(|claim| claim.id).collect())
     }
 
     /// The names of the mutants, and their kinds.

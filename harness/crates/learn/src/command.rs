@@ -5,6 +5,7 @@ use crate::exercise::{Exercise, Lab};
 use crate::progress::Progress;
 use crate::report::{self, Format};
 use crate::solution;
+use crate::starter::Starter;
 use crate::work::Work;
 use crate::{part, shown, watch};
 use anyhow::{Result, bail};
@@ -146,11 +147,14 @@ impl Session<'_> {
         let folder = self.work.of(exercise);
         let shown = self.work.shown(self.lab, &folder);
         print(&part::task(exercise))?;
-        println!(
-            "\n{} in {shown}; the part to change: {}\n",
-            if is_new { "The starter is" } else { "Your work is" },
-            self.places(exercise).join(", ")
-        );
+        match is_new {
+            // Where the parts are: in a work that has begun they may have moved.
+            true => println!(
+                "\nThe starter is in {shown}; what to change begins at {}.\n",
+                Starter::of(self.lab, exercise)?.places.join(" and ")
+            ),
+            false => println!("\nYour work is in {shown}.\n"),
+        }
         let interruption = Arc::new(Interruption::catch()?);
         end_when_interrupted(&interruption);
         if !once {
@@ -161,16 +165,6 @@ impl Session<'_> {
             return Ok(ExitCode::from(128 + signal));
         }
         Ok(if outcome == Outcome::Solved { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// Where the replaced parts begin in the starter: `src/server.rs:42`.
-    fn places(&self, exercise: &Exercise) -> Vec<String> {
-        exercise.replace.iter().map(|part| part.file.clone()).fold(Vec::new(), |mut files, file| {
-            if !files.contains(&file) {
-                files.push(file);
-            }
-            files
-        })
     }
 
     /// Builds and grades, prints what came of it, and notes it.
@@ -227,7 +221,10 @@ impl Session<'_> {
             println!("Hint {number} of {all}: {}\n", hint.trim());
         }
         if had_all {
-            println!("There is no further hint. The solution is notes/solutions/{}.patch.", exercise.name);
+            println!(
+                "There is no further hint. The solution is notes/solutions/{}.patch: a diff of the starter.",
+                exercise.name
+            );
         }
         Ok(())
     }

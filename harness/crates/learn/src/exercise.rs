@@ -1,6 +1,6 @@
 //! An exercise, as its folder describes it.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use grader::probes::{self, Probe};
 use lab_core::Usage;
 use lab_core::stages::{self, Stage};
@@ -265,7 +265,10 @@ impl Exercise {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let place = || format!("{FOLDER}/{name}/{FILE}");
         let text = read_to_string(folder.join(FILE)).with_context(place)?;
-        let exercise: Self = toml::from_str(&text).with_context(place)?;
+        let exercise: Self = toml::from_str(&text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+            anyhow!("{}:{}: {}", place(), before.lines().count().max(1), error.message())
+        })?;
         Ok(Self { name, folder: folder.to_owned(), ..exercise })
     }
 
@@ -308,6 +311,14 @@ pub(crate) fn without_marks(source: &str) -> String {
 }
 
 impl Replacement {
+    /// Where the part begins in a source that has its marks, as it is without them: `src/server.rs:42`.
+    pub(crate) fn place(&self, source: &str) -> String {
+        let mark = format!("// ANCHOR: {}", self.anchor);
+        let before =
+            source.lines().take_while(|line| line.trim() != mark).filter(|line| !is_mark(line)).count();
+        format!("{}:{}", self.file, before + 1)
+    }
+
     /// The source with the lesser part in the place of its own; the marks stay, so that another part can be
     /// replaced too.
     pub(crate) fn in_place(&self, folder: &Path, source: &str) -> Result<String> {

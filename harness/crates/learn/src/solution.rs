@@ -10,7 +10,8 @@ use std::fmt::Write;
 use std::fs::{create_dir_all, read_to_string};
 use std::path::Path;
 
-/// Applies the solution to a starter.
+/// Applies the solution to a starter. Lines above it in the stage may have come or gone since it was written:
+/// a hunk that has moved is found if there is one place only that has its lines.
 ///
 /// # Errors
 /// What of the diff does not fit.
@@ -18,6 +19,8 @@ pub fn solve(starter: &mut Starter<'_>) -> Result<()> {
     let path = starter.exercise.solution(&starter.lab.root);
     let name = || path.display().to_string();
     let diff = Diff::parse(&read_to_string(&path).with_context(name)?).with_context(name)?;
+    let read = |path: &str| starter.sources.get(Path::new(path)).cloned().with_context(|| path.to_owned());
+    let diff = diff.refreshed(read).with_context(name)?;
     for change in diff.files {
         let source = starter.sources.get_mut(Path::new(&change.path));
         let source = source.with_context(|| format!("{}: no source {}", name(), change.path))?;

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub struct Starter<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) exercise: &'a Exercise,
+    /// Where the replaced parts begin: `src/server.rs:42`.
+    pub(crate) places: Vec<String>,
     /// The sources.
     pub(crate) sources: BTreeMap<PathBuf, String>,
 }
@@ -39,8 +41,10 @@ impl<'a> Starter<'a> {
             let source = source.with_context(|| format!("{}: {} is no source", exercise.name, part.file))?;
             *source = part.in_place(&exercise.folder, source).with_context(|| exercise.name.clone())?;
         }
+        let places =
+            exercise.replace.iter().map(|part| part.place(&sources[Path::new(&part.file)])).collect();
         sources.values_mut().for_each(|source| *source = without_marks(source));
-        Ok(Self { lab, exercise, sources })
+        Ok(Self { lab, exercise, places, sources })
     }
 
     /// Writes it into a folder as a crate with the program `name`.
