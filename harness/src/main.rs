@@ -1,8 +1,8 @@
 //! The command line of the harness: each command is a function of a crate below, or glue between two of them.
 //!
 //! * `bench_all`: measured by `bench`, drawn by `figures`; `grade`: judged by `grader`, kept in `records`;
-//! * `notes`, of the crate `book`: the generated parts of the book, and its check; `predict` and `reveal` ask
-//!   its questions and measure the answers;
+//! * `notes` and `book`, of the crate `book`: the generated parts of the book, its check, and all that can be
+//!   read in one folder; `predict` and `reveal` ask its questions and measure the answers;
 //! * `run_stage`, `step`, `distributed`, `doctor`, `test`: commands that nothing else needs.
 
 mod bench_all;
@@ -103,6 +103,9 @@ enum Command {
     // The recipe `notes` opens the book.
     #[command(hide = true)]
     Notes(book::Args),
+    /// Build the book, the report, the timelines, slides and an EPUB into one folder for any static host. Half a
+    /// minute.
+    Book(book::site::Args),
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),
 }
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
         Command::TimelineCmd(args) => timeline::run_cmd(args),
         Command::Sanitize(args) => mutants::sanitize::run(args),
         Command::Notes(args) => book::run(args, &Cli::command()),
+        Command::Book(args) => book::site::run(args),
         Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {

@@ -135,7 +135,7 @@ fn javas_http_server() {
     must_be(&place, &server, &expect, &["sigterm-says-close"], &COLLECTED);
 }
 
-/// Protects Go's.
+/// Protects Go's: a goroutine for each connection, of which nothing shows outside.
 #[test]
 fn gos_http_server() {
     // `go version`, since it has no `--version`.
@@ -148,19 +148,10 @@ fn gos_http_server() {
     let server = place.path("server");
     built(Command::new("go").args(["build", "-o"]).arg(&server).arg(starter("go/server.go")));
     let server = format!("{} $PORT", server.display());
-    let mut command = place.command(program("harness"));
-    // Not tried with every version: what each of them must do.
-    command.args([
-        "grade",
-        "--cmd",
-        &server,
-        "--only",
-        "one-client,several",
-        "--skip",
-        "late-bytes,malformed",
-    ]);
-    let ended = Run::start(command).wait(5 * LONG);
-    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    // Which of its threads comes first at SIGTERM is luck: the one that accepts what waits, or the one that hears the
+    // signal and closes the listener.
+    let skip = [&COLLECTED[..], &["queued-at-sigterm"]].concat();
+    must_be(&place, &server, &LENIENT, &[], &skip);
 }
 
 /// What forty lines of C leave out.

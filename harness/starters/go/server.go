@@ -32,9 +32,12 @@ func handle(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(time.Duration(n) * time.Millisecond)
 		reply([]byte("slept"))
 	case r.Method == "POST" && r.URL.Path == "/echo":
-		if body, err := io.ReadAll(r.Body); err == nil {
-			reply(body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
 		}
+		reply(body)
 	default:
 		http.NotFound(w, r)
 	}

@@ -48,11 +48,11 @@ pub fn run(options: Options) -> io::Result<()> {
 }
 
 impl Server {
-    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
+        // ANCHOR: loop
         while self.acceptor.is_open() || !self.connections.is_empty() {
             let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
             let timeout = TimeoutScan::timeout(self.connections.len(), check_soon);
@@ -76,9 +76,9 @@ impl Server {
                 self.check_deadlines();
             }
         }
+        // ANCHOR_END: loop
         Ok(())
     }
-    // ANCHOR_END: loop
 
     /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {

@@ -1,30 +1,39 @@
 //! The parts of the book that are generated, and the check that the book agrees with the tree.
 //!
 //! * `parts`: what a step costs, by the figures of the report; its diff; the system calls of a request;
+//! * `claims`: the experiments of a chapter, and the page of all claims;
 //! * `step`: what changed from one stage to the next; `calls`: strace of one request;
 //! * `predictions`: what each chapter asks first, and how that is measured;
-//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses.
+//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses;
+//! * `course`: how long pages and exercises take, and schedules of them;
+//! * `site`: one folder with everything that can be read, with `slides` and an `epub`, which `html` renders.
 //!
 //! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without
 //! having measured anything, and a change of them is seen in a review.
 
 mod calls;
 mod check;
+mod claims;
+mod course;
+mod epub;
+mod html;
 mod markdown;
 mod parts;
 pub mod predictions;
+pub mod site;
+mod slides;
 pub mod step;
 
 use anyhow::{Context, Result, bail};
 use check::commands::{Programs, recipes};
 use check::{
-    Book, built, commands, current, excerpts, glossary, links, predictions as asked, sections, typed,
+    Book, built, commands, current, ends, excerpts, glossary, links, predictions as asked, sections, typed,
 };
 use clap::Subcommand;
 use lab_core::files::write_atomically;
 use lab_core::stages::{self, Stage, binary_directory};
 use learn::Lab;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{create_dir_all, read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -92,8 +101,18 @@ impl Tree {
         file.strip_prefix(&self.root).unwrap_or(file).display().to_string()
     }
 
-    fn parts(&self) -> Result<std::collections::BTreeMap<String, String>> {
-        parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())
+    fn parts(&self) -> Result<BTreeMap<String, String>> {
+        let mut all = parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())?;
+        let stages: Vec<&str> =
+            self.stages.iter().filter(|stage| !stage.is_twin).map(|stage| stage.name.as_str()).collect();
+        all.extend(claims::parts(&self.ledger()?, &self.root.join("results"), &stages)?);
+        all.extend(self.parts_of_pages()?);
+        Ok(all)
+    }
+
+    /// The parts that are made of the pages, with the other parts in their places.
+    fn parts_of_pages(&self) -> Result<BTreeMap<String, String>> {
+        Ok(course::made(&Book::open(&self.src())?))
     }
 
     fn lab(&self) -> Result<Lab> {
@@ -111,9 +130,21 @@ impl Tree {
             }
         }
         self.replace_marks()?;
+        let mut written = self.write_parts(self.parts()?)?;
+        // The pages may have got other exercises by these parts.
+        written += self.write_parts(self.parts_of_pages()?)?;
+        println!(
+            "{} written; `./lab notes-calls` records the system calls again",
+            lab_core::units::count(written, "part")
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes those that differ from what is there, and says how many.
+    fn write_parts(&self, parts: BTreeMap<String, String>) -> Result<usize> {
         let mut written = 0;
-        for (name, text) in self.parts()? {
-            let file = folder.join(&name);
+        for (name, text) in parts {
+            let file = self.folder().join(&name);
             if read_to_string(&file).is_ok_and(|there| there == text) {
                 continue;
             }
@@ -121,11 +152,7 @@ impl Tree {
             println!("{}", self.shown(&file));
             written += 1;
         }
-        println!(
-            "{} written; `./lab notes-calls` records the system calls again",
-            lab_core::units::count(written, "part")
-        );
-        Ok(ExitCode::SUCCESS)
+        Ok(written)
     }
 
     /// Puts the includes in the place of the marks that a new chapter has.
@@ -211,7 +238,9 @@ impl Tree {
         faults.extend(lab.faults());
         faults.extend(links::faults(&book));
         faults.extend(sections::faults(&book, &self.stages));
+        faults.extend(course::faults(&book));
         faults.extend(commands::faults(&book, &programs));
+        faults.extend(ends::faults(&book));
         faults.extend(typed::faults(&book, &allowed));
         faults.extend(glossary::faults(&book));
         faults.extend(asked::faults(&book, &self.root, &self.stages));
@@ -264,10 +293,14 @@ impl Tree {
         Ok(words.map(str::to_owned).collect())
     }
 
-    /// What `experiment --list` lists.
+    /// The claims that `experiment` examines, each with its page.
+    fn ledger(&self) -> Result<Vec<claims::Claim>> {
+        claims::listed(&printed(&binary_directory()?.join("experiment"), "--pages")?)
+    }
+
+    /// Their ids.
     fn claims(&self) -> Result<BTreeSet<String>> {
-        let list = printed(&binary_directory()?.join("experiment"), "--list")?;
-        Ok(list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+        Ok(self.ledger()?.into_iter().map(|claim| claim.id).collect())
     }
 
     /// The names of the mutants, and their kinds.

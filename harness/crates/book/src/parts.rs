@@ -19,10 +19,22 @@ use std::path::Path;
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 7] = ["cost-", "diff-", "diffs.", "calls-", "calls.", "exercise-", "predict-"];
+pub(crate) const OURS: [&str; 11] = [
+    "cost-",
+    "diff-",
+    "diffs.",
+    "calls-",
+    "calls.",
+    "exercise-",
+    "predict-",
+    "experiments-",
+    "claims.",
+    "pages.",
+    "schedule-",
+];
 
 /// The parts that each chapter has; the first stage has no step before it, and no diff.
-pub(crate) const OF_CHAPTER: [&str; 4] = ["predict", "diff", "calls", "cost"];
+pub(crate) const OF_CHAPTER: [&str; 5] = ["predict", "diff", "calls", "cost", "experiments"];
 
 /// The line by which a chapter includes a part of its own.
 pub(crate) fn include(part: &str, stage: &str) -> String {

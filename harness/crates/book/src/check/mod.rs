@@ -6,6 +6,7 @@
 pub(crate) mod built;
 pub(crate) mod commands;
 pub(crate) mod current;
+pub(crate) mod ends;
 pub(crate) mod excerpts;
 pub(crate) mod glossary;
 pub(crate) mod links;

@@ -119,6 +119,10 @@ mod tests {
             ("{{#include generated/diff-05.md}}", "it does not include its generated part `diff`"),
             ("{{#include generated/calls-05.md}}", "it does not include its generated part `calls`"),
             ("{{#include generated/cost-05.md}}", "it does not include its generated part `cost`"),
+            (
+                "{{#include generated/experiments-05.md}}",
+                "it does not include its generated part `experiments`",
+            ),
         ] {
             assert_eq!(of(&chapter().replace(part, "")), [format!("05-five.md: {fault}")]);
         }

@@ -104,6 +104,15 @@ impl Client {
     }
 
     pub(super) fn over(stream: TcpStream, recorder: &Recorder) -> Result<Self, Fault> {
+        Self::logged(stream, recorder.connected())
+    }
+
+    /// Over a connection that was made so that it takes little at a time.
+    pub(super) fn over_narrow(stream: TcpStream, recorder: &Recorder) -> Result<Self, Fault> {
+        Self::logged(stream, recorder.connected_narrow())
+    }
+
+    fn logged(stream: TcpStream, log: Log) -> Result<Self, Fault> {
         // A request cut in two must leave as two segments.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;
@@ -111,7 +120,7 @@ impl Client {
             stream,
             unread: Vec::new(),
             replies: Collector::default(),
-            log: recorder.connected(),
+            log,
             unread_since: Instant::now(),
             logged: 0,
             longest: Longest::default(),
@@ -376,7 +385,7 @@ impl Client {
                         self.log_unread(self.unread.len());
                         self.log.was_reset();
                         let fault = Fault::wrong(format!("a reset instead of {what}")).of(Kind::Reset);
-                        return Err(fault.shows(what, "a reset: nc ends without it"));
+                        return Err(fault.shows(due(what), "a reset: nc ends without it"));
                     }
                     _ => return Err(Fault::wrong(format!("receiving failed: {error}"))),
                 },

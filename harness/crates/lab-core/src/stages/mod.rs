@@ -111,10 +111,15 @@ impl Stage {
 
     /// Why the stage cannot run on this machine, if it is one that needs what a kernel may lack. It is tried.
     pub fn lacks(&self) -> Option<String> {
+        self.lacks_with(&[])
+    }
+
+    /// The same with options: some need a newer kernel than the stage does.
+    pub fn lacks_with(&self, options: &[String]) -> Option<String> {
         /// Of the stages' contract.
         const UNSUPPORTED: i32 = 3;
         let needs = self.needs.as_ref()?;
-        let error = self.launch(&[]).start().err()?;
+        let error = self.launch(options).start().err()?;
         let EndedEarly(status) = error.downcast_ref()?;
         (status.code() == Some(UNSUPPORTED)).then(|| format!("{needs} cannot be used on this machine"))
     }

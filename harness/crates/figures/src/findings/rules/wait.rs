@@ -50,6 +50,13 @@ pub(super) fn slow_requests(data: &Data) -> Option<String> {
     Some(format!("{} % of the requests {}", mix.percent, slow::what_it_does(&mix.path)))
 }
 
+/// How many workers the servers that have workers had then: `4`.
+pub(super) fn workers(data: &Data) -> Option<String> {
+    let all: BTreeSet<usize> = slow_lines(data).iter().filter_map(|line| line.record.key.workers).collect();
+    let all: Vec<String> = all.into_iter().map(|workers| workers.to_string()).collect();
+    (!all.is_empty()).then(|| all.join(" or "))
+}
+
 /// Of fewer than this share of the quick requests nobody speaks.
 const FEW: f64 = 0.01;
 
