@@ -8,7 +8,7 @@ use crate::outgoing::Packet;
 use crate::protocol::{Protocol, Reason};
 use kit::clock::LoopContext;
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, send};
+use nix::sys::socket::{MsgFlags, Shutdown, send, shutdown};
 use nix::unistd::read;
 use std::any::Any;
 use std::fs::File;
@@ -206,6 +206,15 @@ impl Connection<'_> {
             self.link.timeout_ms = if idle > 0 { idle } else { MAX_CLOSING_MS };
             self.touch();
         }
+    }
+
+    /// Shuts our sending side at once, and tells the hooks: the peer sees the end of what was sent, and what
+    /// it still sends can be read.
+    pub fn shutdown_write(&mut self) {
+        if let Some(hooks) = &mut self.link.hooks {
+            hooks.end(self.link.socket.as_fd());
+        }
+        let _ = shutdown(self.link.socket.as_raw_fd(), Shutdown::Write);
     }
 
     /// Closes the connection at once; what is queued is lost.

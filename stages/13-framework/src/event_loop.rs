@@ -7,6 +7,9 @@
 //!   event, task, timer -> visit: one callback -> settle: send what it queued; close; tell epoll; arm the timer
 //! ```
 
+mod ending;
+mod work;
+
 use crate::application::Application;
 use crate::connection::Connection;
 use crate::counters::add;
@@ -14,18 +17,15 @@ use crate::handle::{ConnectionId, Server};
 use crate::link::{Link, Phase};
 use crate::loop_clock::LoopClock;
 use crate::protocol::{Protocol, Reason};
-use crate::schedule::{Entry, Ran, Schedule};
+use crate::schedule::Schedule;
 use crate::worker::{NOBODY, WorkerState};
 use kit::connection_table::{ConnectionTable, Token};
 use kit::error::failed;
-use kit::socket::{has_unread, unacknowledged};
 use loop_per_thread::remote::{Pending, Remote};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{Shutdown, shutdown};
-use nix::unistd::read;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
@@ -46,6 +46,9 @@ const LINGER_MS: u64 = 2_000;
 
 /// How often a hook may return what it holds before other connections have their turn.
 const MAX_READS: usize = 16;
+
+/// How often a protocol may go on because all it wrote has left, before other connections have their turn.
+const MAX_READY: usize = 4;
 
 /// One worker's loop.
 pub(crate) struct EventLoop {
@@ -148,14 +151,6 @@ impl EventLoop {
     }
     // ANCHOR_END: loop
 
-    /// Runs what other threads have queued.
-    fn run_pending(&mut self) {
-        for task in self.pending.take() {
-            self.state.counters.tasks.fetch_sub(1, Relaxed);
-            task(self);
-        }
-    }
-
     /// Takes over a connection, for the rest of its life. It has been counted already.
     pub(crate) fn register(&mut self, socket: OwnedFd, protocol: Option<Box<dyn Protocol>>) {
         let token = self.links.token(socket.as_fd());
@@ -193,6 +188,7 @@ impl EventLoop {
         if ready.contains(EpollFlags::EPOLLOUT) {
             link.flush(self.clock.now().ms);
             if !link.has_output() && link.phase == Phase::Open && link.ending.is_none() {
+                link.owes_ready = false;
                 self.visit(token, |protocol, connection| protocol.on_ready(connection));
             }
         }
@@ -250,14 +246,24 @@ impl EventLoop {
     /// After a callback: sends what it has queued, closes what it has closed, and tells epoll and the timers
     /// what the connection waits for.
     fn settle(&mut self, token: Token) {
-        let Some(link) = self.links.get_mut(token) else { return };
-        if link.has_output() {
-            link.flush(self.clock.now().ms);
-            if link.out.queued() > self.server.settings().max_queued {
-                link.ending.get_or_insert(Reason::Dropped("it does not read"));
+        for turn in 0.. {
+            let Some(link) = self.links.get_mut(token) else { return };
+            if link.has_output() {
+                link.flush(self.clock.now().ms);
+                link.owes_ready = !link.has_output();
             }
+            let is_open = link.phase == Phase::Open && link.ending.is_none();
+            if !is_open || !link.owes_ready || turn == MAX_READY {
+                break;
+            }
+            link.owes_ready = false;
+            self.visit(token, |protocol, connection| protocol.on_ready(connection));
         }
-        if link.phase == Phase::Open && link.ended && !link.held && !link.wants_room && !link.has_output() {
+        let Some(link) = self.links.get_mut(token) else { return };
+        if link.out.queued() > self.server.settings().max_queued {
+            link.ending.get_or_insert(Reason::Dropped("it does not read"));
+        }
+        if link.is_over() {
             link.ending.get_or_insert(Reason::Ended);
         }
         if let Some(reason) = link.ending.take() {
@@ -281,152 +287,5 @@ impl EventLoop {
             }
         }
         self.deadlines.arm(&mut link.timer, link.deadline, token);
-    }
-
-    /// Everything was sent that was queued before the close.
-    fn finish_closing(&mut self, token: Token) {
-        let Some(link) = self.links.get_mut(token) else { return };
-        if let Some(then) = link.hijack.take() {
-            let _ = self.epoll.delete(&*link);
-            if let Some(link) = self.take(token) {
-                then(link.socket);
-            }
-            return;
-        }
-        if let Some(hooks) = &mut link.hooks {
-            hooks.end(link.socket.as_fd());
-        }
-        // A close with bytes unread, or before bytes that are still to come, is a reset, and a reset destroys
-        // what the peer has not fetched.
-        if link.ended && !has_unread(link.as_fd())
-            || shutdown(link.socket.as_raw_fd(), Shutdown::Write).is_err()
-        {
-            return self.remove(token, &Reason::Closed);
-        }
-        link.phase = Phase::Lingering;
-        (link.timeout_ms, link.deadline) = (0, Some(self.clock.now().ms + LINGER_MS));
-        self.linger(token);
-    }
-
-    /// Drops what arrives, until the peer has ended too.
-    fn linger(&mut self, token: Token) {
-        let Some(link) = self.links.get_mut(token) else { return };
-        match read(&link.socket, &mut self.buffer) {
-            Ok(1..) | Err(Errno::EINTR) => self.update(token),
-            Err(Errno::EAGAIN) if !self.clock.has_stopped() || unacknowledged(link.as_fd()) > 0 => {
-                self.update(token);
-            }
-            _ => self.remove(token, &Reason::Closed),
-        }
-    }
-
-    /// A connection is over.
-    fn remove(&mut self, token: Token, reason: &Reason) {
-        let Some(mut link) = self.take(token) else { return };
-        if link.attached {
-            // Closing the descriptor takes it out of epoll only if it has no duplicate.
-            let _ = self.epoll.delete(&link);
-        }
-        if let Some(protocol) = &mut link.protocol {
-            protocol.on_close(&self.server, ConnectionId { worker: self.index, token }, reason);
-        }
-    }
-
-    /// Takes a connection out of everything but epoll.
-    fn take(&mut self, token: Token) -> Option<Link> {
-        let mut link = self.links.remove(token)?;
-        self.deadlines.cancel(link.timer.take());
-        self.state.recount(Some(link.service), None);
-        self.server.closed(&self.state);
-        Some(link)
-    }
-
-    /// Runs the tasks whose time has come, and pings the connections that have been silent for too long. Some
-    /// timers fire too early.
-    fn check_deadlines(&mut self) {
-        let now = self.clock.now().ms;
-        for key in self.deadlines.expired(now) {
-            if let Some(id) = Schedule::id_of(key) {
-                if self.schedule.run(id, now, &self.server, &mut self.deadlines) == Ran::Last {
-                    self.state.counters.timers.fetch_sub(1, Relaxed);
-                }
-                continue;
-            }
-            let Some(link) = self.links.get_mut(key) else { continue };
-            link.timer = None;
-            if link.deadline.is_none_or(|deadline| deadline > now) {
-                self.update(key);
-            } else if link.phase == Phase::Open {
-                link.touch(now);
-                link.deadline = link.deadline.filter(|deadline| *deadline > now);
-                self.visit(key, |protocol, connection| protocol.ping(connection));
-                self.settle(key);
-            } else {
-                let lingers = link.phase == Phase::Lingering;
-                let reason = if lingers { Reason::Closed } else { Reason::Dropped("it does not read") };
-                self.remove(key, &reason);
-            }
-        }
-    }
-
-    /// Runs `task` for a connection, or without one if it is gone or closing.
-    pub(crate) fn run_task(&mut self, token: Token, task: impl FnOnce(Option<&mut Connection<'_>>)) {
-        let id = ConnectionId { worker: self.index, token };
-        match self.links.get_mut(token).filter(|link| link.phase == Phase::Open) {
-            None => task(None),
-            Some(link) => {
-                self.state.busy.store(token, Relaxed);
-                let (buffer, clock, server) = (&mut self.buffer, &mut self.clock, &self.server);
-                task(Some(&mut Connection { link, buffer, clock, server, id }));
-                self.state.busy.store(NOBODY, Relaxed);
-                self.settle(token);
-            }
-        }
-    }
-
-    /// Runs `task` for each connection of a service, or of all, but not for `origin`.
-    pub(crate) fn each(
-        &mut self,
-        origin: Option<ConnectionId>,
-        service: Option<&str>,
-        task: &mut dyn FnMut(&mut Connection<'_>),
-    ) {
-        let origin = origin.filter(|origin| origin.worker == self.index).map(|origin| origin.token);
-        for token in self.links.select(|link| service.is_none_or(|service| service == link.service)) {
-            if Some(token) != origin {
-                self.run_task(token, |connection| connection.into_iter().for_each(&mut *task));
-            }
-        }
-    }
-
-    /// Runs a task at a later time.
-    pub(crate) fn schedule_task(&mut self, id: u64, entry: Entry) {
-        self.schedule.insert(id, entry, &mut self.deadlines);
-    }
-
-    /// A task was cancelled.
-    pub(crate) fn forget_task(&mut self, id: u64) {
-        self.schedule.remove(id, &mut self.deadlines);
-        self.state.counters.timers.fetch_sub(1, Relaxed);
-    }
-
-    /// The server stops: tells every connection.
-    pub(crate) fn stop(&mut self) {
-        self.clock.stop();
-        for token in self.links.tokens() {
-            match self.links.get_mut(token).map(|link| link.phase) {
-                Some(Phase::Open) => {
-                    self.visit(token, |protocol, connection| protocol.on_shutdown(connection));
-                    self.settle(token);
-                }
-                Some(Phase::Lingering) => self.linger(token),
-                _ => {}
-            }
-        }
-    }
-
-    /// No connection will come after those that were queued before.
-    pub(crate) fn finish(&mut self) {
-        self.finishing = true;
     }
 }

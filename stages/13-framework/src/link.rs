@@ -42,6 +42,8 @@ pub(crate) struct Link {
     pub(crate) held: bool,
     pub(crate) paused: bool,
     pub(crate) wants_room: bool,
+    /// All that was queued has left, and its protocol was not told.
+    pub(crate) owes_ready: bool,
     /// It came by [`crate::Server::attach`]: others may have the descriptor too.
     pub(crate) attached: bool,
     /// What epoll watches it for.
@@ -69,6 +71,7 @@ impl Link {
             held: false,
             paused: false,
             wants_room: false,
+            owes_ready: false,
             attached: false,
             interest: EpollFlags::empty(),
             timeout_ms,
@@ -87,10 +90,17 @@ impl Link {
         !self.out.is_empty() || self.hooks.as_ref().is_some_and(|hooks| hooks.wants_room())
     }
 
+    /// Whether its peer has ended, and nothing is to be sent to it any more.
+    pub(crate) fn is_over(&self) -> bool {
+        let waits = self.held || self.wants_room || self.owes_ready;
+        self.phase == Phase::Open && self.ended && !waits && !self.has_output()
+    }
+
     /// What epoll is to watch it for.
     pub(crate) fn wanted(&self) -> EpollFlags {
         let reads = self.reads() || self.phase == Phase::Lingering;
-        let writes = self.has_output() || self.wants_room && self.phase == Phase::Open;
+        let waits = self.wants_room || self.owes_ready;
+        let writes = self.has_output() || waits && self.phase == Phase::Open;
         let mut wanted = EpollFlags::empty();
         wanted.set(EpollFlags::EPOLLIN, reads);
         wanted.set(EpollFlags::EPOLLOUT, writes);

@@ -9,6 +9,7 @@ use std::any::Any;
 /// need no lock: a connection belongs to one loop, and all its callbacks run there, one after the other.
 ///
 /// A callback must not block: every other connection of the loop waits for it.
+// ANCHOR: protocol
 pub trait Protocol: Any + Send {
     /// The name of the service, by which connections are counted and chosen.
     fn service(&self) -> &'static str;
@@ -37,6 +38,7 @@ pub trait Protocol: Any + Send {
         connection.close();
     }
 }
+// ANCHOR_END: protocol
 
 /// Why a connection was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]

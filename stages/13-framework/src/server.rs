@@ -18,7 +18,7 @@ use kit::timeout_scan::TimeoutScan;
 use loop_per_thread::remote::Pending;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{MsgFlags, send};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 use nix::unistd::read;
 use std::convert::Infallible;
 use std::io;
@@ -65,6 +65,10 @@ impl Reactor {
         application: Arc<dyn Application>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("epoll_create1"))?;
+        if let Some(bytes) = server.settings().send_buffer {
+            // Accepted connections inherit it.
+            setsockopt(&listener, sockopt::SndBuf, &bytes).map_err(failed("setsockopt"))?;
+        }
         // With a message for those over the capacity, they are accepted too.
         let max = if server.settings().busy_message.is_some() { usize::MAX } else { server.capacity() };
         let acceptor = Acceptor::new(listener, max);

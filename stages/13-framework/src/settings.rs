@@ -24,6 +24,9 @@ pub struct Settings {
     pub busy_message: Option<Vec<u8>>,
     /// A connection for which more bytes than this wait is dropped: its peer does not read.
     pub max_queued: usize,
+    /// The kernel's send buffer of a connection, in bytes, which it doubles (socket(7), SO_SNDBUF). None: it
+    /// grows by itself, to megabytes for a peer that does not read.
+    pub send_buffer: Option<usize>,
     /// SIGTERM and SIGINT stop the server ([`kit::shutdown`]). Without this only [`crate::Server::stop`]
     /// does.
     pub signals: bool,
@@ -44,6 +47,7 @@ impl Default for Settings {
             max_connections: None,
             busy_message: None,
             max_queued: 1024 * 1024,
+            send_buffer: None,
             signals: false,
             announce: false,
             measure: false,

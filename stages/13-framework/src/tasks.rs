@@ -68,7 +68,7 @@ impl Server {
     /// # Errors
     /// What fcntl(2) says; `NotConnected` when the server does not run.
     pub fn attach(&self, descriptor: OwnedFd, protocol: Box<dyn Protocol>) -> io::Result<()> {
-        let worker = WORKER.get().unwrap_or_else(|| self.next_worker());
+        let worker = self.worker_here();
         self.workers().get(worker).ok_or(io::ErrorKind::NotConnected)?;
         let flags = OFlag::from_bits_retain(fcntl(&descriptor, FcntlArg::F_GETFL)?);
         fcntl(&descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
@@ -177,6 +177,12 @@ impl Server {
         self.schedule(period, (repetitions > 0).then_some(repetitions), Box::new(task))
     }
 
+    /// The worker of this thread, or the one whose turn it is: this may be the loop of another server.
+    fn worker_here(&self) -> usize {
+        let here = WORKER.get().filter(|worker| *worker < self.workers().len());
+        here.unwrap_or_else(|| self.next_worker())
+    }
+
     fn schedule(
         &self,
         period: Duration,
@@ -184,7 +190,7 @@ impl Server {
         task: Box<dyn FnMut(&Server) + Send>,
     ) -> ScheduledTask {
         let every = period.as_nanos().div_ceil(1_000_000) as u64;
-        let (worker, id) = (WORKER.get().unwrap_or_else(|| self.next_worker()), self.next_task());
+        let (worker, id) = (self.worker_here(), self.next_task());
         let state = Arc::<TaskState>::default();
         let entry =
             Entry { task, state: Arc::clone(&state), at: precise_ms() + every, every, left, timer: None };

@@ -8,10 +8,10 @@ use kit::session::{Next, Session};
 use kit::socket::{MAX_WRITE, has_unread, would_block};
 use kit::start::{Sessions, listen};
 use kit::write_buffer::Body;
-use nix::sys::socket::{Shutdown, SockFlag, shutdown};
+use nix::sys::socket::SockFlag;
 use nix::sys::uio::pread;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 /// What one callback may send: 1 MiB of a body, or four writes of small replies.
 const WRITE_BUDGET: usize = MAX_WRITE;
@@ -86,7 +86,7 @@ impl Httpd {
                     now = connection.read_clock().clone();
                     session.finished(answer, &now);
                 }
-                Next::ShutdownWrite => drop(shutdown(connection.as_fd().as_raw_fd(), Shutdown::Write)),
+                Next::ShutdownWrite => connection.shutdown_write(),
                 Next::Close => return connection.close_now(),
             }
         }

@@ -1,5 +1,7 @@
 //! The applications, and the command line that chooses one.
 
+mod cgi;
+mod chat;
 pub(crate) mod httpd;
 
 use clap::{Parser, ValueEnum};
@@ -8,6 +10,7 @@ use kit::options::workers;
 use std::io;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 /// Stage 13: servers on a framework.
 #[derive(Debug, Parser)]
@@ -29,6 +32,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     pub(crate) busy_message: Option<String>,
 
+    /// How long a program of --app cgi may run
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) cgi_time: Duration,
+
+    /// How many bytes it may write
+    #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = bytes)]
+    pub(crate) cgi_output: usize,
+
     /// What every stage understands.
     #[command(flatten)]
     pub(crate) common: kit::options::Options,
@@ -39,6 +50,10 @@ pub(crate) struct Options {
 pub(crate) enum App {
     /// What every stage serves
     Httpd,
+    /// Lines to everybody else, over plain TCP or WebSocket
+    Chat,
+    /// A program below --root for each request: /cgi-bin/NAME (CGI/1.1)
+    Cgi,
 }
 
 impl Options {
@@ -60,6 +75,20 @@ impl Options {
     }
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if (0.01..=3_600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected a number of seconds from 0.01 to 3600".to_owned()),
+    }
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1..=1_073_741_824) => Ok(bytes),
+        _ => Err("expected a whole number from 1 to 1073741824".to_owned()),
+    }
+}
+
 /// Runs the application that was chosen.
 ///
 /// # Errors
@@ -67,5 +96,7 @@ impl Options {
 pub(crate) fn run(options: Options) -> io::Result<()> {
     match options.app {
         App::Httpd => httpd::run(&options),
+        App::Chat => chat::run(&options),
+        App::Cgi => cgi::run(&options),
     }
 }
