@@ -111,7 +111,6 @@ impl EventLoop {
         Arc::clone(&self.state)
     }
 
-    // ANCHOR: loop
     /// The event loop: wait, then call back for what is ready.
     ///
     /// # Errors
@@ -149,7 +148,6 @@ impl EventLoop {
         self.run_pending();
         Ok(())
     }
-    // ANCHOR_END: loop
 
     /// Takes over a connection, for the rest of its life. It has been counted already.
     pub(crate) fn register(&mut self, socket: OwnedFd, protocol: Option<Box<dyn Protocol>>) {

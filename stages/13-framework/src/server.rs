@@ -185,7 +185,6 @@ impl Reactor {
         }
     }
 
-    // ANCHOR: accept
     /// Takes the connections that wait, and hands each worker its own at once.
     fn accept(&mut self) -> io::Result<()> {
         for _ in 0..self.server.settings().backlog {
@@ -211,7 +210,6 @@ impl Reactor {
         self.shed();
         Ok(())
     }
-    // ANCHOR_END: accept
 
     /// If accepting pauses since descriptors are missing, and for long, the peers that wait are turned away.
     fn shed(&mut self) {

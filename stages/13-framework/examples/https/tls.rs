@@ -62,7 +62,6 @@ struct Tls {
 }
 
 impl Hooks for Tls {
-    // ANCHOR: read
     fn read(&mut self, socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.tls.reader().read(buffer) {
@@ -86,7 +85,6 @@ impl Hooks for Tls {
             processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         }
     }
-    // ANCHOR_END: read
 
     // ANCHOR: write
     fn write(&mut self, socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {

@@ -44,7 +44,6 @@ impl Httpd {
         Self { sessions, session: None }
     }
 
-    // ANCHOR: drive
     /// Does what the session says until it waits for the peer, and tells the framework for what. At most
     /// `reads` reads.
     fn drive(&mut self, connection: &mut Connection<'_>, mut reads: usize) {
@@ -96,7 +95,6 @@ impl Httpd {
         connection.wait_for_room(has_output);
         connection.set_deadline(session.deadline());
     }
-    // ANCHOR_END: drive
 }
 
 impl Protocol for Httpd {
