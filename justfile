@@ -24,11 +24,24 @@ setup *OPTIONS:
 stage *ARGS: build
     @if [ -t 0 ]; then set -m; fi; {{harness}} stage "$@"; exit $?
 
+# The exercises: where you are and what comes next; ./lab learn NAME opens one and grades it at each save.
+[group('learn')]
+[no-exit-message]
+learn *ARGS: build
+    @if [ -t 0 ]; then set -m; fi; {{harness}} learn "$@"; exit $?
+
 # Open the book.
 [group('learn')]
 [no-exit-message]
 notes *OPTIONS:
+    @./lab notes-port "$@"
     mdbook serve notes --open "$@"
+
+# Build one folder for any static host: book, report, timelines, slides, EPUB: ./lab book --out DIR
+[group('learn')]
+[no-exit-message]
+book *OPTIONS: build
+    @{{harness}} book "$@"
 
 # Write the generated parts of the book again: what each step costs, from results/data, and its diff.
 [group('check')]
@@ -53,6 +66,18 @@ notes-check: build
 [no-exit-message]
 step *ARGS: build
     @{{harness}} step "$@"
+
+# Answer the questions of chapter N before you read it: ./lab predict 5; ./lab predict 5 --answer 1=c --answer 2=11
+[group('learn')]
+[no-exit-message]
+predict *ARGS: build
+    @{{harness}} predict "$@"
+
+# Measure what chapter N asks, and see your guesses beside it: ./lab reveal 5
+[group('learn')]
+[no-exit-message]
+reveal *ARGS: build
+    @{{harness}} reveal "$@"
 
 # Record who waits for whom in stage N, as a page to step through: ./lab timeline 3; ./lab timeline --list
 [group('learn')]
@@ -183,6 +208,16 @@ check:
 mutants *ARGS: build
     @{{harness}} mutants "$@"
 
+# Change kit's protocol and stage 07's ring by a machine, and see whether their tests notice: needs cargo-mutants,
+# and hours for all of it. --iterate goes on, --shard 1/8 is a part.
+[group('check')]
+[no-exit-message]
+cargo-mutants *ARGS:
+    @cargo mutants --version >/dev/null 2>&1 || { echo 'lab: cargo-mutants is missing: cargo install --locked cargo-mutants' >&2; exit 1; }
+    @mkdir -p target/cargo-mutants/ring target/cargo-mutants/kit
+    cargo mutants -p lockless-queues -f 'stages/07-lockless-queues/src/ring.rs' -o target/cargo-mutants/ring --timeout 60 "$@" -- --lib --test ring
+    cargo mutants -p kit -f 'stages/kit/src/protocol/**' -o target/cargo-mutants/kit --timeout 60 "$@" -- --lib --tests
+
 # Run the stages under AddressSanitizer, and their queues under ThreadSanitizer and Miri: needs a nightly toolchain.
 [group('check')]
 [no-exit-message]
@@ -193,6 +228,7 @@ sanitize *ARGS: build
 [group('check')]
 loom:
     RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --test loom --target-dir target/loom --quiet
+    @echo 'In every order that loom tried no item was lost, taken twice or read too early, and no wake-up was lost.'
 
 # Check the ring under Miri: needs a nightly toolchain with the miri component.
 [group('check')]

@@ -1,21 +1,43 @@
 //! What it costs to wake a thread: the means of stage 07 (`--wakeup`), from one thread to another one that
-//! sleeps, and by a thread that notifies itself, so that nobody sleeps.
+//! sleeps, and by a thread that notifies itself, so that nobody sleeps; and beside them a condition variable.
 //!
 //! The experiment `wakeup-cost` measures the same in pairs and draws a verdict; this is for looking closer.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use experiments::measure::{Pinned, cpu};
 use lockless_queues::notifier::{Eventfd, Notifier, Park, Pipe};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 type Make = fn() -> Arc<dyn Notifier>;
 
-const MEANS: [(&str, Make); 3] = [
+const MEANS: [(&str, Make); 4] = [
     ("eventfd", || Arc::new(Eventfd::new().expect("descriptors are free"))),
     ("pipe", || Arc::new(Pipe::new().expect("descriptors are free"))),
     ("park", || Arc::new(Park::default())),
+    ("condvar", || Arc::new(Condition::default())),
 ];
+
+/// What a queue behind a mutex is waited for with: stage 07 does without.
+#[derive(Default)]
+struct Condition {
+    is_notified: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Notifier for Condition {
+    fn notify(&self) {
+        *self.is_notified.lock().expect("no thread panics") = true;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self) {
+        let is_notified = self.is_notified.lock().expect("no thread panics");
+        let mut is_notified =
+            self.changed.wait_while(is_notified, |is_notified| !*is_notified).expect("no thread panics");
+        *is_notified = false;
+    }
+}
 
 /// The time of so many round trips, two wake-ups each, between the first CPU and another one.
 fn round_trips(make: Make, trips: u64, far_cpu: Option<usize>) -> Duration {

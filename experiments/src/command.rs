@@ -5,7 +5,7 @@ use crate::ledger::CLAIMS;
 use crate::needs::first_missing;
 use crate::report::Report;
 use crate::session::{Interrupted, Session};
-use crate::store::{Begun, Earlier, Line, Record, Writer, find_interrupted, newest, runs};
+use crate::store::{Begun, Earlier, Line, Record, Writer, find_interrupted, runs};
 use crate::{exhibit, page, screen};
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -41,6 +41,14 @@ struct Args {
     /// Show every claim with its last verdict.
     #[arg(long, conflicts_with_all = ["ids", "all"])]
     list: bool,
+
+    /// Write the ledger again: what is recorded, judged by today's rules.
+    #[arg(long, conflicts_with_all = ["ids", "all", "list", "quick"])]
+    again: bool,
+
+    /// For the book: a line for each claim, with the page that names it.
+    #[arg(long, hide = true, conflicts_with_all = ["ids", "all", "list", "quick", "again"])]
+    pages: bool,
 
     /// For looking: fewer rounds and smaller sizes.
     #[arg(long)]
@@ -89,7 +97,16 @@ fn end(outcome: Result<ExitCode>) -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode> {
     let every = all();
     if args.list {
-        screen::list(&newest(&runs(&args.out.join("data"))));
+        screen::list(&page::judged(&runs(&args.out.join("data"))));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.pages {
+        CLAIMS.iter().for_each(|claim| println!("{}\t{}\t{}", claim.id, claim.page, claim.text));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.again {
+        page::publish(&args.out)?;
+        println!("written: {}", args.out.join("claims.md").display());
         return Ok(ExitCode::SUCCESS);
     }
     let wanted = if args.all { every } else { chosen(&args.ids, &every)? };

@@ -3,6 +3,7 @@
 use crate::claims;
 use crate::ledger::{self, Claim};
 use crate::needs::Need;
+use crate::noise;
 use crate::report::{Figures, Judgement, Measured, Report};
 use crate::session::Session;
 use anyhow::{Context, Result};
@@ -74,7 +75,7 @@ impl Experiment {
     /// What went wrong; an [`Interrupted`](crate::session::Interrupted) when the user ended it.
     pub fn report(&self, session: &mut Session) -> Result<Report> {
         let Measured { figures, chart } = (self.run)(session)?;
-        let judgement = (self.judge)(&figures).context("the rule cannot be applied")?;
+        let judgement = noise::judge(self.judge, &figures).context("the rule cannot be applied")?;
         Ok(Report { figures, judgement, chart })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! * `ledger`: all claims, with their ids; `claims`: the experiments, a module for each;
 //! * `experiment`, `needs`, `session`: what an experiment is, what it needs, what it is given;
-//! * `report`, `compare`: figures, and the verdicts that rules draw from them;
+//! * `report`, `compare`: figures, and the verdicts that rules draw from them; `noise`: whether another run
+//!   could find another verdict;
 //! * `measure`: pinning, interleaving, clocks, servers in pairs and under load generators; `model`: every
 //!   order in which threads can run;
 //! * `exhibit`: servers and programs that are broken on purpose, as processes of their own;
@@ -22,6 +23,7 @@ pub mod ledger;
 pub mod measure;
 pub mod model;
 pub mod needs;
+pub mod noise;
 mod page;
 pub mod report;
 mod screen;

@@ -5,6 +5,7 @@ use bench::references::Name;
 use lab_core::stages;
 use nix::sys::resource::{Resource, getrlimit};
 use std::env;
+use std::os::unix::fs::MetadataExt;
 
 /// Something that a machine may lack or forbid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Need {
     Descriptors(u64),
     /// So much memory that is free, in MiB.
     Memory(u64),
+    /// So many processes and threads at once.
+    Processes(u64),
     /// A program on the PATH, with the Debian package that has it.
     Program(&'static str, &'static str),
     /// A stage that this kernel can run.
@@ -48,6 +51,11 @@ impl Need {
                 let free = free? >> 20;
                 (free < needed).then(|| format!("it needs {needed} MiB of memory, and {free} MiB are free"))
             }
+            Self::Processes(needed) => {
+                let (allowed, limit) = processes()?;
+                (allowed < needed)
+                    .then(|| format!("it needs {needed} processes at once, and {limit} allows {allowed}"))
+            }
             Self::Program(name, package) => (!is_on_path(name))
                 .then(|| format!("it needs {name}, which is not on the PATH: apt-get install {package}")),
             Self::Stage(name) => {
@@ -70,6 +78,24 @@ impl Need {
 /// The first thing that is missing.
 pub fn first_missing(needs: &[Need]) -> Option<String> {
     needs.iter().find_map(|need| need.missing())
+}
+
+/// How many processes and threads there may be, and what says so: the limit of the user, which does not hold
+/// for root, or that of the container.
+fn processes() -> Option<(u64, &'static str)> {
+    let of_user = || {
+        let is_root = std::fs::metadata("/proc/self").ok()?.uid() == 0;
+        let (soft, _) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
+        (!is_root).then_some((soft, "the limit of the user (ulimit -u)"))
+    };
+    let of_container = || {
+        let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?.trim_end_matches('/');
+        let max = std::fs::read_to_string(format!("/sys/fs/cgroup{group}/pids.max")).ok()?;
+        // Without a limit it says "max".
+        Some((max.trim().parse().ok()?, "pids.max of the control group"))
+    };
+    of_user().into_iter().chain(of_container()).min()
 }
 
 fn is_on_path(name: &str) -> bool {

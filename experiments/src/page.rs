@@ -2,8 +2,10 @@
 //! the newest record of each id, and from nothing else.
 
 use crate::drawing;
+use crate::experiment;
 use crate::format;
 use crate::ledger::{self, CLAIMS, Claim, Group};
+use crate::noise;
 use crate::report::{Figure, Verdict};
 use crate::store::{Record, Run, newest, runs};
 use anyhow::{Context, Result};
@@ -26,17 +28,32 @@ const PICTURES: &str = "claims";
 /// When they cannot be written.
 pub(crate) fn publish(out: &Path) -> Result<()> {
     let runs = runs(&out.join("data"));
-    let newest = newest(&runs);
+    let newest = judged(&runs);
     draw(&newest, &runs, &out.join(PICTURES))?;
     let json = serde_json::to_vec_pretty(&objects(&newest)?).context("the ledger is plain data")?;
     write_atomically(&out.join("claims.json"), &[&json[..], b"\n"].concat())?;
     write_atomically(&out.join("claims.md"), markdown(&newest).as_bytes())
 }
 
+/// The newest record of each id, with the verdict that today's rule draws from its figures. A record that
+/// lacks a figure of today's rule keeps the verdict that it has.
+pub(crate) fn judged(runs: &[Run]) -> Newest {
+    let mut newest = newest(runs);
+    for experiment in experiment::all() {
+        if let Some(record) = newest.get_mut(experiment.id)
+            && let Ok(judgement) = noise::judge(experiment.judge, &record.report.figures)
+        {
+            record.report.judgement = judgement;
+        }
+    }
+    newest
+}
+
 /// Draws the charts of the records.
 fn draw(newest: &Newest, runs: &[Run], pictures: &Path) -> Result<()> {
     for record in newest.values() {
-        let run = runs.iter().rfind(|run| run.records.contains(record));
+        let is_it = |known: &Record| known.id == record.id && known.at == record.at;
+        let run = runs.iter().rfind(|run| run.records.iter().any(is_it));
         let data = run.and_then(|run| run.path.file_name()).unwrap_or_default().to_string_lossy();
         if let Some(svg) = drawing::draw(record, &data)? {
             fs::create_dir_all(pictures).with_context(|| format!("cannot write {}", pictures.display()))?;
@@ -84,6 +101,9 @@ lab's own, and says what became of each on one machine. It is written by `./lab 
 * **depends**: it is true under a condition that the claim does not name;
 * **inconclusive**: the figures do not decide it;
 * **not measured yet**: there is no record.
+
+Where the intervals of the figures allow another verdict, the sentence says that it *depends on noise*, and
+which one another run could find.
 
 An interval in brackets is how sure the figure beside it is, and each table says of which kind it is. A
 ratio is the median of ratios of measurements of the same round, so that a machine that becomes faster or

@@ -5,6 +5,9 @@ use anyhow::{Context, Result};
 use lab_core::stats::Estimate;
 use serde::{Deserialize, Serialize};
 
+/// What stands in the place of an interval where there was one measurement.
+const ONCE: &str = "none: measured once";
+
 /// A measured value with its unit, and how sure it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
@@ -31,7 +34,12 @@ impl Figure {
 
     /// One measurement of something that varies.
     pub fn once(name: impl Into<String>, unit: &str, value: f64) -> Self {
-        Self { interval_is: "none: measured once".to_owned(), ..Self::exact(name, unit, value) }
+        Self { interval_is: ONCE.to_owned(), ..Self::exact(name, unit, value) }
+    }
+
+    /// Whether another run may find another value.
+    pub fn varies(&self) -> bool {
+        self.interval.is_some() || self.interval_is == ONCE
     }
 
     /// The median of several measurements.
@@ -42,7 +50,7 @@ impl Figure {
         let name = name.into();
         let estimate = Estimate::of(values).with_context(|| format!("nothing was measured for '{name}'"))?;
         let interval_is = match values.len() {
-            1 => "none: measured once",
+            1 => ONCE,
             2..=4 => "the range",
             _ => "95 % bootstrap interval of the median",
         };
@@ -148,6 +156,9 @@ pub struct Judgement {
     pub lesson: String,
     /// For `refuted` and `depends`: what the source really measured, or what it took for granted.
     pub what_was_measured: Option<String>,
+    /// The other verdicts that the intervals of the figures allow: see [`crate::noise`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub another_run: Vec<Verdict>,
 }
 
 impl Judgement {
@@ -173,7 +184,8 @@ impl Judgement {
 
     fn new(verdict: Verdict, because: impl Into<String>, lesson: &str, source: Option<&str>) -> Self {
         let what_was_measured = source.map(str::to_owned);
-        Self { verdict, because: because.into(), lesson: lesson.to_owned(), what_was_measured }
+        let (because, lesson) = (because.into(), lesson.to_owned());
+        Self { verdict, because, lesson, what_was_measured, another_run: Vec::new() }
     }
 }
 

@@ -79,6 +79,25 @@ fn a_second_run_adds_to_the_first() {
     assert_eq!(claims(out.path())[0]["profile"], "quick", "the newest record");
 }
 
+/// Protects what was measured from a rule that is mended later: the figures stay, and today's rule judges them.
+#[test]
+fn the_ledger_is_written_again_from_what_is_recorded() {
+    let out = tempfile::tempdir().expect("a directory");
+    assert!(experiment(&["units"], out.path()).status.success());
+    let file =
+        fs::read_dir(out.path().join("data")).expect("a directory").flatten().next().expect("one").path();
+    let recorded = fs::read_to_string(&file).expect("it is there");
+    let older = recorded.replace("\"verdict\":\"refuted\"", "\"verdict\":\"holds\"");
+    assert_ne!(older, recorded);
+    fs::write(&file, &older).expect("written");
+    fs::remove_file(out.path().join("claims.json")).expect("it was there");
+    let output = experiment(&["--again"], out.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(claims(out.path())[0]["verdict"], "refuted");
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), older, "a record is never changed");
+    assert!(text(&experiment(&["--list"], out.path()).stdout).contains("refuted"));
+}
+
 /// An interrupted run of everything that has a verdict on all but these, on a clean commit.
 fn interrupted_run(out: &Path, missing: &[&str]) -> Vec<u8> {
     let host = Host { commit: "0123456789".into(), dirty: false, ..Host::look() };

@@ -6,6 +6,7 @@ use bench::generators::{Tool, on_path};
 use bench::references::Name;
 use lab_core::host::Host;
 use lab_core::process::machine_cpu_seconds;
+use lab_core::stages;
 use std::fs;
 use std::process::{Command, ExitCode};
 use std::thread::sleep;
@@ -46,6 +47,8 @@ struct Facts {
     strace: Option<bool>,
     /// Whether perf(1) has hardware counters; `None` if it is not installed.
     perf: Option<bool>,
+    /// Whether the kernel lets a stage use io_uring; `None` if that stage is not built.
+    io_uring: Option<bool>,
 }
 
 impl Facts {
@@ -84,8 +87,16 @@ impl Facts {
             tools: tools.map(|(name, found)| (name, found.map_err(str::to_owned))).collect(),
             strace: succeeds("strace", &["-o", "/dev/null", "true"]),
             perf: succeeds("perf", &["stat", "-e", "instructions", "true"]),
+            io_uring: io_uring(),
         }
     }
+}
+
+/// Asks the stage that needs it.
+fn io_uring() -> Option<bool> {
+    let stages = stages::discover().ok()?;
+    let stage = stages.iter().find(|stage| stage.needs.as_deref() == Some("io_uring"))?;
+    stage.binary.is_file().then(|| stage.lacks().is_none())
 }
 
 /// The share of the eighth column of the first line of `/proc/stat` (proc_stat(5)).
@@ -243,6 +254,13 @@ fn examine(facts: &Facts) -> Vec<Finding> {
             .when(!works, Missing, "The book shows with it what the kernel sees.")
             .mend("sysctl -w kernel.yama.ptrace_scope=1 (as root; a container needs --cap-add SYS_PTRACE)")
     }));
+    findings.extend(facts.io_uring.map(|works| {
+        Finding::new(format!("io_uring {} be used.", if works { "can" } else { "cannot" }))
+            .when(!works, Missing, "Stage 11 ends with status 3; everything else works.")
+            .mend(
+                "sysctl -w kernel.io_uring_disabled=0 (as root; a container's seccomp profile must allow it)",
+            )
+    }));
     findings.extend(facts.perf.map(|works| {
         Finding::new(format!("perf {} count instructions.", if works { "can" } else { "cannot" })).when(
             !works,
@@ -292,6 +310,7 @@ mod tests {
             tools: vec![("wrk", Ok("wrk 4.1".into()))],
             strace: Some(true),
             perf: Some(true),
+            io_uring: Some(true),
             ..Facts::default()
         }
     }
@@ -308,7 +327,7 @@ mod tests {
     #[test]
     fn every_fault_is_reported_with_its_effect() {
         type Spoil = fn(&mut Facts);
-        let faults: [(&str, Spoil); 13] = [
+        let faults: [(&str, Spoil); 14] = [
             ("one CPU", |facts| facts.host.cores = 1),
             ("governor", |facts| facts.host.governor = "powersave".into()),
             ("Other programs", |facts| facts.busy_cpus = Some(0.8)),
@@ -321,6 +340,7 @@ mod tests {
             ("wrk", |facts| facts.tools[0].1 = Err("apt-get install wrk".into())),
             ("strace", |facts| facts.strace = Some(false)),
             ("strace", |facts| facts.tools.push(("strace", Err("apt-get install strace".into())))),
+            ("io_uring", |facts| facts.io_uring = Some(false)),
             ("perf", |facts| facts.perf = Some(false)),
         ];
         for (subject, spoil) in faults {

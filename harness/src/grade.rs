@@ -85,7 +85,8 @@ struct Total {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let what = &args.what;
     if what.list {
-        print_list();
+        what.choose_profile()?;
+        print_list(&what.listed()?);
         return Ok(ExitCode::SUCCESS);
     }
     if args.record.is_some() && !what.is_all() {

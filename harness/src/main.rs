@@ -1,7 +1,8 @@
 //! The command line of the harness: each command is a function of a crate below, or glue between two of them.
 //!
 //! * `bench_all`: measured by `bench`, drawn by `figures`; `grade`: judged by `grader`, kept in `records`;
-//! * `notes`, of the crate `book`: the generated parts of the book, and its check;
+//! * `notes` and `book`, of the crate `book`: the generated parts of the book, its check, and all that can be
+//!   read in one folder; `predict` and `reveal` ask its questions and measure the answers;
 //! * `run_stage`, `step`, `distributed`, `doctor`, `test`: commands that nothing else needs.
 
 mod bench_all;
@@ -57,8 +58,14 @@ struct Cli {
 enum Command {
     /// Run a stage until Ctrl-C.
     Stage(run_stage::Args),
+    /// The exercises that build: where you are and what comes next; opens one, and grades it at each save.
+    Learn(learn::Args),
     /// Show what changed from one stage to the next, every file of it.
     Step(step::Args),
+    /// Answer a chapter's questions before you read it: your guesses are kept.
+    Predict(predict::PredictArgs),
+    /// Measure what a chapter asks, and see each guess beside its result.
+    Reveal(predict::RevealArgs),
     /// Ask a server what it can do, and compare with what is expected of it.
     Grade(grade::Args),
     /// Measure the stages with ab, wrk and webbench.
@@ -96,6 +103,9 @@ enum Command {
     // The recipe `notes` opens the book.
     #[command(hide = true)]
     Notes(book::Args),
+    /// Build the book, the report, the timelines, slides and an EPUB into one folder for any static host. Half a
+    /// minute.
+    Book(book::site::Args),
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),
 }
@@ -111,7 +121,10 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Stage(args) => run_stage::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Step(args) => step::run(args),
+        Command::Predict(args) => predict::predict(args),
+        Command::Reveal(args) => predict::reveal(args),
         Command::Grade(args) => grade::run(args),
         Command::BenchAll(args) => bench_all::run(*args),
         Command::Table(args) => bench_all::shown(table::run(args)),
@@ -127,6 +140,7 @@ fn main() -> ExitCode {
         Command::TimelineCmd(args) => timeline::run_cmd(args),
         Command::Sanitize(args) => mutants::sanitize::run(args),
         Command::Notes(args) => book::run(args, &Cli::command()),
+        Command::Book(args) => book::site::run(args),
         Command::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {

@@ -63,7 +63,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
             None => return Err(error),
         },
     };
-    introduce(stage, server.addr, protocol(&launch.args));
+    introduce(stage, server.addr, server.pid(), protocol(&launch.args));
     Ok(exit_code(follow(server, signals)))
 }
 
@@ -101,9 +101,9 @@ fn protocol(args: &[String]) -> &str {
     value.map_or("http", String::as_str)
 }
 
-fn introduce(stage: &Stage, addr: SocketAddr, protocol: &str) {
+fn introduce(stage: &Stage, addr: SocketAddr, pid: i32, protocol: &str) {
     let (host, port) = (addr.ip(), addr.port());
-    println!("Stage {}, {}, listens on {addr} ({protocol}).", stage.name, stage.title);
+    println!("Stage {}, {}, listens on {addr} ({protocol}); its pid is {pid}.", stage.name, stage.title);
     println!("{}", stage.idea);
     println!();
     println!("Try:");

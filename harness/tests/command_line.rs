@@ -30,6 +30,8 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         ("nonsense", "bench-all"),
         ("stage", "<STAGE>"),
         ("step", "<STAGE>"),
+        ("predict", "<CHAPTER>"),
+        ("reveal", "<CHAPTER>"),
         ("grade", "<STAGE>"),
         ("grade --cmd", "<COMMAND>"),
         ("bench-all --profile nonsense", "quick, standard, full"),

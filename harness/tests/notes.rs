@@ -18,6 +18,30 @@ fn the_book_is_whole() {
     assert!(finished.stdout.ends_with("the book agrees with the tree\n"), "{}", finished.stdout);
 }
 
+/// Protects a teacher who publishes the folder: it is built, every link in it leads somewhere, and a folder
+/// of somebody else's is not replaced.
+#[test]
+fn the_folder_for_a_static_host_is_whole() {
+    let place = Place::new();
+    let out = place.path("site");
+    let words = ["book", "--out", out.to_str().expect("text")];
+    let finished = place.start(&words).wait(5 * LONG);
+    if finished.stderr.contains("mdbook is not installed") {
+        eprintln!("skipped: {}", finished.stderr);
+        assert!(!finished.status.success() && !out.exists());
+        return;
+    }
+    assert!(finished.status.success(), "{}{}", finished.stdout, finished.stderr);
+    for file in ["index.html", "book/index.html", "results/report.html", "slides/index.html", "c10k-lab.epub"]
+    {
+        assert!(out.join(file).is_file(), "{file} is missing");
+    }
+    std::fs::write(out.join("index.html"), "<p>mine</p>").expect("written");
+    let refused = place.start(&words).wait(LONG);
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.stderr);
+    assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+}
+
 /// The stages tell their options themselves. `cargo test` builds the programs of packages that have tests
 /// beside their sources, and of no others.
 fn build_missing_programs() {

@@ -506,7 +506,7 @@ fn each_feature_of_io_uring_is_measured_in_turns_with_the_stage_as_it_is() {
         assert!(record.skipped().is_some_and(|why| why.contains("this kernel lacks it")), "{record:?}");
         of(record)
     }));
-    assert_eq!(found.len(), 9, "{found:?}");
+    assert_eq!(found.len(), 13, "{found:?}");
     assert!(found.contains(&("10".into(), "epoll (stage 10)".into())), "{found:?}");
     let beside = of_phase(&records, Phase::Floor, of);
     assert_eq!(beside, [("11".to_owned(), "as it is".to_owned())].into());

@@ -62,7 +62,9 @@ fn run(session: &mut Session) -> Result<Measured> {
         }
         figures.push(costs.cpu_ratio(name.clone())?);
     }
-    if Need::Tracing.missing().is_none() {
+    if let Some(missing) = Need::Tracing.missing() {
+        session.step(1.0, format_args!("the system calls are not counted: {missing}"))?;
+    } else {
         for (name, options) in [("edge", EDGE), DRAINS[0], DRAINS[1]] {
             let calls: f64 = calls_per_request(session, "05", &options, 1)?.values().sum();
             figures.push(Figure::once(format!("{name}: system calls"), "per request", calls));

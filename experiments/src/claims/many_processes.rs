@@ -22,7 +22,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
              with stage 04 (one loop), by 1 to 2,000 clients that keep their connections: compared are CPU \
              time and context switches per request. Before that the memory that each connection adds is \
              read, as the proportional set size of all processes.",
-    needs: &[Need::Descriptors(5_000), Need::Memory(1_000)],
+    needs: &[Need::Descriptors(5_000), Need::Memory(1_000), Need::Processes(2_500)],
     seconds: Seconds { quick: 15.0, full: 90.0 },
     run,
     judge,

@@ -1,7 +1,7 @@
 //! `processes`: stage 09 with one process and with two, on one CPU and on all, by what a request costs and by
 //! the number of clients.
 
-use crate::compare::Comparison::{self, More, Unclear};
+use crate::compare::Comparison::{self, Less, More, Same, Unclear};
 use crate::experiment::{Experiment, Seconds};
 use crate::format;
 use crate::measure::{Ask, Contender, Rounds, cpu, in_turns};
@@ -75,7 +75,9 @@ fn judge(figures: &Figures) -> Result<Judgement> {
                           needs: on a CPU that is busy already it adds none, whatever the number of \
                           clients.";
     const SOURCE: &str = "Pages per minute of webbench, measured once, between two virtual machines: the \
-                          clients had a machine of their own, so the server's second CPU was idle.";
+                          clients had a machine of their own, so the server's second CPU was idle. The pair \
+                          that is quoted is the lowest figure of one process from ten clients on beside the \
+                          highest of two: at 3,000 clients the ratio is 1.40.";
     let family = |cpus: &'static str| -> Vec<(String, &Figure, Comparison)> {
         let all = figures.0.iter().filter(|figure| figure.name.ends_with(": two processes / one"));
         let of = all.filter(|figure| figure.name.starts_with(cpus));
@@ -105,11 +107,12 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     Ok(match (gains(&two), gains(&one)) {
         (0, _) if !unclear => Judgement::refuted(because, LESSON, SOURCE),
         (gain, 0) if gain == two.len() && !unclear => Judgement::holds(because, LESSON),
+        // However unclear another load is: one gains surely, and another one surely does not.
+        (gain, _) if gain > 0 && two.iter().any(|(.., found)| [Same, Less].contains(found)) => {
+            Judgement::depends(format!("on what a request costs: {because}"), LESSON, SOURCE)
+        }
         (gain, _) if gain > 0 && !unclear => {
             Judgement::depends(format!("on the load, not on the CPUs alone: {because}"), LESSON, SOURCE)
-        }
-        (gain, _) if gain > 0 && gain < two.len() && two.iter().all(|(.., found)| *found != Unclear) => {
-            Judgement::depends(format!("on what a request costs: {because}"), LESSON, SOURCE)
         }
         _ => Judgement::inconclusive(because, LESSON),
     })

@@ -120,7 +120,8 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     const COLLAPSED: &str = "When clients become many, compare not only how fast a server is but how many of \
                              them it serves at all, and look at the accept queue before you look at the \
                              code.";
-    const SOURCE: &str = "Pages per minute of webbench, run once for 30 s between two virtual machines, with \
+    const SOURCE: &str = "Pages per minute of webbench, run once between two virtual machines (for ten seconds, as \
+                          the figures show), with \
                           an accept queue of five: a client whose connection was dropped waits for 1 s, \
                           then 3 s, then 7 s, and webbench counts what is left of the speed.";
     let (serial, event_loop) = (figures.get(&ratio_name(SERIAL))?, figures.get(&ratio_name(LOOP))?);

@@ -142,8 +142,8 @@ fn late(session: &Session, figures: &mut Figures) -> Result<()> {
 fn judge(figures: &Figures) -> Result<Judgement> {
     const LESSON: &str = "A timerfd costs a system call each time that it is set: set it when the earliest \
                           timer comes nearer, not with each request, and it costs nothing.";
-    const SOURCE: &str =
-        "A timerfd that was set anew at each update of a timer: the source measured its own use of it.";
+    const SOURCE: &str = "A timerfd that was set anew at each update of a timer, in a test that the source itself calls not \
+         rigorous and gives no figures of: it measured its own use of a timerfd.";
     let itself = figures.get("the timeout / itself")?;
     let ratio = |name: &str| figures.get(&format!("{name} / {TIMEOUT}"));
     let (each, earlier) = (ratio(EACH_TURN)?, ratio(WHEN_EARLIER)?);

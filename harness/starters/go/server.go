@@ -9,31 +9,42 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
 
-func reply(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Write(body)
+func handle(w http.ResponseWriter, r *http.Request) {
+	reply := func(body []byte) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.Write(body)
+	}
+	// "/bytes/10" is "", "bytes" and "10".
+	parts := strings.Split(r.URL.Path, "/")
+	n, err := strconv.Atoi(parts[len(parts)-1])
+	isNumber := len(parts) == 3 && err == nil && n >= 0
+	switch {
+	case r.Method == "GET" && r.URL.Path == "/":
+		reply([]byte("Hello, World!"))
+	case r.Method == "GET" && isNumber && parts[1] == "bytes":
+		reply(bytes.Repeat([]byte("x"), n))
+	case r.Method == "GET" && isNumber && parts[1] == "sleep":
+		time.Sleep(time.Duration(n) * time.Millisecond)
+		reply([]byte("slept"))
+	case r.Method == "POST" && r.URL.Path == "/echo":
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		reply(body)
+	default:
+		http.NotFound(w, r)
+	}
 }
 
 func main() {
-	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { reply(w, []byte("Hello, World!")) })
-	http.HandleFunc("GET /bytes/{n}", func(w http.ResponseWriter, r *http.Request) {
-		n, _ := strconv.Atoi(r.PathValue("n"))
-		reply(w, bytes.Repeat([]byte("x"), max(n, 0)))
-	})
-	http.HandleFunc("GET /sleep/{ms}", func(w http.ResponseWriter, r *http.Request) {
-		ms, _ := strconv.Atoi(r.PathValue("ms"))
-		time.Sleep(time.Duration(ms) * time.Millisecond)
-		reply(w, []byte("slept"))
-	})
-	http.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		reply(w, body)
-	})
-	server := &http.Server{Addr: "127.0.0.1:" + os.Args[1]}
+	server := &http.Server{Addr: "127.0.0.1:" + os.Args[1], Handler: http.HandlerFunc(handle)}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
@@ -42,5 +53,8 @@ func main() {
 		server.Shutdown(context.Background())
 		os.Exit(0)
 	}()
-	server.ListenAndServe()
+	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+		panic(err)
+	}
+	select {}
 }

@@ -2,7 +2,7 @@
 //! teacher gets wrong.
 
 use super::super::grade_any::{has, outcomes};
-use super::{alone, built};
+use super::{built, side_by_side};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ fn graded(
     directory: &Path,
     args: &[&str],
 ) -> (Vec<(String, String)>, BTreeMap<String, usize>) {
-    let _turn = alone();
+    let _turn = side_by_side();
     let mut command = place.command(program("harness"));
     command.current_dir(directory).args(["grade", "--json", "-"]).args(args);
     let ended: Finished = Run::start(command).wait(5 * LONG);
@@ -177,6 +177,13 @@ fn what_is_outside_the_profile_is_counted_apart() {
     let tally = "5 probes: 1 pass, 1 not applicable, 2 outside the profile; 1 surprise";
     assert!(ended.stdout.contains(tally), "{ended:?}");
     assert!(ended.stdout.ends_with("\n2 of 2 points\n"), "{ended:?}");
+    // Known before, for whoever gives points.
+    let mut command = place.command(program("harness"));
+    command.args(["grade", "--list", "--profile", &profile, "--only", "two-clients,in-order"]);
+    let ended = Run::start(command).wait(LONG);
+    let said = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("(Not asked: the profile has no route `sleep`.)"), "{ended:?}");
+    assert_eq!(said.matches("Not asked").count(), 1, "{ended:?}");
 }
 
 /// Protects teachers: a mistake in the file, or beside it, is one line that says what is allowed.

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// How many bytes one read takes at most.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-// ANCHOR: server
+// ANCHOR: run
 /// Serves one connection at a time until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Echo)?;
@@ -30,12 +30,15 @@ pub fn run(options: Options) -> io::Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: run
 
 /// Serves one connection until either side ends it; every call may block. Errors: why it was lost.
+// ANCHOR: serve
 pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) -> nix::Result<()> {
     let mut clock = Clock::new();
     let guard = ShutdownGuard::new(socket); // a shutdown wakes this thread too
     let mut timeouts = SocketTimeouts::new(socket, &session, clock.last())?;
+    // ANCHOR: conversation
     loop {
         timeouts.update(&session, clock.last())?;
         match session.next(clock.last()) {
@@ -56,5 +59,6 @@ pub fn serve(socket: BorrowedFd<'_>, mut session: Session, buffer: &mut [u8]) ->
             Next::Close => return Ok(()),
         }
     }
+    // ANCHOR_END: conversation
 }
-// ANCHOR_END: server
+// ANCHOR_END: serve

@@ -17,8 +17,8 @@ use std::os::fd::AsFd;
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
-// ANCHOR: loop
 /// Starts a thread for each connection until the server must stop. Errors: why it cannot listen or accept.
+// ANCHOR: loop
 pub fn run(options: Options) -> io::Result<()> {
     let (listener, sessions) = listen(&options, SockFlag::empty(), ProtocolKind::Http)?;
     wake_accept_on_shutdown(listener.as_fd());

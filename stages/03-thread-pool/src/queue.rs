@@ -66,6 +66,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    // ANCHOR: recv
     /// Takes an item out, waiting for one; `None` when the queue is empty and no sender is left.
     pub fn recv(&self) -> Option<T> {
         let mut state = self.0.state.lock();
@@ -77,6 +78,7 @@ impl<T> Receiver<T> {
         self.0.not_full.notify_one();
         item
     }
+    // ANCHOR_END: recv
 }
 
 impl<T> Clone for Sender<T> {

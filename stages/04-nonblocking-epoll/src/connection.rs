@@ -78,9 +78,9 @@ impl Connection {
         self.drive(buffer, now)
     }
 
-    // ANCHOR: drive
     /// Does what the session says until the kernel has nothing to read or no room to write, or the turn is
     /// over.
+    // ANCHOR: drive
     fn drive(&mut self, buffer: &mut [u8], now: &LoopContext) -> Turn {
         let mut budget = WRITE_BUDGET;
         loop {
@@ -103,6 +103,8 @@ impl Connection {
                     // The peer has reset the connection.
                     Err(_) => return Turn::Close,
                 },
+                // ANCHOR_END: drive
+                // ANCHOR: drive-write
                 Next::Write(_) if budget == 0 => return Turn::Paused,
                 Next::Write(output) => match output.write_with(self.socket.as_fd(), self.send_file) {
                     Ok(count) => {
@@ -119,7 +121,7 @@ impl Connection {
             }
         }
     }
-    // ANCHOR_END: drive
+    // ANCHOR_END: drive-write
 
     /// There may be more to read, unless the peer has ended: then a job of another thread is under way for
     /// it, which happens only in stage 06 without ONESHOT.
@@ -127,10 +129,12 @@ impl Connection {
         if self.session.has_ended() { Turn::Blocked } else { Turn::Served }
     }
 
+    // ANCHOR: interest
     /// The events that the connection waits for.
     pub fn interest(&self) -> EpollFlags {
         if self.session.has_output() { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN }
     }
+    // ANCHOR_END: interest
 
     /// Whether the last read filled the buffer. After a shorter one the socket was empty.
     pub fn has_filled(&self) -> bool {

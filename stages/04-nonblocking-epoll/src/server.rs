@@ -48,11 +48,11 @@ pub fn run(options: Options) -> io::Result<()> {
 }
 
 impl Server {
-    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     fn serve(&mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
         let mut scan = TimeoutScan::default();
+        // ANCHOR: loop
         while self.acceptor.is_open() || !self.connections.is_empty() {
             let check_soon = self.acceptor.is_paused() || self.clock.last().draining;
             let timeout = TimeoutScan::timeout(self.connections.len(), check_soon);
@@ -76,9 +76,9 @@ impl Server {
                 self.check_deadlines();
             }
         }
+        // ANCHOR_END: loop
         Ok(())
     }
-    // ANCHOR_END: loop
 
     /// Accepts the connections that wait, and registers them with epoll.
     fn accept(&mut self) -> io::Result<()> {
@@ -108,6 +108,7 @@ impl Server {
         self.update_interest(token, turn);
     }
 
+    // ANCHOR: update-interest
     /// After a turn: updates epoll if the connection now waits for other events.
     fn update_interest(&mut self, token: Token, turn: Turn) {
         let Some(registration) = self.connections.get_mut(token) else { return };
@@ -125,6 +126,7 @@ impl Server {
             self.connections.remove(token);
         }
     }
+    // ANCHOR_END: update-interest
 
     /// Serves each connection whose deadline has passed for one more turn, which ends it if there is nothing
     /// left to read.

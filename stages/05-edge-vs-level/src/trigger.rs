@@ -20,6 +20,7 @@ pub enum Trigger {
     Edge,
 }
 
+// ANCHOR: values
 /// How far a turn reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Drain {
@@ -28,6 +29,7 @@ pub enum Drain {
     /// Until the kernel says that nothing is left (EAGAIN)
     UntilWouldBlock,
 }
+// ANCHOR_END: values
 
 /// A turn reads at most this often, or one peer that never stops sending would have the loop to itself.
 const MAX_READS: usize = 16;

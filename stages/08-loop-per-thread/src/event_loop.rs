@@ -101,13 +101,13 @@ impl EventLoop {
         Arc::clone(&self.open)
     }
 
-    // ANCHOR: loop
     /// The event loop: wait, then serve what is ready.
     ///
     /// # Errors
     /// What epoll_wait(2) says.
     pub fn serve(mut self) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MAX_EVENTS];
+        // ANCHOR: loop
         while !self.finishing || !self.connections.is_empty() {
             let timeout = self.deadlines.timeout(self.clock.last().ms)?;
             let count = match self.epoll.wait(&mut events, timeout) {
@@ -126,9 +126,9 @@ impl EventLoop {
             }
             self.check_deadlines();
         }
+        // ANCHOR_END: loop
         Ok(())
     }
-    // ANCHOR_END: loop
 
     /// Runs what other threads have queued.
     fn run_pending(&mut self) {

@@ -117,8 +117,8 @@ impl Children {
         self.workers.iter().filter_map(|worker| worker.start_at).min()
     }
 
-    // ANCHOR: start
     /// Starts a slot's process. `epoll` will report what it sends, with the slot as the token.
+    // ANCHOR: start
     fn start(&mut self, slot: usize, epoll: &Epoll) -> io::Result<Role> {
         let (ours, theirs) = control_pipe()?;
         epoll.add(&ours, EpollEvent::new(EpollFlags::EPOLLIN, slot as u64)).map_err(failed("epoll_ctl"))?;

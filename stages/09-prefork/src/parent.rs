@@ -78,7 +78,6 @@ impl Parent {
         started
     }
 
-    // ANCHOR: loop
     /// Keeps the children running until the server must stop and all of them have ended. Returns in every
     /// child too.
     ///
@@ -86,6 +85,7 @@ impl Parent {
     /// What epoll_wait(2) and epoll_ctl(2) say.
     pub fn serve(&mut self) -> io::Result<Role> {
         let mut events = [EpollEvent::empty(); 64];
+        // ANCHOR: loop
         while !self.has_ended() {
             // While the server stops, a child is needed only if connections wait for it.
             let is_needed = |slot| self.limit.is_none() || self.listeners.has_waiting(slot);
@@ -106,9 +106,9 @@ impl Parent {
             }
             self.check_deadlines()?;
         }
+        // ANCHOR_END: loop
         Ok(Role::Parent)
     }
-    // ANCHOR_END: loop
 
     /// A connection waits.
     fn notify_child(&mut self) -> nix::Result<()> {

@@ -22,7 +22,6 @@ pub struct ShardOptions {
     pub steer: Steer,
 }
 
-// ANCHOR: run
 /// Lets each of `options.count` threads (by default one for each CPU) `make` a shard from a listening
 /// socket and `serve` until the server must stop. `backlog` and `flags` are those of `listener`.
 ///
@@ -48,6 +47,7 @@ pub fn run<S>(
         let of_shards: Vec<usize> = cpus.iter().copied().cycle().take(count).collect();
         steering::by_cpu(&listeners[0], &of_shards).map_err(failed("SO_ATTACH_REUSEPORT_CBPF"))?;
     }
+    // ANCHOR: run
     // No shard accepts before all are made: connections would take the descriptors that the others still
     // need.
     let made = Barrier::new(count);
@@ -64,6 +64,6 @@ pub fn run<S>(
             });
         }
     });
+    // ANCHOR_END: run
     Ok(())
 }
-// ANCHOR_END: run

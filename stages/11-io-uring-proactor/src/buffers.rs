@@ -9,8 +9,11 @@
 //!   ring of entries:  [ buffer 7 | buffer 2 | ... ]   the kernel takes at the head, we put at `tail`
 //! ```
 
+use crate::features::needs;
 use crate::proactor::{Proactor, explain};
-use io_uring::types::BufRingEntry;
+use io_uring::cqueue;
+use io_uring::types::{BufRingEntry, IOU_PBUF_RING_INC};
+use nix::libc;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::ptr::NonNull;
@@ -30,6 +33,11 @@ pub struct Buffers {
     entries: NonNull<BufRingEntry>,
     memory: Box<[u8]>,
     tail: u16,
+    /// With `--bundles`, else empty: for each buffer the one behind it; `last` has none behind it yet.
+    behind: Vec<u16>,
+    last: u16,
+    /// With `--incremental`: how much of each buffer has been filled and read. Else empty.
+    filled: Vec<usize>,
 }
 
 impl Buffers {
@@ -42,20 +50,43 @@ impl Buffers {
         let entries = unsafe { alloc_zeroed(layout()) }.cast();
         let entries = NonNull::new(entries).unwrap_or_else(|| handle_alloc_error(layout()));
         let memory = vec![0; usize::from(COUNT) * LENGTH].into_boxed_slice();
-        let mut buffers = Self { entries, memory, tail: 0 };
+        let features = proactor.features();
+        let behind = if features.bundles { vec![0; COUNT.into()] } else { Vec::new() };
+        let filled = if features.incremental { vec![0; COUNT.into()] } else { Vec::new() };
+        let flags = if features.incremental { IOU_PBUF_RING_INC as u16 } else { 0 };
+        let mut buffers = Self { entries, memory, tail: 0, behind, last: 0, filled };
         let address = entries.as_ptr() as u64;
         // SAFETY: the ring is COUNT entries long, page-aligned, and lives until it is unregistered.
         let registered =
-            unsafe { proactor.submitter().register_buf_ring_with_flags(address, COUNT, GROUP, 0) };
-        registered.map_err(|error| explain("io_uring_register", &error))?;
+            unsafe { proactor.submitter().register_buf_ring_with_flags(address, COUNT, GROUP, flags) };
+        registered.map_err(|error| match error.raw_os_error() {
+            // An older kernel takes the flag for a mistake.
+            Some(libc::EINVAL) if features.incremental => needs("--incremental", "6.12"),
+            _ => explain("io_uring_register", &error),
+        })?;
         (0..COUNT).for_each(|id| buffers.give_back(id));
         Ok(buffers)
     }
 
-    /// The first `length` bytes of a buffer that a completion named.
+    /// The first `length` bytes of those that a completion put into a buffer.
     pub fn get(&self, id: u16, length: usize) -> &[u8] {
         let start = usize::from(id) * LENGTH;
-        &self.memory[start..start + length.min(LENGTH)]
+        let from = self.filled.get(usize::from(id)).copied().unwrap_or(0);
+        &self.memory[start + from..start + LENGTH.min(from + length)]
+    }
+
+    /// `count` bytes have been read of what a completion with these `flags` brought, and `left` are left. The
+    /// kernel gets the buffer back, unless it goes on filling it. Returns the buffer that has what is left.
+    pub fn was_read(&mut self, id: u16, flags: u32, left: usize, count: usize) -> Option<u16> {
+        let next = self.behind.get(usize::from(id)).copied().filter(|_| left > 0);
+        let more = cqueue::buffer_more(flags);
+        if let Some(filled) = self.filled.get_mut(usize::from(id)) {
+            *filled = if more { *filled + count } else { 0 };
+        }
+        if !more {
+            self.give_back(id);
+        }
+        next
     }
 
     // ANCHOR: give-back
@@ -70,6 +101,10 @@ impl Buffers {
             entry.set_bid(id);
         }
         self.tail = self.tail.wrapping_add(1);
+        if let Some(behind) = self.behind.get_mut(usize::from(self.last)) {
+            *behind = id;
+            self.last = id;
+        }
         // SAFETY: the kernel shares this word with us for as long as the ring is registered; it is aligned
         // for a u16.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut()) };

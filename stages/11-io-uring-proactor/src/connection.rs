@@ -12,9 +12,11 @@
 //! time also keeps the replies in order, which io_uring does not promise.
 
 use crate::buffers::{GROUP, LENGTH};
+use crate::direct::Socket;
 use crate::operation::Operation;
 use crate::piece::{self, Piece};
 use crate::proactor::Proactor;
+use crate::registered::INDEX;
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
 use kit::clock::{Clock, LoopContext};
@@ -26,11 +28,11 @@ use kit::write_buffer::Body;
 use nix::libc::{self, ECANCELED, ENOBUFS};
 use nix::sys::socket::{Shutdown, shutdown};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 /// One connection of a proactor.
 pub struct Connection {
-    socket: OwnedFd,
+    socket: Socket,
     token: Token,
     session: Session,
     receive: Receive,
@@ -39,6 +41,8 @@ pub struct Connection {
     piece: Piece,
     /// With `--own-buffers`: where the kernel puts what arrives.
     own: Vec<u8>,
+    /// With `--direct`: a descriptor is being made for the socket.
+    installing: bool,
     /// Nothing more is submitted, and what is in flight was cancelled.
     closing: bool,
 }
@@ -68,25 +72,23 @@ struct Sending {
 
 impl Connection {
     /// A connection for which nothing is submitted yet.
-    pub fn new(socket: OwnedFd, token: Token, session: Session) -> Self {
-        let piece = Piece::default();
-        let own = Vec::new();
-        Self { socket, token, session, receive: Receive::Off, sending: None, piece, own, closing: false }
+    pub fn new(socket: Socket, token: Token, session: Session) -> Self {
+        let (piece, own) = (Piece::default(), Vec::new());
+        let (receive, sending, installing, closing) = (Receive::Off, None, false, false);
+        Self { socket, token, session, receive, sending, piece, own, installing, closing }
     }
 
-    // ANCHOR: drive
     /// Does what the session says until it must wait for a completion.
     ///
     /// # Errors
     /// What io_uring_enter(2) says.
     pub fn drive(&mut self, proactor: &mut Proactor, clock: &mut Clock) -> io::Result<()> {
+        // ANCHOR: drive
         while !self.closing && self.sending.is_none() {
             match self.session.next(clock.last()) {
                 Next::Read => return self.arm_receive(proactor),
                 Next::Write(output) => {
-                    let fd = Fd(self.socket.as_raw_fd());
-                    let zero_copy = proactor.features().zero_copy;
-                    let (submission, sending) = send(fd, &output, &mut self.piece, zero_copy);
+                    let (submission, sending) = send(&self.socket, &output, &mut self.piece, proactor);
                     self.sending = Some(sending);
                     let submission = submission.user_data(sending.operation.user_data(self.token));
                     // SAFETY: the bytes are the session's output, the filler or a piece of a file: static, or
@@ -94,6 +96,8 @@ impl Connection {
                     // dropping the connection wait for the completion.
                     unsafe { proactor.push(&submission) }?;
                 }
+                // ANCHOR_END: drive
+                // ANCHOR: drive-rest
                 Next::Work(work) => {
                     if work.is_slow() {
                         // The replies of other connections must not wait for it in our queue.
@@ -102,16 +106,16 @@ impl Connection {
                     let answer = work.run();
                     self.session.finished(answer, clock.read());
                 }
-                Next::ShutdownWrite => drop(shutdown(self.socket.as_raw_fd(), Shutdown::Write)),
+                Next::ShutdownWrite => self.shut_down(proactor)?,
                 Next::Close => return self.close(proactor),
             }
         }
+        // ANCHOR_END: drive-rest
         // More has arrived during the send than the session should keep. What was received in the same round
         // of the loop is kept too: at most what all the provided buffers hold, 2 MiB. An earlier submission
         // of the cancellation would not help: the kernel sees it before it receives any more.
         if self.session.is_full() { self.cancel_receive(proactor) } else { Ok(()) }
     }
-    // ANCHOR_END: drive
 
     /// An operation has completed: tells the session, which [`Connection::drive`] must then ask. `bytes` are
     /// those that arrived.
@@ -131,18 +135,27 @@ impl Connection {
             if cqueue::more(entry.flags()) {
                 // Without a copy: a second completion tells when the kernel has let go of the bytes.
                 sending.result = Some(result);
+                if self.closing {
+                    self.reset();
+                }
                 return Ok(());
             }
             result = sending.result.unwrap_or(result);
         }
         let sending = self.sending;
+        if operation == Operation::Install {
+            self.installing = false;
+            // SAFETY: the kernel has just made this descriptor for us.
+            let has_descriptor = unsafe { self.socket.installed(result) };
+            return if has_descriptor || self.closing { Ok(()) } else { self.close(proactor) };
+        }
         // Taken out: the session needs its bytes while it is borrowed.
         let own = std::mem::take(&mut self.own);
         let bytes = if own.is_empty() { bytes } else { &own[..own.len().min(result.max(0) as usize)] };
         match operation {
             _ if cqueue::more(entry.flags()) => {}
             Operation::Receive => self.receive = Receive::Off,
-            Operation::Send | Operation::Read => self.sending = None,
+            _ => self.sending = None,
         }
         let mut has_failed = false;
         match (operation, result) {
@@ -151,6 +164,8 @@ impl Connection {
             (Operation::Receive, 0) => self.session.ended(),
             // The provided buffers ran out, or we have cancelled it.
             (Operation::Receive, error) if [ENOBUFS, ECANCELED].contains(&-error) => {}
+            // Its peer may be gone: then the receive ends too.
+            (Operation::ShutDown, _) => {}
             (Operation::Read, count @ 1..) => self.piece.filled(count as usize),
             (Operation::Send, count @ 0..) => {
                 self.note_unread(sending, count as usize, now);
@@ -167,7 +182,8 @@ impl Connection {
     /// Tells the session before it closes whether the socket has bytes that will not be read.
     fn note_unread(&mut self, sending: Option<Sending>, count: usize, now: &LoopContext) {
         if sending.is_some_and(|sending| sending.last)
-            && has_unread(self.socket.as_fd())
+            // A slot cannot be asked. That there are some only makes the close take a little longer.
+            && self.socket.descriptor().is_none_or(has_unread)
             && let Next::Write(mut output) = self.session.next(now)
             && output.ends_with(count)
         {
@@ -186,7 +202,11 @@ impl Connection {
         clock: &mut Clock,
     ) -> io::Result<()> {
         let was_seen = matches!(self.receive, Receive::Armed(flushes) if flushes < proactor.flushes());
-        let (socket, session) = (self.socket.as_fd(), &mut self.session);
+        let session = &mut self.session;
+        let Some(socket) = self.socket.descriptor() else {
+            let must_be_asked = self.sending.is_some() || session.is_late(then);
+            return if must_be_asked { self.install(proactor) } else { Ok(()) };
+        };
         match &mut self.sending {
             _ if self.closing => {}
             // A peer that takes what the kernel holds for it, if slowly, is not late. That takes two looks.
@@ -215,18 +235,32 @@ impl Connection {
         self.closing = true;
         if let Some(sending) = self.sending {
             proactor.cancel(sending.operation.user_data(self.token))?;
+            if sending.result.is_some() {
+                self.reset();
+            }
         }
         self.cancel_receive(proactor)
     }
 
+    /// Bytes that were sent without a copy stay the kernel's until the peer has acknowledged them, or the
+    /// connection is reset. Closing is no way: the descriptor's number is ours until the kernel has let go.
+    fn reset(&self) {
+        let Some(socket) = self.socket.descriptor() else { return };
+        // SAFETY: zero bytes are an address, of the family AF_UNSPEC: connect(2) takes it as "dissolve".
+        let nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
+        let length = size_of_val(&nobody) as libc::socklen_t;
+        // SAFETY: the kernel reads `length` bytes of `nobody`. It fails if the peer has reset it before.
+        unsafe { libc::connect(socket.as_raw_fd(), &raw const nobody, length) };
+    }
+
     /// The socket, once the conversation is over and the last completion has come.
-    pub fn into_socket(self) -> OwnedFd {
+    pub fn into_socket(self) -> Socket {
         self.socket
     }
 
     /// See [`Connection::into_socket`].
     pub fn is_over(&self) -> bool {
-        self.closing && self.sending.is_none() && matches!(self.receive, Receive::Off)
+        self.closing && self.sending.is_none() && matches!(self.receive, Receive::Off) && !self.installing
     }
 
     /// Makes sure that the kernel receives what arrives.
@@ -236,22 +270,51 @@ impl Connection {
         // One that was cancelled is submitted anew when its last completion has come.
         let Receive::Off = self.receive else { return Ok(()) };
         self.receive = Receive::Armed(proactor.flushes());
-        let (fd, features) = (Fd(self.socket.as_raw_fd()), proactor.features());
+        let (fd, features) = (self.socket.fd(), proactor.features());
         let receive = match (features.own_buffers, features.receive_once) {
             (true, _) => {
                 // Once: it is kept while the connection is, which is the price of it.
                 self.own.resize(LENGTH, 0);
                 opcode::Recv::new(fd, self.own.as_mut_ptr(), LENGTH as u32).build()
             }
+            (false, true) if features.bundles => opcode::RecvBundle::new(fd, GROUP).build(),
+            (false, false) if features.bundles => opcode::RecvMultiBundle::new(fd, GROUP).build(),
             (false, true) => {
                 let once = opcode::Recv::new(fd, std::ptr::null_mut(), LENGTH as u32).buf_group(GROUP);
                 once.build().flags(squeue::Flags::BUFFER_SELECT)
             }
             (false, false) => opcode::RecvMulti::new(fd, GROUP).build(),
         };
+        let receive = receive.flags(self.socket.flags());
         // SAFETY: it names no memory, and the kernel picks one of the provided buffers; or the connection's
         // own, which is on the heap, and neither dropped nor resized before the completion has come.
         unsafe { proactor.push(&receive.user_data(Operation::Receive.user_data(self.token))) }
+    }
+
+    /// The peer is told that no more will come.
+    fn shut_down(&mut self, proactor: &mut Proactor) -> io::Result<()> {
+        if let Some(socket) = self.socket.descriptor() {
+            // It fails where the peer is gone.
+            let _ = shutdown(socket.as_raw_fd(), Shutdown::Write);
+            return Ok(());
+        }
+        let operation = Operation::ShutDown;
+        self.sending = Some(Sending { operation, last: false, counted: true, result: None });
+        let submission = self.socket.shut_down().user_data(operation.user_data(self.token));
+        // SAFETY: it names no memory.
+        unsafe { proactor.push(&submission) }
+    }
+
+    /// Makes a descriptor for a socket that has none, so that the kernel can be asked about it at the next
+    /// look.
+    fn install(&mut self, proactor: &mut Proactor) -> io::Result<()> {
+        if self.installing || self.closing {
+            return Ok(());
+        }
+        self.installing = true;
+        let submission = self.socket.install().user_data(Operation::Install.user_data(self.token));
+        // SAFETY: it names no memory.
+        unsafe { proactor.push(&submission) }
     }
 
     fn cancel_receive(&mut self, proactor: &mut Proactor) -> io::Result<()> {
@@ -263,10 +326,10 @@ impl Connection {
 
 /// The submission for what comes first in the output: bytes, filler, a piece of a file, or the read of one.
 fn send(
-    socket: Fd,
+    socket: &Socket,
     output: &Output<'_>,
     piece: &mut Piece,
-    zero_copy: Option<u32>,
+    proactor: &Proactor,
 ) -> (squeue::Entry, Sending) {
     let sending = |operation, last| Sending { operation, last, counted: false, result: None };
     let (bytes, flags) = match (output.bytes(), output.body()) {
@@ -281,13 +344,16 @@ fn send(
         (bytes, Some(_)) => (bytes, libc::MSG_MORE),
     };
     // With MSG_MORE the kernel keeps the bytes until more come, and these wait for the completion.
-    let zero_copy = zero_copy.filter(|_| flags == 0);
+    let zero_copy = proactor.features().zero_copy.filter(|_| flags == 0);
     let (length, flags) = (bytes.len() as u32, libc::MSG_NOSIGNAL | flags);
     let send = match zero_copy {
         Some(least) if length >= least => {
-            opcode::SendZc::new(socket, bytes.as_ptr(), length).flags(flags).build()
+            let registered = proactor.registered().and_then(|registered| registered.find(bytes));
+            let send = opcode::SendZc::new(socket.fd(), registered.unwrap_or(bytes).as_ptr(), length);
+            send.buf_index(registered.map(|_| INDEX)).flags(flags).build()
         }
-        _ => opcode::Send::new(socket, bytes.as_ptr(), length).flags(flags).build(),
+        _ => opcode::Send::new(socket.fd(), bytes.as_ptr(), length).flags(flags).build(),
     };
+    let send = send.flags(socket.flags());
     (send, sending(Operation::Send, output.ends_with(bytes.len())))
 }

@@ -11,15 +11,18 @@
 //! * [`buffers`]: provided buffers, which the kernel picks from when bytes arrive;
 //! * [`listener`]: a multishot accept;
 //! * [`connection`]: a multishot receive, and at most one send in flight;
+//! * [`direct`], [`registered`]: sockets and memory that the ring knows by a number, behind an option each;
 //! * [`piece`]: a piece of a file between its read and its send;
 //! * [`server`]: the loop.
 
 pub mod buffers;
 pub mod connection;
+pub mod direct;
 pub mod features;
 pub mod listener;
 pub mod operation;
 pub mod options;
 pub mod piece;
 pub mod proactor;
+pub mod registered;
 pub mod server;

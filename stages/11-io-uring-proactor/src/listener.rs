@@ -9,8 +9,9 @@
 //!
 //! The permit is taken no earlier: it could be held by a thread to which the kernel never deals a connection.
 
+use crate::direct::Socket;
 use crate::features::Features;
-use io_uring::types::Fd;
+use io_uring::types::{DestinationSlot, Fd};
 use io_uring::{cqueue, opcode, squeue};
 use kit::clock::LoopContext;
 use kit::listener::{accept, refuse_new};
@@ -19,7 +20,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::SockFlag;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -36,6 +37,8 @@ pub struct Listener<'all> {
     limit_reachable: bool,
     /// The kernel accepts one connection for each submission.
     once: bool,
+    /// The kernel puts connections into slots of the ring.
+    direct: bool,
     /// With a limit: a connection waits.
     readable: bool,
     in_flight: bool,
@@ -57,7 +60,7 @@ impl<'all> Listener<'all> {
         permits: &'all AtomicUsize,
         features: Features,
     ) -> nix::Result<Self> {
-        let once = features.accept_once;
+        let Features { accept_once: once, direct, .. } = features;
         let limit_reachable = (max as u64) < getrlimit(Resource::RLIMIT_NOFILE)?.0;
         let (readable, in_flight, draining) = (false, false, false);
         let socket = Some(socket);
@@ -67,6 +70,7 @@ impl<'all> Listener<'all> {
             permits,
             limit_reachable,
             once,
+            direct,
             readable,
             in_flight,
             draining,
@@ -82,14 +86,19 @@ impl<'all> Listener<'all> {
         if self.in_flight || self.draining || now.ms < self.paused_until {
             return None;
         }
-        let flags = SockFlag::SOCK_CLOEXEC.bits();
+        // A slot is closed with its ring, so it knows no CLOEXEC.
+        let flags = if self.direct { 0 } else { SockFlag::SOCK_CLOEXEC.bits() };
+        let accept = || {
+            let slot = self.direct.then(DestinationSlot::auto_target);
+            opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).file_index(slot).build()
+        };
         let submission = match (self.limit_reachable, self.readable) {
-            (false, _) if self.once => opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build(),
-            (false, _) => opcode::AcceptMulti::new(fd).flags(flags).build(),
+            (false, _) if self.once => accept(),
+            (false, _) => opcode::AcceptMulti::new(fd).flags(flags).allocate_file_index(self.direct).build(),
             (true, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
             (true, true) => {
                 self.try_acquire()?;
-                opcode::Accept::new(fd, null_mut(), null_mut()).flags(flags).build()
+                accept()
             }
         };
         self.in_flight = true;
@@ -99,7 +108,7 @@ impl<'all> Listener<'all> {
 
     /// A completion has come: returns the connection that it brought, if any. Its permit must be
     /// [released](Self::release) when it ends.
-    pub fn complete(&mut self, entry: &cqueue::Entry, now: &LoopContext) -> Option<OwnedFd> {
+    pub fn complete(&mut self, entry: &cqueue::Entry, now: &LoopContext) -> Option<Socket> {
         self.in_flight = cqueue::more(entry.flags());
         if self.limit_reachable && !self.readable {
             self.readable = entry.result() > 0;
@@ -113,8 +122,8 @@ impl<'all> Listener<'all> {
             self.failed(Errno::from_raw(-entry.result()), now);
             return None;
         }
-        // SAFETY: the kernel has just made this descriptor for us.
-        Some(unsafe { OwnedFd::from_raw_fd(entry.result()) })
+        // SAFETY: the kernel has just made this descriptor, or filled this slot, for us.
+        Some(unsafe { Socket::accepted(entry.result(), self.direct) })
     }
 
     /// The server must stop: no new connection begins, and [`Listener::accept_waiting`] accepts those that
@@ -130,12 +139,12 @@ impl<'all> Listener<'all> {
 
     /// While the server drains: the next connection, or `None` when there is no room, or none waits: then the
     /// socket is closed.
-    pub fn accept_waiting(&mut self, now: &LoopContext) -> Option<OwnedFd> {
+    pub fn accept_waiting(&mut self, now: &LoopContext) -> Option<Socket> {
         let waits = self.draining && now.ms >= self.paused_until;
         let socket = self.socket.as_ref().filter(|_| waits)?;
         self.try_acquire()?;
         match accept(socket.as_fd(), SockFlag::empty()) {
-            Ok(socket) => Some(socket),
+            Ok(socket) => Some(Socket::Descriptor(socket)),
             Err(error) => {
                 if error == Errno::EAGAIN {
                     self.socket = None;

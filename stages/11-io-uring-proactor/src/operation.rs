@@ -18,6 +18,10 @@ pub enum Operation {
     Send,
     /// Reads the next piece of a file that is to be sent.
     Read,
+    /// With `--direct`: ends the sending direction.
+    ShutDown,
+    /// With `--direct`: makes a descriptor for a slot.
+    Install,
 }
 
 const SHIFT: u32 = 28;
@@ -30,6 +34,8 @@ impl Operation {
             Operation::Receive => 1,
             Operation::Send => 2,
             Operation::Read => 3,
+            Operation::ShutDown => 4,
+            Operation::Install => 5,
         };
         token | kind << SHIFT
     }
@@ -40,6 +46,8 @@ impl Operation {
             1 => Operation::Receive,
             2 => Operation::Send,
             3 => Operation::Read,
+            4 => Operation::ShutDown,
+            5 => Operation::Install,
             _ => return None,
         };
         Some((user_data & !MASK, operation))
@@ -55,7 +63,13 @@ mod tests {
     fn user_data_returns_the_token_and_the_operation_that_it_was_made_of() {
         // The largest descriptor that a stage asks for, and the largest generation.
         for token in [0, 7, kit::options::MAX_DESCRIPTORS, 1 << 32 | 5, u64::from(u32::MAX) << 32 | 9] {
-            for operation in [Operation::Receive, Operation::Send, Operation::Read] {
+            for operation in [
+                Operation::Receive,
+                Operation::Send,
+                Operation::Read,
+                Operation::ShutDown,
+                Operation::Install,
+            ] {
                 assert_eq!(Operation::of(operation.user_data(token)), Some((token, operation)));
             }
         }

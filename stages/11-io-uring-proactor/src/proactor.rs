@@ -5,7 +5,9 @@
 //!                       io_uring_enter(2): submit all of them, and wait for at least one completion
 //! ```
 
-use crate::features::Features;
+use crate::direct;
+use crate::features::{Features, errno, needs};
+use crate::registered::Registered;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, Submitter, cqueue, opcode};
@@ -31,6 +33,8 @@ pub const NO_HANDLER: u64 = u64::MAX - 2;
 pub struct Proactor {
     uring: IoUring,
     features: Features,
+    /// With `--registered-buffers`. The kernel unpins it when the queues are dropped.
+    registered: Option<Registered>,
     /// How often [`Proactor::flush_completions`] was called.
     flushes: u64,
 }
@@ -58,7 +62,13 @@ impl Proactor {
             }
         }
         let uring = builder.build(SUBMISSIONS).map_err(|error| explain("io_uring_setup", &error))?;
-        let proactor = Self { uring, features, flushes: 0 };
+        features.check(&uring)?;
+        if features.direct {
+            direct::register(&uring.submitter())?;
+        }
+        let registered =
+            features.registered_buffers.then(|| Registered::new(&uring.submitter())).transpose()?;
+        let proactor = Self { uring, features, registered, flushes: 0 };
         if features.min_wait.is_some() {
             proactor.must_know_min_wait()?;
         }
@@ -70,10 +80,7 @@ impl Proactor {
         let now = Timespec::from(Duration::ZERO);
         let args = SubmitArgs::new().timespec(&now).min_wait_usec(1);
         match self.uring.submitter().submit_with_args(1, &args) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                let what = "--min-wait needs Linux 6.12 or newer";
-                Err(io::Error::new(io::ErrorKind::Unsupported, what))
-            }
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(needs("--min-wait", "6.12")),
             result => entered(result),
         }
     }
@@ -81,6 +88,11 @@ impl Proactor {
     /// Which features are used.
     pub fn features(&self) -> Features {
         self.features
+    }
+
+    /// Memory that the kernel has pinned.
+    pub fn registered(&self) -> Option<&Registered> {
+        self.registered.as_ref()
     }
 
     /// Queues a submission.
@@ -158,7 +170,20 @@ impl Proactor {
 
     fn enter(&mut self, count: usize, timeout: Duration) -> io::Result<()> {
         let timeout = Timespec::from(timeout);
-        entered(self.uring.submitter().submit_with_args(count, &SubmitArgs::new().timespec(&timeout)))
+        let args = SubmitArgs::new().timespec(&timeout);
+        if self.features.sqpoll.is_some() && self.uring.submission().is_empty() {
+            return self.wait_alone(count, &args);
+        }
+        entered(self.uring.submitter().submit_with_args(count, &args))
+    }
+
+    /// With SQPOLL and nothing to submit: waits, and leaves the kernel's thread asleep. Woken for nothing, it
+    /// would look for submissions for as long as its idle time.
+    fn wait_alone(&mut self, count: usize, args: &SubmitArgs<'_, '_>) -> io::Result<()> {
+        /// `IORING_ENTER_GETEVENTS` and `IORING_ENTER_EXT_ARG` of io_uring_enter(2).
+        const FLAGS: u32 = 1 | 1 << 3;
+        // SAFETY: the arguments are of the kind that the flags announce, and nothing is submitted.
+        entered(unsafe { self.uring.submitter().enter(0, count as u32, FLAGS, Some(args)) })
     }
 
     /// Moves the completions that are there to `into`.
@@ -177,7 +202,7 @@ impl Proactor {
 fn entered(result: io::Result<usize>) -> io::Result<()> {
     match result {
         Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {
-            Err(failed("io_uring_enter")(Errno::from_raw(error.raw_os_error().unwrap_or(0))))
+            Err(failed("io_uring_enter")(errno(&error)))
         }
         _ => Ok(()),
     }
@@ -185,7 +210,7 @@ fn entered(result: io::Result<usize>) -> io::Result<()> {
 
 /// Names the system call that failed while the server starts, and what can be done about it.
 pub fn explain(call: &str, error: &io::Error) -> io::Error {
-    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    let errno = errno(error);
     let (kind, hint) = match errno {
         Errno::ENOSYS | Errno::EINVAL => (
             io::ErrorKind::Unsupported,

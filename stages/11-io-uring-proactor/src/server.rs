@@ -2,6 +2,7 @@
 
 use crate::buffers::Buffers;
 use crate::connection::Connection;
+use crate::direct::Socket;
 use crate::features::Features;
 use crate::listener::Listener;
 use crate::operation::Operation;
@@ -20,7 +21,7 @@ use nix::sys::socket::SockFlag;
 use reuseport_shards::shards::{self, ShardOptions};
 use reuseport_shards::steering::Steer;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
@@ -42,7 +43,10 @@ struct Shard<'all> {
 /// # Errors
 /// `Unsupported` where io_uring cannot be used; else why it cannot listen, accept or wait.
 pub fn run(options: Options) -> io::Result<()> {
-    drop(Proactor::new(options.features)?); // New in 11: a server that cannot serve should not take the port.
+    // New in 11: a server that cannot serve should not take the port.
+    let trial = Proactor::new(options.features)?;
+    Buffers::register(&trial)?.unregister(&trial)?;
+    drop(trial);
     let (listener, sessions) = listen(&options.common, SockFlag::empty(), ProtocolKind::Http)?;
     let (backlog, max) = (options.common.backlog, options.common.max_connections);
     let open = AtomicUsize::new(0);
@@ -115,8 +119,8 @@ impl<'all> Shard<'all> {
         }
     }
 
-    fn open(&mut self, socket: OwnedFd) -> io::Result<()> {
-        let token = self.connections.token(socket.as_fd());
+    fn open(&mut self, socket: Socket) -> io::Result<()> {
+        let token = self.connections.token_of(socket.number(self.proactor.features().direct));
         let mut connection = Connection::new(socket, token, self.sessions.open(self.clock.last()));
         connection.drive(&mut self.proactor, &mut self.clock)?;
         self.connections.insert(token, connection);
@@ -128,12 +132,18 @@ impl<'all> Shard<'all> {
     fn handle_completion(&mut self, user_data: u64, entry: &cqueue::Entry) -> io::Result<()> {
         let Some((token, operation)) = Operation::of(user_data) else { return Ok(()) };
         let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
-        // New in 11: bytes arrive in a buffer that the kernel has picked.
-        let buffer = cqueue::buffer_select(entry.flags());
-        let bytes = buffer.map_or(&[][..], |id| self.buffers.get(id, entry.result().max(0) as usize));
-        connection.complete(operation, entry, bytes, &mut self.proactor, self.clock.last())?;
-        if let Some(id) = buffer {
-            self.buffers.give_back(id);
+        // New in 11: bytes arrive in a buffer that the kernel has picked; with `--bundles` in several.
+        let mut buffer = cqueue::buffer_select(entry.flags());
+        let mut left = entry.result().max(0) as usize;
+        loop {
+            let bytes = buffer.map_or(&[][..], |id| self.buffers.get(id, left));
+            let count = bytes.len();
+            connection.complete(operation, entry, bytes, &mut self.proactor, self.clock.last())?;
+            left -= count;
+            buffer = buffer.and_then(|id| self.buffers.was_read(id, entry.flags(), left, count));
+            if buffer.is_none() {
+                break;
+            }
         }
         connection.drive(&mut self.proactor, &mut self.clock)?;
         if connection.is_over() { self.remove(token) } else { Ok(()) }
@@ -144,7 +154,7 @@ impl<'all> Shard<'all> {
     fn remove(&mut self, token: Token) -> io::Result<()> {
         let Some(connection) = self.connections.remove(token) else { return Ok(()) };
         self.listener.release();
-        let close = opcode::Close::new(Fd(connection.into_socket().into_raw_fd())).build();
+        let close = connection.into_socket().close();
         self.push(&close.user_data(NO_HANDLER).flags(squeue::Flags::SKIP_SUCCESS))
     }
 

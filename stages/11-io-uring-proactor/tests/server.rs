@@ -3,7 +3,9 @@
 #[path = "../../10-reuseport-shards/tests/common/mod.rs"]
 mod common;
 
+use clap::Parser;
 use common::{LIMIT, Server, get, status};
+use io_uring_proactor::buffers::Buffers;
 use io_uring_proactor::features::Features;
 use io_uring_proactor::piece;
 use io_uring_proactor::proactor::Proactor;
@@ -21,6 +23,29 @@ const STAGE: &str = env!("CARGO_BIN_EXE_stage-11");
 fn is_allowed() -> bool {
     match Proactor::new(Features::default()) {
         Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::Unsupported, "{error}");
+            false
+        }
+    }
+}
+
+/// Whether this kernel is new enough for these options of the stage.
+fn kernel_has(switch: &[&str]) -> bool {
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        features: Features,
+        #[arg(long)]
+        max_connections: Option<usize>,
+    }
+    let options = Options::parse_from(["stage"].iter().chain(switch));
+    let made = Proactor::new(options.features).and_then(|proactor| {
+        let buffers = Buffers::register(&proactor)?;
+        buffers.unregister(&proactor)
+    });
+    match made {
+        Ok(()) => true,
         Err(error) => {
             assert_eq!(error.kind(), std::io::ErrorKind::Unsupported, "{error}");
             false
@@ -83,8 +108,18 @@ fn what_the_kernel_had_accepted_before_the_signal_is_answered() {
     if !is_allowed() {
         return;
     }
-    for limit in ["1000000", "1000", "50"] {
-        let server = Server::start(STAGE, &["--workers", "1", "--max-connections", limit]);
+    for (limit, switch) in [
+        ("1000000", None),
+        ("1000", None),
+        ("50", None),
+        ("1000000", Some("--direct")),
+        ("50", Some("--direct")),
+    ] {
+        if !kernel_has(switch.as_slice()) {
+            continue;
+        }
+        let options = ["--workers", "1", "--max-connections", limit];
+        let server = Server::start(STAGE, &[&options[..], switch.as_slice()].concat());
         assert_eq!(status(&mut server.ask(&get("/"))), 200);
         let mut busy = server.ask(&get("/sleep/500"));
         sleep(Duration::from_millis(100));
@@ -93,7 +128,7 @@ fn what_the_kernel_had_accepted_before_the_signal_is_answered() {
         assert_eq!(status(&mut busy), 200);
         // Each is closed then, as by a client that was told so: another one takes its permit.
         let statuses: Vec<u16> = peers.drain(..).map(|mut peer| status(&mut peer)).collect();
-        assert!(statuses.iter().all(|&status| status == 200), "limit {limit}: {statuses:?}");
+        assert!(statuses.iter().all(|&status| status == 200), "limit {limit}, {switch:?}: {statuses:?}");
         assert_eq!(server.end().0, Some(0));
     }
 }
@@ -118,27 +153,40 @@ fn an_idle_connection_is_closed_at_once_though_another_has_a_reply_in_flight() {
 }
 
 /// Protects a slow client: the kernel has its reply, so no send completes for longer than the idle timeout,
-/// but the client takes some of it all the time. One that takes nothing is given up.
+/// but the client takes some of it all the time. One that takes nothing is given up. So it is where the
+/// socket has no descriptor to ask, and where the kernel reads the bytes until they are acknowledged.
 #[test]
 fn a_peer_that_takes_its_reply_slowly_is_not_late_and_one_that_takes_nothing_is() {
     const LENGTH: u64 = 50_000_000;
     if !is_allowed() {
         return;
     }
-    let server = Server::start(STAGE, &["--workers", "1", "--idle-timeout", "2"]);
-    let mut slow = server.ask(&get(&format!("/bytes/{LENGTH}")));
-    let mut stalled = server.ask(&get(&format!("/bytes/{LENGTH}")));
-    let mut taken = 0;
+    let switches: [&[&str]; 3] = [&[], &["--direct"], &["--zero-copy", "1"]];
+    let each = switches.into_iter().filter(|switch| kernel_has(switch)).map(|switch| {
+        let server = Server::start(STAGE, &[&["--workers", "1", "--idle-timeout", "2"], switch].concat());
+        let [slow, stalled] = [(); 2].map(|()| server.ask(&get(&format!("/bytes/{LENGTH}"))));
+        (switch, server, slow, stalled, 0)
+    });
+    let mut each: Vec<_> = each.collect();
     for _ in 0..16 {
         sleep(Duration::from_millis(500));
-        taken += slow.read(&mut vec![0; 200_000]).expect("it goes on");
+        for (switch, _, slow, _, taken) in &mut each {
+            *taken += slow.read(&mut vec![0; 200_000]).unwrap_or_else(|error| panic!("{switch:?}: {error}"));
+        }
     }
-    taken += std::io::copy(&mut slow.take(LENGTH - taken as u64), &mut std::io::sink()).unwrap() as usize;
-    assert_eq!(taken as u64, LENGTH);
-    // What the kernels held of it has arrived, then an end or a reset.
-    let mut rest = Vec::new();
-    let _ = stalled.read_to_end(&mut rest);
-    assert!((rest.len() as u64) < LENGTH, "it was not given up");
+    for (switch, server, slow, mut stalled, taken) in each {
+        let rest = std::io::copy(&mut slow.take(LENGTH - taken as u64), &mut std::io::sink());
+        assert_eq!(taken as u64 + rest.unwrap(), LENGTH, "{switch:?}");
+        // What the kernels held of it has arrived, then an end or a reset.
+        let mut rest = Vec::new();
+        let _ = stalled.read_to_end(&mut rest);
+        assert!((rest.len() as u64) < LENGTH, "{switch:?}: it was not given up");
+        // And the kernel has let go of its bytes: else the server would wait for it.
+        server.signal(Signal::SIGTERM);
+        let (code, took, _) = server.end();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_millis(1_500), "{switch:?}: {took:?}");
+    }
 }
 
 /// Protects the server's memory from a client that sends requests and reads no reply. A receive that is armed
@@ -261,10 +309,16 @@ fn every_feature_can_be_switched_and_the_bytes_are_the_same() {
         &["--zero-copy", "1"],
         &["--min-wait", "50"],
         &["--accept-once", "--own-buffers", "--zero-copy", "1000", "--interrupt"],
+        &["--bundles"],
+        &["--bundles", "--receive-once"],
+        &["--incremental"],
+        &["--incremental", "--receive-once"],
+        &["--direct"],
+        &["--direct", "--accept-once", "--own-buffers"],
+        &["--direct", "--max-connections", "8"],
+        &["--zero-copy", "1", "--registered-buffers"],
     ] {
-        let min_wait = switch.contains(&"--min-wait").then_some(50);
-        let kernel_has_it = Proactor::new(Features { min_wait, ..Features::default() }).is_ok();
-        if !kernel_has_it {
+        if !kernel_has(switch) {
             continue;
         }
         let server = Server::start(STAGE, &[&["--workers", "1"], switch].concat());

@@ -65,7 +65,11 @@ impl<T> ConnectionTable<T> {
 
     /// The token that the next value inserted for `fd` will have.
     pub fn token(&self, fd: BorrowedFd<'_>) -> Token {
-        let number = fd.as_raw_fd() as usize;
+        self.token_of(fd.as_raw_fd() as usize)
+    }
+
+    /// As [`ConnectionTable::token`], for a value that is known by a small number of another kind.
+    pub fn token_of(&self, number: usize) -> Token {
         let generation = self.slots.get(number).map_or(0, |slot| slot.generation);
         Token::from(generation.wrapping_add(1)) << 32 | number as Token
     }

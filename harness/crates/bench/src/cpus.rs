@@ -76,11 +76,12 @@ fn cpus_of(text: &str, allowed: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
 }
 
 /// This thread, bound to some CPUs until it is dropped.
-pub(crate) struct Bound(CpuSet);
+#[derive(Debug)]
+pub struct Bound(CpuSet);
 
 impl Bound {
     /// Binds the calling thread. Fails where it may not run on one of them.
-    pub(crate) fn to(cpus: &[usize]) -> Result<Self> {
+    pub fn to(cpus: &[usize]) -> Result<Self> {
         let before = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
         let mut set = CpuSet::new();
         for &cpu in cpus {

@@ -1,25 +1,39 @@
 //! The parts of the book that are generated, and the check that the book agrees with the tree.
 //!
 //! * `parts`: what a step costs, by the figures of the report; its diff; the system calls of a request;
+//! * `claims`: the experiments of a chapter, and the page of all claims;
 //! * `step`: what changed from one stage to the next; `calls`: strace of one request;
-//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses.
+//! * `predictions`: what each chapter asks first, and how that is measured;
+//! * `check`: a module for each kind of fault; `markdown`: as much of it as the book uses;
+//! * `course`: how long pages and exercises take, and schedules of them;
+//! * `site`: one folder with everything that can be read, with `slides` and an `epub`, which `html` renders.
 //!
-//! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without having
-//! measured anything, and a change of them is seen in a review.
+//! Generated parts lie in `notes/src/generated` and are committed, so that the book can be built without
+//! having measured anything, and a change of them is seen in a review.
 
 mod calls;
 mod check;
+mod claims;
+mod course;
+mod epub;
+mod html;
 mod markdown;
 mod parts;
+pub mod predictions;
+pub mod site;
+mod slides;
 pub mod step;
 
 use anyhow::{Context, Result, bail};
 use check::commands::{Programs, recipes};
-use check::{Book, built, commands, current, excerpts, glossary, links, sections, typed};
+use check::{
+    Book, built, commands, current, ends, excerpts, glossary, links, predictions as asked, sections, typed,
+};
 use clap::Subcommand;
 use lab_core::files::write_atomically;
 use lab_core::stages::{self, Stage, binary_directory};
-use std::collections::BTreeSet;
+use learn::Lab;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{create_dir_all, read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -36,8 +50,8 @@ pub struct Args {
 enum What {
     /// Write the generated parts of the book again: costs from `results/data`, diffs from the stages.
     Generate,
-    /// Check that the book agrees with the tree: excerpts, links, commands, figures, terms, sections, and that
-    /// its generated parts are up to date.
+    /// Check that the book agrees with the tree: excerpts, links, commands, figures, terms, sections, and
+    /// that its generated parts are up to date.
     Check,
     /// Record the system calls of one request by strace, and write them into the book.
     Calls {
@@ -71,10 +85,7 @@ pub fn run(args: Args, harness: &clap::Command) -> Result<ExitCode> {
 impl Tree {
     fn find() -> Result<Self> {
         let stages = stages::discover()?;
-        let first = stages.first().context("there is no stage")?;
-        let root = first.folder.ancestors().find(|folder| folder.join("notes/src").is_dir());
-        let root = root.context("there is no book above the stages: notes/src is missing")?.to_owned();
-        Ok(Self { root, stages })
+        Ok(Self { root: root(&stages)?, stages })
     }
 
     fn src(&self) -> PathBuf {
@@ -90,8 +101,22 @@ impl Tree {
         file.strip_prefix(&self.root).unwrap_or(file).display().to_string()
     }
 
-    fn parts(&self) -> Result<std::collections::BTreeMap<String, String>> {
-        parts::all(&self.stages, &self.root.join("results/data"), &self.folder())
+    fn parts(&self) -> Result<BTreeMap<String, String>> {
+        let mut all = parts::all(&self.stages, &self.lab()?, &self.root, &self.folder())?;
+        let stages: Vec<&str> =
+            self.stages.iter().filter(|stage| !stage.is_twin).map(|stage| stage.name.as_str()).collect();
+        all.extend(claims::parts(&self.ledger()?, &self.root.join("results"), &stages)?);
+        all.extend(self.parts_of_pages()?);
+        Ok(all)
+    }
+
+    /// The parts that are made of the pages, with the other parts in their places.
+    fn parts_of_pages(&self) -> Result<BTreeMap<String, String>> {
+        Ok(course::made(&Book::open(&self.src())?))
+    }
+
+    fn lab(&self) -> Result<Lab> {
+        Lab::at(self.root.clone(), self.stages.clone())
     }
 
     fn generate(&self) -> Result<ExitCode> {
@@ -105,9 +130,21 @@ impl Tree {
             }
         }
         self.replace_marks()?;
+        let mut written = self.write_parts(self.parts()?)?;
+        // The pages may have got other exercises by these parts.
+        written += self.write_parts(self.parts_of_pages()?)?;
+        println!(
+            "{} written; `./lab notes-calls` records the system calls again",
+            lab_core::units::count(written, "part")
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes those that differ from what is there, and says how many.
+    fn write_parts(&self, parts: BTreeMap<String, String>) -> Result<usize> {
         let mut written = 0;
-        for (name, text) in self.parts()? {
-            let file = folder.join(&name);
+        for (name, text) in parts {
+            let file = self.folder().join(&name);
             if read_to_string(&file).is_ok_and(|there| there == text) {
                 continue;
             }
@@ -115,11 +152,7 @@ impl Tree {
             println!("{}", self.shown(&file));
             written += 1;
         }
-        println!(
-            "{} written; `./lab notes-calls` records the system calls again",
-            lab_core::units::count(written, "part")
-        );
-        Ok(ExitCode::SUCCESS)
+        Ok(written)
     }
 
     /// Puts the includes in the place of the marks that a new chapter has.
@@ -190,6 +223,7 @@ impl Tree {
     fn check(&self, harness: &clap::Command) -> Result<ExitCode> {
         let book = Book::open(&self.src())?;
         let allowed = typed::allowed(&self.root.join("notes/typed-figures.toml"))?;
+        let lab = self.lab()?;
         let options = |stage: &str| self.options(stage);
         let programs = Programs {
             harness,
@@ -197,14 +231,19 @@ impl Tree {
             options: &options,
             claims: self.claims()?,
             mutants: self.mutants()?,
+            is_exercise: &|name| lab.exercise(name).map(drop),
         };
         let code = ["stages", "experiments"].map(|folder| self.root.join(folder));
-        let mut faults = excerpts::faults(&book, &code);
+        let mut faults = excerpts::faults(&book, &code, &lab.anchors()?);
+        faults.extend(lab.faults());
         faults.extend(links::faults(&book));
         faults.extend(sections::faults(&book, &self.stages));
+        faults.extend(course::faults(&book));
         faults.extend(commands::faults(&book, &programs));
+        faults.extend(ends::faults(&book));
         faults.extend(typed::faults(&book, &allowed));
         faults.extend(glossary::faults(&book));
+        faults.extend(asked::faults(&book, &self.root, &self.stages));
         let parts = self.parts()?;
         faults.extend(current::faults(&book, &parts));
         faults.extend(current::of_this_machine(&parts, &self.root.display().to_string()));
@@ -254,10 +293,14 @@ impl Tree {
         Ok(words.map(str::to_owned).collect())
     }
 
-    /// What `experiment --list` lists.
+    /// The claims that `experiment` examines, each with its page.
+    fn ledger(&self) -> Result<Vec<claims::Claim>> {
+        claims::listed(&printed(&binary_directory()?.join("experiment"), "--pages")?)
+    }
+
+    /// Their ids.
     fn claims(&self) -> Result<BTreeSet<String>> {
-        let list = printed(&binary_directory()?.join("experiment"), "--list")?;
-        Ok(list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+        Ok(self.ledger()?.into_iter().map(|claim| claim.id).collect())
     }
 
     /// The names of the mutants, and their kinds.
@@ -273,6 +316,49 @@ impl Tree {
         }
         Ok(names)
     }
+}
+
+/// The root of the tree that has these stages and the book.
+///
+/// # Errors
+///
+/// There is no stage, or no book above the first one.
+pub fn root(stages: &[Stage]) -> Result<PathBuf> {
+    let first = stages.first().context("there is no stage")?;
+    let root = first.folder.ancestors().find(|folder| folder.join("notes/src").is_dir());
+    Ok(root.context("there is no book above the stages: notes/src is missing")?.to_owned())
+}
+
+/// The system calls of a lone request of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallsOfOne {
+    /// On a kept connection.
+    pub kept: usize,
+    /// On a connection of its own.
+    pub fresh: usize,
+}
+
+/// Counts the system calls of a lone request of a stage, by strace. The inner error says that strace is
+/// missing or not allowed.
+///
+/// # Errors
+///
+/// The stage does not run, or does not answer.
+pub fn count_calls(stage: &Stage) -> Result<Result<CallsOfOne>> {
+    let strace = match calls::strace() {
+        Ok(strace) => strace,
+        Err(why) => return Ok(Err(why)),
+    };
+    let calls = calls::record(stage, &strace)?;
+    let number = |tasks: &[calls::Task]| parts::number_of(tasks);
+    Ok(Ok(CallsOfOne { kept: number(&calls.kept), fresh: number(&calls.fresh) }))
+}
+
+/// The same by the recording that the book has.
+pub fn recorded_calls(root: &Path, stage: &str) -> Option<CallsOfOne> {
+    let folder = root.join("notes/src").join(parts::FOLDER);
+    let [kept, fresh] = parts::counts_of(&folder, stage)?;
+    Some(CallsOfOne { kept, fresh })
 }
 
 /// What a program of the lab prints.

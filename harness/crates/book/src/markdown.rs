@@ -110,10 +110,72 @@ pub(crate) fn titles(text: &str) -> Vec<String> {
 
 /// The headings, as links name them (GitHub and mdBook agree on these).
 pub(crate) fn anchors(text: &str) -> BTreeSet<String> {
+    titles(text).iter().map(|title| anchor(title)).collect()
+}
+
+/// A heading, with its marks or without, as a link names it.
+pub(crate) fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
-    let anchor =
-        |title: String| title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-");
-    titles(text).into_iter().map(anchor).collect()
+    let title = heading.trim_start_matches('#').trim();
+    title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
+}
+
+/// A part of a page below a heading of the second level; the first one is what stands above them all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) title: String,
+    pub(crate) body: String,
+}
+
+/// Divides a page at its headings of the second level.
+pub(crate) fn sections(text: &str) -> Vec<Section> {
+    let mut sections = vec![Section::default()];
+    let mut fence = 0;
+    for line in text.lines() {
+        let length = mark(line);
+        if fence == 0 {
+            fence = length;
+        } else if length >= fence && line.trim().chars().all(|c| c == '`') {
+            fence = 0;
+        }
+        match line.strip_prefix("## ").filter(|_| fence == 0) {
+            Some(title) => {
+                sections.push(Section { title: title.trim().to_owned(), body: String::new() });
+            }
+            None => {
+                let body = &mut sections.last_mut().expect("one at least").body;
+                body.push_str(line);
+                body.push('\n');
+            }
+        }
+    }
+    sections
+}
+
+/// What stands between empty lines; a fence is one block, and so is all of a `<details>`.
+pub(crate) fn blocks(body: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    let (mut fence, mut folds) = (0, 0);
+    for line in body.lines() {
+        let length = mark(line);
+        let was_open = fence > 0 || folds > 0;
+        if fence == 0 {
+            fence = length;
+            folds += line.matches("<details>").count();
+            folds = folds.saturating_sub(line.matches("</details>").count());
+        } else if length >= fence && line.trim().chars().all(|c| c == '`') {
+            fence = 0;
+        }
+        if line.trim().is_empty() && !was_open {
+            blocks.push(String::new());
+        } else {
+            let last = blocks.last_mut().expect("one at least");
+            last.push_str(line);
+            last.push('\n');
+        }
+    }
+    blocks.retain(|block| !block.trim().is_empty());
+    blocks
 }
 
 /// A text in which nothing is markup.
@@ -124,6 +186,18 @@ pub(crate) fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Protects the slides: a heading in code is none, and an empty line in a fence or a fold ends no block.
+    #[test]
+    fn a_page_is_divided_where_a_reader_would() {
+        let text = "# T\n\nfirst\n\n## A\n\none\ntwo\n\n```sh\n## no\n\nx\n```\n\n<details><summary>q</summary>\n\na\n</details>\n\n## B\n";
+        let sections = sections(text);
+        assert_eq!(sections.iter().map(|section| section.title.as_str()).collect::<Vec<_>>(), ["", "A", "B"]);
+        assert_eq!(
+            blocks(&sections[1].body),
+            ["one\ntwo\n", "```sh\n## no\n\nx\n```\n", "<details><summary>q</summary>\n\na\n</details>\n"]
+        );
+    }
 
     #[test]
     fn code_is_told_from_prose() {

@@ -1,13 +1,16 @@
-//! The generated parts of the book, each a file of `notes/src/generated`: what a step costs, its diff, and
-//! the system calls of a request. Pages include them, so their links are relative to the pages.
+//! The generated parts of the book, each a file of `notes/src/generated`: what a chapter asks first, what a
+//! step costs, its diff, the system calls of a request, and the exercises that build. Pages include them, so
+//! their links are relative to the pages.
 
 use crate::calls::{self, Calls, Task};
 use crate::markdown::{parts, plain};
+use crate::predictions::Predictions;
 use crate::step::{self, Change};
 use anyhow::{Context, Result};
 use figures::chapter::{Cost, Newest};
 use lab_core::stages::Stage;
 use lab_core::units::count;
+use learn::Lab;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::read_to_string;
@@ -16,10 +19,22 @@ use std::path::Path;
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 5] = ["cost-", "diff-", "diffs.", "calls-", "calls."];
+pub(crate) const OURS: [&str; 11] = [
+    "cost-",
+    "diff-",
+    "diffs.",
+    "calls-",
+    "calls.",
+    "exercise-",
+    "predict-",
+    "experiments-",
+    "claims.",
+    "pages.",
+    "schedule-",
+];
 
 /// The parts that each chapter has; the first stage has no step before it, and no diff.
-pub(crate) const OF_CHAPTER: [&str; 3] = ["diff", "calls", "cost"];
+pub(crate) const OF_CHAPTER: [&str; 5] = ["predict", "diff", "calls", "cost", "experiments"];
 
 /// The line by which a chapter includes a part of its own.
 pub(crate) fn include(part: &str, stage: &str) -> String {
@@ -33,15 +48,22 @@ pub(crate) fn with_includes(text: &str, stage: &str) -> String {
     })
 }
 
-/// Every part by its name, but for the recordings of strace, which are read from `folder`, where they were
-/// written.
-pub(crate) fn all(stages: &[Stage], data: &Path, folder: &Path) -> Result<BTreeMap<String, String>> {
+/// Every part of the tree below `root` by its name, but for the recordings of strace, which are read from
+/// `folder`, where they were written.
+pub(crate) fn all(
+    stages: &[Stage],
+    lab: &Lab,
+    root: &Path,
+    folder: &Path,
+) -> Result<BTreeMap<String, String>> {
     let stages: Vec<&Stage> = stages.iter().filter(|stage| !stage.is_twin).collect();
     let base = |stage: &Stage| stages.iter().find(|base| base.number == stage.builds_on).copied();
-    let newest = Newest::open(data)?;
+    let newest = Newest::open(&root.join("results/data"))?;
     let mut all = BTreeMap::new();
     let mut sizes = Vec::new();
     for stage in &stages {
+        let predictions = Predictions::read(root, &stage.name)?;
+        all.insert(format!("predict-{}.md", stage.name), predictions.page(stage.number));
         let base = base(stage);
         let name = |base: &Stage| (base.name.clone(), base.title.clone());
         let (based, own) = (base.map(name), name(stage));
@@ -57,6 +79,8 @@ pub(crate) fn all(stages: &[Stage], data: &Path, folder: &Path) -> Result<BTreeM
     }
     all.insert("diffs.md".into(), sizes_page(&sizes));
     all.insert("calls.md".into(), calls_table(&stages, folder));
+    let exercises = lab.exercises.iter();
+    all.extend(exercises.map(|exercise| (format!("exercise-{}.md", exercise.name), learn::part(exercise))));
     Ok(all)
 }
 
@@ -236,12 +260,12 @@ pub(crate) fn calls_of(page: &str) -> Option<[Vec<Task>; 2]> {
     }))
 }
 
-fn number_of(tasks: &[Task]) -> usize {
+pub(crate) fn number_of(tasks: &[Task]) -> usize {
     tasks.iter().flat_map(|task| &task.calls).filter(|line| !calls::name(line).is_empty()).count()
 }
 
 /// How many calls a request makes on a kept connection and on a new one, by the recording of a stage.
-fn counts_of(folder: &Path, stage: &str) -> Option<[usize; 2]> {
+pub(crate) fn counts_of(folder: &Path, stage: &str) -> Option<[usize; 2]> {
     let page = read_to_string(folder.join(format!("calls-{stage}.md"))).ok()?;
     Some(calls_of(&page)?.map(|tasks| number_of(&tasks)))
 }

@@ -21,6 +21,7 @@ impl Page<'_> {
         for figure in self.figures {
             self.figure(&mut page, figure);
         }
+        self.claims(&mut page);
         self.then(&mut page);
         self.method(&mut page);
         page
@@ -73,6 +74,17 @@ impl Page<'_> {
         let table = Table::of(figure).markdown();
         let about = plain(&figure.about);
         let _ = write!(page, "\n<details><summary>The figures</summary>\n\n{about}\n\n{table}\n</details>\n");
+    }
+
+    /// What became of the claims of the literature.
+    fn claims(&self, page: &mut String) {
+        if let Some(claims) = &self.front.claims {
+            let (text, file) = (plain(&claims.text), claims.page);
+            let _ = write!(page, "\n## The claims of the literature\n\n{text} [Their figures]({file}).\n");
+            let _ = write!(page, "\n<details><summary>By claim</summary>\n\n");
+            rows(page, &claims.head, claims.rows.iter().map(|row| row.as_slice()));
+            page.push_str("\n</details>\n");
+        }
     }
 
     /// What became dearer or cheaper since an earlier commit.

@@ -85,18 +85,39 @@ impl Sample {
     }
 
     /// Medians of what is drawn again, 2,000 times: runs with replacement, and of each its rounds with
-    /// replacement.
+    /// replacement. The values are sorted once, and a draw counts how often it took each: a page has some
+    /// thousand of these, and sorting every draw took most of its time.
     fn draws(&self, random: &mut fastrand::Rng) -> Vec<f64> {
         const DRAWS: usize = 2000;
-        let draw = |random: &mut fastrand::Rng| {
-            let runs = (0..self.runs.len()).map(|_| random.usize(..self.runs.len())).collect::<Vec<_>>();
-            let values = runs.into_iter().flat_map(|run| {
-                let values = &self.runs[run].1;
-                values.iter().map(|_| values[random.usize(..values.len())]).collect::<Vec<_>>()
-            });
-            median(&values.collect::<Vec<_>>())
+        let all = self.all();
+        let mut order: Vec<usize> = (0..all.len()).collect();
+        order.sort_by(|one, other| all[*one].total_cmp(&all[*other]));
+        let mut ranks = vec![0; all.len()];
+        order.iter().enumerate().for_each(|(rank, at)| ranks[*at] = rank);
+        let mut ranks = ranks.as_slice();
+        let runs: Vec<&[usize]> = self
+            .runs
+            .iter()
+            .map(|(_, values)| {
+                let (its, rest) = ranks.split_at(values.len());
+                ranks = rest;
+                its
+            })
+            .collect();
+        let mut chosen = vec![0; runs.len()];
+        let mut counts = vec![0_usize; all.len()];
+        let draw = |_| {
+            counts.fill(0);
+            chosen.fill_with(|| random.usize(..runs.len()));
+            let mut drawn = 0;
+            for run in chosen.iter().map(|run| runs[*run]) {
+                run.iter().for_each(|_| counts[run[random.usize(..run.len())]] += 1);
+                drawn += run.len();
+            }
+            let (lower, upper) = (nth(&counts, (drawn - 1) / 2), nth(&counts, drawn / 2));
+            f64::midpoint(all[order[lower]], all[order[upper]])
         };
-        (0..DRAWS).filter_map(|_| draw(random)).collect()
+        if all.is_empty() { Vec::new() } else { (0..DRAWS).map(draw).collect() }
     }
 
     /// How many times as much as `base`, with its interval: of two medians drawn again, or, of few rounds,
@@ -116,6 +137,16 @@ impl Sample {
         let is_number = [ratio, low, high].iter().all(|value| value.is_finite());
         is_number.then_some(Change { ratio, low, high, rounds: few, noise: 0.0 })
     }
+}
+
+/// The value that stands at place `n` of those counted, from 0.
+fn nth(counts: &[usize], n: usize) -> usize {
+    let mut before = 0;
+    let at = counts.iter().position(|count| {
+        before += count;
+        before > n
+    });
+    at.expect("as many are counted as were drawn")
 }
 
 /// The same numbers in every run, so that the same data draw the same page.

@@ -1,6 +1,6 @@
 //! What a reader sees of a grade.
 
-use crate::probes::{Evidence, Finding, Outcome, PROBES};
+use crate::probes::{Evidence, Finding, Outcome, Probe, current};
 use crate::task::{Expectations, Task, expected_of};
 use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, presets};
 use lab_core::units::count;
@@ -31,12 +31,14 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Each probe with its sentence.
-pub fn print_list() {
+/// Each probe with its sentence, and why it is not asked, if the profile leaves it out.
+pub fn print_list(chosen: &[&'static Probe]) {
     let mut table = table(&["group", "probe", "a server that passes"]);
-    for probe in PROBES {
+    for probe in chosen {
         let suffix = if probe.only_on_request { " (With --all.)" } else { "" };
-        let sentence = format!("{}{suffix}", probe.sentence);
+        let outside =
+            current().leaves_out(probe).map_or_else(String::new, |why| format!(" (Not asked: {why}.)"));
+        let sentence = format!("{}{suffix}{outside}", probe.sentence);
         table.add_row([probe.group().to_owned(), probe.name.to_owned(), sentence]);
     }
     println!("{table}");

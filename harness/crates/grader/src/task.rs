@@ -84,7 +84,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value = "1", value_parser = whole::<u32>(1..=1000))]
     pub repeat: u32,
 
-    /// Print each probe's name and what a server that passes does.
+    /// Print each probe's name and what a server that passes does; with --profile also which of them are not asked
+    /// of its server, and why.
     #[arg(long)]
     pub list: bool,
 
@@ -167,13 +168,19 @@ impl Args {
         }
     }
 
+    /// The probes to list: those that are run on request as well.
+    pub fn listed(&self) -> Result<Vec<&'static Probe>> {
+        Self { all: true, ..self.clone() }.probes()
+    }
+
     /// Grades by the profile that was asked for, if one was: once in a process, before any task. Returns the
     /// directory that is gone when this is dropped.
     pub fn choose_profile(&self) -> Result<Option<TempDir>> {
         let Some(name) = &self.profile else { return Ok(None) };
         let mut profile = Profile::read(name).map_err(Usage::of)?;
         let mut directory = None;
-        if profile.needs_root() {
+        // A list starts no server.
+        if profile.needs_root() && !self.list {
             let has_root = |command: &String| command.contains("$ROOT") || command.contains("${ROOT}");
             if !self.cmd.as_ref().is_some_and(has_root) {
                 bail!(Usage::new(
@@ -213,7 +220,8 @@ impl Args {
         }
         let mut tasks = Vec::new();
         for stage in stages::discover()? {
-            let variants = stage.variants.iter().map(|variant| variant.args.as_slice());
+            let variants = stage.variants.iter().filter(|variant| !variant.is_pattern());
+            let variants = variants.map(|variant| variant.args.as_slice());
             for options in [&[][..]].into_iter().chain(variants) {
                 tasks.push(stage_task(&stage, options, Expectations::new())?);
             }
@@ -268,7 +276,7 @@ fn stage_task(stage: &Stage, options: &[String], given: Expectations) -> Result<
     launch.is_guarded = true;
     // Once, and not as a crash in every probe.
     launch.command()?;
-    let (lacks, words) = (stage.lacks(), options.join(" "));
+    let (lacks, words) = (stage.lacks_with(options), options.join(" "));
     if !options.is_empty() && lacks.is_none() {
         let name = &stage.name;
         let started = launch.start().map(drop).map_err(|error| {

@@ -125,6 +125,15 @@ const ROWS: &[Row] = &[
         broken: |text| numbers(text).iter().all(|bytes| *bytes < 16_777_216),
         right: |text| numbers(text).iter().any(|bytes| *bytes > 16_777_216),
     },
+    // By a client with a small window: another one's kernel would take the whole body.
+    Row {
+        mode: "drops-rest",
+        probe: "short-write-body",
+        outcome: Outcome::Hang,
+        // Of 1,024, 65,536 and 200,001 bytes.
+        broken: |text| numbers(text).iter().all(|bytes| *bytes < 266_561),
+        right: |text| numbers(text).iter().any(|bytes| *bytes > 266_561),
+    },
     Row {
         mode: "endless",
         probe: "keep-alive",

@@ -1,5 +1,5 @@
 //! What every part of the harness stands on: processes and their trees, hosts, the stages by their metadata,
-//! servers as processes, addresses, requests and replies, command lines, files, units, statistics,
+//! servers as processes, addresses, requests and replies, command lines, files, diffs, units, statistics,
 //! interruption.
 //!
 //! It does not know what is done with a server: no load, no probe, no record, no figure. It knows a stage
@@ -7,6 +7,7 @@
 
 pub mod clock;
 mod command_line;
+pub mod diff;
 pub mod files;
 pub mod host;
 pub mod interruption;

@@ -8,7 +8,7 @@
 //! The grader is asked as a process of its own, so what a mutated server does to it ends with it.
 
 mod child;
-pub mod diff;
+pub use lab_core::diff;
 pub mod mutant;
 pub mod page;
 pub mod sanitize;

@@ -2,7 +2,7 @@
 
 use super::Missing;
 use super::target::{Load, Target, WARM_UP};
-use super::threads::{processes, threads};
+use super::threads::{Thread, processes, threads_of};
 use anyhow::{Context, Result, ensure};
 use bench::generators::on_path;
 use nix::sys::signal::{Signal, kill};
@@ -12,6 +12,7 @@ use std::fs::read_to_string;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 
 /// How long strace may take to attach itself, and to end.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -35,30 +36,19 @@ pub(super) struct Calls {
 
 /// Counts the calls of a server under load. The inner error says what is missing or not allowed.
 pub(super) fn count(target: &Target, load: &Load) -> Result<Result<Counted, Missing>> {
-    let Some(program) = on_path("strace") else {
-        return Ok(Err("strace is missing: apt-get install strace".to_owned()));
-    };
     let server = target.start()?;
-    let file = tempfile::NamedTempFile::new()?;
-    let mut command = Command::new(program);
-    command.args(["-f", "-c", "-o"]).arg(file.path());
-    for pid in processes(server.pid()) {
-        command.args(["-p", &pid.to_string()]);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut strace = Tool(command.spawn().context("strace does not start")?);
-    if let Err(why) = strace.attached(server.pid())? {
-        return Ok(Err(why));
-    }
+    let strace = match Strace::attach(&COUNT, server.pid())? {
+        Ok(strace) => strace,
+        Err(why) => return Ok(Err(why)),
+    };
     // Everything that it does for the load is counted, so everything that it answers is.
     let under_load = target.load(&server, load, true)?;
     sleep(WARM_UP + load.duration);
     let report = under_load.end()?;
-    strace.end()?;
+    let calls = strace.end()?;
     server.stop()?;
     let requests = (report.main.requests + report.failed() + report.main.aborted) as f64;
-    let table = read_to_string(file.path())?;
-    let calls = parse(&table).with_context(|| format!("strace's table has another form here: {table}"))?;
+    let calls = table(&calls)?;
     let each = |(name, [count, errors, seconds]): (String, [f64; 3])| {
         let calls =
             Calls { count: count / requests, errors: errors / requests, system_us: seconds * 1e6 / requests };
@@ -67,25 +57,78 @@ pub(super) fn count(target: &Target, load: &Load) -> Result<Result<Counted, Miss
     Ok(Ok(Counted { calls: calls.into_iter().map(each).collect() }))
 }
 
-/// A program beside the server, killed when it is dropped.
-struct Tool(Child);
+/// The options by which strace counts the calls of all threads and of all processes that follow.
+pub const COUNT: [&str; 2] = ["-f", "-c"];
 
-impl Tool {
+/// Calls, errors and seconds by name, of what [`Strace::end`] returns after [`COUNT`].
+///
+/// # Errors
+///
+/// The table has another form.
+pub fn table(text: &str) -> Result<BTreeMap<String, [f64; 3]>> {
+    parse(text).with_context(|| format!("strace's table has another form here: {text}"))
+}
+
+/// strace beside a server that runs already; killed when it is dropped.
+#[derive(Debug)]
+pub struct Strace {
+    child: Child,
+    /// Where it writes.
+    file: NamedTempFile,
+}
+
+impl Strace {
+    /// Attaches strace with these options to a server: to all of its processes. The inner error is one line
+    /// that says what is missing, or how to allow it.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, or does not attach itself.
+    pub fn attach(options: &[&str], pid: i32) -> Result<Result<Self, Missing>> {
+        Self::to(options, &processes(pid))
+    }
+
+    /// As [`Strace::attach`], to this process alone and not to its children.
+    ///
+    /// # Errors
+    ///
+    /// As [`Strace::attach`].
+    pub fn attach_alone(options: &[&str], pid: i32) -> Result<Result<Self, Missing>> {
+        Self::to(options, &[pid])
+    }
+
+    fn to(options: &[&str], pids: &[i32]) -> Result<Result<Self, Missing>> {
+        let Some(program) = on_path("strace") else {
+            return Ok(Err("strace is missing: apt-get install strace".to_owned()));
+        };
+        let file = NamedTempFile::new()?;
+        let mut command = Command::new(program);
+        command.args(options).arg("-o").arg(file.path());
+        for pid in pids {
+            command.args(["-p", &pid.to_string()]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().context("strace does not start")?;
+        let mut strace = Self { child, file };
+        Ok(strace.attached(pids)?.map(|()| strace))
+    }
+
     /// Waits until it traces every thread of the server. The inner error is why it cannot.
-    fn attached(&mut self, pid: i32) -> Result<Result<(), Missing>> {
+    fn attached(&mut self, pids: &[i32]) -> Result<Result<(), Missing>> {
         let start = Instant::now();
-        let is_traced = |process: i32, thread: i32| {
-            let status = read_to_string(format!("/proc/{process}/task/{thread}/status")).unwrap_or_default();
+        let is_traced = |thread: &Thread| {
+            let path = format!("/proc/{}/task/{}/status", thread.process, thread.thread);
+            let status = read_to_string(path).unwrap_or_default();
             status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|pid| pid.trim() != "0"))
         };
         loop {
-            let all = threads(pid);
-            if !all.is_empty() && all.iter().all(|thread| is_traced(thread.process, thread.thread)) {
+            let all: Vec<Thread> = pids.iter().flat_map(|pid| threads_of(*pid)).collect();
+            if !all.is_empty() && all.iter().all(is_traced) {
                 return Ok(Ok(()));
             }
-            if self.0.try_wait()?.is_some() {
+            if self.child.try_wait()?.is_some() {
                 let mut words = String::new();
-                if let Some(stderr) = &mut self.0.stderr {
+                if let Some(stderr) = &mut self.child.stderr {
                     std::io::Read::read_to_string(stderr, &mut words)?;
                 }
                 let last = words.lines().next().unwrap_or("without a word").to_owned();
@@ -98,22 +141,26 @@ impl Tool {
         }
     }
 
-    /// Lets it go: then it writes its table.
-    fn end(mut self) -> Result<()> {
-        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGINT)?;
+    /// Lets the server go, and returns what strace wrote.
+    ///
+    /// # Errors
+    ///
+    /// It does not end.
+    pub fn end(mut self) -> Result<String> {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGINT)?;
         let start = Instant::now();
-        while self.0.try_wait()?.is_none() {
+        while self.child.try_wait()?.is_none() {
             ensure!(start.elapsed() < LIMIT, "strace does not end");
             sleep(Duration::from_millis(10));
         }
-        Ok(())
+        Ok(read_to_string(self.file.path())?)
     }
 }
 
-impl Drop for Tool {
+impl Drop for Strace {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

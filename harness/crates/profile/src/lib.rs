@@ -20,6 +20,8 @@ mod states;
 mod target;
 mod threads;
 
+pub use calls::{COUNT, Strace, table};
+
 use anyhow::{Context, Result};
 use lab_core::server_process::Launch;
 use lab_core::stages::{binary_directory, discover, find};
@@ -81,10 +83,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let states = states::measure(&server, &load)?;
     let beside = floor.as_ref().map(|floor| states::measure(floor, &load)).transpose()?;
     report.states(&states, beside.as_ref());
-    let counted = match calls::count(&server, &load)? {
+    let counted = match part(calls::count(&server, &load)) {
         Ok(counted) => {
-            let of_floor = floor.as_ref().map(|floor| calls::count(floor, &load)).transpose()?;
-            report.calls(&counted, of_floor.and_then(Result::ok).as_ref());
+            let of_floor = floor.as_ref().and_then(|floor| part(calls::count(floor, &load)).ok());
+            report.calls(&counted, of_floor.as_ref());
             Some(counted)
         }
         Err(missing) => {
@@ -92,11 +94,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
             None
         }
     };
-    match on_cpu::record(&server, &load, &out)? {
+    match part(on_cpu::record(&server, &load, &out)) {
         Ok(stacks) => report.on_cpu(&stacks),
         Err(missing) => {
             report.left_out("the flame graph", &missing);
-            match callgrind::count(&server, &load)? {
+            match part(callgrind::count(&server, &load)) {
                 Ok(shares) => report.without_perf(&shares, counted.as_ref()),
                 Err(missing) => report.left_out("the user's share", &missing),
             }
@@ -110,5 +112,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A part whose tool is there and fails is left out like one whose tool is missing: the server and the load
+/// were good when nothing looked at them.
+fn part<T>(outcome: Result<Result<T, Missing>>) -> Result<T, Missing> {
+    outcome.unwrap_or_else(|error| Err(format!("{error:#}").replace('\n', "; ")))
+}
+
 /// Why a part is left out: what is missing, and the command that installs or allows it.
-type Missing = String;
+pub type Missing = String;

@@ -34,13 +34,15 @@ pub(super) fn processes(pid: i32) -> Vec<i32> {
 
 /// The threads of a server that are alive.
 pub(super) fn threads(pid: i32) -> Vec<Thread> {
-    let of = |process: i32| {
-        let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-        tasks.filter_map(move |task| {
-            Some(Thread { process, thread: task.file_name().to_str()?.parse().ok()? })
-        })
-    };
-    processes(pid).into_iter().flat_map(of).collect()
+    processes(pid).into_iter().flat_map(threads_of).collect()
+}
+
+/// The threads of one process.
+pub(super) fn threads_of(process: i32) -> Vec<Thread> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let thread =
+        |task: fs::DirEntry| Some(Thread { process, thread: task.file_name().to_str()?.parse().ok()? });
+    tasks.filter_map(thread).collect()
 }
 
 /// The past of all threads. One that ends meanwhile is left out.

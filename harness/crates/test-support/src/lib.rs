@@ -222,11 +222,16 @@ impl Run {
 
     /// Waits until `condition` holds while the process lives.
     pub fn wait_until(&mut self, what: &str, condition: impl Fn() -> bool) {
+        self.wait_until_within(LONG, what, condition);
+    }
+
+    /// The same, for what may take longer than most: a build.
+    pub fn wait_until_within(&mut self, limit: Duration, what: &str, condition: impl Fn() -> bool) {
         let start = Instant::now();
         while !condition() {
             let ended = self.child.try_wait().expect("it is a child");
             assert!(ended.is_none(), "it ended before {what}: {ended:?}\n{}", text(&mut self.stderr));
-            assert!(start.elapsed() < LONG, "no {what} within {LONG:?}\n{}", text(&mut self.stderr));
+            assert!(start.elapsed() < limit, "no {what} within {limit:?}\n{}", text(&mut self.stderr));
             sleep(Duration::from_millis(10));
         }
     }

@@ -15,14 +15,20 @@ pub(crate) fn mdbook(root: &Path) -> Option<PathBuf> {
 /// Builds the book into a folder of its own and looks at its pages.
 pub(crate) fn faults(mdbook: &Path, notes: &Path) -> Result<Vec<String>> {
     let out = tempfile::tempdir()?;
+    build(mdbook, notes, out.path())?;
+    in_pages(out.path())
+}
+
+/// Builds the book into a folder.
+pub(crate) fn build(mdbook: &Path, notes: &Path, out: &Path) -> Result<()> {
     let mut command = Command::new(mdbook);
-    command.arg("build").arg(notes).arg("--dest-dir").arg(out.path()).stdin(Stdio::null());
+    command.arg("build").arg(notes).arg("--dest-dir").arg(out).stdin(Stdio::null());
     let output = command.output().context("mdbook cannot be started")?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         bail!("mdbook build ended with {}: {}", output.status, words.lines().last().unwrap_or_default());
     }
-    in_pages(out.path())
+    Ok(())
 }
 
 /// What was not replaced in the pages of a folder.

@@ -19,6 +19,8 @@ pub(crate) struct Programs<'a> {
     pub(crate) claims: BTreeSet<String>,
     /// The mutants and their kinds.
     pub(crate) mutants: BTreeSet<String>,
+    /// Whether an exercise has this name.
+    pub(crate) is_exercise: &'a dyn Fn(&str) -> Result<()>,
 }
 
 /// What the book shows because it is refused: the stage says in one line what it lacks.
@@ -247,8 +249,21 @@ impl Programs<'_> {
                 let unknown = words[1..].iter().filter(is_name).find(|word| !self.mutants.contains(*word));
                 unknown.map_or(Ok(()), |word| Err(format!("there is no mutant `{word}`")))
             }
+            "learn" => self.learn(&matches),
             _ => Ok(()),
         }
+    }
+
+    /// Each word is an exercise, or what is to be done with one.
+    fn learn(&self, matches: &clap::ArgMatches) -> Result<(), String> {
+        let words = matches.subcommand().and_then(|(_, learn)| learn.try_get_many::<String>("words").ok()?);
+        let is_name = |word: &&String| {
+            !["list", "hint", "reset", "solution"].contains(&word.as_str()) && !is_placeholder(word)
+        };
+        for word in words.into_iter().flatten().filter(is_name) {
+            (self.is_exercise)(word).map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// The options of the harness are known; what is left must be the stage's.
@@ -283,7 +298,7 @@ mod tests {
     const JUSTFILE: &str = "# Run a stage.\n[group('x')]\nstage *ARGS: build\n    @{{harness}} stage \"$@\"\n\n\
                             load *ARGS: build\n    @{{harness}} load \"$@\"\n\nalias put := load\n\n\
                             experiment *ARGS: build\n    @{{experiment}} \"$@\"\n\nmutants *ARGS:\n    {{harness}} mutants \"$@\"\n\n\
-                            loom:\n    cargo test\n\nnotes-check:\n    {{harness}} notes check\n\nx := \"y\"\n";
+                            loom:\n    cargo test\n\nlearn *ARGS:\n    {{harness}} learn \"$@\"\n\nnotes-check:\n    {{harness}} notes check\n\nx := \"y\"\n";
 
     fn harness() -> Command {
         let rate = Arg::new("rate").long("rate").value_parser(clap::value_parser!(u32));
@@ -296,6 +311,7 @@ mod tests {
                     .arg(Arg::new("names").num_args(0..))
                     .arg(Arg::new("list").long("list").num_args(0)),
             )
+            .subcommand(Command::new("learn").arg(Arg::new("words").num_args(0..)))
             .subcommand(Command::new("notes").subcommand_required(true).subcommand(Command::new("check")))
     }
 
@@ -308,6 +324,10 @@ mod tests {
             options: &|_| Ok(["--trigger".to_owned()].into()),
             claims: ["edge-or-level".to_owned()].into(),
             mutants: ["eintr".to_owned()].into(),
+            is_exercise: &|name| {
+                anyhow::ensure!(name == "05-short", "there is no exercise `{name}`");
+                Ok(())
+            },
         };
         faults(&book, &programs)
     }
@@ -319,6 +339,7 @@ mod tests {
             "`./lab load URL`, `./lab load`, `./lab load http://x/ --rate N`, `./lab put x`, `just loom`",
             "`./lab stage 5 --trigger edge`, `./lab stage N`, `./lab experiment edge-or-level`, `./lab experiment ID`",
             "`./lab mutants eintr`, `./lab mutants --list`, `./lab notes-check`, `harness notes check`",
+            "`./lab learn`, `./lab learn 05-short`, `./lab learn hint 05-short`, `./lab learn EXERCISE`",
             "just as before, `make load`, `./lab RECIPE`, `./lab --help`, `curl x | ./labyrinth`",
             "```sh\nsudo X=1 ./lab load http://x/ --rate 5   # --gone\n./lab load x > --gone 2>&1 &\n```",
             "```console\n$ ./lab load \\\n    x\n./lab gone\n```\n```text\n./lab gone\n```",
@@ -334,6 +355,7 @@ mod tests {
             ("`harness notes gone`", "`harness notes gone`: unrecognized subcommand 'gone'"),
             ("`./lab stage 5 --gone 1`", "`./lab stage 5 --gone 1`: stage 5 has no option `--gone`"),
             ("`./lab experiment gone`", "`./lab experiment gone`: there is no claim `gone`"),
+            ("`./lab learn hint gone`", "`./lab learn hint gone`: there is no exercise `gone`"),
             ("`./lab mutants gone`", "`./lab mutants gone`: there is no mutant `gone`"),
             ("```sh\n./lab load\n```", "`./lab load`: the following required arguments were not provided"),
             ("```sh\nsleep 1; (./lab gone &)\n```", "`./lab gone`: there is no recipe `gone`"),

@@ -1,18 +1,23 @@
-//! Excerpts: each anchor that a page names is there once, closed, and not empty; each anchor of the code is
-//! shown by some page.
+//! Excerpts: each anchor that a page names is there once, closed, and neither empty nor too long; each anchor
+//! of the code is shown by some page, or replaced by some exercise.
 
 use super::{Book, included};
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// What may be included whole: it was made to be.
 const WHOLE: [&str; 3] = [".md", ".svg", ".html"];
 
-/// The faults of the pages, and of the code below these folders.
-pub(crate) fn faults(book: &Book, code: &[PathBuf]) -> Vec<String> {
+/// How many lines of code a reader takes in at once; fewer are better said in the sentence.
+const LENGTH: RangeInclusive<usize> = 3..=25;
+
+/// The faults of the pages, and of the code below these folders, of which exercises replace these anchors.
+pub(crate) fn faults(book: &Book, code: &[PathBuf], replaced: &[(PathBuf, String)]) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut used = BTreeSet::new();
+    let place_of = |(file, name): &(PathBuf, String)| Some((file.canonicalize().ok()?, name.clone()));
+    let mut used: BTreeSet<(PathBuf, String)> = replaced.iter().filter_map(place_of).collect();
     for page in &book.pages {
         for what in included(&page.text) {
             faults.extend(bad_include(&book.src, what).map(|fault| format!("{}: {fault}", page.name)));
@@ -27,7 +32,10 @@ pub(crate) fn faults(book: &Book, code: &[PathBuf]) -> Vec<String> {
         let (Ok(text), Ok(file)) = (read_to_string(&file), file.canonicalize()) else { continue };
         for name in text.lines().filter_map(|line| anchor(line, "ANCHOR: ")) {
             if !used.contains(&(file.clone(), name.to_owned())) {
-                faults.push(format!("{}: no page shows the anchor {name}", place(&file, code)));
+                faults.push(format!(
+                    "{}: no page shows the anchor {name}, and no exercise replaces it",
+                    place(&file, code)
+                ));
             }
         }
     }
@@ -82,9 +90,20 @@ fn bad_include(src: &Path, what: &str) -> Option<String> {
             _ => return Some(format!("{file}: {mark}{name} is there {} times", found.len())),
         }
     }
-    let excerpt = code.lines().take(places[1]).skip(places[0] + 1);
-    let is_empty = excerpt.map(str::trim).all(|line| line.is_empty() || line.starts_with("// ANCHOR"));
-    is_empty.then(|| format!("{file}: nothing is between the anchors of {name}"))
+    let excerpt = code.lines().take(places[1]).skip(places[0] + 1).map(str::trim);
+    let excerpt: Vec<&str> = excerpt.filter(|line| !line.starts_with("// ANCHOR")).collect();
+    if excerpt.iter().all(|line| line.is_empty()) {
+        return Some(format!("{file}: nothing is between the anchors of {name}"));
+    }
+    let count = excerpt.len();
+    (!LENGTH.contains(&count)).then(|| {
+        format!(
+            "{file}: {} between the anchors of {name}; an excerpt has {} to {}",
+            lab_core::units::count(count, "line"),
+            LENGTH.start(),
+            LENGTH.end()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -92,14 +111,14 @@ mod tests {
     use super::super::invented;
     use super::*;
 
-    const CODE: &str = "// ANCHOR: whole\nfn main() {}\n// ANCHOR_END: whole\n// ANCHOR: empty\n\n\
+    const CODE: &str = "// ANCHOR: whole\nfn main() {\n    a();\n}\n// ANCHOR_END: whole\n// ANCHOR: empty\n\n\
                         // ANCHOR_END: empty\n// ANCHOR_END: upside\nuse std;\n// ANCHOR: upside\n// ANCHOR: twice\n\
                         mod a;\n// ANCHOR_END: twice\n// ANCHOR: twice\n// ANCHOR: open\nmod b;\n";
 
     fn of(page: &str) -> Vec<String> {
         let (_directory, book) =
             invented(&[("page.md", page), ("code.rs", CODE), ("part.md", "Generated.\n"), ("none.md", "\n")]);
-        faults(&book, &[])
+        faults(&book, &[], &[])
     }
 
     /// Protects a reader from an excerpt that is not there.
@@ -126,16 +145,36 @@ mod tests {
         }
     }
 
+    /// Protects a reader from a page of code in which the idea must be looked for. Marks of other excerpts do
+    /// not count.
+    #[test]
+    fn an_excerpt_that_is_too_long_or_too_short_is_found() {
+        let of = |count: usize| {
+            let lines = "x();\n".repeat(count);
+            let code = format!("// ANCHOR: a\n// ANCHOR: b\n{lines}// ANCHOR_END: b\n// ANCHOR_END: a\n");
+            let (_directory, book) = invented(&[("page.md", "{{#include code.rs:a}}\n"), ("code.rs", &code)]);
+            faults(&book, &[], &[])
+        };
+        let fault = |lines: &str| {
+            format!("page.md: code.rs: {lines} between the anchors of a; an excerpt has 3 to 25")
+        };
+        assert_eq!((of(3), of(25)), (vec![], vec![]));
+        assert_eq!((of(2), of(26)), (vec![fault("2 lines")], vec![fault("26 lines")]));
+    }
+
     /// Protects the code from marks that mean nothing any more.
     #[test]
-    fn an_anchor_that_no_page_shows_is_found() {
-        let code = "// ANCHOR: shown\nfn a() {}\n// ANCHOR_END: shown\n// ANCHOR: hidden\nfn b() {}\n// ANCHOR_END: hidden\n";
+    fn an_anchor_that_nobody_uses_is_found() {
+        let code = "// ANCHOR: shown\nfn a() {\n    x();\n}\n// ANCHOR_END: shown\n// ANCHOR: hidden\nfn b() {}\n// ANCHOR_END: hidden\n";
         let (directory, book) = invented(&[
             ("src/page.md", "x"),
             ("page.md", "{{#include code/a.rs:shown}}"),
             ("code/a.rs", code),
         ]);
-        let found = faults(&book, &[directory.path().join("code")]);
-        assert_eq!(found, ["code/a.rs: no page shows the anchor hidden"]);
+        let code = [directory.path().join("code")];
+        let found = faults(&book, &code, &[]);
+        assert_eq!(found, ["code/a.rs: no page shows the anchor hidden, and no exercise replaces it"]);
+        let replaced = (code[0].join("a.rs"), "hidden".to_owned());
+        assert_eq!(faults(&book, &code, &[replaced]), [""; 0]);
     }
 }

@@ -6,9 +6,11 @@
 pub(crate) mod built;
 pub(crate) mod commands;
 pub(crate) mod current;
+pub(crate) mod ends;
 pub(crate) mod excerpts;
 pub(crate) mod glossary;
 pub(crate) mod links;
+pub(crate) mod predictions;
 pub(crate) mod sections;
 pub(crate) mod typed;
 

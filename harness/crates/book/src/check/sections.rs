@@ -115,9 +115,14 @@ mod tests {
         for (part, fault) in [
             ("Minutes: 20", "it does not say how many minutes it takes (`Minutes: 20`)"),
             ("**The question.**", "it does not begin with **The question.**"),
+            ("{{#include generated/predict-05.md}}", "it does not include its generated part `predict`"),
             ("{{#include generated/diff-05.md}}", "it does not include its generated part `diff`"),
             ("{{#include generated/calls-05.md}}", "it does not include its generated part `calls`"),
             ("{{#include generated/cost-05.md}}", "it does not include its generated part `cost`"),
+            (
+                "{{#include generated/experiments-05.md}}",
+                "it does not include its generated part `experiments`",
+            ),
         ] {
             assert_eq!(of(&chapter().replace(part, "")), [format!("05-five.md: {fault}")]);
         }

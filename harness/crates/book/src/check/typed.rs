@@ -130,7 +130,7 @@ fn sentences(paragraph: &str) -> Vec<String> {
 }
 
 /// The numbers with a unit in a sentence: `5 ms`, `12.5 %`, `×3`, `2 times`.
-fn figures(sentence: &str) -> Vec<String> {
+pub(crate) fn figures(sentence: &str) -> Vec<String> {
     let letters: Vec<char> = sentence.chars().collect();
     let mut figures = Vec::new();
     let mut at = 0;

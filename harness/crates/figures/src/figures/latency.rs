@@ -5,7 +5,7 @@ use super::legend::skipped;
 use super::points::Place;
 use crate::model::{Axis, Figure, Panel, Point, Points, Scale, Unit, groups};
 use lab_core::stats::{Percentiles, median};
-use lab_core::units::number;
+use lab_core::units::{number, time};
 use records::{Phase, Record};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,49 @@ type Read = fn(&Percentiles) -> u64;
 const PERCENTILES: [(&str, Read); 4] =
     [("p99", |p| p.p99), ("p50", |p| p.p50), ("p90", |p| p.p90), ("p99.9", |p| p.p99_9)];
 
+/// The percentile that the question is asked of.
+pub(crate) struct Asked {
+    /// `p99`.
+    pub(crate) name: &'static str,
+    /// How many of 100 requests waited at most so long.
+    of_100: u64,
+    /// Its wait, µs.
+    pub(crate) read: Read,
+    /// The floor's p99 at the lowest rate, µs, and that rate, where it is above the limit.
+    floor: Option<(f64, f64)>,
+}
+
+impl Asked {
+    /// p99, if the machine lets anybody keep it below the limit: if the floor does, which only answers, at the
+    /// lowest rate. Else p90: the p99 of a machine that stalls says nothing of a server.
+    pub(crate) fn of(lines: &[Line]) -> Self {
+        let p99 = Self { name: "p99", of_100: 99, read: |p| p.p99, floor: None };
+        let of_floor = only(lines, |record| record.key.server == "floor" && record.key.path == "/");
+        let rate = |line: &Line| line.record.open_loop().map(|open| open.rate);
+        let Some(least) = of_floor.iter().filter_map(rate).min_by(f64::total_cmp) else { return p99 };
+        let at_least = of_floor.iter().filter(|line| rate(line) == Some(least));
+        let waits = at_least.filter_map(|line| Some(line.record.open_loop()?.latency_us.p99 as f64));
+        match median(&waits.collect::<Vec<_>>()) {
+            Some(wait) if wait > LIMIT => {
+                Self { name: "p90", of_100: 90, read: |p| p.p90, floor: Some((wait, least)) }
+            }
+            _ => p99,
+        }
+    }
+
+    /// Why it is not p99, or nothing.
+    fn why(&self) -> String {
+        self.floor.map_or_else(String::new, |(wait, rate)| {
+            format!(
+                "p99 is not asked here: that of the floor, which only answers, is {} at {}/s already, since the \
+                 machine itself stalls for more than one request in a hundred. p99 is in the table.",
+                time(wait),
+                number(rate)
+            )
+        })
+    }
+}
+
 /// The open loops, if there are any.
 pub(super) fn build(data: &Data) -> Vec<Figure> {
     let lines = data.in_one_state(data.of(&[Phase::Latency]));
@@ -32,13 +75,15 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     }
     let paths = distinct(&measured, |record| record.key.path.as_str());
     let per_path = PERCENTILES.len() + 1;
+    let asked = Asked::of(&measured);
+    let asked_at = PERCENTILES.iter().position(|(name, _)| *name == asked.name).unwrap_or(0);
     let mut points = Points {
         x: Some(Axis {
             label: "requests per second, sent at fixed times".into(),
             scale: Scale::Log,
             ..Axis::default()
         }),
-        panels: paths.iter().flat_map(|path| panels(path)).collect(),
+        panels: paths.iter().flat_map(|path| panels(path, asked.name)).collect(),
         series: servers(&lines),
         ..Points::default()
     };
@@ -67,22 +112,25 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     }
     for at in 0..points.series.len() {
         let limits = paths.iter().enumerate().filter_map(|(path, name)| {
-            let words = limit_of(&points, at, per_path * path)?;
+            let words = limit_of(&points, at, per_path * path + asked_at)?;
             Some(format!("{name} {words}"))
         });
         let limits = limits.collect::<Vec<_>>().join("; ");
         points.series[at].remark = (!limits.is_empty()).then_some(limits);
     }
     let colours = groups(&points.series);
-    let title = "How much load before p99 passes 1 ms?";
-    let mut figure = data.figure("latency", title, &lines, points);
-    figure.about = "Requests leave at fixed times, whether answers come or not; a wait counts from the \
-                    intended time of sending to the whole reply, and 99 of 100 waited at most p99. Below \
-                    each name: the rates at which its lines pass 1 ms. The server's share of its CPU at \
-                    each rate is in the table and, on the page, a picture."
-        .into();
+    let title = format!("How much load before {} passes 1 ms?", asked.name);
+    let mut figure = data.figure("latency", &title, &lines, points);
+    figure.about = format!(
+        "Requests leave at fixed times, whether answers come or not; a wait counts from the intended time of \
+         sending to the whole reply, and {} of 100 waited at most {}. Below each name: the rates at which its \
+         lines pass 1 ms. The server's share of its CPU at each rate is in the table and, on the page, a \
+         picture.",
+        asked.of_100, asked.name
+    );
     figure.notes.extend([
         colours,
+        asked.why(),
         format!(
             "{} of {} points are left out, since more than 1 % of the requests left late in half of the rounds \
              or more.",
@@ -94,9 +142,9 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     vec![figure]
 }
 
-fn panels(path: &str) -> impl Iterator<Item = Panel> {
-    let percentiles = PERCENTILES.into_iter().enumerate().map(move |(at, (name, _))| Panel {
-        hidden: at > 0,
+fn panels(path: &str, asked: &'static str) -> impl Iterator<Item = Panel> {
+    let percentiles = PERCENTILES.into_iter().map(move |(name, _)| Panel {
+        hidden: name != asked,
         lines: vec![LIMIT],
         ..Panel::new(&format!("{name}, GET {path}"), &format!("{name} of the wait"), Unit::Micros, Scale::Log)
     });

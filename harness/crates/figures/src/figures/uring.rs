@@ -42,7 +42,10 @@ pub(super) fn build(data: &Data) -> Vec<Figure> {
     figure.about = "Each line is stage 11 with one feature switched, or stage 10, which does the same with epoll, in \
                     turns with stage 11 as it is. Above the line at 1 the switch costs CPU time, below it saves some; \
                     how far \"as it is\" strays from 1 is how small a difference can be told. SQPOLL's thread runs \
-                    in the server's process and on its CPU, and its time counts."
+                    in the server's process and on its CPU, and its time counts. Bundles and incremental buffers \
+                    change how requests arrive, and these are short: they show what the switch costs, not what \
+                    it saves with uploads. The registered buffer is the filler of long replies: compare it with \
+                    the zero-copy send beside it."
         .into();
     figure.notes.push(skipped(&lines));
     vec![figure]

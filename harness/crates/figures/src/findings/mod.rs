@@ -1,6 +1,7 @@
 //! The first screen of the pages: what was found, in sentences that are computed from the records; what
 //! cannot be told apart; how this run compares with an earlier commit; and the machine.
 
+mod claims;
 mod rules;
 mod then;
 
@@ -40,6 +41,9 @@ pub(crate) struct Front {
     pub(crate) designs: Option<rules::Designs>,
     pub(crate) alike: Vec<String>,
     pub(crate) then: Option<then::Then>,
+    /// The claims of the literature, where they were examined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claims: Option<claims::Claims>,
     pub(crate) warnings: Vec<String>,
     /// What the run was measured on, and its clock states.
     pub(crate) machine: Vec<String>,
@@ -89,6 +93,7 @@ impl Front {
             designs: rules::designs(&data),
             alike: rules::alike(&data),
             then: then::compare(&data, sources),
+            claims: claims::read(out),
             warnings: quick.into_iter().chain(none).collect(),
             machine: summary(sources),
             states: states(sources),
@@ -114,11 +119,18 @@ fn intro(sources: &[Source]) -> String {
     let records = sources.iter().flat_map(|source| &source.records).map(|record| record.key.server.as_str());
     let grades = sources.iter().flat_map(|source| &source.grades).map(|grade| grade.name.as_str());
     let is_design = |name: &&str| !name.is_empty() && !is_reference(name);
-    let designs: BTreeSet<&str> = records.chain(grades).filter(is_design).collect();
+    let all: BTreeSet<&str> = records.clone().chain(grades).filter(is_design).collect();
+    let (variants, designs): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| name.contains('-'));
+    let only_graded = !records.clone().any(|name| variants.contains(&name));
+    let variants = match (variants.is_empty(), only_graded) {
+        (true, _) => String::new(),
+        (_, true) => format!(" (and, only graded, {})", variants.join(" and ")),
+        (_, false) => format!(" (and {})", variants.join(" and ")),
+    };
     format!(
-        "{} of one small web server, each measured beside the floor: a bare server that reads a request, parses \
-         nothing, and writes one constant reply. What it costs is the kernel's work. Numbers in brackets are \
-         95 % intervals, or with fewer than six rounds the smallest and the largest.",
+        "{} of one small web server{variants}, each measured beside the floor: a bare server that reads a request, \
+         parses nothing, and writes one constant reply. What it costs is the kernel's work. Numbers in brackets \
+         are 95 % intervals, or with fewer than six rounds the smallest and the largest.",
         count(designs.len(), "design")
     )
 }

@@ -3,7 +3,7 @@
 
 use super::captions::figure_texts;
 use super::facts::{is_disturbed, is_measured, rounded};
-use super::sentences::{between_runs, designs_are_true, finding_is_true, then};
+use super::sentences::{between_runs, clients_of, designs_are_true, finding_is_true, then};
 use super::states::States;
 use super::words::Text;
 use super::{Checked, Page, Sample, number};
@@ -26,7 +26,7 @@ pub(crate) fn check(page: &Page, figures: &Figures) {
         .values()
         .flatten()
         .filter_map(|line| line["name"].as_str().or_else(|| line["stage"].as_str()))
-        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()) && !name.contains('-'))
         .collect();
     let mut intro = Text::new(front["intro"].as_str().expect("an introduction"), &names);
     intro.claim(&format!("{} designs", designs.len()));
@@ -39,6 +39,7 @@ pub(crate) fn check(page: &Page, figures: &Figures) {
     for line in texts(&front["alike"]) {
         let mut text = Text::new(&line, &names);
         text.claim_any(&between_runs(figures));
+        text.claim_any(&clients_of(page, &figures[COSTS]));
         text.end();
     }
     if !front["designs"].is_null() {

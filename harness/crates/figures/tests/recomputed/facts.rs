@@ -192,6 +192,19 @@ pub(crate) fn latency_facts(checked: &Checked, phase: &[&Value], in_state: &[&Va
         let late = rates.values().filter(|(late, all)| 2 * late >= *all).count();
         facts.extend([late as f64, rates.len() as f64]);
     }
+    // Which percentile is asked is told by the floor's own p99 at the lowest rate.
+    let of_floor = in_state.iter().filter(|line| line["stage"] == "floor" && line["path"] == "/");
+    let at = |line: &&Value| number(line, "open_loop.rate").map(f64::to_bits);
+    let mut by_rate: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for line in of_floor {
+        let Some(rate) = at(line) else { continue };
+        by_rate.entry(rate).or_default().extend(number(line, "open_loop.latency_us.p99"));
+    }
+    let floor = by_rate.first_key_value().map_or(0.0, |(_, waits)| middle(waits));
+    let asked = if floor > 1000.0 { "p90" } else { "p99" };
+    let title = checked.figure["title"].as_str().expect("a title");
+    assert!(title.contains(asked), "{title}, where the floor's own p99 is {floor} µs");
+    facts.extend(rounded(floor));
     let mut curves: BTreeMap<(usize, &str), Vec<(f64, f64)>> = BTreeMap::new();
     for ((panel, server, _, x), sample) in &checked.samples {
         curves.entry((*panel, server)).or_default().push((f64::from_bits(*x), middle(&all(sample))));

@@ -51,7 +51,10 @@ fn scale(values: &mut Vec<f64>) -> Option<(f64, f64)> {
     values.retain(|value| *value > 0.0);
     values.sort_by(f64::total_cmp);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-    let spread = |part: &[f64]| part.iter().map(|value| (value - mean(part)).powi(2)).sum::<f64>();
+    let spread = |part: &[f64]| {
+        let middle = mean(part);
+        part.iter().map(|value| (value - middle).powi(2)).sum::<f64>()
+    };
     let mut best = (f64::MAX, 0);
     for start in 1..20 {
         let mut at = (values.len() * start / 20).clamp(1, values.len().checked_sub(1)?.max(1));

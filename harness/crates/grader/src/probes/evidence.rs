@@ -121,21 +121,31 @@ fn replay(probe: &Probe, target: &Target, events: &[Event], fault: &Fault) -> Op
         replay
     } else if !fault.parts.is_empty() {
         replay_of_parts(events, &fault.parts)?
+    } else if replays::is_of_the_process(probe.name, fault) {
+        return None;
     } else {
         let sent = SentAgain::of(events, fault)?;
-        let right = shown.map_or_else(sentence, |shown| shown.right.clone());
-        let seen = shown.map_or_else(|| fault.detail.clone(), |shown| shown.seen.clone());
-        (sent.command(fault), right, seen)
+        let mut right = shown.map_or_else(sentence, |shown| shown.right.clone());
+        let mut seen = shown.map_or_else(|| fault.detail.clone(), |shown| shown.seen.clone());
+        let command = sent.command(fault);
+        if command.ends_with(COUNTED) {
+            // The command prints a number, not what it is the number of.
+            right.push_str(", and so a larger number of bytes");
+            seen = format!("about {} bytes; {seen}", number(sent.received as f64));
+        }
+        (command, right, seen)
     };
     let signals_group = command.contains("-- -$PID");
     let start = start_line(target, &probe.setup, signals_group);
     let command = match (target, &start) {
         (Target::Address(addr), _) => {
             let (host, port) = (addr.ip(), addr.port());
+            // Only on this machine is that one of our own addresses.
+            let command = if host.is_loopback() { command } else { command.replace(FROM, "") };
             command
                 .replace("127.0.0.1 $PORT", &format!("{host} {port}"))
                 .replace("127.0.0.1:$PORT", &addr.to_string())
-                .replace("int(os.environ[\"PORT\"])", &port.to_string())
+                .replace(CONNECTED_TO, &format!("(\"{host}\", {port})"))
         }
         // It does not come up, so there is nobody to ask.
         (_, Some(start))
@@ -154,6 +164,8 @@ fn replay(probe: &Probe, target: &Target, events: &[Event], fault: &Fault) -> Op
 struct SentAgain {
     /// Commands that write and wait.
     steps: Vec<String>,
+    /// The connection took little at a time.
+    is_narrow: bool,
     finishes: bool,
     received: u64,
     /// From the last byte that was sent to the last event.
@@ -166,8 +178,10 @@ impl SentAgain {
         let connection = fault.connection?;
         let its: Vec<&Event> = events.iter().filter(|event| has(event, connection)).collect();
         // Without its begin it would be another request.
-        its.first().filter(|event| matches!(event.what, What::Connected(_)))?;
-        let mut sent = Self { steps: Vec::new(), finishes: false, received: 0, waited: Duration::ZERO };
+        let begin = its.first().filter(|it| matches!(it.what, What::Connected(_) | What::ConnectedNarrow))?;
+        let is_narrow = begin.what == What::ConnectedNarrow;
+        let mut sent =
+            Self { steps: Vec::new(), is_narrow, finishes: false, received: 0, waited: Duration::ZERO };
         let (mut before, mut has_answer, mut last_sent) = (None::<Duration>, false, Duration::ZERO);
         for event in its {
             match &event.what {
@@ -210,15 +224,41 @@ impl SentAgain {
         let filter = match fault.kind {
             // It would never end by itself.
             Kind::Endless if self.received > SCREEN => " | head -c 1000000 | wc -c",
-            _ if self.received > SCREEN => " | wc -c",
+            _ if self.received > SCREEN => COUNTED,
             _ => "",
         };
         let source = match &self.steps[..] {
             [step] if step.starts_with("printf") => step.clone(),
             steps => format!("{{ {}; }}", steps.join("; ")),
         };
-        format!("{source} | nc {options} 127.0.0.1 $PORT{filter}")
+        match self.is_narrow {
+            false => format!("{source} | nc {options} 127.0.0.1 $PORT{filter}"),
+            true => format!("{source} | {}{filter}", narrow(self.finishes, seconds)),
+        }
     }
+}
+
+/// What counts the bytes of a reply that is too long for a screen.
+const COUNTED: &str = " | wc -c";
+
+/// Where a command of Python connects to.
+const CONNECTED_TO: &str = "(\"127.0.0.1\", int(os.environ[\"PORT\"]))";
+
+/// Its own address, which the kernel has no memory of.
+const FROM: &str = "s.bind((\"127.7.7.%d\" % (os.getpid() % 254 + 1), 0)); ";
+
+/// A client like nc with small segments and a small window (6, 2: `TCP_MAXSEG`; 1, 8: `SO_RCVBUF`), which does
+/// not read before everything is sent: to such a one the server's writes are short, or fail with `EAGAIN`. nc
+/// has no option for segments.
+fn narrow(finishes: bool, seconds: u64) -> String {
+    let finish = if finishes { "s.shutdown(1); " } else { "" };
+    // In one line, since a report indents.
+    format!(
+        "python3 -c 'import os, select, socket, time; s = socket.socket(); s.setsockopt(6, 2, 1460); \
+         s.setsockopt(1, 8, 4096); {FROM}s.connect({CONNECTED_TO}); \
+         [s.sendall(b) for b in iter(lambda: os.read(0, 65536), b\"\")]; {finish}time.sleep(0.3); \
+         list(iter(lambda: len(select.select([s], [], [], {seconds})[0]) and os.write(1, s.recv(65536)), 0))'"
+    )
 }
 
 /// Whether an event is of this connection.
@@ -270,6 +310,7 @@ fn line(event: &Event) -> Line {
             let last = letter(event.connection.unwrap_or(0) + count - 1);
             (format!("connected, and {} more up to {last}", number(f64::from(count - 1))), 0)
         }
+        What::ConnectedNarrow => ("connected, with small segments and a small window".to_owned(), 0),
         What::NotConnected(why) => (format!("not connected: {why}"), 1),
         What::Sent { payload, pieces: 1 } => (format!("> {}", payload.shown(160)), 2),
         What::Sent { payload, pieces } => (format!("> {} in {pieces} pieces", payload.shown(160)), 2),

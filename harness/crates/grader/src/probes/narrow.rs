@@ -70,7 +70,7 @@ pub(super) fn connect_narrow_to(addr: SocketAddr) -> Result<Client, Fault> {
         }
         result => result.map_err(failed),
     }?;
-    Client::over(TcpStream::from(socket), &Recorder::current())
+    Client::over_narrow(TcpStream::from(socket), &Recorder::current())
 }
 
 /// An address of this machine from which no connection has come yet, as far as that can be had: all of

@@ -125,7 +125,12 @@ impl Payload {
 /// What the bytes begin with, if that is repeated at least three times and long enough to be worth it.
 fn repeated(bytes: &[u8]) -> Option<(&[u8], u64)> {
     let period = period(&bytes[..bytes.len().min(SEARCHED)])?;
-    let same = bytes.iter().zip(&bytes[period..]).take_while(|(a, b)| a == b).count();
+    let (earlier, later) = (&bytes[..bytes.len() - period], &bytes[period..]);
+    let same = match earlier == later {
+        // As blocks first: megabytes are sent.
+        true => later.len(),
+        false => earlier.iter().zip(later).take_while(|(a, b)| a == b).count(),
+    };
     let times = (same + period) / period;
     (times >= 3 && times * period >= SHORTEST_RUN).then(|| (&bytes[..period], times as u64))
 }

@@ -7,19 +7,22 @@
 //! One process grades by one profile, chosen before its first probe. It is no part of a probe's subject, since
 //! requests are built, and replies judged, on whatever thread a probe runs its clients.
 
+mod file;
+mod root;
+
 use super::echo;
 use super::probe::Http;
 use super::routes::Route;
 use super::verdict::Expected;
 use super::{Probe, find, select};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
+use file::{Bytes, File, Hello, MS, N, Plain, Protocol, Routes, S, Version};
 use lab_core::wire::{self, Connection};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 /// What a reason begins with that is none of the server's, but of the profile.
 const OF_THE_PROFILE: &str = "the profile ";
@@ -30,117 +33,6 @@ const SHIPPED: [(&str, &str); 3] = [
     ("echo-server", include_str!("../../../../profiles/echo-server.toml")),
     ("ostep-webserver", include_str!("../../../../profiles/ostep-webserver.toml")),
 ];
-
-/// The file, as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    /// What the server is called.
-    name: String,
-    #[serde(default)]
-    protocol: Protocol,
-    /// The version that requests name.
-    #[serde(default)]
-    version: Version,
-    /// Whether a connection may have several requests.
-    #[serde(default = "yes")]
-    keep_alive: bool,
-    /// What is copied below `$ROOT`, under the same names, from beside the server.
-    #[serde(default)]
-    files: Vec<PathBuf>,
-    #[serde(default)]
-    routes: Routes,
-    /// Probes and groups that are left out, whatever the server has.
-    #[serde(default)]
-    skip: Vec<String>,
-    /// Outcomes that are declared, as by `--expect`.
-    #[serde(default)]
-    expect: BTreeMap<String, String>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Protocol {
-    #[default]
-    Http,
-    Echo,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-enum Version {
-    #[serde(rename = "1.0")]
-    V1_0,
-    #[default]
-    #[serde(rename = "1.1")]
-    V1_1,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Routes {
-    hello: Option<Hello>,
-    bytes: Option<Bytes>,
-    sleep: Option<Plain>,
-    echo: Option<Plain>,
-    program: Option<Program>,
-}
-
-/// A page that is always the same.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hello {
-    request: String,
-    #[serde(default = "ok")]
-    status: u16,
-    /// Without it, and without a file, any body will do.
-    body: Option<String>,
-    /// Where the body is written below `$ROOT`.
-    file: Option<PathBuf>,
-}
-
-/// A body of so many bytes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bytes {
-    request: String,
-    #[serde(default = "ok")]
-    status: u16,
-    /// Where a file of so many bytes is written below `$ROOT`.
-    file: Option<String>,
-}
-
-/// A request and the status of its reply.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Plain {
-    request: String,
-    #[serde(default = "ok")]
-    status: u16,
-}
-
-/// A page that a process of its own makes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Program {
-    request: String,
-    #[serde(default = "ok")]
-    status: u16,
-    /// What the body has in it.
-    contains: String,
-}
-
-fn ok() -> u16 {
-    200
-}
-
-/// What stands for the number of bytes, of milliseconds, and of whole seconds.
-const N: &str = "{n}";
-const MS: &str = "{ms}";
-const S: &str = "{s}";
 
 /// A profile that has been read.
 #[derive(Debug)]
@@ -235,13 +127,7 @@ impl Profile {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            // Its own words are a picture of several lines.
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-            anyhow::anyhow!("{place}{}", error.message().trim_end().replace('\n', "; "))
-        })?;
-        file.check()?;
+        let file = File::parse(text)?;
         let skip = file.skip.iter().map(|name| select(name).context("`skip`")).collect::<Result<Vec<_>>>()?;
         let skip = skip.into_iter().flatten().map(|probe| probe.name).collect();
         let expect = file.expect.iter().map(|(name, outcome)| {
@@ -249,38 +135,6 @@ impl Profile {
         });
         let expect = expect.collect::<Result<_>>()?;
         Ok(Self { skip, ..Self::of(file, expect) })
-    }
-
-    /// Whether something must be put below `$ROOT` before the server is asked for it.
-    pub fn needs_root(&self) -> bool {
-        let File { files, routes, .. } = &self.file;
-        let hello = routes.hello.as_ref().is_some_and(|hello| hello.file.is_some());
-        !files.is_empty() || hello || routes.bytes.as_ref().is_some_and(|bytes| bytes.file.is_some())
-    }
-
-    /// Puts the files of the profile below this directory, which the server's command is told as `$ROOT`. Those
-    /// that are copied are in `from`, or beside the profile.
-    pub fn fill(&mut self, root: &Path, from: Option<&Path>) -> Result<()> {
-        let root = root.canonicalize().with_context(|| format!("no directory {}", root.display()))?;
-        let from = from.unwrap_or(&self.home);
-        for name in &self.file.files {
-            let to = root.join(name);
-            make_parent(&to)?;
-            fs::copy(from.join(name), &to).with_context(|| {
-                let (name, from) = (name.display(), from.display());
-                format!("the profile copies `{name}` to $ROOT, and it is not in `{from}` (--files DIR)")
-            })?;
-        }
-        if let Some(hello) = &self.file.routes.hello
-            && let Some(name) = &hello.file
-        {
-            let to = root.join(name);
-            make_parent(&to)?;
-            let body = hello.body.as_deref().unwrap_or(HELLO);
-            fs::write(&to, body).with_context(|| format!("cannot write {}", to.display()))?;
-        }
-        self.root = Some(root);
-        Ok(())
     }
 
     /// What the server is called.
@@ -426,21 +280,6 @@ impl Profile {
         line.split_once(' ').map_or(line.clone(), |(_, target)| target.to_owned())
     }
 
-    /// Writes the file of this length, if the route has one and it is not there yet.
-    fn write_bytes(&self, bytes: &Bytes, length: u64) -> Result<()> {
-        let (Some(name), Some(root)) = (&bytes.file, &self.root) else { return Ok(()) };
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if written.contains(&length) {
-            return Ok(());
-        }
-        let path = root.join(name.replace(N, &length.to_string()));
-        make_parent(&path)?;
-        let body = echo::filler(usize::try_from(length)?);
-        fs::write(&path, body).with_context(|| format!("cannot write {}", path.display()))?;
-        written.insert(length);
-        Ok(())
-    }
-
     /// The status of a right reply.
     pub(crate) fn status(&self, route: Route) -> u16 {
         let routes = &self.file.routes;
@@ -527,87 +366,6 @@ pub(crate) const PROGRAM: &str = "/program";
 /// Whether a reason is one of the profile's.
 pub(crate) fn is_of_the_profile(reason: &str) -> bool {
     reason.starts_with(OF_THE_PROFILE)
-}
-
-fn make_parent(path: &Path) -> Result<()> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))
-}
-
-impl File {
-    /// What the reader of TOML cannot know.
-    fn check(&self) -> Result<()> {
-        let Routes { hello, bytes, sleep, echo, program } = &self.routes;
-        if self.protocol == Protocol::Echo {
-            let has_routes =
-                [hello.is_some(), bytes.is_some(), sleep.is_some(), echo.is_some(), program.is_some()];
-            ensure!(
-                !has_routes.contains(&true),
-                "with `protocol = \"echo\"` there are no `routes`: what is sent comes back"
-            );
-            ensure!(self.files.is_empty(), "with `protocol = \"echo\"` there are no `files`");
-            return Ok(());
-        }
-        let Some(hello) = hello else {
-            bail!("`routes.hello` is missing: a request that is always answered, as `request = \"GET /\"`");
-        };
-        let requests = [
-            ("hello", Some(&hello.request), Some(hello.status)),
-            ("bytes", bytes.as_ref().map(|it| &it.request), bytes.as_ref().map(|it| it.status)),
-            ("sleep", sleep.as_ref().map(|it| &it.request), sleep.as_ref().map(|it| it.status)),
-            ("echo", echo.as_ref().map(|it| &it.request), echo.as_ref().map(|it| it.status)),
-            ("program", program.as_ref().map(|it| &it.request), program.as_ref().map(|it| it.status)),
-        ];
-        for (name, request, status) in requests {
-            if let Some(request) = request {
-                check_request(request).with_context(|| format!("`routes.{name}`"))?;
-            }
-            if let Some(status) = status {
-                ensure!(
-                    (200..=599).contains(&status),
-                    "`routes.{name}`: a status is a number from 200 to 599, not {status}"
-                );
-            }
-        }
-        if let Some(bytes) = bytes {
-            let texts = [Some(&bytes.request), bytes.file.as_ref()];
-            ensure!(
-                texts.into_iter().flatten().all(|text| text.contains(N)),
-                "`routes.bytes`: the request, and the file if there is one, must have {N} in it, the number of \
-                 bytes"
-            );
-        }
-        if let Some(sleep) = sleep {
-            ensure!(
-                sleep.request.contains(MS) || sleep.request.contains(S),
-                "`routes.sleep`: the request must have {MS} or {S} in it, how many milliseconds or seconds"
-            );
-        }
-        let written =
-            [hello.file.as_deref(), bytes.as_ref().and_then(|it| it.file.as_deref()).map(Path::new)];
-        for path in self.files.iter().map(PathBuf::as_path).chain(written.into_iter().flatten()) {
-            let is_below = path.components().all(|part| matches!(part, Component::Normal(_)));
-            ensure!(
-                is_below && path.file_name().is_some(),
-                "`{}` must be a path below $ROOT, without `..`",
-                path.display()
-            );
-        }
-        Ok(())
-    }
-}
-
-fn check_request(request: &str) -> Result<()> {
-    let right = request.split_once(' ').is_some_and(|(method, target)| {
-        let is_token = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
-        is_token && target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic())
-    });
-    ensure!(
-        right,
-        "a request is a method and a path, as `GET /index.html`, not `{}`",
-        request.escape_debug()
-    );
-    Ok(())
 }
 
 #[cfg(test)]
@@ -709,6 +467,11 @@ mod tests {
             (&format!("{hello}routes.bytes = {{ request = 'GET /{{n}}', file = 'large' }}\n"), "{n}"),
             (&format!("{hello}routes.sleep.request = 'GET /sleep'\n"), "{ms}"),
             (&format!("{hello}expect.no-such = 'wrong'\n"), "no-such"),
+            (
+                "name = 'x'\n[routes.hello]\nrequest = 'GET /'\nskip = ['end']\n",
+                "line 4: unknown field `skip`",
+            ),
+            (&format!("{hello}[routes.sleep]\nskip = ['end']\n"), "`skip` stands above the first table"),
             (&format!("skip = ['end', 'no-such']\n{hello}"), "`no-such`"),
             (&format!("{hello}expect.keep-alive = 'bad'\n"), "bad"),
             ("name = 'x'\nprotocol = 'echo'\nroutes.hello.request = 'GET /'\n", "comes back"),

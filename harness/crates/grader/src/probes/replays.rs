@@ -4,6 +4,10 @@
 //! Both belong to a probe *and* a kind of fault. Where neither table has a row, the command is what was sent
 //! on the connection of the fault, and the hint is the probe's.
 
+mod process;
+
+pub(crate) use process::is_of_the_process;
+
 use super::profile::current;
 use super::verdict::{Fault, Kind, Outcome};
 
@@ -234,7 +238,7 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
                 format!("{seen}; 137 is the SIGKILL after 6 s"),
             ))
         }
-        _ => None,
+        _ => process::by_hand(probe, fault),
     }
 }
 
@@ -370,6 +374,9 @@ mod tests {
         Kind::Several,
     ];
 
+    const OUTCOMES: [Outcome; 6] =
+        [Outcome::Wrong, Outcome::Hang, Outcome::Starved, Outcome::Crash, Outcome::Leak, Outcome::Spin];
+
     /// Protects the reader from an empty hint, and the tables from a name that no probe has any more.
     #[test]
     fn every_way_to_fail_has_a_hint() {
@@ -383,11 +390,37 @@ mod tests {
             }
         }
         let source = include_str!("replays.rs").split("#[cfg(test)]").next().expect("the code");
+        // What is matched there, since the commands quote as well.
+        let of_process = include_str!("replays/process.rs").lines().filter(|line| line.contains("=> "));
+        let matched = of_process.filter_map(|line| line.trim().strip_prefix('"')?.split('"').next());
         let quoted =
             source.split('"').filter(|word| word.contains('-') && !word.contains([' ', ',', '%', '\\', '/']));
+        let quoted = quoted.chain(matched);
         for name in quoted {
             let is_name = PROBES.iter().any(|probe| probe.name == name) || name == "idle-";
             assert!(is_name, "`{name}` is no probe");
+        }
+    }
+
+    /// Protects the student who types it: each command is one that a POSIX shell can read, for whatever fault.
+    #[test]
+    fn a_shell_can_read_every_command() {
+        let mut commands = std::collections::BTreeSet::new();
+        for probe in PROBES {
+            for kind in KINDS {
+                for outcome in OUTCOMES {
+                    let fault = Fault::new(outcome, "seen").of(kind);
+                    let Some((command, right, seen)) = by_hand(probe.name, &fault) else { continue };
+                    assert!(!right.is_empty() && !seen.is_empty(), "{}: {command}", probe.name);
+                    commands.insert(command);
+                }
+            }
+        }
+        assert!(commands.len() > 30, "{}", commands.len());
+        for command in commands {
+            let read =
+                std::process::Command::new("sh").args(["-n", "-c", &command]).output().expect("a shell");
+            assert!(read.status.success(), "{command}: {}", String::from_utf8_lossy(&read.stderr));
         }
     }
 

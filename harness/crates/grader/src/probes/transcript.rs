@@ -24,6 +24,8 @@ const DRIBBLE: u64 = 8;
 pub(crate) enum What {
     /// So many connections were made, one after the other; the first of them has the event's letter.
     Connected(u32),
+    /// A connection was made that takes little at a time.
+    ConnectedNarrow,
     /// A connection could not be made, and why.
     NotConnected(String),
     /// Bytes left, in so many writes.
@@ -134,14 +136,24 @@ impl Recorder {
 
     /// A connection was made.
     pub(crate) fn connected(&self) -> Log {
+        self.has_connected(What::Connected(1))
+    }
+
+    /// A connection was made that takes little at a time.
+    pub(crate) fn connected_narrow(&self) -> Log {
+        self.has_connected(What::ConnectedNarrow)
+    }
+
+    fn has_connected(&self, what: What) -> Log {
         let mut events = self.events();
         let at = events.now(Instant::now());
         let id = events.connections;
         events.connections += 1;
-        if let Some(Event { until, what: What::Connected(count), .. }) = events.newest() {
-            (*until, *count) = (at, *count + 1);
-        } else {
-            events.push(Event { at, until: at, connection: Some(id), what: What::Connected(1) });
+        match events.newest() {
+            Some(Event { until, what: What::Connected(count), .. }) if what == What::Connected(1) => {
+                (*until, *count) = (at, *count + 1);
+            }
+            _ => events.push(Event { at, until: at, connection: Some(id), what }),
         }
         LAST_USED.set(Some(id));
         Log { recorder: self.clone(), id }

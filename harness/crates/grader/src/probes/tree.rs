@@ -62,6 +62,18 @@ pub(super) fn group(leader: i32) -> Vec<Stat> {
     all.values().filter(belongs).cloned().collect()
 }
 
+/// How long each thread has been ready to run: on a CPU, or in the queue for one (schedstat, in proc(5)). Unlike
+/// CPU time it does not shrink when the machine is busy. Empty where the kernel does not count it.
+pub(super) fn ready_times(leader: i32) -> BTreeMap<i32, Duration> {
+    let processes = group(leader).into_iter().filter_map(|stat| Process::new(stat.pid).ok());
+    let tasks = processes.filter_map(|process| process.tasks().ok()).flatten().flatten();
+    let times = tasks.filter_map(|task| {
+        let times = task.schedstat().ok()?;
+        Some((task.tid, Duration::from_nanos(times.sum_exec_runtime.saturating_add(times.run_delay))))
+    });
+    times.collect()
+}
+
 fn cpu_ticks(stat: &Stat) -> u64 {
     // Children that were reaped are counted in their parent.
     let reaped = u64::try_from(stat.cutime).unwrap_or(0) + u64::try_from(stat.cstime).unwrap_or(0);
@@ -95,10 +107,22 @@ mod tests {
             std::thread::sleep(Duration::from_millis(20));
             last = Snapshot::of(leader);
         }
+        // It is ready all the time, however little of a CPU it gets.
+        let (begun, before) = (Instant::now(), ready_times(leader)[&leader]);
+        let is_ready = || {
+            std::thread::sleep(Duration::from_millis(100));
+            let ready = ready_times(leader)[&leader].saturating_sub(before);
+            let whole = begun.elapsed();
+            assert!(ready <= whole, "{ready:?} of {whole:?}");
+            ready > whole / 2
+        };
+        // What a thread has waited is counted when it runs.
+        let has_been_ready = (0..100).any(|_| is_ready());
         busy.kill().unwrap();
         busy.wait().unwrap();
         dead.wait().unwrap();
         assert!(!last.cpu_since(&first).is_zero());
+        assert!(has_been_ready);
         assert_eq!((last.zombies, last.processes, last.threads), (1, 1, 1));
         assert!(last.descriptors >= 3);
     }

@@ -64,11 +64,40 @@ pub struct Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// The options, as they are typed.
+    /// The options, as they are typed. A value `*` stands for any value.
     pub args: Vec<String>,
     /// Complete by itself: nothing is inherited from the stage.
     #[serde(default)]
     pub expect: BTreeMap<String, String>,
+}
+
+/// What stands for any value of an option of a variant.
+const ANY_VALUE: &str = "*";
+
+/// An option and its value.
+type OptionPair = (String, Option<String>);
+
+impl Variant {
+    /// Whether it stands for several sets of options: then it says what to expect of each, and there is not one
+    /// to start.
+    pub fn is_pattern(&self) -> bool {
+        option_pairs(&self.args).iter().any(|(_, value)| value.as_deref() == Some(ANY_VALUE))
+    }
+
+    /// Whether these are its options, in any order and form.
+    fn matches(&self, options: &[String]) -> bool {
+        let sorted = |args: &[String]| {
+            let mut pairs = option_pairs(args);
+            pairs.sort();
+            pairs
+        };
+        let (own, given) = (sorted(&self.args), sorted(options));
+        let is_same = |((name, value), (given, chosen)): (&OptionPair, &OptionPair)| {
+            let is_any = value.as_deref() == Some(ANY_VALUE) && chosen.is_some();
+            name == given && (value == chosen || is_any)
+        };
+        own.len() == given.len() && own.iter().zip(&given).all(is_same)
+    }
 }
 
 impl Stage {
@@ -82,10 +111,15 @@ impl Stage {
 
     /// Why the stage cannot run on this machine, if it is one that needs what a kernel may lack. It is tried.
     pub fn lacks(&self) -> Option<String> {
+        self.lacks_with(&[])
+    }
+
+    /// The same with options: some need a newer kernel than the stage does.
+    pub fn lacks_with(&self, options: &[String]) -> Option<String> {
         /// Of the stages' contract.
         const UNSUPPORTED: i32 = 3;
         let needs = self.needs.as_ref()?;
-        let error = self.launch(&[]).start().err()?;
+        let error = self.launch(options).start().err()?;
         let EndedEarly(status) = error.downcast_ref()?;
         (status.code() == Some(UNSUPPORTED)).then(|| format!("{needs} cannot be used on this machine"))
     }
@@ -93,13 +127,12 @@ impl Stage {
     /// What is expected when the stage runs with `options`. Options that no variant names change nothing
     /// that was declared.
     pub fn expected_with(&self, options: &[String]) -> &BTreeMap<String, String> {
-        let sorted = |args: &[String]| {
-            let mut pairs = option_pairs(args);
-            pairs.sort();
-            pairs
+        // One that is named exactly goes before a pattern, wherever it stands.
+        let named = |is_pattern: bool| {
+            let is_it = |variant: &&Variant| variant.is_pattern() == is_pattern && variant.matches(options);
+            self.variants.iter().find(is_it)
         };
-        let wanted = sorted(options);
-        let variant = self.variants.iter().find(|variant| sorted(&variant.args) == wanted);
+        let variant = named(false).or_else(|| named(true));
         variant.map_or(&self.expect, |variant| &variant.expect)
     }
 }
@@ -162,10 +195,17 @@ mod tests {
     }
 
     /// Protects `grade 5 --drain once --trigger edge`: the order and the form of options do not choose
-    /// another variant, a different value does.
+    /// another variant, a different value does, unless the variant is for all of them.
     #[test]
     fn a_variant_is_the_same_options_in_any_order() {
         let declared = BTreeMap::from([("probe".to_owned(), "starved".to_owned())]);
+        let other = BTreeMap::from([("probe".to_owned(), "wrong".to_owned())]);
+        let variants = [
+            ("--queue *", &other),
+            ("--trigger edge --drain once --no-oneshot", &declared),
+            ("--queue ring", &declared),
+        ];
+        let variants = variants.map(|(args, expect)| Variant { args: words(args), expect: expect.clone() });
         let stage = Stage {
             number: 5,
             name: "05".into(),
@@ -179,10 +219,7 @@ mod tests {
             binary: PathBuf::new(),
             serves_at_once: None,
             expect: BTreeMap::new(),
-            variants: vec![Variant {
-                args: words("--trigger edge --drain once --no-oneshot"),
-                expect: declared.clone(),
-            }],
+            variants: variants.into(),
             has_workers: false,
             needs: None,
             is_twin: false,
@@ -190,5 +227,9 @@ mod tests {
         assert_eq!(stage.expected_with(&words("--no-oneshot --drain=once --trigger edge")), &declared);
         assert!(stage.expected_with(&words("--no-oneshot --drain=always --trigger edge")).is_empty());
         assert!(stage.expected_with(&words("--trigger edge --drain once")).is_empty());
+        assert_eq!(stage.expected_with(&words("--queue bounded:8")), &other);
+        assert_eq!(stage.expected_with(&words("--queue ring")), &declared, "the exact one goes first");
+        assert!(stage.expected_with(&words("--queue")).is_empty(), "it has no value");
+        assert!(stage.expected_with(&words("--queue ring --drain once")).is_empty());
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Args {
 const AS_IT_IS: &str = "as it is";
 
 /// The switches of stage 11, and what each is called.
-const SWITCHES: [(&[&str], &str); 8] = [
+const SWITCHES: [(&[&str], &str); 12] = [
     (&[], AS_IT_IS),
     (&["--accept-once"], "no multishot accept"),
     (&["--receive-once"], "no multishot receive"),
@@ -49,6 +49,10 @@ const SWITCHES: [(&[&str], &str); 8] = [
     (&["--sqpoll", "10"], "SQPOLL"),
     (&["--zero-copy", "1"], "zero-copy send"),
     (&["--min-wait", "50"], "min_wait of 50 µs"),
+    (&["--bundles"], "receive bundles"),
+    (&["--incremental"], "incremental buffers"),
+    (&["--direct"], "direct descriptors"),
+    (&["--zero-copy", "1", "--registered-buffers"], "zero-copy send, registered"),
 ];
 
 /// The length of the reply to `/`.

@@ -14,25 +14,26 @@ use std::collections::BTreeSet;
 /// The table. A cell is empty where nothing was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Designs {
-    pub(crate) head: [&'static str; 6],
-    pub(crate) rows: Vec<[String; 6]>,
+    pub(crate) head: [&'static str; 7],
+    pub(crate) rows: Vec<[String; 7]>,
     /// What the columns mean.
     pub(crate) note: String,
 }
 
-const HEAD: [&str; 6] = [
+const HEAD: [&str; 7] = [
     "design",
     "idea",
     "CPU time ÷ floor",
     "change",
-    "a new client beside idle ones",
+    "÷ floor, a connection per request",
+    "a new client beside a few idle ones",
     "quick requests that wait",
 ];
 
 /// A row for every step of the staircase that was measured or graded; twins are contrasts and no steps.
 pub(crate) fn designs(data: &Data) -> Option<Designs> {
     let costs = costs(data, Phase::Paired);
-    let kept: Vec<&Costs> = costs.iter().filter(|costs| !costs.load.is_short).collect();
+    let (kept, short): (Vec<&Costs>, Vec<&Costs>) = costs.iter().partition(|costs| !costs.load.is_short);
     let first = *kept.first()?;
     let (idle, shares) = (outcomes(data, "idle-holders"), shares(data));
     let measured = kept.iter().flat_map(|costs| costs.servers());
@@ -49,31 +50,37 @@ pub(crate) fn designs(data: &Data) -> Option<Designs> {
             stage.map(|stage| stage.idea.clone()).unwrap_or_default(),
             cost(&kept, name),
             change(first, name),
+            cost(&short, name),
             waits(&idle, name),
             shares.iter().find(|share| share.server == *name).map(Share::text).unwrap_or_default(),
         ]
     };
-    let rows: Vec<[String; 6]> = names.iter().map(row).collect();
-    let slow = super::wait::slow_requests(data);
-    let slow = slow.map(|slow| format!("; the share over 5 ms, where {slow}")).unwrap_or_default();
+    let rows: Vec<[String; 7]> = names.iter().map(row).collect();
+    let slow = super::wait::slow_requests(data).map(|slow| {
+        let with = super::wait::workers(data);
+        let with = with.map(|with| format!(" and a design with workers has {with}")).unwrap_or_default();
+        format!("; the share over 5 ms, where {slow}{with}")
+    });
     let note = format!(
         "CPU time of one request with {}, over that of the floor with as many; the change from the stage \
-         that a stage builds on. The server had one CPU, so that a loop for each CPU is one loop here. Quick \
-         requests that wait: behind slow ones{slow}. nginx and h2o, on the figures below, do more for a \
-         request than these servers.",
-        first.load.words()
+         that a stage builds on; the same with a connection for each request. For these columns the server had \
+         one CPU, so that a loop for each CPU is one loop here. Quick requests that wait: behind slow ones{}. \
+         nginx and h2o, on the figures below, do more for a request than these servers.",
+        first.load.words(),
+        slow.unwrap_or_default()
     );
     (rows.len() > 1).then_some(Designs { head: HEAD, rows, note })
 }
 
 /// `1.05 [1.04–1.06]`; with how many clients, where they are fewer than those of the others.
 fn cost(all: &[&Costs], server: &str) -> String {
+    let usual = all.first().map(|costs| &costs.load);
     let own = all.iter().find(|costs| costs.is_like_with_like && costs.servers().contains(&server));
     let Some((costs, over)) = own.and_then(|costs| Some((costs, costs.over_floor(server)?))) else {
         return String::new();
     };
     let text = |value| Unit::Hundredths.text(value);
-    let with = match costs.load == all[0].load {
+    let with = match Some(&costs.load) == usual {
         true => String::new(),
         false => format!(" with {}", count(costs.load.clients, "client")),
     };
@@ -108,10 +115,10 @@ mod tests {
         let sources = [Source { records, ..Source::default() }];
         let table = designs(&Data::new(&sources, Path::new("."))).expect("two designs");
         assert_eq!(table.rows.len(), 2, "neither twins nor references: {:?}", table.rows);
-        let [title, idea, cost, change, idle, slow] = &table.rows[0];
+        let [title, idea, cost, change, short, idle, slow] = &table.rows[0];
         assert!(title.starts_with("04 ") && !idea.is_empty(), "{title}: {idea}");
         assert!(cost.starts_with("1.10 [1.0"), "{cost}");
-        assert_eq!((change.as_str(), idle.as_str(), slow.as_str()), ("", "", "48 %"));
+        assert_eq!([change, short, idle, slow].map(String::as_str), ["", "", "", "48 %"]);
         assert!(table.rows[1][3].starts_with("04→05 +9 % ["), "{:?}", table.rows[1]);
         assert!(table.note.contains("64 clients"), "{}", table.note);
         assert!(designs(&Data::new(&[], Path::new("."))).is_none());

@@ -50,6 +50,13 @@ pub(super) fn slow_requests(data: &Data) -> Option<String> {
     Some(format!("{} % of the requests {}", mix.percent, slow::what_it_does(&mix.path)))
 }
 
+/// How many workers the servers that have workers had then: `4`.
+pub(super) fn workers(data: &Data) -> Option<String> {
+    let all: BTreeSet<usize> = slow_lines(data).iter().filter_map(|line| line.record.key.workers).collect();
+    let all: Vec<String> = all.into_iter().map(|workers| workers.to_string()).collect();
+    (!all.is_empty()).then(|| all.join(" or "))
+}
+
 /// Of fewer than this share of the quick requests nobody speaks.
 const FEW: f64 = 0.01;
 
@@ -113,16 +120,17 @@ pub(super) fn cheap_or_patient(data: &Data) -> Option<Finding> {
     finding("what-each-idea-costs", text)
 }
 
-/// The highest rate at which the whole interval of p99 is below the limit, by server.
+/// The highest rate at which the whole interval of what is asked (p99, or p90) is below the limit, by server.
 pub(super) fn knee(data: &Data) -> Option<Finding> {
     let lines = data.in_one_state(data.of(&[Phase::Latency]));
+    let asked = latency::Asked::of(&lines);
     let lines: Vec<Line> = lines.into_iter().filter(|line| line.record.key.path != "/").collect();
     let rate = |record: &Record| record.open_loop().map_or(0, |open| open.rate.round() as u64);
     let holds = |server: &str, at: u64| {
         let its: Vec<Line> = of_server(&lines, server).into_iter().filter(|l| rate(l.record) == at).collect();
         let reached = !its.is_empty() && its.iter().all(|line| latency::is_reached(line.record));
-        let p99 = sample(&its, |record| Some(record.open_loop()?.latency_us.p99 as f64));
-        reached && p99.interval().is_some_and(|interval| interval.high < latency::LIMIT)
+        let waits = sample(&its, |record| Some((asked.read)(&record.open_loop()?.latency_us) as f64));
+        reached && waits.interval().is_some_and(|interval| interval.high < latency::LIMIT)
     };
     let limit = |server: &str| {
         let rates: BTreeSet<u64> = of_server(&lines, server).iter().map(|line| rate(line.record)).collect();
@@ -134,8 +142,9 @@ pub(super) fn knee(data: &Data) -> Option<Finding> {
     let path = &lines.first()?.record.key.path;
     (most > least).then_some(())?;
     let text = format!(
-        "With GET {path}, {} ({good}) keeps p99 below {} up to {} requests per second, {} ({bad}) up to {}.",
+        "With GET {path}, {} ({good}) keeps {} below {} up to {} requests per second, {} ({bad}) up to {}.",
         idea(good),
+        asked.name,
         time(latency::LIMIT),
         number(most as f64),
         idea(bad),
@@ -220,6 +229,18 @@ mod tests {
             &["a listener per thread (10)", "up to 20,000 requests", "an event loop (04) up to 10,000"],
         );
         assert_eq!(of(950.0, 5.0), None, "the interval holds the limit");
+        // Where the floor itself is above the limit, p99 says how the machine stalls.
+        let of = |floor: f64| {
+            let mut floor = wait_of("floor", 1e4, floor, 1.0);
+            floor.iter_mut().for_each(|record| record.key.path = "/".into());
+            let (four, ten) = (wait_of("04", 1e4, 5000.0, 1.0), wait_of("10", 1e4, 300.0, 1.0));
+            says(
+                knee,
+                [floor, four, wait_of("10", 2e4, 300.0, 1.0), ten, wait_of("04", 5e3, 300.0, 1.0)].concat(),
+            )
+        };
+        contains(of(900.0), &["keeps p99 below", "up to 20,000 requests", "up to 5,000"]);
+        contains(of(1100.0), &["keeps p90 below", "up to 20,000 requests", "up to 10,000"]);
         assert_eq!(says(knee, wait_of("04", 1e4, 300.0, 1.0)), None, "one server alone");
         assert_eq!(says(knee, Vec::new()), None);
     }

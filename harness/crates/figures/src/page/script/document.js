@@ -11,7 +11,7 @@ function links(files) {
 function buildHeader() {
   const { intro, findings, designs, alike, warnings, machine } = FRONT;
   const to = ({ id, title }) => element("a", { href: `#${id}` }, title);
-  const more = [["measured", "What was measured"], ["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]];
+  const more = [...(FRONT.claims ? [["claims", "The claims of the literature"]] : []), ["measured", "What was measured"], ["reading", "How to read"], ["machine", "The machine"], ["again", "Again"]];
   const nav = [...DATA.figures.map(to), ...more.map(([id, title]) => to({ id, title }))].flatMap((link) => [link, " "]);
   const lines = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
   const part = (title, ...parts) => [element("h2", {}, title), ...parts];
@@ -51,6 +51,13 @@ function thenSection() {
   return then ? [element("section", { id: "then" }, element("h2", {}, "Then and now"), element("p", {}, then.text), rows())] : [];
 }
 
+// What became of the claims of the literature; without a ledger nothing is said of them.
+function claimsSection() {
+  const { claims } = FRONT;
+  return claims ? [element("section", { id: "claims" }, element("h2", {}, "The claims of the literature"),
+    element("p", {}, claims.text, " ", element("a", { href: claims.page }, "Their figures"), "."), textTable(claims.head, claims.rows))] : [];
+}
+
 // A row for each file: nothing is said over several of them.
 function measuredSection() {
   const { columns, files } = FRONT;
@@ -87,6 +94,6 @@ function buildDocument() {
   buildHeader();
   MAIN.prepend(...DATA.figures.map(figurePlace));
   const reading = document.getElementById("reading");
-  for (const section of [...thenSection(), measuredSection()]) MAIN.insertBefore(section, reading);
+  for (const section of [...claimsSection(), ...thenSection(), measuredSection()]) MAIN.insertBefore(section, reading);
   MAIN.append(machineSection(), ...referencesSection(), againSection());
 }

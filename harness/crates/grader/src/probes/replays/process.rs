@@ -1,0 +1,207 @@
+//! Failures that are seen at the server's process, or by many clients: what it holds, how often it wakes,
+//! what it does at a signal. One connection shows none of them.
+
+use super::super::verdict::{Fault, Kind, Outcome};
+use super::{ASKED_BESIDE, ByHand, SERVED, request, signalled};
+
+/// Descriptors of the server and of its children.
+const DESCRIPTORS: &str =
+    "for p in $PID $(ps -o pid= --ppid $PID); do ls /proc/$p/fd; done 2>/dev/null | wc -l";
+
+/// Memory of its own, of the first process.
+const MEMORY: &str = "grep RssAnon /proc/$PID/status";
+
+/// User and system time of the first process, in ticks of 10 ms.
+const TICKS: &str = "cut -d' ' -f14,15 /proc/$PID/stat";
+
+/// An address for Python.
+const ADDRESS: &str = "(\"127.0.0.1\", int(os.environ[\"PORT\"]))";
+
+/// Clients that hold a connection for so many seconds, after a request.
+fn held(count: u32, seconds: u32) -> String {
+    let request = request("/");
+    format!(
+        "for i in $(seq {count}); do {{ {request}; sleep {seconds}; }} | nc -q0 127.0.0.1 $PORT >/dev/null & done"
+    )
+}
+
+/// So many clients at the same time, and how many of them got which status.
+fn statuses(count: u32, limit: u32) -> String {
+    format!(
+        "for i in $(seq {count}); do curl -s -m {limit} -o /dev/null -w '%{{http_code}}\\n' http://127.0.0.1:$PORT/ & \
+         done | sort | uniq -c"
+    )
+}
+
+/// Descriptors before and after what leaves some behind.
+fn leak(visits: &str) -> ByHand {
+    (
+        format!("{DESCRIPTORS}\n{visits}; sleep 2\n{DESCRIPTORS}"),
+        "two numbers that are the same, or nearly: descriptors".into(),
+        "the second number is higher".into(),
+    )
+}
+
+/// The command for this fault of the probe.
+pub(super) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
+    let is_starved = matches!(fault.outcome, Outcome::Starved | Outcome::Hang);
+    let is_unanswered = matches!(fault.kind, Kind::Silent | Kind::Closed | Kind::Reset | Kind::Connect);
+    match probe {
+        "idle-wake-ups" if fault.outcome == Outcome::Spin => {
+            let waits = "cat /proc/$PID/task/*/status | awk '/^voluntary/ { n += $2 } END { print n }'";
+            Some((
+                format!("sleep 4 | nc -q0 127.0.0.1 $PORT & sleep 0.3; {waits}; sleep 2; {waits}"),
+                "two numbers that differ by less than 120: how often its threads have begun to wait".into(),
+                "the second number is higher by more than that".into(),
+            ))
+        }
+        "drain-spin" if fault.outcome == Outcome::Spin => Some((
+            format!(
+                "{{ {}; sleep 5; }} | nc 127.0.0.1 $PORT | sleep 5 & sleep 0.5; kill -TERM $PID; sleep 0.2\n\
+                 {TICKS}; sleep 1; {TICKS}",
+                request("/bytes/16777216")
+            ),
+            "two lines that are the same, or nearly: user and system time in ticks of 10 ms".into(),
+            "the second line is higher by more than 10".into(),
+        )),
+        "leak-on-reset" if fault.outcome == Outcome::Leak => Some(leak(&format!(
+            "for i in $(seq 60); do {} | nc -q0 127.0.0.1 $PORT | head -c 10 >/dev/null; done; \
+             python3 -c 'import os, socket, struct, time; \
+             held = [socket.create_connection({ADDRESS}) for i in range(60)]; time.sleep(0.5); \
+             [s.setsockopt(1, 13, struct.pack(\"ii\", 1, 0)) for s in held]'",
+            request("/bytes/5000000")
+        ))),
+        "leak-on-refusal" if fault.outcome == Outcome::Leak => Some(leak(
+            "for i in $(seq 30); do printf 'garbage\\r\\n\\r\\n' | nc -N -w1 127.0.0.1 $PORT >/dev/null & \
+             printf 'POST /echo HTTP/1.1\\r\\nHost: probe\\r\\nContent-Length: 99999999\\r\\n\\r\\n' | \
+             nc -N -w1 127.0.0.1 $PORT >/dev/null & done; sleep 2",
+        )),
+        "leak-on-timeout" if fault.outcome == Outcome::Leak => {
+            let half = "{ printf 'GET / HTTP/1.1\\r\\nHo'; sleep 4; }";
+            Some(leak(&format!(
+                "for i in $(seq 30); do sleep 4 | nc -q0 127.0.0.1 $PORT >/dev/null & \
+                 {half} | nc -q0 127.0.0.1 $PORT >/dev/null & done; sleep 4"
+            )))
+        }
+        "memory-per-connection" if fault.outcome == Outcome::Leak => Some((
+            format!(
+                "{MEMORY}\nseq 2000 | xargs -P 4 -I{{}} curl -s -o /dev/null http://127.0.0.1:$PORT/bytes/2000\n{MEMORY}"
+            ),
+            "two numbers that are nearly the same".into(),
+            format!("the second number is higher: {}", fault.detail),
+        )),
+        "memory-never-reads" if fault.outcome == Outcome::Leak => Some((
+            format!(
+                "{MEMORY}\nfor i in 1 2 3 4; do yes \"$(printf 'GET /bytes/4000 HTTP/1.1\\r\\nHost: probe\\r\\n\\r')\" | \
+                 head -c 16777216 | timeout 6 nc 127.0.0.1 $PORT | sleep 7 & done; sleep 5\n{MEMORY}"
+            ),
+            "the second number is higher by less than 64 MiB".into(),
+            "it is higher by more, and the more the longer the clients send".into(),
+        )),
+        "over-1024" if is_starved || is_unanswered => Some((
+            format!(
+                "python3 -c 'import os, socket, time; held = [socket.create_connection({ADDRESS}) for i in range(1100)]; \
+                 time.sleep(6)' & sleep 3\n{ASKED_BESIDE}"
+            ),
+            SERVED.into(),
+            "another exit status: it is not served beside 1,100 connections".into(),
+        )),
+        "connection-limit" if fault.outcome == Outcome::Wrong && fault.kind == Kind::Other => Some((
+            format!("{}; sleep 0.5\n{ASKED_BESIDE}", held(8, 4)),
+            "a 503, or curl: 28, 52 or 56: the ninth client is not served beside eight".into(),
+            SERVED.into(),
+        )),
+        "connection-limit-left" if is_starved || is_unanswered => Some((
+            format!("{}; sleep 0.5\n{ASKED_BESIDE}; sleep 2\n{ASKED_BESIDE}", held(9, 3)),
+            format!("at the limit curl: 28, or a refusal; later {SERVED}"),
+            "the second time as well, though the others have left".into(),
+        )),
+        "header-dribble" if is_starved => Some((
+            "{ printf 'GET / HTTP/1.1\\r\\nHost: probe\\r\\nX: '; for i in $(seq 48); do sleep 0.1; printf x; done; } | \
+             nc -q1 127.0.0.1 $PORT | head -n 1"
+                .into(),
+            "HTTP/1.1 408: the head has a timeout as a whole".into(),
+            "nothing: each byte has moved the deadline".into(),
+        )),
+        "never-reads" if is_starved => Some((
+            format!(
+                "{{ for i in 1 2 3 4 5 6 7 8; do {}; done; while {} 2>/dev/null; do sleep 0.1; done; }} | \
+                 {{ timeout 12 nc 127.0.0.1 $PORT; echo \"nc: $?\" >&2; }} | sleep 13",
+                request("/bytes/1000000"),
+                request("/")
+            ),
+            "nc: 0 or 1 after a few seconds: the server has ended the connection".into(),
+            "nc: 124 after 12 s: it is still open".into(),
+        )),
+        "accept-burst" if is_unanswered => Some((
+            format!("kill -STOP $PID; (sleep 2; kill -CONT $PID) & {}", statuses(200, 8)),
+            "200 times 200".into(),
+            "some have 000: no reply within 8 s".into(),
+        )),
+        "queued-at-emfile" if is_starved => Some((
+            "for i in $(seq 60); do sleep 3 | nc -q0 127.0.0.1 $PORT & done; sleep 1\n\
+             curl -s -m 9 http://127.0.0.1:$PORT/; echo \" curl: $?\""
+                .into(),
+            format!("{SERVED} when the others have left, or 52 or 56: it was shed"),
+            "curl: 28 (no reply within 9 s)".into(),
+        )),
+        "queued-at-sigterm" if is_unanswered => Some((
+            format!(
+                "kill -STOP $PID; (sleep 1; kill -TERM $PID; kill -CONT $PID) & {}",
+                statuses(20, 5)
+            ),
+            "20 times 200".into(),
+            "some have 000: no reply".into(),
+        )),
+        "sigterm-every-worker" if matches!(fault.kind, Kind::Running | Kind::ExitStatus | Kind::StillOpen) => Some((
+            signalled(&format!("{}; sleep 0.5", held(16, 9)), "kill -TERM $PID"),
+            "exit status 0 at once".into(),
+            "another one, or after 2 s and more; 137 is the SIGKILL after 6 s".into(),
+        )),
+        "stop-and-continue" if is_unanswered || fault.outcome == Outcome::Crash => Some((
+            format!(
+                "sleep 5 | nc -q0 127.0.0.1 $PORT & sleep 0.3; for i in 1 2 3 4; do kill -STOP $PID; sleep 0.1; \
+                 kill -CONT $PID; sleep 0.1; done\n{ASKED_BESIDE}"
+            ),
+            SERVED.into(),
+            "another exit status: it has ended, or waits for nothing any more".into(),
+        )),
+        "sigpipe-send" if fault.outcome == Outcome::Crash || fault.kind == Kind::Connect => {
+            let (pause, small, large) = (request("/sleep/30"), request("/"), request("/bytes/100000"));
+            let due = format!("{pause}; {small}; {large}");
+            Some((
+                format!(
+                    "for i in 1 2 3; do {{ {due}; {due}; {due}; }} | nc -q0 127.0.0.1 $PORT; done; sleep 0.5\n{ASKED_BESIDE}"
+                ),
+                SERVED.into(),
+                "curl: 7: the server has ended".into(),
+            ))
+        }
+        "killed-child" => {
+            let state = "ps -o stat= --ppid $PID | awk '/Z/ { z++ } !/Z/ { n++ } END { print n + 0, z + 0 }'";
+            Some((
+                format!(
+                    "sleep 9 | nc -q0 127.0.0.1 $PORT & sleep 0.3; {state}; kill -STOP $PID\n\
+                     kill -KILL $(ps -o pid= --ppid $PID); sleep 0.2; kill -CONT $PID; sleep 3; {state}\n{ASKED_BESIDE}"
+                ),
+                format!("twice the same number of children, and 0 zombies; then {SERVED}"),
+                "fewer children, or zombies, or no reply".into(),
+            ))
+        }
+        "killed-parent" if fault.outcome == Outcome::Leak => Some((
+            "sleep 9 | nc -q0 127.0.0.1 $PORT & sleep 0.3; children=$(ps -o pid= --ppid $PID)\n\
+             kill -KILL $PID; sleep 4; ps -o pid=,args= -p \"$(echo $children | tr ' ' ,)\"; kill -KILL $children"
+                .into(),
+            "no line of the server: its children have ended with it".into(),
+            "lines of children that go on without it".into(),
+        )),
+        _ => None,
+    }
+}
+
+/// Whether what was sent on a connection would show nothing of a fault of this probe: it is seen at the
+/// process, or after a second start.
+pub(crate) fn is_of_the_process(probe: &str, fault: &Fault) -> bool {
+    matches!(fault.outcome, Outcome::Leak | Outcome::Spin)
+        || matches!(probe, "restart-same-port" | "second-server" | "killed-parent" | "memory-while-idle")
+}
