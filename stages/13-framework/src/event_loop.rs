@@ -175,7 +175,6 @@ impl EventLoop {
         self.settle(token);
     }
 
-    // ANCHOR: handle-event
     /// Calls back for an event of a connection that is still there.
     fn handle_event(&mut self, token: Token, ready: EpollFlags) {
         let Some(link) = self.links.get_mut(token) else { return };
@@ -205,6 +204,7 @@ impl EventLoop {
         self.settle(token);
     }
 
+    // ANCHOR: visit
     /// Calls a connection back: the only place where that is done, so that there is one call at a time.
     fn visit(&mut self, token: Token, call: impl FnOnce(&mut dyn Protocol, &mut Connection<'_>)) {
         let Some(link) = self.links.get_mut(token) else { return };
@@ -217,7 +217,7 @@ impl EventLoop {
         self.state.busy.store(NOBODY, Relaxed);
         link.protocol.get_or_insert(protocol);
     }
-    // ANCHOR_END: handle-event
+    // ANCHOR_END: visit
 
     /// The socket is not reported for what a reading hook holds.
     fn drain_hook(&mut self, token: Token) {
@@ -240,7 +240,6 @@ impl EventLoop {
         }
     }
 
-    // ANCHOR: settle
     /// After a callback: sends what it has queued, closes what it has closed, and tells epoll and the timers
     /// what the connection waits for.
     fn settle(&mut self, token: Token) {
@@ -257,6 +256,7 @@ impl EventLoop {
             link.owes_ready = false;
             self.visit(token, |protocol, connection| protocol.on_ready(connection));
         }
+        // ANCHOR: settle
         let Some(link) = self.links.get_mut(token) else { return };
         if link.out.queued() > self.server.settings().max_queued {
             link.ending.get_or_insert(Reason::Dropped("it does not read"));
@@ -271,8 +271,8 @@ impl EventLoop {
             return self.finish_closing(token);
         }
         self.update(token);
+        // ANCHOR_END: settle
     }
-    // ANCHOR_END: settle
 
     /// Tells epoll and the timers what a connection waits for.
     fn update(&mut self, token: Token) {

@@ -33,12 +33,12 @@ pub trait Protocol: Any + Send {
     /// The connection is over; its descriptor is closed when this returns.
     fn on_close(&mut self, _server: &Server, _id: ConnectionId, _reason: &Reason) {}
 
+    // ANCHOR_END: protocol
     /// Nothing has happened for the connection's timeout.
     fn ping(&mut self, connection: &mut Connection<'_>) {
         connection.close();
     }
 }
-// ANCHOR_END: protocol
 
 /// Why a connection was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
