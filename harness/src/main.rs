@@ -41,6 +41,7 @@ More recipes of ./lab:
   microbench      Measure wake-ups, timers, parsing, files, spawning and queues, without any server
   bench-queues    Compare stage 07's ring with other queues, without any network
   check           Format, clippy and the tests of every crate
+  cargo-mutants   Change kit's protocol and the ring by a machine, and see whether their tests notice
   loom            Check the ring and its parker in every order in which their threads could run
   miri            Check the ring under Miri: needs a nightly toolchain with the miri component";
 

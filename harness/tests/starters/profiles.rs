@@ -182,7 +182,7 @@ fn what_is_outside_the_profile_is_counted_apart() {
     command.args(["grade", "--list", "--profile", &profile, "--only", "two-clients,in-order"]);
     let ended = Run::start(command).wait(LONG);
     let said = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("(Not asked: the profile has no route `sleep`.)"), "{ended:?}");
+    assert!(said.contains("(Not asked: the profile has no route `bytes`.)"), "{ended:?}");
     assert_eq!(said.matches("Not asked").count(), 1, "{ended:?}");
 }
 

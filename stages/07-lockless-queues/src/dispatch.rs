@@ -172,8 +172,10 @@ impl Dispatcher {
                     // The low half of a token is the descriptor.
                     Dispatch::ByDescriptor => job.token() as u32 as usize % senders.len(),
                     Dispatch::RoundRobin => {
+                        // ANCHOR: choose
                         *next = (*next + 1) % senders.len();
                         *next
+                        // ANCHOR_END: choose
                     }
                 };
                 if let Err(job) = offer(senders, *dispatch, worker, job) {

@@ -237,7 +237,7 @@ fn schedule(book: &Book, weeks: usize, whole: Whole) -> String {
     let units = units(book, whole);
     let minutes: Vec<u32> = units.iter().map(Unit::minutes).collect();
     let begins = begins(&minutes, weeks);
-    let mut page = String::from("| week | read | do | minutes |\n|---:|---|---|---:|\n");
+    let mut page = String::from("| week | minutes | read | do |\n|---:|---:|---|---|\n");
     let (mut reading, mut doing, mut longest) = (0, 0, 0);
     for (at, begin) in begins.iter().enumerate() {
         let end = begins.get(at + 1).copied().unwrap_or(units.len());
@@ -256,22 +256,14 @@ fn schedule(book: &Book, weeks: usize, whole: Whole) -> String {
             .map(|exercise| format!("[{}]({}) ({})", plain(&exercise.title), exercise.link, exercise.minutes))
             .collect();
         let cell = |words: Vec<String>| if words.is_empty() { "–".to_owned() } else { words.join(", ") };
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} | {read} + {} = {total} |",
-            at + 1,
-            cell(pages),
-            cell(tasks),
-            total - read
-        );
+        let _ = writeln!(page, "| {} | {total} | {} | {} |", at + 1, cell(pages), cell(tasks));
         reading += read;
         doing += total - read;
         longest = longest.max(total);
     }
     let _ = write!(
         page,
-        "\nIn brackets the minutes that each page and each exercise states; in the last column reading + \
-         exercises. In all {} of reading and {} of exercises; the longest week has {}.\n",
+        "\nIn brackets the minutes that each page and each exercise states. In all {} of reading and {} of exercises; the longest week has {}.\n",
         hours(reading),
         hours(doing),
         hours(longest)
@@ -331,7 +323,12 @@ mod tests {
         let table = super::pages(&book);
         assert!(table.contains("| [02 Two](02-two.md) (15) | [Part](02-part.md) (5) | 20 |\n"), "{table}");
         let page = schedule(&book, 2, Whole::Chapters);
-        assert!(page.contains("| 1 | [How](how.md) (10), [01 One](01-one.md) (20) | [First](01-one.md#1-first) (5) | 30 + 5 = 35 |"), "{page}");
+        assert!(
+            page.contains(
+                "| 1 | 35 | [How](how.md) (10), [01 One](01-one.md) (20) | [First](01-one.md#1-first) (5) |"
+            ),
+            "{page}"
+        );
         assert!(page.contains("1 h 18 min of reading and 1 h 15 min of exercises"), "{page}");
         assert_eq!(faults(&book), [""; 0]);
     }

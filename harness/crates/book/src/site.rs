@@ -228,10 +228,10 @@ const ATTRIBUTES: [&str; 2] = [" href=\"", " src=\""];
 
 /// The parts of a page outside its scripts, where a link is a link.
 fn markup(text: &str) -> impl Iterator<Item = &str> {
-    text.split("<script").enumerate().filter_map(|(at, part)| match at {
-        0 => Some(part),
+    text.split("<script").enumerate().map(|(at, part)| match at {
+        0 => part,
         // The tag of the script has a link itself.
-        _ => Some(part.split_once("</script>").map_or(part, |(_, behind)| behind)),
+        _ => part.split_once("</script>").map_or(part, |(_, behind)| behind),
     })
 }
 

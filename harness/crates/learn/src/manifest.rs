@@ -73,10 +73,14 @@ pub(crate) fn workspace(
     Ok(all)
 }
 
-/// Whether a package names this dependency.
+/// Whether a package names this dependency, on some target at least: stage 07 has loom for its model alone.
 pub(crate) fn names(package: &Table, dependency: &str) -> bool {
-    let tables = ["dependencies", "dev-dependencies"].iter().filter_map(|name| package.get(*name));
-    tables.filter_map(Value::as_table).any(|table| table.contains_key(dependency))
+    let targets = package.get("target").and_then(Value::as_table);
+    let targets = targets.into_iter().flat_map(|targets| targets.values().filter_map(Value::as_table));
+    let mut tables = std::iter::once(package).chain(targets).flat_map(|owner| {
+        ["dependencies", "dev-dependencies"].iter().filter_map(|name| owner.get(*name)?.as_table())
+    });
+    tables.any(|table| table.contains_key(dependency))
 }
 
 fn read(path: &Path) -> Result<Table> {

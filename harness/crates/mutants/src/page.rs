@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// The page, from the root of the tree.
 pub const PAGE: &str = "notes/src/mutants.md";
 
+/// What cargo-mutants found, which is written by hand.
+const BY_MACHINE: &str = include_str!("../../../mutants/by-machine.md");
+
 /// The page, generated from the mutants and the table of their outcomes.
 pub fn page(mutants: &[Mutant], table: &Table) -> String {
     let mut page = String::new();
@@ -43,6 +46,8 @@ pub fn page(mutants: &[Mutant], table: &Table) -> String {
             line(&row.text());
         }
     }
+    line("");
+    line(BY_MACHINE.trim_end());
     page
 }
 

@@ -158,7 +158,7 @@ impl Session {
             let before = kept.guess(&name);
             if let Some(guess) = before {
                 println!(
-                    "{INDENT}So far you guess: {} (Enter keeps it)",
+                    "{INDENT}Your guess so far: {} (Enter keeps it)",
                     answer::words(&prediction.answer, guess)
                 );
             }

@@ -121,7 +121,7 @@ fn replay(probe: &Probe, target: &Target, events: &[Event], fault: &Fault) -> Op
         replay
     } else if !fault.parts.is_empty() {
         replay_of_parts(events, &fault.parts)?
-    } else if replays::is_of_the_process(probe.name, fault) {
+    } else if replays::is_beside_a_connection(probe.name, fault) {
         return None;
     } else {
         let sent = SentAgain::of(events, fault)?;

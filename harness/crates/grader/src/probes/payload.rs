@@ -125,14 +125,17 @@ impl Payload {
 /// What the bytes begin with, if that is repeated at least three times and long enough to be worth it.
 fn repeated(bytes: &[u8]) -> Option<(&[u8], u64)> {
     let period = period(&bytes[..bytes.len().min(SEARCHED)])?;
-    let (earlier, later) = (&bytes[..bytes.len() - period], &bytes[period..]);
-    let same = match earlier == later {
-        // As blocks first: megabytes are sent.
-        true => later.len(),
-        false => earlier.iter().zip(later).take_while(|(a, b)| a == b).count(),
-    };
+    let same = same_prefix(bytes, &bytes[period..]);
     let times = (same + period) / period;
     (times >= 3 && times * period >= SHORTEST_RUN).then(|| (&bytes[..period], times as u64))
+}
+
+/// How many bytes the two begin with that are the same. As blocks first: megabytes are sent.
+fn same_prefix(a: &[u8], b: &[u8]) -> usize {
+    const BLOCK: usize = 4_096;
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count();
+    let rest = blocks * BLOCK;
+    rest + a[rest..].iter().zip(&b[rest..]).take_while(|(a, b)| a == b).count()
 }
 
 /// The shortest period of the bytes' beginning, from Knuth, Morris and Pratt's table of borders: of a run of

@@ -6,7 +6,7 @@
 
 mod process;
 
-pub(crate) use process::is_of_the_process;
+pub(crate) use process::is_beside_a_connection;
 
 use super::profile::current;
 use super::verdict::{Fault, Kind, Outcome};

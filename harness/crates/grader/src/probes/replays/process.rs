@@ -199,9 +199,32 @@ pub(super) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
     }
 }
 
-/// Whether what was sent on a connection would show nothing of a fault of this probe: it is seen at the
-/// process, or after a second start.
-pub(crate) fn is_of_the_process(probe: &str, fault: &Fault) -> bool {
-    matches!(fault.outcome, Outcome::Leak | Outcome::Spin)
-        || matches!(probe, "restart-same-port" | "second-server" | "killed-parent" | "memory-while-idle")
+/// Whether what was sent on one connection would show nothing of a fault of this probe: it is seen at the
+/// process, after a signal or a second start, or takes several clients.
+pub(crate) fn is_beside_a_connection(probe: &str, fault: &Fault) -> bool {
+    let is_of_the_process = matches!(fault.outcome, Outcome::Leak | Outcome::Spin | Outcome::Starved)
+        || matches!(probe, "restart-same-port" | "second-server" | "killed-parent" | "memory-while-idle");
+    is_of_the_process
+        || by_hand(probe, fault).is_some()
+        || matches!(
+            probe,
+            "two-clients"
+                | "reverse-order"
+                | "idle-holders"
+                | "idle-1000"
+                | "idle-10000"
+                | "fast-beside-slow"
+                | "greedy-pipeliner"
+                | "slow-reader-beside"
+                | "connect-burst"
+                | "stale-event"
+                | "descriptor-churn"
+                | "descriptor-limit"
+                | "sigterm-in-flight"
+                | "sigterm-idle"
+                | "sigterm-every-worker"
+                | "queued-at-sigterm"
+                | "second-sigterm"
+                | "ctrl-c-group"
+        )
 }

@@ -1,0 +1,2 @@
+                        // Which worker has nothing to do?
+                        *next
