@@ -62,7 +62,8 @@ fn parse(text: &str) -> Option<(f64, Vec<(String, f64)>)> {
         // Newer versions write the share behind the count.
         let name = if name.starts_with('(') { name.split_once(')')?.1.trim_start() } else { name };
         let name = name.split(" [").next()?;
-        let name = name.split_once(".rs:").map_or(name, |(_, function)| function);
+        let of_file = [".rs:", ".S:", ".c:"].iter().find_map(|ending| name.split_once(ending));
+        let name = of_file.map_or(name, |(_, function)| function);
         Some((name.trim_start_matches("???:").to_owned(), number(count)? / total))
     };
     let rows = text.lines().skip_while(|line| !line.contains("file:function"));
@@ -85,6 +86,7 @@ Ir                  file:function
 --------------------------------------------------------------------------------
 1,000,000 (50.00%)  stages/kit/src/head.rs:kit::protocol::http::head::parse [/lab/stage-07]
   400,000 (20.00%)  ???:memcpy [/lib/libc.so.6]
+  200,000 (10.00%)  ./string/../sysdeps/x86_64/memset.S:__memset_avx2 [/lib/libc.so.6]
 
 ";
 
@@ -92,7 +94,7 @@ Ir                  file:function
     fn functions_and_their_shares_are_read() {
         let (total, functions) = parse(TABLE).expect("a table");
         assert_eq!(total, 2_000_000.0);
-        let expected = [("kit::protocol::http::head::parse", 0.5), ("memcpy", 0.2)];
+        let expected = [("kit::protocol::http::head::parse", 0.5), ("memcpy", 0.2), ("__memset_avx2", 0.1)];
         assert_eq!(functions, expected.map(|(name, share)| (name.to_owned(), share)));
         assert_eq!(parse(""), None);
     }
