@@ -51,7 +51,7 @@ fn the_record_has_a_line_for_each_run() {
 fn a_mistake_is_one_line_that_says_what_is_allowed() {
     let addr = serve(Manner::Right).to_string();
     for (args, allowed) in [
-        (&["--addr", addr.as_str(), "--only", "no-such-probe"][..], "keep-alive"),
+        (&["--addr", addr.as_str(), "--only", "no-such-probe"][..], "./lab grade --list"),
         (&["--addr", &addr, "--expect", "no-such-probe=starved"], "keep-alive"),
         (&["--addr", &addr, "--expect", "keep-alive=sad"], "starved"),
         (&["--addr", &addr, "--expect", "keep-alive=broken:crash"], "surprise"),

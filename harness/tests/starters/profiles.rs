@@ -64,6 +64,13 @@ fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(probe, outcome)| ((*probe).to_owned(), (*outcome).to_owned())).collect()
 }
 
+/// Without the one outcome that is luck: a server that dies where a write fails dies in `shed-in-order` if it is
+/// writing to one of the clients that leave at the moment at which that one is gone.
+fn but_for_luck(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
+    found.retain(|(probe, outcome)| probe != "shed-in-order" || outcome != "broken: crash");
+    found
+}
+
 /// What a server does not survive whose reads and writes end the process where they fail.
 const DIES: [&str; 6] =
     ["reset-mid-reply", "connect-burst", "descriptor-churn", "shed-in-order", "no-leaks", "leak-on-reset"];
@@ -85,12 +92,11 @@ fn osteps_web_server() {
         ("connect-burst", "broken: crash"),
         ("stale-event", "broken: crash"),
         ("descriptor-churn", "broken: crash"),
-        ("shed-in-order", "broken: crash"),
         ("over-1024", "starved"),
         ("no-leaks", "broken: crash"),
         ("leak-on-reset", "broken: crash"),
     ];
-    assert_eq!(found, owned(&expected));
+    assert_eq!(but_for_luck(found), owned(&expected));
     let reasons = ["has no HTTP/1.1", "has no keep-alive", "has no route `echo`", "leaves it out"];
     assert_eq!(outside.keys().collect::<Vec<_>>(), reasons);
 }
@@ -115,12 +121,11 @@ fn csapps_tiny() {
         ("reset-mid-reply", "broken: crash"),
         ("connect-burst", "broken: crash"),
         ("descriptor-churn", "broken: crash"),
-        ("shed-in-order", "broken: crash"),
         ("over-1024", "starved"),
         ("no-leaks", "broken: crash"),
         ("leak-on-reset", "broken: crash"),
     ];
-    assert_eq!(found, owned(&expected));
+    assert_eq!(but_for_luck(found), owned(&expected));
     let reasons = [
         "has no HTTP/1.1",
         "has no keep-alive",

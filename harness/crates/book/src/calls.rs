@@ -22,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const MARGIN: Duration = Duration::from_millis(20);
 /// Calls of the allocator: when it asks the kernel for memory depends on what was allocated before.
 const ALLOCATOR: [&str; 6] = ["brk", "madvise", "mmap", "mprotect", "mremap", "munmap"];
+/// What a debug build of the standard library asks before it closes a descriptor: whether it is open.
+const DEBUG_ASSERTION: &str = "F_GETFD";
 /// Calls that are made or not by who comes first to a lock, and by how much of a deadline is left. They are
 /// shown, and not compared.
 const BY_CHANCE: [&str; 3] = ["futex", "sched_yield", "setsockopt"];
@@ -225,6 +227,7 @@ fn is_noise(line: &str) -> bool {
         || line.contains("ETIMEDOUT")
         || line.contains("ETIME ")
         || ALLOCATOR.contains(&name(line))
+        || line.contains(DEBUG_ASSERTION)
 }
 
 /// The descriptors that have a name already, by their numbers.
