@@ -52,7 +52,7 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
     let addr = serve(Manner::Right).to_string();
     for (args, allowed) in [
         (&["--addr", addr.as_str(), "--only", "no-such-probe"][..], "./lab grade --list"),
-        (&["--addr", &addr, "--expect", "no-such-probe=starved"], "keep-alive"),
+        (&["--addr", &addr, "--expect", "no-such-probe=starved"], "./lab grade --list"),
         (&["--addr", &addr, "--expect", "keep-alive=sad"], "starved"),
         (&["--addr", &addr, "--expect", "keep-alive=broken:crash"], "surprise"),
         (&["--addr", &addr, "--expect", "keep-alive"], "PROBE=OUTCOME"),

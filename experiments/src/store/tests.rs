@@ -95,3 +95,18 @@ fn only_an_unfinished_run_of_everything_on_the_same_commit_and_machine_goes_on()
         assert!(why.contains(word), "{why}");
     }
 }
+
+/// Protects what was recorded: every line of `results/data` is still read, so a verdict can be given again.
+#[test]
+fn every_recorded_claim_is_read() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/data");
+    let files = fs::read_dir(&data).expect("results/data").map(|file| file.expect("a file").path());
+    let files: Vec<_> = files.filter(|path| path.to_string_lossy().ends_with("-claims.jsonl")).collect();
+    assert!(!files.is_empty() && runs(&data).len() >= files.len());
+    for path in files {
+        for (at, line) in fs::read_to_string(&path).expect("it can be read").lines().enumerate() {
+            let read = serde_json::from_str::<Line>(line);
+            assert!(read.is_ok(), "{}, line {}: {}", path.display(), at + 1, read.unwrap_err());
+        }
+    }
+}

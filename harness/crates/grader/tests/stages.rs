@@ -8,9 +8,8 @@ use lab_core::stages;
 fn the_staircase_is_discovered_in_order() {
     let stages = stages::discover().unwrap();
     let steps: Vec<u8> = stages.iter().filter(|stage| !stage.is_twin).map(|stage| stage.number).collect();
-    let expected: Vec<u8> = (1..=steps.len() as u8).collect();
-    assert!(steps.len() >= 7, "{steps:?}");
-    assert_eq!(steps, expected);
+    assert!(steps.len() >= 11 && steps[0] == 1, "{steps:?}");
+    assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{steps:?}");
     for pair in stages.windows(2) {
         if pair[1].is_twin {
             assert_eq!(pair[0].number, pair[1].number, "{} stands behind its stage", pair[1].name);
