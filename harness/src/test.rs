@@ -85,7 +85,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 /// The tests, when they are built. `-p harness` would build them again: which features a dependency has
 /// depends on the packages that are named.
 fn tests() -> [Step; 2] {
-    let others = cargo("other tests", &["test", "--workspace", "--exclude", "harness"]);
+    let others = cargo("other tests", &["test", "--workspace", "--exclude", "harness", "--no-fail-fast"]);
     // Tests that would build the stages need not: cargo would wait for clippy.
     let others = others.env("RUST_TEST_THREADS", TEST_THREADS).env("LAB_PROGRAMS_ARE_BUILT", "1");
     [suite("tests of the harness", &["--skip", STARTERS]), others]
