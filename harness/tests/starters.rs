@@ -148,8 +148,8 @@ fn gos_http_server() {
     let server = place.path("server");
     built(Command::new("go").args(["build", "-o"]).arg(&server).arg(starter("go/server.go")));
     let server = format!("{} $PORT", server.display());
-    // Which of its threads comes first at SIGTERM is luck: the one that accepts what waits, or the one that hears the
-    // signal and closes the listener.
+    // Which of its threads comes first at SIGTERM is luck: the one that accepts what waits, or the one that
+    // hears the signal and closes the listener.
     let skip = [&COLLECTED[..], &["queued-at-sigterm"]].concat();
     must_be(&place, &server, &LENIENT, &[], &skip);
 }
