@@ -284,6 +284,10 @@ impl EventLoop {
                 return self.remove(token, &Reason::Failed(error));
             }
         }
+        let had_timer = link.timer.is_some();
         self.deadlines.arm(&mut link.timer, link.deadline, token);
+        if !had_timer && link.timer.is_some() {
+            add(&self.state.counters.deadlines, 1);
+        }
     }
 }

@@ -33,6 +33,11 @@ pub struct ConnectionId {
 }
 
 impl ConnectionId {
+    /// The worker whose loop has it: an index into [`Server::counters`].
+    pub fn worker(self) -> usize {
+        self.worker as usize
+    }
+
     /// The number of the descriptor, which is used again once the connection is closed.
     pub fn descriptor(self) -> u32 {
         self.token as u32
