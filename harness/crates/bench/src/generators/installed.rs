@@ -181,6 +181,7 @@ mod tests {
             pipeline: 1,
             duration: Duration::from_secs(1),
             rate: None,
+            spins: false,
             warm_up: Duration::ZERO,
             timeout: None,
             learns_body: false,
