@@ -46,14 +46,15 @@ struct Shared {
 /// Serves until the server must stop.
 ///
 /// # Errors
-/// Why it cannot listen, accept or wait; `InvalidInput` for several processes, and for echo.
+/// Why it cannot listen, accept or wait; `InvalidInput` for several processes.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     if options.processes > 1 {
-        return invalid("the dashboard takes --processes 1: a page shows the process that serves it");
+        let text = "the dashboard takes --processes 1: a page shows the process that serves it";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     if options.common.protocol == Some(ProtocolKind::Echo) {
-        return invalid("the dashboard takes --protocol http alone: its page comes over HTTP");
+        // A page comes over HTTP: then there is none.
+        return super::httpd::run(options);
     }
     let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
     let server = Server::with_listener(listener, Settings { measure: true, ..options.settings() })?;
