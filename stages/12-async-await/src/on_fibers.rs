@@ -1,0 +1,62 @@
+//! The same conversation on fibers: what has `.await` in [`crate::server`] is a call here.
+
+use crate::blocking::BlockingPool;
+use crate::fiber::{Fiber, Waits};
+use crate::options::Options;
+use crate::server::run_tasks;
+use crate::socket::{Buffer, Socket};
+use kit::session::{Next, Session};
+use kit::socket::would_block;
+use nix::errno::Errno;
+use std::io;
+use std::os::fd::AsFd;
+
+/// Serves from one executor per shard until the server must stop. Errors: why it cannot listen, accept or
+/// wait.
+pub fn run(options: Options) -> io::Result<()> {
+    run_tasks(options, |socket, session, buffer, pool| async move {
+        // Without memory for a stack the connection is dropped, which closes it.
+        let body = move |fiber: &Waits<'_>| drop(serve(fiber, socket, session, &buffer, &pool));
+        if let Ok(fiber) = Fiber::new(body) {
+            fiber.await;
+        }
+    })
+}
+
+/// Serves one connection until either side ends it; every call may wait. Errors: why it was lost.
+// ANCHOR: serve
+pub fn serve(
+    fiber: &Waits<'_>,
+    mut socket: Socket,
+    mut session: Session,
+    buffer: &Buffer,
+    pool: &BlockingPool,
+) -> nix::Result<()> {
+    loop {
+        socket.update_timeout(&session);
+        let next = session.next(&socket.now());
+        match next {
+            Next::Read => match fiber.wait(socket.read(buffer)) {
+                Ok(0) => session.ended(),
+                Ok(count) => session.received(&buffer.borrow()[..count], &socket.now()),
+                // The deadline has passed, or the server stops.
+                Err(Errno::EAGAIN | Errno::EINTR) => {
+                    _ = would_block(socket.as_fd(), &mut session, &socket.now());
+                }
+                Err(error) => return Err(error),
+            },
+            Next::Write(output) => match fiber.wait(socket.write(output)) {
+                Ok(count) => session.sent(count, &socket.now()),
+                Err(Errno::EAGAIN | Errno::EINTR) => _ = session.would_block(&socket.now()),
+                Err(error) => return Err(error),
+            },
+            Next::Work(work) => {
+                let answer = fiber.wait(pool.run(work));
+                session.finished(answer, &socket.now());
+            }
+            Next::ShutdownWrite => socket.shutdown_write(),
+            Next::Close => return Ok(()),
+        }
+    }
+}
+// ANCHOR_END: serve
