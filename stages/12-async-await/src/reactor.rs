@@ -198,7 +198,6 @@ impl Source {
         &self.reactor
     }
 
-    // ANCHOR: ready
     /// Waits until a call in this direction may succeed, or the server begins to stop. `fd` is the source's
     /// descriptor.
     ///
@@ -214,6 +213,7 @@ impl Source {
         direction: EpollFlags,
         context: &mut Context<'_>,
     ) -> Poll<nix::Result<Event>> {
+        // ANCHOR: poll-ready
         let state = &self.state;
         if self.reactor.now().draining && !state.told.replace(true) {
             return Poll::Ready(Ok(Event::Stop));
@@ -234,8 +234,8 @@ impl Source {
             *waker = Some(context.waker().clone());
         }
         Poll::Pending
+        // ANCHOR_END: poll-ready
     }
-    // ANCHOR_END: ready
 
     /// Lets epoll report a direction from now on; also what is ready at this moment.
     fn watch(&self, fd: BorrowedFd<'_>, direction: EpollFlags) -> nix::Result<()> {
