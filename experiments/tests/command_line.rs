@@ -79,7 +79,8 @@ fn a_second_run_adds_to_the_first() {
     assert_eq!(claims(out.path())[0]["profile"], "quick", "the newest record");
 }
 
-/// Protects what was measured from a rule that is mended later: the figures stay, and today's rule judges them.
+/// Protects what was measured from a rule that is mended later: the figures stay, and today's rule judges
+/// them.
 #[test]
 fn the_ledger_is_written_again_from_what_is_recorded() {
     let out = tempfile::tempdir().expect("a directory");

@@ -59,11 +59,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", conflicts_with = "json")]
     format: Format,
 
-    /// Points for each probe or group, from a file in TOML, or in JSON if its name ends so: a table `points` of
-    /// names and numbers, and a number `total` if all are to be scaled to it. The points of a group are divided
-    /// evenly among its probes that have none of their own. A pass earns all points of a probe. One that is
-    /// declared to fail (--expect), or that cannot be asked for a reason that is not the server's, counts on
-    /// neither side. Without a file each probe has one point.
+    /// Points for each probe or group, from a file in TOML, or in JSON if its name ends so: a table `points`
+    /// of names and numbers, and a number `total` if all are to be scaled to it. The points of a group are
+    /// divided evenly among its probes that have none of their own. A pass earns all points of a probe. One
+    /// that is declared to fail (--expect), or that cannot be asked for a reason that is not the server's,
+    /// counts on neither side. Without a file each probe has one point.
     #[arg(long, value_name = "FILE")]
     points: Option<PathBuf>,
 
@@ -204,8 +204,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     })
 }
 
-/// Ends this process at a signal, whatever it waits for: at once, or, once probes run, after the time in which
-/// their outcomes are printed. The guards of the servers see the end, and leave nothing behind.
+/// Ends this process at a signal, whatever it waits for: at once, or, once probes run, after the time in
+/// which their outcomes are printed. The guards of the servers see the end, and leave nothing behind.
 fn end_when_interrupted(interruption: &Arc<Interruption>) -> Arc<AtomicBool> {
     /// Longer than the run waits for the ends of its servers.
     const GRACE: Duration = Duration::from_secs(4);
@@ -248,8 +248,8 @@ fn recorded(evidence: &probes::Evidence) -> Evidence {
     Evidence { transcript: evidence.transcript.clone(), replay: evidence.replay.as_ref().map(replay) }
 }
 
-/// The record of one run, of which so many are planned. Evidence of what was expected is recorded only where it
-/// is to be shown.
+/// The record of one run, of which so many are planned. Evidence of what was expected is recorded only where
+/// it is to be shown.
 fn grade(
     task: &Task,
     begun: SystemTime,

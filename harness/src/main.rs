@@ -104,8 +104,8 @@ enum Command {
     // The recipe `notes` opens the book.
     #[command(hide = true)]
     Notes(book::Args),
-    /// Build the book, the report, the timelines, slides and an EPUB into one folder for any static host. Half a
-    /// minute.
+    /// Build the book, the report, the timelines, slides and an EPUB into one folder for any static host.
+    /// Half a minute.
     Book(book::site::Args),
     /// Everything that must hold: the checks of the code, every probe against every stage, a short bench.
     Test(test::Args),

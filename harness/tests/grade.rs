@@ -131,8 +131,8 @@ fn a_server_without_the_routes_has_no_grade() {
     assert_eq!((output.status.code(), stdout.lines().count()), (Some(1), 1), "{stdout}");
 }
 
-/// Protects those whose server has only some of the routes: what it lacks is said once, and a probe that needs
-/// it is not applicable and no failure.
+/// Protects those whose server has only some of the routes: what it lacks is said once, and a probe that
+/// needs it is not applicable and no failure.
 #[test]
 fn a_route_that_is_missing_is_told_once() {
     // Whatever the number of the request: only the first ones are for `/`.

@@ -50,8 +50,8 @@ fn floor() -> String {
     format!("{} --addr 127.0.0.1:$PORT", program("floor").display())
 }
 
-/// Protects machines on which a grade is stopped: whatever ends it, nothing that it has started is alive, be it
-/// behind a wrapper or a daemon; and the status says how it ended.
+/// Protects machines on which a grade is stopped: whatever ends it, nothing that it has started is alive, be
+/// it behind a wrapper or a daemon; and the status says how it ended.
 #[test]
 fn nothing_is_left_behind_when_the_grader_ends() {
     let command = format!("cd / && setsid sleep 600 & {} | cat", floor());
@@ -218,7 +218,8 @@ fn a_server_that_never_answers_is_told_at_once() {
     assert!(ended.stdout.contains(" not applicable; nothing could be asked"), "{ended:?}");
 }
 
-/// Protects servers that close after each reply, which is one fault and not one in every probe that asks twice.
+/// Protects servers that close after each reply, which is one fault and not one in every probe that asks
+/// twice.
 #[test]
 fn a_server_that_closes_after_each_reply_is_told_by_one_probe() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! The starters, and with them the HTTP servers of Python, Node, Java and Go: right servers are not blamed, and
-//! each flaw that they have is found. Servers that are here to be judged alone are in `servers`.
+//! The starters, and with them the HTTP servers of Python, Node, Java and Go: right servers are not blamed,
+//! and each flaw that they have is found. Servers that are here to be judged alone are in `servers`.
 
 mod profiles;
 
@@ -33,8 +33,8 @@ pub(crate) fn side_by_side() -> RwLockReadGuard<'static, ()> {
     GRADES.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Grades a server of which these outcomes are expected where they are not a pass, and to which these probes do
-/// not apply besides [`NEVER`].
+/// Grades a server of which these outcomes are expected where they are not a pass, and to which these probes
+/// do not apply besides [`NEVER`].
 fn must_be(place: &Place, server: &str, expect: &[&str], not_asked: &[&str], skip: &[&str]) {
     must_be_without(place, server, expect, &[&NEVER[..], not_asked].concat(), skip);
 }

@@ -47,7 +47,8 @@ fn a_stage_is_recorded_and_its_flaw_is_named() {
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 
-/// Protects a reader with a server of their own: the command is run by a shell, which is no lane that matters.
+/// Protects a reader with a server of their own: the command is run by a shell, which is no lane that
+/// matters.
 #[test]
 fn any_command_can_be_recorded() {
     if !can_trace() {

@@ -194,7 +194,8 @@ fn two_files_of_a_kind_are_refused() {
     }
 }
 
-/// Protects a reader who gave a file a name of their own, and one who named a file that holds nothing to draw.
+/// Protects a reader who gave a file a name of their own, and one who named a file that holds nothing to
+/// draw.
 #[test]
 fn a_file_of_any_name_is_drawn_by_what_it_holds() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,5 @@
-//! Profiles: each one of the lab on a small server that behaves as its own does, with every outcome; and what a
-//! teacher gets wrong.
+//! Profiles: each one of the lab on a small server that behaves as its own does, with every outcome; and what
+//! a teacher gets wrong.
 
 use super::super::grade_any::{has, outcomes};
 use super::{built, side_by_side};
@@ -64,8 +64,9 @@ fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(probe, outcome)| ((*probe).to_owned(), (*outcome).to_owned())).collect()
 }
 
-/// Without the one outcome that a busy machine changes: OSTEP's server dies in `shed-in-order` if it writes to
-/// a client that has gone. Alone it did so each time that it was tried; beside other grades, once, it did not.
+/// Without the one outcome that a busy machine changes: OSTEP's server dies in `shed-in-order` if it writes
+/// to a client that has gone. Alone it did so each time that it was tried; beside other grades, once, it did
+/// not.
 fn but_for_luck(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
     found.retain(|(probe, outcome)| probe != "shed-in-order" || outcome != "broken: crash");
     found

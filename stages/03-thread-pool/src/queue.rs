@@ -115,8 +115,8 @@ mod tests {
     use std::thread::{JoinHandle, scope, sleep, spawn};
     use std::time::{Duration, Instant};
 
-    /// What a thread returns. A lost wake-up must be a failure and not a test that never ends, and the limit is
-    /// far more than anything here takes.
+    /// What a thread returns. A lost wake-up must be a failure and not a test that never ends, and the limit
+    /// is far more than anything here takes.
     fn returned<T>(thread: JoinHandle<T>) -> T {
         let begun = Instant::now();
         while !thread.is_finished() {
@@ -149,8 +149,8 @@ mod tests {
         assert_eq!(taken, (0..4000).collect::<Vec<_>>());
     }
 
-    /// Protects a pool from workers that end because they were woken in vain: here by a sender that leaves while
-    /// another one is there.
+    /// Protects a pool from workers that end because they were woken in vain: here by a sender that leaves
+    /// while another one is there.
     #[test]
     fn a_receiver_that_is_woken_in_vain_goes_on_waiting() {
         let (sender, receiver) = queue(1);
@@ -164,8 +164,8 @@ mod tests {
         assert_eq!(returned(waiting), Some(1));
     }
 
-    /// Protects a pool from jobs that wait while workers sleep: each of two items that are sent in one go wakes
-    /// a receiver, for the first one may be busy for long.
+    /// Protects a pool from jobs that wait while workers sleep: each of two items that are sent in one go
+    /// wakes a receiver, for the first one may be busy for long.
     #[test]
     fn each_of_two_items_wakes_a_receiver_of_its_own() {
         for round in 0..500 {

@@ -97,8 +97,8 @@ fn notified_and_killed() {
     its_successor_serves_what_waited(&Server::start(VARIANTS[0], 1));
 }
 
-/// Protects against a parent that takes one SIGCHLD for one child: signals do not queue, and both children have
-/// ended before it can look.
+/// Protects against a parent that takes one SIGCHLD for one child: signals do not queue, and both children
+/// have ended before it can look.
 #[test]
 fn two_that_end_together_are_both_replaced() {
     const CHILDREN: usize = 2;

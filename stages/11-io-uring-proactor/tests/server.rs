@@ -293,8 +293,8 @@ fn no_more_are_served_than_the_limit_allows_and_no_fewer() {
 }
 
 /// Protects the comparison of the features: with each of them switched every byte is the same, from the first
-/// request to the end of a long reply, in both directions, for clients one after another and at once. What this
-/// kernel lacks ends the server with the status that says so.
+/// request to the end of a long reply, in both directions, for clients one after another and at once. What
+/// this kernel lacks ends the server with the status that says so.
 #[test]
 fn every_feature_can_be_switched_and_the_bytes_are_the_same() {
     if !is_allowed() {

@@ -17,8 +17,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a peer may take nothing of what is sent before a close, if connections may else be silent for ever
-/// (ms).
+/// How long a peer may take nothing of what is sent before a close, if connections may else be silent for
+/// ever (ms).
 const MAX_CLOSING_MS: u64 = 60_000;
 
 /// One connection, for as long as a callback or a task of it runs.

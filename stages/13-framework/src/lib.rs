@@ -37,10 +37,12 @@
 //!     hooks       TLS, or nothing                                     -> the socket
 //! ```
 //!
-//! * **One event at a time.** A connection belongs to one loop for its whole life. Its callbacks, and tasks of
+//! * **One event at a time.** A connection belongs to one loop for its whole life. Its callbacks, and tasks
+//! of
 //!   other threads for it, run on that loop's thread, one after the other, with `&mut` to the protocol: the
 //!   compiler guarantees what the source guards with a `busy` flag for each descriptor.
-//! * **Generations.** A [`ConnectionId`] is a descriptor's number and how often it has been used. A task for a
+//! * **Generations.** A [`ConnectionId`] is a descriptor's number and how often it has been used. A task for
+//! a
 //!   connection that has gone finds nothing, although the number may be another client's by then.
 //! * **A callback queues, the loop sends**: what one callback writes leaves in one call after it.
 //!

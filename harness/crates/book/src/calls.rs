@@ -1,5 +1,5 @@
-//! The system calls of one request, by strace: on a connection of its own and on a kept one. What differs from
-//! run to run (numbers of descriptors and processes, ports, addresses, times) is normalised.
+//! The system calls of one request, by strace: on a connection of its own and on a kept one. What differs
+//! from run to run (numbers of descriptors and processes, ports, addresses, times) is normalised.
 
 use anyhow::{Context, Result, bail};
 use lab_core::server_process::Launch;
@@ -209,8 +209,8 @@ fn window(traces: &[String], window: (f64, f64), names: &mut Names) -> Vec<Task>
     traces.iter().enumerate().filter_map(of).collect()
 }
 
-/// A line without its times, if its call returned in the window. strace names the second in which a call began
-/// and, at its end, how long it took.
+/// A line without its times, if its call returned in the window. strace names the second in which a call
+/// began and, at its end, how long it took.
 fn returned(line: &str, (begin, end): (f64, f64)) -> Option<&str> {
     let (time, rest) = line.split_once(' ')?;
     let time: f64 = time.parse().ok()?;

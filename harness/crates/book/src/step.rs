@@ -35,8 +35,8 @@ impl Change {
     }
 }
 
-/// The files of a step from one folder of sources to another: the loop first, then the others, by name. What a
-/// stage inherits it uses where it is, so a file that the later folder lacks is no part of the step.
+/// The files of a step from one folder of sources to another: the loop first, then the others, by name. What
+/// a stage inherits it uses where it is, so a file that the later folder lacks is no part of the step.
 ///
 /// # Errors
 ///

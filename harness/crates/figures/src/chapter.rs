@@ -1,5 +1,5 @@
-//! What a step costs, for the chapter of its stage: the stage beside the stage that it builds on, one sentence
-//! that says what can and what cannot be told apart, and a small picture.
+//! What a step costs, for the chapter of its stage: the stage beside the stage that it builds on, one
+//! sentence that says what can and what cannot be told apart, and a small picture.
 //!
 //! Runs are put together, and medians, intervals and changes computed, where the figures of the report do it:
 //! a chapter and the report cannot disagree.

@@ -237,8 +237,8 @@ mod tests {
         assert_eq!(sample(&runs).by_run(), [1.0, 1.2]);
     }
 
-    /// Protects the interval of a factor: where both sides are drawn by generators that follow each other, it is
-    /// too wide or too narrow. With seeds 1 and 2 the correlation was -0.23.
+    /// Protects the interval of a factor: where both sides are drawn by generators that follow each other, it
+    /// is too wide or too narrow. With seeds 1 and 2 the correlation was -0.23.
     #[test]
     fn the_two_sides_of_a_factor_are_drawn_independently() {
         let seven = sample(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]);

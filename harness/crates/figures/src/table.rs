@@ -105,7 +105,8 @@ fn of_points(points: &Points) -> Table {
             let place = points.x.as_ref().map(|x_axis| x_axis.unit.tick(f64::from_bits(x)));
             let mark = points.marks.get(mark).map(|mark| mark.name.clone());
             let begin = [series.label.clone()].into_iter().chain(place).chain(mark);
-            // What is said of a panel that is not drawn belongs to its points; why a figure is missing is told.
+            // What is said of a panel that is not drawn belongs to its points; why a figure is missing is
+            // told.
             let is_told = |p: &&Point| !points.panels[p.panel].hidden || p.marker == Marker::Missed;
             let notes: BTreeSet<&str> = here().filter(is_told).filter_map(|p| p.note.as_deref()).collect();
             let notes = notes.into_iter().collect::<Vec<_>>().join("; ");

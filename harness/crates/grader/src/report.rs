@@ -271,7 +271,8 @@ fn tap(reports: &[Report]) -> String {
         let is_declared = row.expected != Expected::Exactly(Outcome::Pass);
         let directive = match (row.is_skipped(), is_declared) {
             (true, _) => format!(" # SKIP {}", plain(&row.detail)),
-            // It may pass or fail: what is not as declared is a failure of the run, and said so by the status.
+            // It may pass or fail: what is not as declared is a failure of the run, and said so by the
+            // status.
             (false, true) if row.is_good() => format!(" # TODO declared: {}", row.expected),
             _ => String::new(),
         };
@@ -365,7 +366,8 @@ mod tests {
         assert_eq!((&*count("testcase"), &*count("failure"), &*count("skipped")), ("5", "1", "2"));
     }
 
-    /// Protects Gradescope, by its specification of results.json: the keys, their types, and the allowed words.
+    /// Protects Gradescope, by its specification of results.json: the keys, their types, and the allowed
+    /// words.
     #[test]
     fn gradescope_has_its_structure() {
         let value: Value = serde_json::from_str(&write(Format::Gradescope, &reports()).unwrap()).unwrap();

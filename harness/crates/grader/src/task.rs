@@ -31,8 +31,8 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     addr: Option<String>,
 
-    /// Grade by this profile: a file in TOML that says which requests of the server stand for the routes of the
-    /// lab, and leaves out what the server does not have. Of the lab itself: csapp-tiny, echo-server,
+    /// Grade by this profile: a file in TOML that says which requests of the server stand for the routes of
+    /// the lab, and leaves out what the server does not have. Of the lab itself: csapp-tiny, echo-server,
     /// ostep-webserver.
     #[arg(long, value_name = "FILE|NAME", conflicts_with = "stage")]
     profile: Option<String>,
@@ -42,8 +42,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "profile")]
     root: Option<PathBuf>,
 
-    /// Where the files are that a profile copies to $ROOT, such as a CGI program [default: beside the profile;
-    /// for one of the lab itself the current directory].
+    /// Where the files are that a profile copies to $ROOT, such as a CGI program [default: beside the
+    /// profile; for one of the lab itself the current directory].
     #[arg(long, value_name = "DIR", requires = "profile")]
     files: Option<PathBuf>,
 
@@ -84,8 +84,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value = "1", value_parser = whole::<u32>(1..=1000))]
     pub repeat: u32,
 
-    /// Print each probe's name and what a server that passes does; with --profile also which of them are not asked
-    /// of its server, and why.
+    /// Print each probe's name and what a server that passes does; with --profile also which of them are not
+    /// asked of its server, and why.
     #[arg(long)]
     pub list: bool,
 

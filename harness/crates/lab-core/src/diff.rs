@@ -1,7 +1,7 @@
 //! A unified diff, applied strictly: each hunk where it says, each line as it says.
 //!
-//! `git apply` and `patch(1)` look for a hunk elsewhere when its lines have moved. For a mutant that is wrong:
-//! in the stages the same lines stand in several functions.
+//! `git apply` and `patch(1)` look for a hunk elsewhere when its lines have moved. For a mutant that is
+//! wrong: in the stages the same lines stand in several functions.
 
 use anyhow::{Context, Result, bail, ensure};
 

@@ -30,7 +30,8 @@ impl Usage {
     pub fn of_tree(root: u32) -> Self {
         // A parent is read before its children. One that ends in between and is waited for is in neither: its
         // time came to the parent after that was read. Nothing is ever counted twice, so the larger of two
-        // readings is the better one. Under a load of short connections some child always ends: hence a bound.
+        // readings is the better one. Under a load of short connections some child always ends: hence a
+        // bound.
         const READINGS: usize = 4;
         let mut usage = Self::default();
         for _ in 0..READINGS {
@@ -135,7 +136,8 @@ fn tree(root: u32) -> Vec<Process> {
 }
 
 /// The CPU time of all threads of a process, the ended ones included, without that of its children: two
-/// system calls, where [`Usage::of_tree`] reads all of `/proc`. 0 is the calling process. Fails if it is gone.
+/// system calls, where [`Usage::of_tree`] reads all of `/proc`. 0 is the calling process. Fails if it is
+/// gone.
 pub fn cpu_clock(pid: i32) -> nix::Result<Duration> {
     Ok(clock_gettime(clock_getcpuclockid(Pid::from_raw(pid))?)?.into())
 }

@@ -76,7 +76,8 @@ pub fn build(
     }
 }
 
-/// Grades a program by the probes of the exercise. The error of the inner result is why nothing could be asked.
+/// Grades a program by the probes of the exercise. The error of the inner result is why nothing could be
+/// asked.
 ///
 /// # Errors
 /// That the exercise is not sound.

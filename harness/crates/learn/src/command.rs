@@ -257,8 +257,8 @@ impl Session<'_> {
     }
 }
 
-/// Ends this process some seconds after a signal, whatever it waits for then: a server that does not start, or
-/// a probe. The guards of the servers see the end, and leave nothing behind.
+/// Ends this process some seconds after a signal, whatever it waits for then: a server that does not start,
+/// or a probe. The guards of the servers see the end, and leave nothing behind.
 fn end_when_interrupted(interruption: &Arc<Interruption>) {
     /// Longer than a run of probes waits for the ends of its servers.
     const GRACE: Duration = Duration::from_secs(4);

@@ -121,8 +121,8 @@ impl Lab {
         Ok(Self { root, stages, exercises })
     }
 
-    /// The exercise that a user means by its name, by the part of it behind the number, or by the number of its
-    /// chapter.
+    /// The exercise that a user means by its name, by the part of it behind the number, or by the number of
+    /// its chapter.
     ///
     /// # Errors
     /// A [`Usage`] that names the nearest ones.

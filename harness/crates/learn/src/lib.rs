@@ -1,5 +1,5 @@
-//! The exercises of the book that build: a starter is cut from a stage, the learner edits it, and each save is
-//! built and graded.
+//! The exercises of the book that build: a starter is cut from a stage, the learner edits it, and each save
+//! is built and graded.
 //!
 //! * `exercise`: what a folder of `notes/exercises` says; `part`: the same as a part of the book;
 //! * `starter`: the crate that a learner gets, cut from the stage; `manifest`: its Cargo.toml;
@@ -8,8 +8,8 @@
 //! * `progress`: what survives a restart; `work`: the learner's folder;
 //! * `command`: `./lab learn`; `watch`: its loop; `report`: what a course sees.
 //!
-//! A starter is the stage's own source with the part between two anchors replaced, so it cannot drift from the
-//! stage. The format of an exercise is described in `notes/exercises/README.md`.
+//! A starter is the stage's own source with the part between two anchors replaced, so it cannot drift from
+//! the stage. The format of an exercise is described in `notes/exercises/README.md`.
 
 mod attempt;
 mod command;

@@ -41,7 +41,8 @@ pub(crate) fn package(stage: &Path, names: Names<'_>) -> Result<Table> {
     Ok(manifest)
 }
 
-/// What the workspace at `root` gives to its members, for a workspace in `folder` that uses these dependencies.
+/// What the workspace at `root` gives to its members, for a workspace in `folder` that uses these
+/// dependencies.
 pub(crate) fn workspace(
     root: &Path,
     folder: &Path,

@@ -97,7 +97,8 @@ fn wait(
             // The watcher has ended: nothing would come any more.
             Err(RecvTimeoutError::Disconnected) => return Ok(Next::End),
             Ok(Message::Saved) => {
-                // What follows at once is of the same save; a key that was typed meanwhile can be typed again.
+                // What follows at once is of the same save; a key that was typed meanwhile can be typed
+                // again.
                 while receiver.recv_timeout(SETTLED).is_ok() {}
                 return Ok(Next::Grade);
             }

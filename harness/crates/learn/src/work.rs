@@ -92,7 +92,8 @@ impl Work {
 mod tests {
     use super::*;
 
-    /// Protects a learner's work: opening again changes nothing, and a reset keeps what was there, every time.
+    /// Protects a learner's work: opening again changes nothing, and a reset keeps what was there, every
+    /// time.
     #[test]
     fn nothing_that_a_learner_wrote_is_lost() {
         let lab = Lab::find().expect("the tree");

@@ -8,7 +8,8 @@
 //! has used by then belongs to the replies that were counted by then: no two windows of time have to be
 //! aligned. Kept connections stay open through the other's turns.
 //!
-//! One thread puts both loads on, in the process that calls it: who wants it on a CPU binds the thread before.
+//! One thread puts both loads on, in the process that calls it: who wants it on a CPU binds the thread
+//! before.
 
 use super::event_loop::EventLoop;
 use super::failure::Failure;
@@ -127,7 +128,8 @@ impl<'a> Side<'a> {
         self.elapsed += start.elapsed();
         self.cpu += thread_cpu_time().saturating_sub(cpu);
         let (answered, failed) = (self.tallies().right() - before.0, self.tallies().failed() - before.1);
-        // Where this thread had no CPU for the whole turn, nothing was begun: that is no fault of the server's.
+        // Where this thread had no CPU for the whole turn, nothing was begun: that is no fault of the
+        // server's.
         ensure!(answered > 0 || failed == 0, "{addr} answered no request right in a turn: {}", self.faults());
         ensure!(!self.has_timed_out(), "{addr} left requests without a reply: {}", self.faults());
         Ok(answered)

@@ -1,4 +1,5 @@
-//! The stages under the compiler's sanitizers: what no probe sees, since it is undefined and mostly goes well.
+//! The stages under the compiler's sanitizers: what no probe sees, since it is undefined and mostly goes
+//! well.
 //!
 //! * **AddressSanitizer**: every stage is built with it and graded. `unsafe` is in kit, so each of them has
 //!   some.
@@ -230,7 +231,8 @@ impl Session {
         test.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
         let suppressions = self.root.join("harness/sanitizers/thread.supp");
         test.env("TSAN_OPTIONS", format!("suppressions={}:halt_on_error=0", suppressions.display()));
-        // One test at a time: each has two threads, and a report then stands behind the test that it is about.
+        // One test at a time: each has two threads, and a report then stands behind the test that it is
+        // about.
         test.args(["test", "--target", &target(), "--package", package])
             .args(words)
             .args(["--", "--test-threads=1"]);
@@ -269,8 +271,8 @@ fn graded(ended: &Ended, record: &Path, reports: &Path) -> Result<Found> {
     if grade.probes.iter().all(|probed| probed.outcome == "not applicable") {
         return Ok(Found::Skipped("no probe is applicable here".to_owned()));
     }
-    // A build with the sanitizer is several times slower, so a probe that is bounded in time may fail by it. One
-    // that crashes has met something else.
+    // A build with the sanitizer is several times slower, so a probe that is bounded in time may fail by it.
+    // One that crashes has met something else.
     let surprising = grade.probes.iter().filter(|probed| probed.surprise);
     let (crashed, slow): (Vec<_>, Vec<_>) = surprising.partition(|probed| probed.outcome.contains("crash"));
     let names = |probes: &[&Probed]| {

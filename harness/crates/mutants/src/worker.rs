@@ -1,5 +1,5 @@
-//! One worker: a copy of the tree with a target folder of its own, in which one mutant after the other is built
-//! and judged.
+//! One worker: a copy of the tree with a target folder of its own, in which one mutant after the other is
+//! built and judged.
 
 use crate::child::{Bounds, Ended, run};
 use crate::mutant::{Catcher, Mutant, ServerName, Test};

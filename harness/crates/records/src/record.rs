@@ -37,8 +37,8 @@ pub enum Phase {
     Overload,
     /// What each worker of a server has of the load.
     Balance,
-    /// CPU time per request with one feature of io_uring switched, beside stage 11 as it is: in such a record the
-    /// floor is that one.
+    /// CPU time per request with one feature of io_uring switched, beside stage 11 as it is: in such a record
+    /// the floor is that one.
     Uring,
 }
 

@@ -111,8 +111,8 @@ impl States {
     }
 }
 
-/// What a record has on a scale. The floor is compared at one load: kept connections, `/`, and the clients that
-/// most servers have.
+/// What a record has on a scale. The floor is compared at one load: kept connections, `/`, and the clients
+/// that most servers have.
 fn values(record: &Record, sign: Sign) -> Option<Vec<f64>> {
     /// Fewer wake the server for each request, which costs several times as much.
     const CLIENTS: usize = 64;
@@ -159,8 +159,8 @@ impl Scale {
 
 /// Where sorted values fall into two clusters: the split with the least squared distance to the two means.
 fn split(sorted: &[f64]) -> Option<usize> {
-    // The sums of the first values and of their squares, so that every split costs the same few steps. Counted
-    // from the mean, where the difference of two squares loses least.
+    // The sums of the first values and of their squares, so that every split costs the same few steps.
+    // Counted from the mean, where the difference of two squares loses least.
     let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
     let sums: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
         .chain(sorted.iter().scan((0.0, 0.0), |(sum, squares), value| {
@@ -238,7 +238,8 @@ mod tests {
         assert_eq!(States::of(&records).summary(), None);
     }
 
-    /// Protects them from a stage that stands where the floor does elsewhere: its cost is that of its own load.
+    /// Protects them from a stage that stands where the floor does elsewhere: its cost is that of its own
+    /// load.
     #[test]
     fn what_stands_beside_the_features_of_io_uring_is_no_floor() {
         let mut records: Vec<Record> = [8.0; 10]

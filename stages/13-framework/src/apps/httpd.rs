@@ -63,7 +63,8 @@ impl Httpd {
                         session.received(bytes, &now);
                     }
                     Err(error) if error.kind() != ErrorKind::WouldBlock => return,
-                    // The deadline may have passed, or the server stops: then the session says something else.
+                    // The deadline may have passed, or the server stops: then the session says something
+                    // else.
                     Err(_) => {
                         if !would_block(connection.as_fd(), session, &now) {
                             break;

@@ -52,8 +52,8 @@ struct Side {
 }
 
 impl Meter<'_> {
-    /// Measures a pair in turns. `None` where its load cannot be put on in turns, so that the floor has to run
-    /// before and after it: by another generator, on another host, on several CPUs; or where some clients
+    /// Measures a pair in turns. `None` where its load cannot be put on in turns, so that the floor has to
+    /// run before and after it: by another generator, on another host, on several CPUs; or where some clients
     /// wait for ever, and the end of a turn would too.
     pub(super) fn in_turns(&self, point: &Point, servers: &mut Servers) -> Option<Pair> {
         let floor = self.floor_in_turns(point)?;

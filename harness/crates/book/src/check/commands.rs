@@ -1,5 +1,6 @@
 //! Commands: each `./lab …`, `just …` and `harness …` in the text exists, with its sub-commands and options.
-//! clap is asked what the harness knows, the justfile which recipes there are, and a stage for its own options.
+//! clap is asked what the harness knows, the justfile which recipes there are, and a stage for its own
+//! options.
 
 use super::{Book, Page};
 use crate::markdown::{Fence, parts, spans};

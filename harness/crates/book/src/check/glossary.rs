@@ -1,5 +1,5 @@
-//! The glossary: each term is there once and explained where its last column says, and each concept that a box
-//! names is a term.
+//! The glossary: each term is there once and explained where its last column says, and each concept that a
+//! box names is a term.
 
 use super::{Book, Page};
 use crate::markdown::{links, parts};

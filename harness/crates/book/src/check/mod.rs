@@ -1,5 +1,5 @@
-//! What must hold between the book and the tree, a module for each kind of fault. mdBook itself builds without
-//! an error when an included file or anchor is missing, or a link leads nowhere.
+//! What must hold between the book and the tree, a module for each kind of fault. mdBook itself builds
+//! without an error when an included file or anchor is missing, or a link leads nowhere.
 //!
 //! A fault is one line that begins with its page.
 

@@ -152,8 +152,8 @@ impl<'a> Data<'a> {
     }
 }
 
-/// Two runs may have spent most of their time in different states: what is put together has one scale, and one
-/// state that most points share.
+/// Two runs may have spent most of their time in different states: what is put together has one scale, and
+/// one state that most points share.
 fn states(sources: &[Source]) -> Vec<Rc<States>> {
     let is_run = |source: &Source| Content::of(&source.path) == Some(Content::Run);
     let runs: Vec<Record> = sources.iter().filter(|s| is_run(s)).flat_map(|s| s.records.clone()).collect();

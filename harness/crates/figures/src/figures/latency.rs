@@ -36,8 +36,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// p99, if the machine lets anybody keep it below the limit: if the floor does, which only answers, at the
-    /// lowest rate. Else p90: the p99 of a machine that stalls says nothing of a server.
+    /// p99, if the machine lets anybody keep it below the limit: if the floor does, which only answers, at
+    /// the lowest rate. Else p90: the p99 of a machine that stalls says nothing of a server.
     pub(crate) fn of(lines: &[Line]) -> Self {
         let p99 = Self { name: "p99", of_100: 99, read: |p| p.p99, floor: None };
         let of_floor = only(lines, |record| record.key.server == "floor" && record.key.path == "/");

@@ -15,8 +15,8 @@ pub(crate) struct Distribution {
 const THEIRS: usize = 2000;
 
 /// The ends of the middle 95 % of 2,000 draws are themselves subject to chance: the share of the distribution
-/// below an end that should be at 2.5 % has a standard deviation of √(0.025 × 0.975 ÷ 2000) = 0.35 %, and more
-/// where this distribution is drawn too. An end that is more than five of these off is wrong, in one of
+/// below an end that should be at 2.5 % has a standard deviation of √(0.025 × 0.975 ÷ 2000) = 0.35 %, and
+/// more where this distribution is drawn too. An end that is more than five of these off is wrong, in one of
 /// millions of right ones.
 fn bound(own_draws: Option<usize>) -> f64 {
     let own = own_draws.map_or(0.0, |draws| 1.0 / draws as f64);
@@ -26,8 +26,8 @@ fn bound(own_draws: Option<usize>) -> f64 {
 impl Distribution {
     fn new(mut values: Vec<(f64, f64)>, bound: f64) -> Self {
         values.sort_by(|one, other| one.0.total_cmp(&other.0));
-        // A median is one of few values, drawn often: two distributions of thousands of draws have millions of
-        // pairs, and some hundred different ones.
+        // A median is one of few values, drawn often: two distributions of thousands of draws have millions
+        // of pairs, and some hundred different ones.
         values.dedup_by(|next, kept| {
             let is_same = next.0.total_cmp(&kept.0).is_eq();
             kept.1 += if is_same { next.1 } else { 0.0 };

@@ -25,7 +25,8 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             // The cheapest has a factor of its own, or is not distinguishable.
             let mut servers = named(words);
             let all_ratios = ratios(page, of, is_kept);
-            // `Of the designs that idle clients do not starve, … (10) takes least, 1.06 times [1.05 to 1.07].`
+            // `Of the designs that idle clients do not starve, … (10) takes least, 1.06 times [1.05 to
+            // 1.07].`
             let mut found = found.clone();
             if let Some(also) = words.split("do not starve, ").nth(1) {
                 let (best, (phrase, range, written)) =

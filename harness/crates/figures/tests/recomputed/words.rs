@@ -4,7 +4,8 @@
 pub(crate) struct Text {
     whole: String,
     rest: String,
-    /// Names that hold digits. They are taken out after the phrases, or a count of 11 would pass for stage 11.
+    /// Names that hold digits. They are taken out after the phrases, or a count of 11 would pass for stage
+    /// 11.
     names: Vec<String>,
 }
 

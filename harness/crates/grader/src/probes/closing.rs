@@ -15,8 +15,8 @@ const GARBAGE: &[u8] = b"what is this\r\n\r\n";
 const LATEST: Duration = Duration::from_secs(8);
 
 /// A client that was refused, and that sends on for ever: a server that drops what comes, so that the refusal
-/// arrives, must do that for a while only. Another client keeps the server busy, so that there is something to
-/// read whenever it looks: one that takes only silence for the end of its patience never finds any.
+/// arrives, must do that for a while only. Another client keeps the server busy, so that there is something
+/// to read whenever it looks: one that takes only silence for the end of its patience never finds any.
 pub(super) fn lingering_close_ends(subject: &mut Subject<'_>) -> Verdict {
     let mut client = subject.connect()?;
     client.send(GARBAGE)?;

@@ -94,8 +94,8 @@ pub(super) fn must_have_descriptors(count: usize) -> Verdict {
     }
 }
 
-/// So many silent clients. Where one cannot even connect behind the others, it is starved if it can after their
-/// end: they fill the backlog of a server that does not accept them.
+/// So many silent clients. Where one cannot even connect behind the others, it is starved if it can after
+/// their end: they fill the backlog of a server that does not accept them.
 pub(super) fn connect_silent(subject: &Subject<'_>, count: usize) -> Result<Vec<Client>, Fault> {
     must_have_descriptors(count)?;
     match subject.connect_many(count) {

@@ -247,9 +247,9 @@ const CONNECTED_TO: &str = "(\"127.0.0.1\", int(os.environ[\"PORT\"]))";
 /// Its own address, which the kernel has no memory of.
 const FROM: &str = "s.bind((\"127.7.7.%d\" % (os.getpid() % 254 + 1), 0)); ";
 
-/// A client like nc with small segments and a small window (6, 2: `TCP_MAXSEG`; 1, 8: `SO_RCVBUF`), which does
-/// not read before everything is sent: to such a one the server's writes are short, or fail with `EAGAIN`. nc
-/// has no option for segments.
+/// A client like nc with small segments and a small window (6, 2: `TCP_MAXSEG`; 1, 8: `SO_RCVBUF`), which
+/// does not read before everything is sent: to such a one the server's writes are short, or fail with
+/// `EAGAIN`. nc has no option for segments.
 fn narrow(finishes: bool, seconds: u64) -> String {
     let finish = if finishes { "s.shutdown(1); " } else { "" };
     // In one line, since a report indents.

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Many clients send a large body each and take none of the replies, so that all of these wait at the same
-/// time; then they take them, and stay. What an idle connection needs is little, and what one moment needed is
-/// given back.
+/// time; then they take them, and stay. What an idle connection needs is little, and what one moment needed
+/// is given back.
 pub(super) fn memory_while_idle(subject: &mut Subject<'_>) -> Verdict {
     const CLIENTS: usize = 24;
     /// Less than the limit of a body, and more than the kernels hold for a narrow client.

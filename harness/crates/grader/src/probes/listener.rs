@@ -111,7 +111,8 @@ pub(super) fn shed_in_order(subject: &mut Subject<'_>) -> Verdict {
         let fault = fault.shows("curl: 52 (an end) or 28 (it waits)", "curl: 56 (a reset)");
         return Err(fault.shown_by(command));
     }
-    // Whether it serves again is for the other two; but one that dies of those that have left has done so then.
+    // Whether it serves again is for the other two; but one that dies of those that have left has done so
+    // then.
     let _ = subject.must_serve();
     Ok(())
 }

@@ -141,7 +141,8 @@ pub(super) fn malformed(subject: &mut Subject<'_>) -> Verdict {
     Err(together(wrong, asked, cases.len()))
 }
 
-/// The cases with the routes of a profile. Without a route that takes a body, those that have one are left out.
+/// The cases with the routes of a profile. Without a route that takes a body, those that have one are left
+/// out.
 fn in_words_of(profile: &Profile, cases: &mut Vec<Case>) {
     cases.retain(|case| profile.has(Route::Echo) || !case.request.starts_with(b"POST "));
     for case in cases {

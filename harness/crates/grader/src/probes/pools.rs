@@ -140,9 +140,9 @@ pub(super) fn job_once(subject: &mut Subject<'_>) -> Verdict {
     Ok(())
 }
 
-/// On one CPU whoever is woken may run before the one that has woken it goes on: a wake-up that is sent before
-/// its job can be seen then finds nothing, and the job waits for a next one, which does not come. Each job here
-/// is a connection of its own, since that is what a thread hands to another.
+/// On one CPU whoever is woken may run before the one that has woken it goes on: a wake-up that is sent
+/// before its job can be seen then finds nothing, and the job waits for a next one, which does not come. Each
+/// job here is a connection of its own, since that is what a thread hands to another.
 pub(super) fn wake_up_on_one_cpu(subject: &mut Subject<'_>) -> Verdict {
     let addr = subject.addr;
     let total = run(1, SPAN, |client, end| burst(addr, client, end)).map_err(|fault| {

@@ -32,8 +32,8 @@ pub struct Probe {
     pub only_on_request: bool,
     /// The routes, besides `GET /`, without which it cannot be run.
     pub(crate) routes: &'static [Route],
-    /// It asks more than once on a connection, or wants it to stay open, so that it says nothing about a server
-    /// that closes after each reply. `keep-alive` says that one does so.
+    /// It asks more than once on a connection, or wants it to stay open, so that it says nothing about a
+    /// server that closes after each reply. `keep-alive` says that one does so.
     pub(crate) needs_open_connection: bool,
     /// The protocol that it is about.
     pub(crate) needs: Http,

@@ -4,8 +4,8 @@
 //! says for each of them which request stands for it, and what a right reply is. A probe that needs what the
 //! profile has not is not run, and costs nothing.
 //!
-//! One process grades by one profile, chosen before its first probe. It is no part of a probe's subject, since
-//! requests are built, and replies judged, on whatever thread a probe runs its clients.
+//! One process grades by one profile, chosen before its first probe. It is no part of a probe's subject,
+//! since requests are built, and replies judged, on whatever thread a probe runs its clients.
 
 mod file;
 mod root;
@@ -64,7 +64,8 @@ pub fn choose(profile: Profile) {
     assert!(CHOSEN.set(profile).is_ok(), "a process grades by one profile");
 }
 
-/// Notes whether the server that is graded next was seen to close after each reply, whatever its profile says.
+/// Notes whether the server that is graded next was seen to close after each reply, whatever its profile
+/// says.
 pub(crate) fn note_whether_it_closes(closes: bool) {
     CLOSES.store(closes, Relaxed);
 }
@@ -409,8 +410,8 @@ mod tests {
         assert_eq!(text(other.post_echo(b"ab")), expected);
     }
 
-    /// Protects the probes of large bodies: the file is there when it is asked for, and has the length and the
-    /// period that is looked for.
+    /// Protects the probes of large bodies: the file is there when it is asked for, and has the length and
+    /// the period that is looked for.
     #[test]
     fn a_file_is_there_when_it_is_asked_for() {
         let mut profile = Profile::parse(TINY).expect("it is right");

@@ -27,7 +27,8 @@ pub(super) fn holders_at_once(subject: &mut Subject<'_>) -> Verdict {
         return Ok(());
     }
     for _ in 0..ROUNDS {
-        // The workers have seen that the last clients are gone, and sleep: one that is awake needs no wake-up.
+        // The workers have seen that the last clients are gone, and sleep: one that is awake needs no
+        // wake-up.
         thread::sleep(Duration::from_millis(50));
         // While it is stopped they wait in the backlog, and it accepts them one right after the other.
         subject.process()?.signal_group(Signal::SIGSTOP);

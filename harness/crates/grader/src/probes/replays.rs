@@ -402,7 +402,8 @@ mod tests {
         }
     }
 
-    /// Protects the student who types it: each command is one that a POSIX shell can read, for whatever fault.
+    /// Protects the student who types it: each command is one that a POSIX shell can read, for whatever
+    /// fault.
     #[test]
     fn a_shell_can_read_every_command() {
         let mut commands = std::collections::BTreeSet::new();

@@ -11,10 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Fails when the server uses more than a tenth of a CPU in `span`. One that spins uses a whole one, or
-/// what a busy machine leaves it, for ever; a virtual machine that has just been started compiles for a while.
+/// what a busy machine leaves it, for ever; a virtual machine that has just been started compiles for a
+/// while.
 ///
-/// A machine with many others at work leaves one that spins less than a tenth, too. It is ready to run all the
-/// time then, where a server that rests is not, so a span without much CPU counts only if it was not.
+/// A machine with many others at work leaves one that spins less than a tenth, too. It is ready to run all
+/// the time then, where a server that rests is not, so a span without much CPU counts only if it was not.
 pub(super) fn must_rest(subject: &mut Subject<'_>, span: Duration) -> Verdict {
     const SPANS: usize = 4;
     /// On a machine as busy as that a start takes longer.
@@ -100,8 +101,9 @@ impl Held {
     }
 }
 
-/// The growth is that between later batches: a pool may grow to its bound with the first clients, and a server
-/// may reap a child when the next client comes. What is left behind by connections grows with each batch.
+/// The growth is that between later batches: a pool may grow to its bound with the first clients, and a
+/// server may reap a child when the next client comes. What is left behind by connections grows with each
+/// batch.
 pub(super) fn no_leaks(subject: &mut Subject<'_>) -> Verdict {
     const BATCH: usize = 1_000;
     let start = Held::now(subject)?;
@@ -150,8 +152,8 @@ fn fill_pools(subject: &Subject<'_>) -> Verdict {
     clients.iter_mut().try_for_each(|client| client.reply().map(drop))
 }
 
-/// What it has once it has no more than before, or does not give it back: it learns of the last clients' end a
-/// moment later.
+/// What it has once it has no more than before, or does not give it back: it learns of the last clients' end
+/// a moment later.
 fn settled(subject: &mut Subject<'_>, before: Held) -> Result<Held, Fault> {
     const SETTLE: Duration = Duration::from_secs(3);
     let start = Instant::now();

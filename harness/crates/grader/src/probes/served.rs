@@ -180,7 +180,8 @@ const PATHS_OUT: [&str; 7] = [
 /// Symbolic links in the root: to the file outside, by either kind of name, and to the directory above.
 const LINKS_OUT: [&str; 3] = ["/link.txt", "/absolute.txt", "/above/secret.txt"];
 
-/// Whatever a path says, and wherever a symbolic link in the root points, no byte from outside the root leaves.
+/// Whatever a path says, and wherever a symbolic link in the root points, no byte from outside the root
+/// leaves.
 pub(super) fn file_outside_root(subject: &mut Subject<'_>) -> Verdict {
     let mut server = FileServer::start(subject)?;
     let (directory, root) = (server.directory().to_owned(), server.directory().join("root"));

@@ -23,8 +23,8 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// Long enough for a server that the first signal ends, be it slowly, and less than the drain.
 const FIRST_SIGNAL: Duration = Duration::from_millis(1_200);
 
-/// A client that was served once, so the server has accepted it for certain; or, of a server that closes after
-/// each reply, one that was connected a while ago.
+/// A client that was served once, so the server has accepted it for certain; or, of a server that closes
+/// after each reply, one that was connected a while ago.
 fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     let mut client = subject.connect()?;
     client.ask(&get("/"))?.must_be_hello()?;
@@ -108,8 +108,8 @@ pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
     client.send(&get("/sleep/5000"))?;
     thread::sleep(SETTLE);
     terminate(subject)?;
-    // Two pending signals of one kind are one: the first must be taken before the second is sent. And a virtual
-    // machine that does nothing but end at the first one takes a while for that.
+    // Two pending signals of one kind are one: the first must be taken before the second is sent. And a
+    // virtual machine that does nothing but end at the first one takes a while for that.
     if subject.process()?.wait(FIRST_SIGNAL).is_some() {
         return Err(Fault::wrong("the first signal ended it, with a request in flight"));
     }

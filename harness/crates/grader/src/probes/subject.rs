@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 pub enum Target {
     /// A stage's binary with options.
     Stage(Launch),
-    /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage. The second
-    /// is how long it may take until it listens.
+    /// A command for the shell, with `$PORT`, and `$OPTIONS` where it takes the options of a stage. The
+    /// second is how long it may take until it listens.
     Command(String, Duration),
     /// A server that runs already.
     Address(SocketAddr),
@@ -47,7 +47,8 @@ pub(super) fn few_descriptors() -> usize {
     24 + 4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The CPU of a server that is to have one: the last one that we may run on, since much else runs on the first.
+/// The CPU of a server that is to have one: the last one that we may run on, since much else runs on the
+/// first.
 fn one_cpu() -> usize {
     let ours = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0));
     let is_ours = |cpu: &usize| ours.as_ref().is_ok_and(|set| set.is_set(*cpu).unwrap_or(false));
@@ -271,7 +272,8 @@ impl<'a> Subject<'a> {
     }
 
     /// A number of connections. Where the kernel drops an attempt, because the backlog is full, and completes
-    /// it a second later, the others are made more slowly: a short backlog is no fault of a server that accepts.
+    /// it a second later, the others are made more slowly: a short backlog is no fault of a server that
+    /// accepts.
     pub(crate) fn connect_many(&self, count: usize) -> Result<Vec<Client>, Fault> {
         /// An attempt is repeated after a second.
         const DROPPED: Duration = Duration::from_millis(500);
@@ -300,8 +302,9 @@ impl<'a> Subject<'a> {
         std::iter::from_fn(|| self.connect_at_once()).take(count).collect()
     }
 
-    /// At most so many connections, as many as the server and its backlog take: where an attempt is dropped, it
-    /// is made again a moment later, since a server with a short backlog may only have been slow to accept.
+    /// At most so many connections, as many as the server and its backlog take: where an attempt is dropped,
+    /// it is made again a moment later, since a server with a short backlog may only have been slow to
+    /// accept.
     pub(crate) fn connect_until_full(&self, count: usize) -> Vec<Client> {
         const TRIES: usize = 3;
         let (mut clients, mut failed) = (Vec::new(), 0);
@@ -325,8 +328,8 @@ impl<'a> Subject<'a> {
         self.connect()?.ask(&super::client::get_and_close("/"))?.must_be_hello()
     }
 
-    /// The same of a server that has just been given back what it lacked: it must take note of that first, and
-    /// may still refuse what came before.
+    /// The same of a server that has just been given back what it lacked: it must take note of that first,
+    /// and may still refuse what came before.
     pub(crate) fn must_serve_again(&self) -> Verdict {
         let start = Instant::now();
         loop {

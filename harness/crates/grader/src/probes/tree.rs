@@ -42,8 +42,8 @@ impl Snapshot {
 }
 
 /// The processes of a server: those of the group of `leader`, and whatever descends from the process that we
-/// have started for it, which is a guard or the leader. A wrapper of the leader, such as a shell or `make`, is
-/// none of them. One that ends meanwhile is left out.
+/// have started for it, which is a guard or the leader. A wrapper of the leader, such as a shell or `make`,
+/// is none of them. One that ends meanwhile is left out.
 pub(super) fn group(leader: i32) -> Vec<Stat> {
     let Ok(processes) = all_processes() else { return Vec::new() };
     let all: BTreeMap<i32, Stat> =
@@ -62,8 +62,8 @@ pub(super) fn group(leader: i32) -> Vec<Stat> {
     all.values().filter(belongs).cloned().collect()
 }
 
-/// How long each thread has been ready to run: on a CPU, or in the queue for one (schedstat, in proc(5)). Unlike
-/// CPU time it does not shrink when the machine is busy. Empty where the kernel does not count it.
+/// How long each thread has been ready to run: on a CPU, or in the queue for one (schedstat, in proc(5)).
+/// Unlike CPU time it does not shrink when the machine is busy. Empty where the kernel does not count it.
 pub(super) fn ready_times(leader: i32) -> BTreeMap<i32, Duration> {
     let processes = group(leader).into_iter().filter_map(|stat| Process::new(stat.pid).ok());
     let tasks = processes.filter_map(|process| process.tasks().ok()).flatten().flatten();

@@ -4,8 +4,8 @@
 //! `npm start`, a daemon that leaves its parent and its group. A process group loses the daemon, and the
 //! signal of `PR_SET_PDEATHSIG` reaches the first process alone. So each such server has a guard: a process
 //! that is forked before it and is its *subreaper* (`PR_SET_CHILD_SUBREAPER`, prctl(2)). Whatever the server
-//! starts stays a descendant of its guard, and what loses its parent becomes the guard's child. The guard ends
-//! all of them when its socket is closed, which the kernel does for us even if we end by SIGKILL.
+//! starts stays a descendant of its guard, and what loses its parent becomes the guard's child. The guard
+//! ends all of them when its socket is closed, which the kernel does for us even if we end by SIGKILL.
 //!
 //! There is one guard for each server and not one subreaper for all: several servers run at a time, and an
 //! orphan must be known as one of this server.
@@ -160,7 +160,8 @@ impl Guard {
         let main = *common.last().or(first.first()).expect("a line has the process itself");
         if main != self.main.pid {
             self.main = Main::of(main);
-            // From now on the guard reports this one and no others, so that its reports cannot fill the socket.
+            // From now on the guard reports this one and no others, so that its reports cannot fill the
+            // socket.
             let _ = self.socket.write_all(&main.to_ne_bytes());
         }
         true

@@ -78,8 +78,8 @@ const ANY_VALUE: &str = "*";
 type OptionPair = (String, Option<String>);
 
 impl Variant {
-    /// Whether it stands for several sets of options: then it says what to expect of each, and there is not one
-    /// to start.
+    /// Whether it stands for several sets of options: then it says what to expect of each, and there is not
+    /// one to start.
     pub fn is_pattern(&self) -> bool {
         option_pairs(&self.args).iter().any(|(_, value)| value.as_deref() == Some(ANY_VALUE))
     }

@@ -41,8 +41,8 @@ impl Asked {
             let name = name.to_ascii_uppercase().replace('-', "_");
             match name.as_str() {
                 "CONTENT_TYPE" => variables.push((name, value.clone())),
-                // HTTP_PROXY is read by libraries as the proxy for the program's own requests (RFC 3875 has no
-                // word on it; CVE-2016-5385 has). Credentials are not for every program (§4.1.18).
+                // HTTP_PROXY is read by libraries as the proxy for the program's own requests (RFC 3875 has
+                // no word on it; CVE-2016-5385 has). Credentials are not for every program (§4.1.18).
                 "PROXY" | "CONTENT_LENGTH" | "AUTHORIZATION" | "PROXY_AUTHORIZATION" => {}
                 _ => variables.push((format!("HTTP_{name}"), value.clone())),
             }

@@ -56,8 +56,8 @@ enum Scenario {
     /// Connections, requests and waits of each worker, by how a connection finds one; with one worker slowed
     /// down too. About 9 minutes.
     Balance(balance::Args),
-    /// CPU time per request with one feature of io_uring switched, and with epoll, by clients and by the length
-    /// of the reply. About 10 minutes.
+    /// CPU time per request with one feature of io_uring switched, and with epoll, by clients and by the
+    /// length of the reply. About 10 minutes.
     Uring(uring::Args),
     /// All of them, one after the other.
     All(Options),

@@ -8,8 +8,8 @@ use crate::figures::Data;
 use crate::sample::Change;
 use records::{FLOOR, Phase, is_reference};
 
-/// From the cheapest design to the dearest, each against the floor. That one is the only cheapest is not said:
-/// its neighbour may not be distinguishable from it.
+/// From the cheapest design to the dearest, each against the floor. That one is the only cheapest is not
+/// said: its neighbour may not be distinguishable from it.
 pub(super) fn range(data: &Data) -> Option<Finding> {
     range_of(&main_costs(data)?)
 }
@@ -23,8 +23,8 @@ pub(super) fn range_of_short(data: &Data) -> Option<Finding> {
     finding(found.figure, format!("{}{also}", found.text))
 }
 
-/// The cheapest of those that a few idle clients do not starve, where it is not the cheapest of all: who reads
-/// that a blocking loop is cheap must not take it for the choice.
+/// The cheapest of those that a few idle clients do not starve, where it is not the cheapest of all: who
+/// reads that a blocking loop is cheap must not take it for the choice.
 fn patient(data: &Data, costs: &Costs) -> Option<String> {
     let [starved, passed] = outcomes(data, "idle-holders");
     let median = |server: &&str| costs.sample(server).median().unwrap_or(f64::INFINITY);

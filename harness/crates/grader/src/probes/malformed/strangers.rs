@@ -39,8 +39,8 @@ const OPEN: &[Also] = &[
     Also { closes: true, ..also("chunked is not the last coding (6.3)", &[400, 501]) },
     Also { closes: true, ..also("chunked twice (6.1)", &[400, 501]) },
     Also { closes: true, ..also("an unknown coding before chunked (6.1)", &[501, 400]) },
-    // "... MUST either reject the message as invalid or replace the duplicated field values with a single valid
-    // Content-Length" (9110 8.6).
+    // "... MUST either reject the message as invalid or replace the duplicated field values with a single
+    // valid Content-Length" (9110 8.6).
     Also { rest: "hello", ..also("Content-Length: 5,5 (6.3)", &[400, 200]) },
     Also { rest: "hello", ..also("Content-Length twice (6.3)", &[400, 200]) },
     // Limits are a server's own choice (3; 9110 5.4), if it does not take 8,000 bytes for too long.
@@ -62,9 +62,9 @@ const OPEN: &[Also] = &[
     also("space before the colon (5.1)", &[400]),
 ];
 
-/// Cases that say nothing about a server of another make. Whether there is a limit of a body is its own choice,
-/// and one that has none asks for the body. It SHOULD ignore an empty line, and one that does not may close. It
-/// MAY take a LF for the end of a line, and for one that does not the head has not ended yet.
+/// Cases that say nothing about a server of another make. Whether there is a limit of a body is its own
+/// choice, and one that has none asks for the body. It SHOULD ignore an empty line, and one that does not may
+/// close. It MAY take a LF for the end of a line, and for one that does not the head has not ended yet.
 const LEFT_OUT: [&str; 3] = [
     "a body over the limit that waits for a 100",
     "empty lines before the request (2.2)",

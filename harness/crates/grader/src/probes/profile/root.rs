@@ -16,8 +16,8 @@ impl Profile {
         !files.is_empty() || hello || routes.bytes.as_ref().is_some_and(|bytes| bytes.file.is_some())
     }
 
-    /// Puts the files of the profile below this directory, which the server's command is told as `$ROOT`. Those
-    /// that are copied are in `from`, or beside the profile.
+    /// Puts the files of the profile below this directory, which the server's command is told as `$ROOT`.
+    /// Those that are copied are in `from`, or beside the profile.
     pub fn fill(&mut self, root: &Path, from: Option<&Path>) -> Result<()> {
         let root = root.canonicalize().with_context(|| format!("no directory {}", root.display()))?;
         let from = from.unwrap_or(&self.home);
