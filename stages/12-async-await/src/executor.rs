@@ -115,7 +115,7 @@ impl Executor {
     fn poll(&self, token: Token) {
         // The task may be gone: a waker can outlive it. Its number may be another task's by now, its
         // generation cannot.
-        let Some(task) = self.tasks.borrow_mut().table.get_mut(token).map(Rc::clone) else { return };
+        let Some(task) = self.tasks.borrow_mut().table.get_mut(token).cloned() else { return };
         self.reactor.begin_turn();
         // No table is borrowed here: the future may spawn others.
         let mut context = Context::from_waker(&task.waker);

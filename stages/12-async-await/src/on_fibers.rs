@@ -15,8 +15,8 @@ use std::os::fd::AsFd;
 /// wait.
 pub fn run(options: Options) -> io::Result<()> {
     run_tasks(options, |socket, session, buffer, pool| async move {
-        // Without memory for a stack the connection is dropped, which closes it.
-        let body = move |fiber: &Waits<'_>| drop(serve(fiber, socket, session, &buffer, &pool));
+        // An error concerns this connection only. Without memory for a stack it is dropped, which closes it.
+        let body = move |fiber: &Waits<'_>| _ = serve(fiber, socket, session, &buffer, &pool);
         if let Ok(fiber) = Fiber::new(body) {
             fiber.await;
         }

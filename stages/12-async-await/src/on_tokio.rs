@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -66,7 +66,7 @@ pub fn run(options: Options) -> io::Result<()> {
 /// Accepts, and lets a task serve each connection; waits for all of them at the end.
 async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result<()> {
     let (stop_sender, mut stop) = watch::channel(false);
-    let stop_event = AsyncFd::with_interest(shutdown::event(), Interest::READABLE)?;
+    let stop_event = readable(shutdown::event())?;
     tokio::spawn(async move {
         // The eventfd is never read, so it stays readable: one look is enough.
         let _ = stop_event.readable().await;
@@ -76,7 +76,7 @@ async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result
     let open = Arc::new(AtomicUsize::new(0));
     // Nothing is ever sent: the last sender is dropped when the last connection has ended.
     let (alive, mut ended) = mpsc::channel::<Infallible>(1);
-    let readiness = AsyncFd::with_interest(listener.as_raw_fd(), Interest::READABLE)?;
+    let readiness = readable(listener.as_fd())?;
     let (mut acceptor, mut clock) = (Acceptor::new(listener, max), Clock::new());
     while acceptor.is_open() {
         let mut guard = select! {
@@ -116,6 +116,13 @@ async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result
     drop((readiness, alive));
     let _ = ended.recv().await;
     Ok(())
+}
+
+/// Lets tokio's reactor watch a duplicate of the descriptor, which is open for as long as it is watched.
+fn readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<OwnedFd>> {
+    let duplicate = fd.try_clone_to_owned()?;
+    // SAFETY: the result owns the descriptor, and so keeps it open.
+    Ok(unsafe { AsyncFd::register_with_interest(duplicate, Interest::READABLE) }?)
 }
 
 /// Serves one connection until either side ends it; every `.await` may wait. Errors: why it was lost.
