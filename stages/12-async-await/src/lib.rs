@@ -19,6 +19,7 @@ pub mod executor;
 pub mod fiber;
 pub mod numbers;
 pub mod on_fibers;
+#[cfg(not(loom))]
 pub mod on_tokio;
 pub mod options;
 pub mod reactor;

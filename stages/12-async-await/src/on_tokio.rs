@@ -79,38 +79,32 @@ async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result
     let readiness = readable(listener.as_fd())?;
     let (mut acceptor, mut clock) = (Acceptor::new(listener, max), Clock::new());
     while acceptor.is_open() {
-        let mut guard = select! {
-            guard = readiness.readable() => Some(guard?),
-            _ = stop.changed() => None,
-        };
         if clock.read().draining {
             acceptor.drain();
         }
-        loop {
-            match acceptor.try_accept(open.load(Relaxed), clock.read())? {
-                Accepted::Socket(socket) => {
-                    let socket = TcpStream::from_std(net::TcpStream::from(socket))?;
-                    let (session, stop) = (sessions.open(clock.last()), stop.clone());
-                    let (open, alive) = (Arc::clone(&open), alive.clone());
-                    open.fetch_add(1, Relaxed);
-                    tokio::spawn(async move {
-                        // An error concerns this connection only.
-                        let _ = serve(socket, session, stop).await;
-                        open.fetch_sub(1, Relaxed);
-                        drop(alive);
-                    });
-                }
-                Accepted::None => break,
-                Accepted::NoRoom => {
-                    while !clock.read().draining && !acceptor.ends_pause(open.load(Relaxed), clock.last()) {
-                        sleep(LOOK_AGAIN).await;
-                    }
-                    break;
+        match acceptor.try_accept(open.load(Relaxed), clock.last())? {
+            Accepted::Socket(socket) => {
+                let socket = TcpStream::from_std(net::TcpStream::from(socket))?;
+                let (session, stop) = (sessions.open(clock.last()), stop.clone());
+                let (open, alive) = (Arc::clone(&open), alive.clone());
+                open.fetch_add(1, Relaxed);
+                tokio::spawn(async move {
+                    // An error concerns this connection only.
+                    let _ = serve(socket, session, stop).await;
+                    open.fetch_sub(1, Relaxed);
+                    drop(alive);
+                });
+            }
+            // The edge is forgotten before the next try, so none is lost between the two.
+            Accepted::None => select! {
+                guard = readiness.readable() => guard?.clear_ready(),
+                _ = stop.changed() => {}
+            },
+            Accepted::NoRoom => {
+                while !clock.read().draining && !acceptor.ends_pause(open.load(Relaxed), clock.last()) {
+                    sleep(LOOK_AGAIN).await;
                 }
             }
-        }
-        if let Some(guard) = &mut guard {
-            guard.clear_ready();
         }
     }
     drop((readiness, alive));
