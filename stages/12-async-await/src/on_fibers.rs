@@ -3,24 +3,32 @@
 use crate::blocking::BlockingPool;
 use crate::fiber::{Fiber, Waits};
 use crate::options::Options;
-use crate::server::run_tasks;
+use crate::shard::{self, Shard};
 use crate::socket::{Buffer, Socket};
 use kit::session::{Next, Session};
 use kit::socket::would_block;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Arc;
 
-/// Serves from one executor per shard until the server must stop. Errors: why it cannot listen, accept or
-/// wait.
+/// Serves from one executor per shard until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
-    run_tasks(options, |socket, session, buffer, pool| async move {
+    shard::run(options, accept)
+}
+
+/// Accepts, and lets a fiber serve each connection.
+async fn accept(mut shard: Shard) -> io::Result<()> {
+    while let Some((socket, session)) = shard.accept().await? {
+        let (buffer, pool) = (Rc::clone(&shard.buffer), Arc::clone(&shard.pool));
         // An error concerns this connection only. Without memory for a stack it is dropped, which closes it.
         let body = move |fiber: &Waits<'_>| _ = serve(fiber, socket, session, &buffer, &pool);
         if let Ok(fiber) = Fiber::new(body) {
-            fiber.await;
+            shard.spawn(fiber);
         }
-    })
+    }
+    Ok(())
 }
 
 /// Serves one connection until either side ends it; every call may wait. Errors: why it was lost.

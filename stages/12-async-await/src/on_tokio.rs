@@ -6,7 +6,7 @@
 //! poll, and a reply that the socket has no room for is asked for again when it has.
 
 use crate::options::Options;
-use crate::server::READ_BUFFER;
+use crate::shard::READ_BUFFER;
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor, address_of};
 use kit::options::ProtocolKind;

@@ -1,89 +1,35 @@
 //! The loop of stage 01 once more, with `.await` where it blocked.
 
 use crate::blocking::BlockingPool;
-use crate::executor::Executor;
 use crate::options::Options;
-use crate::socket::{Buffer, Listener, Socket};
-use kit::options::ProtocolKind;
+use crate::shard::{self, Shard};
+use crate::socket::{Buffer, Socket};
 use kit::session::{Next, Session};
 use kit::socket::would_block;
-use kit::start::{Sessions, listen};
 use nix::errno::Errno;
-use nix::sys::socket::SockFlag;
-use reuseport_shards::shards::{self, ShardOptions};
-use reuseport_shards::steering::Steer;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// How many bytes one read takes at most.
-pub const READ_BUFFER: usize = 64 * 1024;
-
-/// What the shards share.
-struct Shared {
-    sessions: Sessions,
-    pool: Arc<BlockingPool>,
-    max: usize,
-    /// Open connections of all shards. Relaxed: a count for a limit, which orders no other memory.
-    open: AtomicUsize,
-}
-
-/// Serves from one executor per shard until the server must stop. Errors: why it cannot listen, accept or
-/// wait.
+// ANCHOR: run
+/// Serves from one executor per shard until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
-    run_tasks(options, |socket, session, buffer, pool| async move {
-        // An error concerns this connection only.
-        let _ = serve(socket, session, &buffer, &pool).await;
-    })
+    shard::run(options, accept)
 }
 
-/// [`run`] with another task for each connection.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_tasks<F: Future<Output = ()> + 'static>(
-    options: Options,
-    task: impl Fn(Socket, Session, Rc<Buffer>, Arc<BlockingPool>) -> F + Copy + Sync + 'static,
-) -> io::Result<()> {
-    let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
-    let (backlog, max) = (options.common.backlog, options.common.max_connections);
-    let pool = Arc::new(BlockingPool::start(options.blocking_threads)?);
-    let shared = &Arc::new(Shared { sessions, pool, max, open: AtomicUsize::new(0) });
-    let how_many = ShardOptions { count: options.workers, steer: Steer::Hash };
-    // New in 12: an executor instead of stage 10's loop.
-    let make = |listener| Ok((Executor::new()?, listener));
-    let serve = |(executor, listener): (Rc<Executor>, OwnedFd)| {
-        executor.run(accept(Rc::clone(&executor), listener, Arc::clone(shared), task))
-    };
-    shards::run(listener, backlog, SockFlag::SOCK_NONBLOCK, how_many, make, serve)
-}
-
-// ANCHOR: accept
 /// Accepts, and lets a task serve each connection.
-async fn accept<F: Future<Output = ()> + 'static>(
-    executor: Rc<Executor>,
-    listener: OwnedFd,
-    shared: Arc<Shared>,
-    task: impl Fn(Socket, Session, Rc<Buffer>, Arc<BlockingPool>) -> F,
-) -> io::Result<()> {
-    let buffer = Rc::new(Buffer::new(vec![0; READ_BUFFER]));
-    let mut listener = Listener::new(executor.reactor(), listener, shared.max);
-    while let Some(fd) = listener.accept(&shared.open).await? {
-        let socket = Socket::new(executor.reactor(), fd);
-        let session = shared.sessions.open(&socket.now());
-        let conversation = task(socket, session, Rc::clone(&buffer), Arc::clone(&shared.pool));
-        shared.open.fetch_add(1, Relaxed);
-        let shared = Arc::clone(&shared);
-        executor.spawn(async move {
-            conversation.await;
-            shared.open.fetch_sub(1, Relaxed);
+async fn accept(mut shard: Shard) -> io::Result<()> {
+    while let Some((socket, session)) = shard.accept().await? {
+        let (buffer, pool) = (Rc::clone(&shard.buffer), Arc::clone(&shard.pool));
+        shard.spawn(async move {
+            // An error concerns this connection only.
+            let _ = serve(socket, session, &buffer, &pool).await;
         });
     }
     Ok(())
 }
-// ANCHOR_END: accept
+// ANCHOR_END: run
 
 /// Serves one connection until either side ends it; every `.await` may wait. Errors: why it was lost.
 // ANCHOR: serve

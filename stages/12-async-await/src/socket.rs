@@ -1,6 +1,7 @@
 //! Sockets whose calls are futures: each tries, and waits where a blocking call would.
 
-use crate::reactor::{Event, READ, Reactor, Source, WRITE};
+use crate::reactor::Reactor;
+use crate::source::{Event, READ, Source, WRITE};
 use crate::timer::{Sleep, timeout};
 use kit::clock::LoopContext;
 use kit::listener::{Accepted, Acceptor};
