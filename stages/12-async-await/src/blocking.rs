@@ -67,9 +67,11 @@ impl BlockingPool {
         })
         .await
     }
+    // ANCHOR_END: run
 }
 
 impl Job {
+    // ANCHOR: answer
     fn run(self) {
         let answer = self.work.run();
         let mut reply = self.reply.lock();
@@ -79,5 +81,5 @@ impl Job {
         // None: the task has not looked yet, and will find the answer.
         waker.into_iter().for_each(Waker::wake);
     }
+    // ANCHOR_END: answer
 }
-// ANCHOR_END: run

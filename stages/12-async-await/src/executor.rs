@@ -76,7 +76,6 @@ impl Executor {
         &self.reactor
     }
 
-    // ANCHOR: spawn
     /// Lets a future run beside the others, from the next poll on.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let mut tasks = self.tasks.borrow_mut();
@@ -88,7 +87,6 @@ impl Executor {
         let future: RefCell<Spawned> = RefCell::new(Box::pin(future));
         tasks.table.insert(token, Rc::new(Task { future, waking, waker }));
     }
-    // ANCHOR_END: spawn
 
     // ANCHOR: run
     /// Runs `main`, and then everything that was spawned, to its end.
@@ -110,7 +108,9 @@ impl Executor {
             self.reactor.wait(&self.queue)?;
         }
     }
+    // ANCHOR_END: run
 
+    // ANCHOR: poll
     /// Polls a task once; drops it when it is done.
     fn poll(&self, token: Token) {
         // The task may be gone: a waker can outlive it. Its number may be another task's by now, its
@@ -124,7 +124,7 @@ impl Executor {
             self.tasks.borrow_mut().remove(token);
         }
     }
-    // ANCHOR_END: run
+    // ANCHOR_END: poll
 }
 
 impl Tasks {

@@ -6,10 +6,8 @@ use crate::options::Options;
 use crate::shard::{self, Shard};
 use crate::socket::{Buffer, Socket};
 use kit::session::{Next, Session};
-use kit::socket::would_block;
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,7 +30,6 @@ async fn accept(mut shard: Shard) -> io::Result<()> {
 }
 
 /// Serves one connection until either side ends it; every call may wait. Errors: why it was lost.
-// ANCHOR: serve
 pub fn serve(
     fiber: &Waits<'_>,
     mut socket: Socket,
@@ -48,9 +45,7 @@ pub fn serve(
                 Ok(0) => session.ended(),
                 Ok(count) => session.received(&buffer.borrow()[..count], &socket.now()),
                 // The deadline has passed, or the server stops.
-                Err(Errno::EAGAIN | Errno::EINTR) => {
-                    _ = would_block(socket.as_fd(), &mut session, &socket.now());
-                }
+                Err(Errno::EAGAIN | Errno::EINTR) => _ = socket.would_block(&mut session),
                 Err(error) => return Err(error),
             },
             Next::Write(output) => match fiber.wait(socket.write(output)) {
@@ -67,4 +62,3 @@ pub fn serve(
         }
     }
 }
-// ANCHOR_END: serve

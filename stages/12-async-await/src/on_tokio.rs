@@ -120,7 +120,6 @@ fn readable(fd: BorrowedFd<'_>) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Serves one connection until either side ends it; every `.await` may wait. Errors: why it was lost.
-// ANCHOR: serve
 async fn serve(
     mut socket: TcpStream,
     mut session: Session,
@@ -172,7 +171,6 @@ async fn serve(
         }
     }
 }
-// ANCHOR_END: serve
 
 /// What `future` returns; `None` after the deadline, or once when the server begins to stop.
 async fn until<T>(

@@ -64,7 +64,6 @@ impl Reactor {
         &self.timers
     }
 
-    // ANCHOR: wait
     /// Waits until something is ready, unless a task is, and wakes the tasks that waited for it.
     ///
     /// # Errors
@@ -103,7 +102,6 @@ impl Reactor {
         let Some(state) = sources.get_mut(token) else { return };
         state.report(events);
     }
-    // ANCHOR_END: wait
 
     /// Wakes every task that waits for a source: each learns that the server stops.
     fn stop(&self) -> nix::Result<()> {

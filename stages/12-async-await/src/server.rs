@@ -5,14 +5,11 @@ use crate::options::Options;
 use crate::shard::{self, Shard};
 use crate::socket::{Buffer, Socket};
 use kit::session::{Next, Session};
-use kit::socket::would_block;
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-// ANCHOR: run
 /// Serves from one executor per shard until the server must stop. Errors: why it cannot listen or accept.
 pub fn run(options: Options) -> io::Result<()> {
     shard::run(options, accept)
@@ -29,10 +26,8 @@ async fn accept(mut shard: Shard) -> io::Result<()> {
     }
     Ok(())
 }
-// ANCHOR_END: run
 
 /// Serves one connection until either side ends it; every `.await` may wait. Errors: why it was lost.
-// ANCHOR: serve
 pub async fn serve(
     mut socket: Socket,
     mut session: Session,
@@ -48,9 +43,7 @@ pub async fn serve(
                 Ok(0) => session.ended(),
                 Ok(count) => session.received(&buffer.borrow()[..count], &socket.now()),
                 // The deadline has passed, or the server stops.
-                Err(Errno::EAGAIN | Errno::EINTR) => {
-                    _ = would_block(socket.as_fd(), &mut session, &socket.now());
-                }
+                Err(Errno::EAGAIN | Errno::EINTR) => _ = socket.would_block(&mut session),
                 Err(error) => return Err(error),
             },
             Next::Write(output) => match socket.write(output).await {
@@ -68,4 +61,3 @@ pub async fn serve(
     }
     // ANCHOR_END: conversation
 }
-// ANCHOR_END: serve

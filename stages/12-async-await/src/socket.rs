@@ -7,13 +7,14 @@ use kit::clock::LoopContext;
 use kit::listener::{Accepted, Acceptor};
 use kit::output::Output;
 use kit::session::Session;
+use kit::socket::would_block;
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::read;
 use std::cell::{Ref, RefCell};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -106,29 +107,30 @@ impl Socket {
         }
     }
 
+    /// A read was in vain: see [`would_block`].
+    pub fn would_block(&self, session: &mut Session) -> bool {
+        would_block(self.fd.as_fd(), session, &self.now())
+    }
+
     /// Shuts the sending side.
     pub fn shutdown_write(&self) {
         // It fails only when the peer has reset the connection, which the next read says too.
         let _ = shutdown(self.fd.as_raw_fd(), Shutdown::Write);
     }
 
-    // ANCHOR: wait
     /// Waits until a call may succeed. With `Some` it should be tried for the last time: what it then says is
     /// the reason to give up.
     async fn wait(&mut self, direction: EpollFlags) -> nix::Result<Option<Errno>> {
+        // Nearly every write, and each read behind an event: no timer is looked at.
+        if self.source.is_ready(direction) {
+            return Ok(None);
+        }
         match timeout(&mut self.timer, self.source.ready(self.fd.as_fd(), direction)).await {
             None => Ok(Some(Errno::EAGAIN)),
             Some(Ok(Event::Stop)) => Ok(Some(Errno::EINTR)),
             Some(Ok(Event::Ready)) => Ok(None),
             Some(Err(error)) => Err(error),
         }
-    }
-    // ANCHOR_END: wait
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }
 
@@ -144,7 +146,6 @@ impl Listener {
         Self { source: Source::new(Rc::clone(reactor)), acceptor: Acceptor::new(fd, max) }
     }
 
-    // ANCHOR: accept
     /// Waits for the next connection, while there is room for it. `None` when the server must stop and no
     /// connection is left that the kernel had accepted before. `open` counts the open ones.
     ///
@@ -176,5 +177,4 @@ impl Listener {
         }
         Ok(None)
     }
-    // ANCHOR_END: accept
 }

@@ -73,6 +73,14 @@ impl Source {
         &self.reactor
     }
 
+    /// Whether [`Source::ready`] would return [`Event::Ready`] at once.
+    #[inline]
+    pub fn is_ready(&self, direction: EpollFlags) -> bool {
+        let State { ready, told, .. } = &*self.state;
+        let stops = self.reactor.now().draining && !told.get();
+        ready.get().contains(direction) && !self.reactor.turn_is_over() && !stops
+    }
+
     /// Waits until a call in this direction may succeed, or the server begins to stop. `fd` is the source's
     /// descriptor.
     ///
@@ -93,10 +101,10 @@ impl Source {
         if self.reactor.now().draining && !state.told.replace(true) {
             return Poll::Ready(Ok(Event::Stop));
         }
+        if self.is_ready(direction) {
+            return Poll::Ready(Ok(Event::Ready));
+        }
         if state.ready.get().contains(direction) {
-            if !self.reactor.turn_is_over() {
-                return Poll::Ready(Ok(Event::Ready));
-            }
             // A task whose socket is always ready never waits. So it gives way by itself: it is queued again,
             // behind the others.
             context.waker().wake_by_ref();
@@ -153,7 +161,6 @@ impl Drop for Source {
 }
 
 impl State {
-    // ANCHOR: report
     /// Remembers what epoll has reported, and wakes the task if that is what it waits for.
     pub(crate) fn report(&self, events: EpollFlags) {
         // An error or an end lets every call succeed: it returns what has happened.
@@ -165,7 +172,6 @@ impl State {
             self.wake();
         }
     }
-    // ANCHOR_END: report
 
     /// Wakes the task: what it waits for is there, or the server stops.
     pub(crate) fn wake(&self) {

@@ -107,7 +107,6 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
-    // ANCHOR: sleep
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if self.reactor.now().ms >= self.at {
             return Poll::Ready(());
@@ -120,7 +119,6 @@ impl Future for Sleep {
         }
         Poll::Pending
     }
-    // ANCHOR_END: sleep
 }
 
 impl Drop for Sleep {

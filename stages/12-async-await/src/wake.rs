@@ -67,7 +67,6 @@ impl<N: Notify> RunQueue<N> {
         &self.notifier
     }
 
-    // ANCHOR: push
     /// Puts a task in, and wakes the executor if it sleeps.
     pub fn push(&self, task: Token) {
         self.tasks.lock().push_back(task);
@@ -78,14 +77,12 @@ impl<N: Notify> RunQueue<N> {
             self.notifier.notify();
         }
     }
-    // ANCHOR_END: push
 
     /// Takes the task that has waited longest.
     pub fn pop(&self) -> Option<Token> {
         self.tasks.lock().pop_front()
     }
 
-    // ANCHOR: sleep
     /// To be called before the executor waits: whether it may sleep. If not, a task has something to do.
     /// [`RunQueue::awake`] must follow.
     pub fn may_sleep(&self) -> bool {
@@ -94,7 +91,6 @@ impl<N: Notify> RunQueue<N> {
         self.sleeping.store(true, Relaxed);
         self.tasks.lock().is_empty()
     }
-    // ANCHOR_END: sleep
 
     /// The executor is awake. Relaxed: a waker that still sees it asleep notifies once for nothing.
     pub fn awake(&self) {
