@@ -183,7 +183,17 @@ impl WriteBuffer {
     }
 
     /// Notes that `count` bytes were sent: first of the queued bytes, then of the body.
+    #[inline]
     pub fn advance(&mut self, count: usize) {
+        // Most often that was all.
+        if self.body.is_none() && self.sent + count == self.bytes.len() {
+            self.return_spare();
+        } else {
+            self.advance_in_part(count);
+        }
+    }
+
+    fn advance_in_part(&mut self, count: usize) {
         let queued = self.bytes.len() - self.sent;
         let of_bytes = count.min(queued);
         self.sent += of_bytes;
