@@ -159,6 +159,12 @@ load *ARGS: build
 profile *ARGS: build
     @{{harness}} profile "$@"
 
+# Count the instructions of a request, compare with results/instructions.json: ./lab instructions --stages 10
+[group('measure')]
+[no-exit-message]
+instructions *ARGS: build
+    @{{harness}} instructions "$@"
+
 # Put load on a server from several hosts, by Tsung: ./lab distributed http://web1:8080/ --workers load1=4,load2=4
 [group('measure')]
 [no-exit-message]

@@ -90,6 +90,9 @@ enum Command {
     /// Where the time of a stage goes: a flame graph, the states of its threads, system calls per request
     /// beside the floor's. Half a minute.
     Profile(profile::Args),
+    /// Count the instructions and system calls of a request, and compare with the committed table: needs
+    /// valgrind.
+    Instructions(profile::instructions::Args),
     /// Say what is missing on this machine, or will distort the figures.
     Doctor,
     /// Build servers with one mistake each, and see whether the probe and the test that must catch it do.
@@ -135,6 +138,7 @@ fn main() -> ExitCode {
         Command::Chart(args) => charts::run(args),
         Command::Report(args) => report::run(args),
         Command::Profile(args) => profile::run(args),
+        Command::Instructions(args) => profile::instructions::run(args),
         Command::Doctor => doctor::run(),
         Command::Mutants(args) => mutants::run(args),
         Command::Timeline(args) => timeline::run(args),

@@ -65,6 +65,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     // Grades of servers on virtual machines, which start by the dozen: a machine that compiles beside them
     // would be judged, not they.
     all.run(suite("servers of other makes", &[STARTERS]));
+    // Of kit alone: some seconds, and no other process changes the counts.
+    all.run(harness("instructions", &["instructions"]));
     if !args.no_bench {
         let out = tempfile::tempdir().context("no folder for the figures")?;
         let out = out.path().to_string_lossy().into_owned();

@@ -225,6 +225,7 @@ impl Session {
     }
 
     /// The first `count` bytes of the output have left.
+    #[inline]
     pub fn sent(&mut self, count: usize, now: &LoopContext) {
         self.output.advance(count);
         self.sent += count as u64;
@@ -366,6 +367,7 @@ impl Session {
     }
 
     /// Lets the protocol take what it can of the input, `bytes` behind what waits already.
+    #[inline]
     fn parse(&mut self, bytes: &[u8], now: &LoopContext) {
         let began_before = !self.input.is_empty();
         let (taken, work) = if began_before {

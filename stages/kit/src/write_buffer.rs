@@ -14,7 +14,7 @@
 
 use crate::clock::LoopContext;
 use crate::protocol::observer::{Observed, Observer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -24,7 +24,10 @@ pub const HIGH_WATER: usize = 64 * 1024;
 /// A body at most this long is copied behind its head, so that pipelined replies leave in one write.
 pub const SMALL_BODY: u64 = 4 * 1024;
 
-/// A thread keeps spare vectors of at most this capacity together, in bytes. The bound is one of bytes, since
+/// A vector of more than this capacity is not kept: it has grown large for one body.
+const MAX_SPARE: usize = 4 * HIGH_WATER;
+
+/// A thread keeps spare vectors of at most this capacity together, in bytes, beside one of [`MAX_SPARE`]. The bound is one of bytes, since
 /// a bound on their number lets memory grow with the largest reply that each of them ever held.
 const MAX_SPARE_BYTES: usize = 1024 * 1024;
 
@@ -46,6 +49,9 @@ thread_local! {
     /// The vectors that this thread lends to the connections it is serving: mostly one, and more where
     /// replies of several connections wait to leave together.
     static SPARES: RefCell<Spares> = const { RefCell::new(Spares { vectors: Vec::new(), bytes: 0 }) };
+    /// The one that was returned last, apart from the others: a thread that writes at once what it appends
+    /// needs no other.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Empty vectors with capacity.
@@ -177,7 +183,17 @@ impl WriteBuffer {
     }
 
     /// Notes that `count` bytes were sent: first of the queued bytes, then of the body.
+    #[inline]
     pub fn advance(&mut self, count: usize) {
+        // Most often that was all.
+        if self.body.is_none() && self.sent + count == self.bytes.len() {
+            self.return_spare();
+        } else {
+            self.advance_in_part(count);
+        }
+    }
+
+    fn advance_in_part(&mut self, count: usize) {
         let queued = self.bytes.len() - self.sent;
         let of_bytes = count.min(queued);
         self.sent += of_bytes;
@@ -213,14 +229,30 @@ impl WriteBuffer {
         self.bytes.clear();
         self.sent = 0;
         let bytes = std::mem::take(&mut self.bytes);
-        SPARES.with_borrow_mut(|spares| spares.put(bytes));
+        if bytes.capacity() > MAX_SPARE {
+            return;
+        }
+        let before = SPARE.replace(bytes);
+        if before.capacity() != 0 {
+            keep(before);
+        }
     }
 }
 
-/// Pipelined requests append to a buffer that is there, so this is kept out of line.
-#[cold]
 fn spare() -> Vec<u8> {
+    let spare = SPARE.take();
+    if spare.capacity() == 0 { another() } else { spare }
+}
+
+/// Another spare vector: replies of several connections wait at the same time.
+#[cold]
+fn another() -> Vec<u8> {
     SPARES.with_borrow_mut(Spares::take)
+}
+
+#[cold]
+fn keep(vector: Vec<u8>) {
+    SPARES.with_borrow_mut(|spares| spares.put(vector));
 }
 
 impl Spares {
@@ -230,10 +262,10 @@ impl Spares {
         vector
     }
 
-    /// Keeps a vector, unless it has grown large for one body, or enough of them are kept.
+    /// Keeps a vector, unless enough of them are kept.
     fn put(&mut self, vector: Vec<u8>) {
         let capacity = vector.capacity();
-        if capacity <= 4 * HIGH_WATER && self.bytes + capacity <= MAX_SPARE_BYTES {
+        if self.bytes + capacity <= MAX_SPARE_BYTES {
             self.bytes += capacity;
             self.vectors.push(vector);
         }

@@ -9,11 +9,14 @@
 //! * **what the kernel is asked for**: system calls, context switches and wake-ups for each request,
 //!   beside those of the floor, which does what no server can do without (`calls`).
 //!
+//! `./lab instructions` counts what one request costs, and compares with a committed table (`instructions`).
+//!
 //! Each has a server of its own and the same load (`target`), since strace slows a server down tenfold and
 //! what is measured beside it would mean nothing.
 
 mod callgrind;
 mod calls;
+pub mod instructions;
 mod on_cpu;
 mod report;
 mod states;

@@ -50,7 +50,15 @@ impl Opened {
         let how = OpenHow::new()
             .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        let file = File::from(open_beneath(root, path, how)?);
+        Self::read(File::from(open_beneath(root, path, how)?))
+    }
+
+    /// What an open file is, and its bytes if it is small. For a server that opens its files otherwise than
+    /// with openat2(2).
+    ///
+    /// # Errors
+    /// As [`Opened::open`].
+    pub fn read(file: File) -> Result<Self, Errno> {
         let stat = fstat(&file)?;
         match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => Self::regular(file, &stat),

@@ -11,6 +11,16 @@ use crate::protocol::work::{Job, Outcome, Work};
 use crate::write_buffer::WriteBuffer;
 use std::time::Duration;
 
+/// Appends the reply to `/`.
+#[inline]
+pub(super) fn hello(manner: Manner, out: &mut WriteBuffer, now: &LoopContext) {
+    const HELLO: &[u8] = b"Hello, World!";
+    let bytes = reply::content(out, now, manner, reply::TEXT, HELLO.len() as u64);
+    if !manner.head_only {
+        bytes.extend_from_slice(HELLO);
+    }
+}
+
 /// Appends the reply, or returns the work that must come first.
 pub(super) fn at_once(
     route: Route,
@@ -28,18 +38,18 @@ pub(super) fn at_once(
             (Job::Open { root, path: request.take_path() }, Asked::File(request))
         }
         Route::Hello => {
-            reply::text(out, now, manner, [b"Hello, World!", b"", b""]);
+            hello(manner, out, now);
             return None;
         }
         Route::Bytes(length) => {
-            reply::content(out, now, manner, "text/plain; charset=utf-8", length);
+            reply::content(out, now, manner, reply::TEXT, length);
             if !manner.head_only {
                 out.pattern(length);
             }
             return None;
         }
         Route::Echo => {
-            reply::content(out, now, manner, "application/octet-stream", body.len() as u64);
+            reply::content(out, now, manner, reply::BYTES, body.len() as u64);
             out.extend(body);
             return None;
         }

@@ -1,7 +1,7 @@
 //! What the header fields of a request say about its connection and its body.
 
 use super::framing::{Declared, Framing};
-use super::grammar::{is_authority, trim};
+use super::grammar::{is_authority, is_name, trim};
 use super::status::Reject;
 use httparse::Header;
 
@@ -28,18 +28,26 @@ pub(super) struct Fields {
     pub(super) persistent: bool,
 }
 
+/// What the fields other than Host have said so far.
+#[derive(Debug)]
+struct Said {
+    declared: Declared,
+    expect: Expect,
+    close: bool,
+    keep_alive: bool,
+}
+
 impl Fields {
     /// Reads the fields. `http_1_0`: the request is HTTP/1.0.
     #[inline]
     pub(super) fn read(headers: &[Header<'_>], http_1_0: bool) -> Result<Self, Reject> {
         let mut host = false;
-        let mut declared = Declared::default();
-        let mut expect = Expect::Nothing;
-        let (mut close, mut keep_alive) = (false, false);
+        let mut said =
+            Said { declared: Declared::default(), expect: Expect::Nothing, close: false, keep_alive: false };
         for Header { name, value } in headers {
             // The length alone distinguishes most names.
             match name.len() {
-                4 if name.eq_ignore_ascii_case("host") => {
+                4 if is_name(name, b"host") => {
                     if host {
                         return Err(Reject::bad("Host is given twice"));
                     }
@@ -48,32 +56,46 @@ impl Fields {
                     }
                     host = true;
                 }
-                6 if name.eq_ignore_ascii_case("expect") => {
-                    for expectation in members(value) {
-                        if !expectation.eq_ignore_ascii_case(b"100-continue") {
-                            expect = Expect::Other;
-                        } else if expect == Expect::Nothing && !http_1_0 {
-                            // RFC 9110 §10.1.1: an HTTP/1.0 client knows no 100.
-                            expect = Expect::Continue;
-                        }
-                    }
-                }
-                10 if name.eq_ignore_ascii_case("connection") => {
-                    for option in members(value) {
-                        close |= option.eq_ignore_ascii_case(b"close");
-                        keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                    }
-                }
-                14 if name.eq_ignore_ascii_case("content-length") => declared.content_length(value)?,
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => declared.transfer_encoding(value)?,
+                6 | 10 | 14 | 17 => said.add(name, value, http_1_0)?,
                 _ => {}
             }
         }
         if !host && !http_1_0 {
             return Err(Reject::bad("an HTTP/1.1 request needs a Host"));
         }
+        let Said { declared, expect, close, keep_alive } = said;
         let persistent = !close && (keep_alive || !http_1_0);
         Ok(Self { framing: declared.framing(http_1_0)?, expect, persistent })
+    }
+}
+
+impl Said {
+    /// One line that may concern the connection or the body. Out of line: most requests have none of them,
+    /// and inlined their registers are saved and restored around each Host.
+    #[inline(never)]
+    fn add(&mut self, name: &str, value: &[u8], http_1_0: bool) -> Result<(), Reject> {
+        match name.len() {
+            6 if is_name(name, b"expect") => {
+                for expectation in members(value) {
+                    if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                        self.expect = Expect::Other;
+                    } else if self.expect == Expect::Nothing && !http_1_0 {
+                        // RFC 9110 §10.1.1: an HTTP/1.0 client knows no 100.
+                        self.expect = Expect::Continue;
+                    }
+                }
+            }
+            10 if is_name(name, b"connection") => {
+                for option in members(value) {
+                    self.close |= option.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
+            }
+            14 if is_name(name, b"content-length") => self.declared.content_length(value)?,
+            17 if is_name(name, b"transfer-encoding") => self.declared.transfer_encoding(value)?,
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -68,6 +68,7 @@ impl Declared {
     }
 
     /// The verdict. `http_1_0`: the request is HTTP/1.0.
+    #[inline]
     pub(super) fn framing(&self, http_1_0: bool) -> Result<Framing, Reject> {
         match (self.length, self.codings) {
             (None | Some(0), None) => Ok(Framing::Empty),

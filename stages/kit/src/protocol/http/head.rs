@@ -2,6 +2,7 @@
 
 use super::grammar::is_target;
 use super::limits::{Limits, MAX_LINES};
+use super::plain::{self, Found};
 use httparse::{Header, ParserConfig, Request, Status};
 use std::mem::MaybeUninit;
 
@@ -17,14 +18,29 @@ pub(super) fn lines<'b>() -> Lines<'b> {
 
 /// The head at the front of `input` and its length, if it is complete, httparse approves of it and it is
 /// within the limits. If not, [`super::scan`] finds out why.
-#[inline]
+// Inlined, since a head is ten words that a call would move twice.
+#[inline(always)]
 pub(super) fn parse<'h, 'b>(
     input: &'b [u8],
     lines: &'h mut Lines<'b>,
     limits: &Limits,
 ) -> Option<(usize, Request<'h, 'b>)> {
-    let mut request = Request::new(&mut []);
     let lines = &mut lines[..usize::from(limits.max_header_lines)];
+    match plain::parse(input, lines) {
+        Found::Head(length, request) => is_within(&input[..length], limits).then_some((length, request)),
+        Found::Cut => None,
+        Found::Other(lines) => parse_any(input, lines, limits),
+    }
+}
+
+/// [`parse`] for a head that is not plain.
+#[cold]
+fn parse_any<'h, 'b>(
+    input: &'b [u8],
+    lines: &'h mut [MaybeUninit<Header<'b>>],
+    limits: &Limits,
+) -> Option<(usize, Request<'h, 'b>)> {
+    let mut request = Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut request, input, lines);
     let Ok(Status::Complete(length)) = parsed else { return None };
     // httparse lets UTF-8 pass in a target.

@@ -39,11 +39,11 @@ impl<'a> Reply<'a> {
         out.begin_reply(status.line(), now);
         let bytes = out.writer();
         bytes.reserve(256);
-        bytes.extend_from_slice(b"HTTP/1.1 ");
-        bytes.extend_from_slice(status.line().as_bytes());
-        bytes.extend_from_slice(b"\r\nServer: c10k-lab\r\nDate: ");
-        bytes.extend_from_slice(&now.date);
-        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(status.head().as_bytes());
+        let mut date = [0; 31];
+        date[..29].copy_from_slice(&now.date);
+        date[29..].copy_from_slice(b"\r\n");
+        bytes.extend_from_slice(&date);
         Self { bytes }
     }
 
@@ -59,18 +59,33 @@ impl<'a> Reply<'a> {
     /// Adds Content-Length.
     #[inline]
     pub(super) fn length(self, length: u64) -> Self {
-        let mut digits = [0; 20];
-        self.field("Content-Length: ", decimal(length, &mut digits))
+        self.bytes.extend_from_slice(b"Content-Length: ");
+        self.amount(length)
     }
 
-    /// Ends the head.
+    /// Ends a line with a number.
     #[inline]
-    pub(super) fn end(self, manner: Manner) {
-        self.bytes.extend_from_slice(match (manner.keep_alive, manner.http_1_0) {
-            (false, _) => b"Connection: close\r\n\r\n".as_slice(),
-            (true, true) => b"Connection: keep-alive\r\n\r\n",
-            (true, false) => b"\r\n",
-        });
+    fn amount(self, number: u64) -> Self {
+        match number {
+            0..10 => self.bytes.push(b'0' + number as u8),
+            10..100 => {
+                self.bytes.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8])
+            }
+            _ => self.bytes.extend_from_slice(decimal(number, &mut [0; 20])),
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// Ends the head. Returns what a body is appended to.
+    #[inline]
+    pub(super) fn end(self, manner: Manner) -> &'a mut Vec<u8> {
+        match (manner.keep_alive, manner.http_1_0) {
+            (false, _) => self.bytes.extend_from_slice(b"Connection: close\r\n\r\n"),
+            (true, true) => self.bytes.extend_from_slice(b"Connection: keep-alive\r\n\r\n"),
+            (true, false) => self.bytes.extend_from_slice(b"\r\n"),
+        }
+        self.bytes
     }
 }
 
@@ -79,29 +94,33 @@ pub(super) fn send_continue(out: &mut WriteBuffer, now: &LoopContext) {
     Reply::start(out, now, Status::Continue).bytes.extend_from_slice(b"\r\n");
 }
 
+/// The fields of a 200 up to the number of Content-Length, in one piece.
+pub(super) const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\nContent-Length: ";
+/// [`TEXT`] for bytes of any kind.
+pub(super) const BYTES: &str = "Content-Type: application/octet-stream\r\nContent-Length: ";
+
 /// 200 with a text that was put together from pieces.
-#[inline]
 pub(super) fn text(out: &mut WriteBuffer, now: &LoopContext, manner: Manner, pieces: [&[u8]; 3]) {
     let length = pieces.iter().map(|piece| piece.len() as u64).sum();
-    content(out, now, manner, "text/plain; charset=utf-8", length);
+    content(out, now, manner, TEXT, length);
     if !manner.head_only {
         pieces.iter().for_each(|piece| out.extend(piece));
     }
 }
 
-/// The head of a 200 with a body of `length` bytes, which the caller appends.
-#[inline]
-pub(super) fn content(
-    out: &mut WriteBuffer,
+/// The head of a 200 with a body of `length` bytes, and what the caller appends the body to. `fields`: [`TEXT`] or [`BYTES`].
+// Inlined so that the fields are a constant, and for `/` the length too.
+#[inline(always)]
+pub(super) fn content<'a>(
+    out: &'a mut WriteBuffer,
     now: &LoopContext,
     manner: Manner,
-    media_type: &'static str,
+    fields: &'static str,
     length: u64,
-) {
-    Reply::start(out, now, Status::Ok)
-        .field("Content-Type: ", media_type.as_bytes())
-        .length(length)
-        .end(manner);
+) -> &'a mut Vec<u8> {
+    let reply = Reply::start(out, now, Status::Ok);
+    reply.bytes.extend_from_slice(fields.as_bytes());
+    reply.amount(length).end(manner)
 }
 
 /// An error or a redirect: its status, a field if it needs one, and a body of one line that says why.

@@ -21,15 +21,16 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Reads a head. `last`: the connection may have no more requests after this one.
-    #[inline]
+    /// Reads a head whose fields have been read. `last`: the connection may have no more requests after this
+    /// one.
     pub(super) fn read(
         head: &httparse::Request<'_, '_>,
+        fields: Fields,
         settings: &Settings,
         last: bool,
     ) -> Result<Self, Reject> {
         let http_1_0 = head.version == Some(0);
-        let Fields { framing, expect, persistent } = Fields::read(head.headers, http_1_0)?;
+        let Fields { framing, expect, persistent } = fields;
         if matches!(framing, Framing::Length(length) if length > settings.limits.max_body) {
             return Err(Reject { status: Status::ContentTooLarge, why: "the body is over the limit" });
         }
