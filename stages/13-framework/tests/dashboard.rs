@@ -91,12 +91,7 @@ fn the_figures_agree_with_what_the_generator_counted() {
     // A request may have been on its way when the generator stopped; it asks a few before it counts.
     let least = report.main.requests;
     let most = least + least / 20 + 64;
-    let mut busiest = 0;
-    let after = stream.until(|sample| {
-        busiest = busiest.max(sum(sample, "connections"));
-        sum(sample, "requests") - sum(&before, "requests") >= least
-    });
-    assert!(busiest >= 9, "{busiest}: the generator's, and the page itself");
+    let after = stream.until(|sample| sum(sample, "requests") - sum(&before, "requests") >= least);
     let after = if sum(&after, "connections") == 1 {
         after
     } else {
@@ -216,10 +211,15 @@ fn the_page_lives_in_a_browser() {
     page.until("parseFloat(document.querySelector('#requests output').textContent) > 0");
     page.until("/^done: [1-9][0-9]* sent, [1-9][0-9]* answered$/.test(document.querySelector('#load .answer').textContent)");
     page.until("document.querySelector('#requests output').textContent === '0/s'");
-    page.evaluate("document.querySelector('#sleep [name=ms]').value = 1500");
+    // Noted by the page itself: a busy machine may look too late.
+    page.evaluate(
+        "new MutationObserver(() => { window.held ||= document.querySelector('#loops .held') !== null; })
+            .observe(document.querySelector('#loops'), { subtree: true, childList: true })",
+    );
+    page.evaluate("document.querySelector('#sleep [name=ms]').value = 2000");
     page.evaluate("document.querySelector('#sleep button').click()");
-    page.until("document.querySelector('#loops').innerText.includes('held up')");
-    page.until("!document.querySelector('#loops').innerText.includes('held up')");
+    page.until("window.held === true");
+    page.until("document.querySelector('#loops .held') === null");
     let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
     page.call("Emulation.setDeviceMetricsOverride", phone);
     page.until("innerWidth === 390 && document.documentElement.scrollWidth <= 390");

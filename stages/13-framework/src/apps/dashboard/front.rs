@@ -6,6 +6,8 @@ use super::routes::{Count, Routes, Told};
 use crate::apps::httpd::{MAX_READS, drive, reads};
 use framework::{Connection, Protocol};
 use kit::session::Session;
+use nix::sys::socket::{SockaddrIn, getpeername};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -50,7 +52,8 @@ impl Protocol for Front {
 
     fn on_open(&mut self, connection: &mut Connection<'_>) {
         let port = connection.server().address().port();
-        let routes = Routes::new(Arc::clone(&self.shared), Arc::clone(&self.told), port);
+        let is_local = is_local(connection);
+        let routes = Routes::new(Arc::clone(&self.shared), Arc::clone(&self.told), port, is_local);
         let timeouts = self.shared.switches.timeouts(self.shared.sessions.timeouts());
         let session = self.session.insert(Session::new(Box::new(routes), timeouts, connection.now()));
         session.observe(Box::new(Count(Arc::clone(&self.told))));
@@ -76,4 +79,10 @@ impl Protocol for Front {
     fn ping(&mut self, connection: &mut Connection<'_>) {
         self.drive(connection, MAX_READS);
     }
+}
+
+/// Whether the peer is on this machine. What it calls the host, it says itself.
+fn is_local(connection: &Connection<'_>) -> bool {
+    connection.server().address().ip().is_loopback()
+        || getpeername::<SockaddrIn>(connection.as_fd().as_raw_fd()).is_ok_and(|peer| peer.ip().is_loopback())
 }

@@ -43,6 +43,8 @@ pub(super) struct Routes {
     told: Arc<Told>,
     http: Http,
     port: u16,
+    /// The peer is on this machine.
+    is_local: bool,
     /// A body of ours is on its way.
     unfinished: bool,
     closing: bool,
@@ -50,9 +52,9 @@ pub(super) struct Routes {
 
 impl Routes {
     /// A conversation that has not begun, with a server on this port.
-    pub(super) fn new(shared: Arc<Shared>, told: Arc<Told>, port: u16) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, told: Arc<Told>, port: u16, is_local: bool) -> Self {
         let http = Http::new(shared.sessions.http());
-        Self { shared, told, http, port, unfinished: false, closing: false }
+        Self { shared, told, http, port, is_local, unfinished: false, closing: false }
     }
 
     fn answer(&mut self, asks: &Asks, keep_alive: bool, out: &mut WriteBuffer) {
@@ -118,6 +120,10 @@ impl Protocol for Routes {
                 }
                 Found::Refused(status, reason) => {
                     self.say(out, status, reason, false);
+                    self.closing = true;
+                }
+                Found::Ours { .. } if !self.is_local => {
+                    self.say(out, "403 Forbidden", "this is for the machine of the server", false);
                     self.closing = true;
                 }
                 Found::Ours { asks, length, keep_alive } => {

@@ -20,6 +20,7 @@ pub(super) fn start(shared: Arc<Shared>, server: Server) {
                 // Nobody looks: no loop is woken.
                 continue;
             }
+            // ANCHOR: send
             let event: Arc<[u8]> = format!("data: {sample}\n\n").into_bytes().into();
             let limit = shared.switches.page_queue();
             server.each(
@@ -34,6 +35,7 @@ pub(super) fn start(shared: Arc<Shared>, server: Server) {
                 },
                 |_, _| {},
             );
+            // ANCHOR_END: send
         }
     };
     thread::Builder::new().name("sampler".to_owned()).spawn(run).expect("a thread for the sampler");
