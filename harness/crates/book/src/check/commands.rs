@@ -280,10 +280,17 @@ impl Programs<'_> {
             .filter_map(|arg| arg.get_long())
             .map(|long| format!("--{long}"))
             .collect();
+        // From the first word that is the stage's own, everything goes to the stage.
+        let mut first = None;
         for word in words.iter().skip_while(|word| *word != stage).filter(|word| word.starts_with("--")) {
             let name = word.split('=').next().unwrap_or_default();
-            if !known.contains(name) && !own.contains(name) {
-                return Err(format!("stage {stage} has no option `{name}`"));
+            match (known.contains(name), own.contains(name), first) {
+                (false, false, _) => return Err(format!("stage {stage} has no option `{name}`")),
+                (false, true, Some(first)) => {
+                    return Err(format!("`{first}` is the stage's: `{name}` must stand before it"));
+                }
+                (true, false, None) => first = Some(name),
+                _ => {}
             }
         }
         Ok(())
@@ -299,14 +306,20 @@ mod tests {
     const JUSTFILE: &str = "# Run a stage.\n[group('x')]\nstage *ARGS: build\n    @{{harness}} stage \"$@\"\n\n\
                             load *ARGS: build\n    @{{harness}} load \"$@\"\n\nalias put := load\n\n\
                             experiment *ARGS: build\n    @{{experiment}} \"$@\"\n\nmutants *ARGS:\n    {{harness}} mutants \"$@\"\n\n\
-                            loom:\n    cargo test\n\nlearn *ARGS:\n    {{harness}} learn \"$@\"\n\nnotes-check:\n    {{harness}} notes check\n\nx := \"y\"\n";
+                            grade *ARGS:\n    {{harness}} grade \"$@\"\n\nloom:\n    cargo test\n\nlearn *ARGS:\n    {{harness}} learn \"$@\"\n\nnotes-check:\n    {{harness}} notes check\n\nx := \"y\"\n";
 
     fn harness() -> Command {
         let rate = Arg::new("rate").long("rate").value_parser(clap::value_parser!(u32));
         let options = Arg::new("options").num_args(0..).allow_hyphen_values(true).trailing_var_arg(true);
         Command::new("lab")
             .subcommand(Command::new("load").arg(Arg::new("url").required(true)).arg(rate))
-            .subcommand(Command::new("stage").arg(Arg::new("stage").required(true)).arg(options))
+            .subcommand(Command::new("stage").arg(Arg::new("stage").required(true)).arg(options.clone()))
+            .subcommand(
+                Command::new("grade")
+                    .arg(Arg::new("stage").required(true))
+                    .arg(Arg::new("only").long("only"))
+                    .arg(options),
+            )
             .subcommand(
                 Command::new("mutants")
                     .arg(Arg::new("names").num_args(0..))
@@ -339,6 +352,7 @@ mod tests {
         for good in [
             "`./lab load URL`, `./lab load`, `./lab load http://x/ --rate N`, `./lab put x`, `just loom`",
             "`./lab stage 5 --trigger edge`, `./lab stage N`, `./lab experiment edge-or-level`, `./lab experiment ID`",
+            "`./lab grade 5 --only x --trigger edge`, `./lab grade --only x 5 --trigger edge`",
             "`./lab mutants eintr`, `./lab mutants --list`, `./lab notes-check`, `harness notes check`",
             "`./lab learn`, `./lab learn 05-short`, `./lab learn hint 05-short`, `./lab learn EXERCISE`",
             "just as before, `make load`, `./lab RECIPE`, `./lab --help`, `curl x | ./labyrinth`",
@@ -355,6 +369,10 @@ mod tests {
             ("`harness gone`", "`harness gone`: unrecognized subcommand 'gone'"),
             ("`harness notes gone`", "`harness notes gone`: unrecognized subcommand 'gone'"),
             ("`./lab stage 5 --gone 1`", "`./lab stage 5 --gone 1`: stage 5 has no option `--gone`"),
+            (
+                "`./lab grade 5 --trigger edge --only x`",
+                "`./lab grade 5 --trigger edge --only x`: `--trigger` is the stage's: `--only` must stand before it",
+            ),
             ("`./lab experiment gone`", "`./lab experiment gone`: there is no claim `gone`"),
             ("`./lab learn hint gone`", "`./lab learn hint gone`: there is no exercise `gone`"),
             ("`./lab mutants gone`", "`./lab mutants gone`: there is no mutant `gone`"),
