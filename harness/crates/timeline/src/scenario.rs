@@ -334,6 +334,37 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ],
         shows: always,
     },
+    Scenario {
+        name: "callback-sleeps",
+        stage: 13,
+        options: &["--workers", "2"],
+        title: "A callback sleeps: the connections of its loop wait, those of the other loop do not",
+        about: "Clients A to D connect, and two loops get them in turn. The callback for client A's request \
+                sleeps 100 ms; B, C and D ask for a greeting meanwhile.",
+        steps: &[
+            Connect('A'),
+            Pause(5),
+            Connect('B'),
+            Pause(5),
+            Connect('C'),
+            Pause(5),
+            Connect('D'),
+            Pause(20),
+            Get('A', "/sleep/100"),
+            Pause(15),
+            Get('B', "/"),
+            Pause(15),
+            Get('C', "/"),
+            Pause(15),
+            Get('D', "/"),
+            Await('A', 1),
+            Await('B', 1),
+            Await('C', 1),
+            Await('D', 1),
+            Pause(5),
+        ],
+        shows: some_wait_and_some_do_not,
+    },
 ];
 
 fn always(_: &Timeline) -> bool {
