@@ -54,9 +54,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     scope(|scope| {
         let all = &all;
         scope.spawn(|| all.run(harness("probes", &["grade", "all"])));
-        all.run(cargo("build the tests", &["test", "--workspace", "--no-run"]));
-        // That leaves out the programs of packages without tests beside their sources.
-        all.run(cargo("build the programs", &["build", "--workspace", "--bins"]));
+        // In one command: programs alone would have dependencies without those features that only tests ask
+        // for, and half of the harness would be built twice.
+        let all_of_them = ["build", "--workspace", "--bins", "--tests", "--examples"];
+        all.run(cargo("build the tests and the programs", &all_of_them));
         for step in tests() {
             scope.spawn(|| all.run(step));
         }
@@ -102,6 +103,9 @@ fn suite(name: &'static str, chosen: &[&str]) -> Step {
     cargo(name, &[&args[..], chosen].concat()).env("RUST_TEST_THREADS", TEST_THREADS)
 }
 
+/// All targets, as `--all-targets` has them, but programs and libraries without tests not once more as benches.
+const TARGETS: [&str; 6] = ["--lib", "--bins", "--tests", "--examples", "--bench", "*"];
+
 /// What is asked of the code, the quickest first.
 fn checks() -> Vec<Step> {
     let mut steps = vec![cargo("format", &["fmt", "--all", "--check"])];
@@ -113,7 +117,7 @@ fn checks() -> Vec<Step> {
     let packages = ["-p", "lockless-queues", "-p", "async-await"];
     let loom = [&["test"], &packages[..], &["--test", "loom", "--target-dir", "target/loom"]].concat();
     steps.extend([
-        cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        cargo("clippy", &[&["clippy", "--workspace"], &TARGETS[..], &["--", "-D", "warnings"]].concat()),
         cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
         cargo("model check", &loom).env("RUSTFLAGS", "--cfg loom"),
     ]);

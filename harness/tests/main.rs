@@ -21,5 +21,6 @@ mod scenario;
 mod starters;
 mod step;
 mod table;
+mod targets;
 mod timeline;
 mod wire;

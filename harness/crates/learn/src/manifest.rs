@@ -28,13 +28,15 @@ pub(crate) fn package(stage: &Path, names: Names<'_>) -> Result<Table> {
     package.remove("metadata");
     // The twin of the stage is not built.
     package.insert("autobins".into(), false.into());
+    // Not the stage's own table, which may say that there are no tests: a learner may write some.
     let library: Table = [("name".to_owned(), old.replace('-', "_").into())].into_iter().collect();
-    manifest.entry("lib").or_insert(Value::Table(library));
+    manifest.insert("lib".into(), Value::Table(library));
     let bins = manifest.get_mut("bin").and_then(Value::as_array_mut).context("the stage has no program")?;
     bins.retain(|bin| bin.get("name").and_then(Value::as_str) == Some(names.of_stage));
     let bin = bins.first_mut().and_then(Value::as_table_mut);
-    bin.with_context(|| format!("there is no program {}", names.of_stage))?
-        .insert("name".into(), names.own.into());
+    let bin = bin.with_context(|| format!("there is no program {}", names.of_stage))?;
+    bin.insert("name".into(), names.own.into());
+    bin.remove("test");
     // Of its tests those in the sources come with them; the folders `tests` and `benches` do not.
     manifest.remove("test");
     manifest.remove("bench");
