@@ -176,13 +176,23 @@ fn short_and_long_replies_are_errors_and_no_throughput() {
 /// closed loop, and not from clients that do not wait for each other.
 #[test]
 fn one_stall_shows_in_the_latency_and_hardly_in_the_throughput() {
+    one_stall_shows(&[]);
+}
+
+/// Protects the open loop of a generator that looks at its sockets all the time: it keeps the same times.
+#[test]
+fn a_stall_shows_as_well_to_a_generator_that_never_sleeps() {
+    one_stall_shows(&["--spin"]);
+}
+
+fn one_stall_shows(options: &[&str]) {
     let server = Server::start(|n| {
         if n == 300 {
             thread::sleep(Duration::from_millis(1000));
         }
         (RIGHT.to_vec(), true)
     });
-    let report = report(&server.url(), &["-c", "1", "-d", "4", "--rate", "300"]);
+    let report = report(&server.url(), &[&["-c", "1", "-d", "4", "--rate", "300"], options].concat());
     let (latency, service) =
         (report.main.latency_us.expect("open loop"), report.main.service_us.expect("answers"));
     assert!(latency.max >= 900_000 && latency.p99 >= 900_000, "{report:?}");

@@ -21,6 +21,8 @@ pub(crate) struct Counters {
     pub(crate) tasks: AtomicUsize,
     /// Timers that may still fire.
     pub(crate) timers: AtomicUsize,
+    /// Connections with a timer. The loop's own thread alone changes it.
+    pub(crate) deadlines: AtomicU64,
     times: [AtomicU64; BUCKETS],
 }
 
@@ -39,8 +41,10 @@ pub struct WorkerCounters {
     pub requests: u64,
     /// Tasks that wait for it.
     pub tasks: usize,
-    /// Timers that may still fire on it.
+    /// Timers of tasks that may still fire on it ([`crate::Server::run_after`]).
     pub timers: usize,
+    /// Its connections that have a timer for their silence.
+    pub deadlines: u64,
     /// How long events waited for their callback and how long this took, from the wake-up of the loop on: how
     /// many by bucket, for [`percentile`]. Empty unless [`crate::Settings::measure`].
     pub times: Vec<u64>,
@@ -55,6 +59,7 @@ impl Counters {
             requests: AtomicU64::new(0),
             tasks: AtomicUsize::new(0),
             timers: AtomicUsize::new(0),
+            deadlines: AtomicU64::new(0),
             times: [const { AtomicU64::new(0) }; BUCKETS],
         }
     }
@@ -73,6 +78,7 @@ impl Counters {
             requests: self.requests.load(Relaxed),
             tasks: self.tasks.load(Relaxed),
             timers: self.timers.load(Relaxed),
+            deadlines: self.deadlines.load(Relaxed),
             times: if measured { times.collect() } else { Vec::new() },
         }
     }
@@ -81,6 +87,11 @@ impl Counters {
 /// Adds to a counter that this thread alone changes: no locked instruction.
 pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Relaxed) + count, Relaxed);
+}
+
+/// Takes from a counter that this thread alone changes.
+pub(crate) fn subtract(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Relaxed) - count, Relaxed);
 }
 
 /// The time that `percent` of the times do not exceed, as the upper end of a bucket, which is at most a

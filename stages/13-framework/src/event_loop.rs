@@ -8,6 +8,7 @@
 //! ```
 
 mod ending;
+mod registration;
 mod work;
 
 use crate::application::Application;
@@ -25,7 +26,6 @@ use loop_per_thread::remote::{Pending, Remote};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Instant;
@@ -149,32 +149,6 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Takes over a connection, for the rest of its life. It has been counted already.
-    pub(crate) fn register(&mut self, socket: OwnedFd, protocol: Option<Box<dyn Protocol>>) {
-        let token = self.links.token(socket.as_fd());
-        let attached = protocol.is_some();
-        let protocol = protocol.unwrap_or_else(|| self.application.protocol(&self.server));
-        let timeout_ms = self.server.settings().idle_timeout.as_millis() as u64;
-        let mut link = Link::new(socket, protocol, timeout_ms);
-        link.attached = attached;
-        link.interest = EpollFlags::EPOLLIN;
-        link.touch(self.clock.now().ms);
-        let service = link.service;
-        if self.epoll.add(&link, EpollEvent::new(link.interest, token)).is_err() {
-            self.server.closed(&self.state);
-            return;
-        }
-        self.links.insert(token, link);
-        self.state.recount(None, Some(service));
-        add(&self.state.counters.opened, 1);
-        self.visit(token, |protocol, connection| protocol.on_open(connection));
-        if self.clock.has_stopped() {
-            // It came after `stop`.
-            self.visit(token, |protocol, connection| protocol.on_shutdown(connection));
-        }
-        self.settle(token);
-    }
-
     /// Calls back for an event of a connection that is still there.
     fn handle_event(&mut self, token: Token, ready: EpollFlags) {
         let Some(link) = self.links.get_mut(token) else { return };
@@ -272,18 +246,5 @@ impl EventLoop {
         }
         self.update(token);
         // ANCHOR_END: settle
-    }
-
-    /// Tells epoll and the timers what a connection waits for.
-    fn update(&mut self, token: Token) {
-        let Some(link) = self.links.get_mut(token) else { return };
-        let wanted = link.wanted();
-        if wanted != link.interest {
-            link.interest = wanted;
-            if let Err(error) = self.epoll.modify(&*link, &mut EpollEvent::new(wanted, token)) {
-                return self.remove(token, &Reason::Failed(error));
-            }
-        }
-        self.deadlines.arm(&mut link.timer, link.deadline, token);
     }
 }

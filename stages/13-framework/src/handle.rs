@@ -1,13 +1,14 @@
 //! A server, as applications and other threads hold it.
 
+mod counting;
+
 use crate::application::Application;
 use crate::capacity::capacity;
-use crate::counters::{WorkerCounters, add};
 use crate::event_loop::EventLoop;
 use crate::processes;
 use crate::server::Reactor;
 use crate::settings::Settings;
-use crate::worker::{Worker, WorkerState};
+use crate::worker::Worker;
 use kit::connection_table::Token;
 use kit::error::failed;
 use kit::listener::{address_of, bind_to};
@@ -33,6 +34,11 @@ pub struct ConnectionId {
 }
 
 impl ConnectionId {
+    /// The worker whose loop has it: an index into [`Server::counters`].
+    pub fn worker(self) -> usize {
+        self.worker as usize
+    }
+
     /// The number of the descriptor, which is used again once the connection is closed.
     pub fn descriptor(self) -> u32 {
         self.token as u32
@@ -175,29 +181,6 @@ impl Server {
     pub fn capacity(&self) -> usize {
         self.shared.capacity
     }
-
-    /// How many connections this process has: of one service, or all.
-    pub fn count(&self, service: Option<&str>) -> usize {
-        let of = |worker: &Worker| match service {
-            Some(service) => worker.state.of_service(service),
-            None => worker.state.open.load(Relaxed),
-        };
-        self.workers().iter().map(of).sum()
-    }
-
-    /// Whether a callback or a task of the connection runs at this moment. In a callback of its own that is
-    /// so; elsewhere the answer may be old when it arrives.
-    pub fn is_busy(&self, id: ConnectionId) -> bool {
-        let worker = self.workers().get(id.worker as usize);
-        worker.is_some_and(|worker| worker.state.busy.load(Relaxed) == id.token)
-    }
-
-    /// What each worker of this process has counted.
-    pub fn counters(&self) -> Vec<WorkerCounters> {
-        let measured = self.settings().measure;
-        let of = |worker: &Worker| worker.state.counters.snapshot(worker.state.open.load(Relaxed), measured);
-        self.workers().iter().map(of).collect()
-    }
 }
 
 /// For the loops and the tasks.
@@ -214,27 +197,6 @@ impl Server {
         worker.remote.queue_in_loop(task);
     }
 
-    /// In one of several processes: counts connections there too.
-    pub(crate) fn count_in(&self, slot: &'static Slot) {
-        let _ = self.shared.slot.set(slot);
-    }
-
-    /// A connection is on its way to a worker. Relaxed: a count for a limit, which orders no other memory.
-    pub(crate) fn opened(&self, worker: usize) {
-        self.workers()[worker].state.open.fetch_add(1, Relaxed);
-        if let Some(slot) = self.shared.slot.get() {
-            slot.open.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// A connection of a worker is over. Relaxed as before.
-    pub(crate) fn closed(&self, worker: &WorkerState) {
-        worker.open.fetch_sub(1, Relaxed);
-        if let Some(slot) = self.shared.slot.get() {
-            slot.open.fetch_sub(1, Relaxed);
-        }
-    }
-
     /// The worker whose turn it is.
     pub(crate) fn next_worker(&self) -> usize {
         self.shared.next_worker.fetch_add(1, Relaxed) % self.workers().len().max(1)
@@ -242,19 +204,6 @@ impl Server {
 
     pub(crate) fn next_task(&self) -> u64 {
         self.shared.next_task.fetch_add(1, Relaxed)
-    }
-
-    /// A connection changes its service.
-    pub(crate) fn recount(&self, id: ConnectionId, from: &'static str, to: &'static str) {
-        if let Some(worker) = self.workers().get(id.worker as usize) {
-            worker.state.recount(Some(from), Some(to));
-        }
-    }
-
-    pub(crate) fn count_requests(&self, id: ConnectionId, count: u64) {
-        if let Some(worker) = self.workers().get(id.worker as usize) {
-            add(&worker.state.counters.requests, count);
-        }
     }
 }
 

@@ -38,12 +38,10 @@
 //! ```
 //!
 //! * **One event at a time.** A connection belongs to one loop for its whole life. Its callbacks, and tasks
-//! of
-//!   other threads for it, run on that loop's thread, one after the other, with `&mut` to the protocol: the
+//!   of other threads for it, run on that loop's thread, one after the other, with `&mut` to the protocol: the
 //!   compiler guarantees what the source guards with a `busy` flag for each descriptor.
 //! * **Generations.** A [`ConnectionId`] is a descriptor's number and how often it has been used. A task for
-//! a
-//!   connection that has gone finds nothing, although the number may be another client's by then.
+//!   a connection that has gone finds nothing, although the number may be another client's by then.
 //! * **A callback queues, the loop sends**: what one callback writes leaves in one call after it.
 //!
 //! What is reused: the shape of 08 (main reactor and a loop per thread) with its remote queue
@@ -77,7 +75,7 @@
 //! | `on_init`, `on_finish`, `on_tick`, `on_idle`, `on_init_thread` | [`Application`] |
 //! | `on_open`, `on_data`, `on_ready`, `on_shutdown`, `on_close`, `ping` | [`Protocol`] |
 //! | `Buffer.create`, `destroy_buffer` | none: a queue is empty until something waits, and is dropped with its owner |
-//! | `async`: a pool of threads with a queue | none: a loop per thread needs no pool; see stages 06 and 07 |
+//! | `async`: a pool of threads with a queue | none: a loop per thread needs no pool; [`Server::run_in_loop`] queues for one loop. See stages 06 and 07 |
 
 mod application;
 pub mod capacity;
@@ -89,6 +87,7 @@ mod hooks;
 mod link;
 mod loop_clock;
 mod outgoing;
+mod packet;
 mod processes;
 mod protocol;
 mod schedule;
@@ -102,7 +101,7 @@ pub use connection::Connection;
 pub use counters::{WorkerCounters, percentile};
 pub use handle::{ConnectionId, Server};
 pub use hooks::Hooks;
-pub use outgoing::Packet;
+pub use packet::Packet;
 pub use protocol::{Protocol, Reason};
 pub use schedule::ScheduledTask;
 pub use settings::Settings;

@@ -7,68 +7,19 @@
 //! ```
 
 use crate::hooks::Hooks;
+use crate::packet::Packet;
 use kit::socket::{MAX_WRITE, send_file};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, sendmsg};
 use nix::sys::uio::pread;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::Arc;
 
 /// How many packets leave in one call.
 const MAX_PACKETS: usize = 16;
 /// How much of a file is given to a hook at once.
 const PIECE: usize = 16 * 1024;
-
-/// Something to send, handed over without a copy.
-#[derive(Clone, Debug)]
-pub enum Packet {
-    /// Bytes of this connection.
-    Bytes(Vec<u8>),
-    /// Bytes that go to many connections.
-    Shared(Arc<[u8]>),
-    /// A part of a file.
-    File {
-        /// The open file.
-        file: Arc<File>,
-        /// Where it begins.
-        offset: u64,
-        /// How many bytes.
-        length: u64,
-    },
-}
-
-impl From<Vec<u8>> for Packet {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl From<Arc<[u8]>> for Packet {
-    fn from(bytes: Arc<[u8]>) -> Self {
-        Self::Shared(bytes)
-    }
-}
-
-impl Packet {
-    fn len(&self) -> u64 {
-        match self {
-            Self::File { length, .. } => *length,
-            _ => self.bytes().len() as u64,
-        }
-    }
-
-    /// Empty for a file.
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-            Self::File { .. } => &[],
-        }
-    }
-}
 
 /// The queue of one connection.
 #[derive(Debug, Default)]
@@ -196,6 +147,7 @@ mod tests {
     use std::io::{Read, Seek, Write};
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
 
     /// Protects a packet that has begun from an urgent one, and the order of urgent ones.
     #[test]

@@ -1,12 +1,12 @@
 //! The main reactor of stage 13: it accepts, and hands out what it accepts.
 
+mod loops;
+
 use crate::application::Application;
 use crate::event_loop::EventLoop;
 use crate::handle::Server;
 use crate::loop_clock::LoopClock;
 use crate::processes::Child;
-use crate::tasks::enter_worker;
-use crate::worker::Worker;
 use descriptor_reserve::Reserve;
 use kit::connection_table::{LISTENER, SHUTDOWN};
 use kit::error::failed;
@@ -20,13 +20,9 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 use nix::unistd::read;
-use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::process::exit;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Duration;
 
 /// How many events are fetched at once: there are three.
@@ -117,34 +113,6 @@ impl Reactor {
         let _ = ended.recv_timeout(Duration::from_millis(left));
         application.on_finish(&server);
         Ok(())
-    }
-
-    /// All loops are made before the first one runs: its callbacks may ask for the others. The receiver ends
-    /// when the last loop has ended.
-    fn start_loops(&mut self) -> io::Result<Receiver<Infallible>> {
-        let make = |index| EventLoop::new(index as u32, self.server.clone(), Arc::clone(&self.application));
-        let loops = (0..self.chosen.len()).map(make).collect::<io::Result<Vec<_>>>()?;
-        let workers = loops.iter().map(|one| Worker { remote: one.remote(), state: one.state() }).collect();
-        if self.server.set_running(workers, self.pending.remote()) {
-            self.server.stop();
-        }
-        let (alive, ended) = channel();
-        for (index, event_loop) in loops.into_iter().enumerate() {
-            let (name, alive) = (format!("loop-{index}"), alive.clone());
-            let body = move || {
-                let (_alive, guard) = (alive, ExitOnDrop);
-                enter_worker(index);
-                match event_loop.serve() {
-                    // The server was told to stop: the thread may end.
-                    Ok(()) => std::mem::forget(guard),
-                    Err(error) => log_stderr(format_args!("error: {error}")),
-                }
-            };
-            thread::Builder::new().name(name.clone()).spawn(body).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot start the thread {name}: {error}"))
-            })?;
-        }
-        Ok(ended)
     }
 
     /// The event loop: wait, then hand out what has come.
@@ -248,15 +216,4 @@ impl Reactor {
 fn refuse(socket: &OwnedFd, message: &[u8]) {
     let _ = send(socket.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL);
     let _ = read(socket, &mut [0; 4096]);
-}
-
-/// Ends the process when it is dropped: a panic drops it too. Without one of its loops the server would go on
-/// and leave each n-th connection without an answer.
-struct ExitOnDrop;
-
-impl Drop for ExitOnDrop {
-    fn drop(&mut self) {
-        log_stderr("error: a loop has failed: the server ends");
-        exit(1);
-    }
 }

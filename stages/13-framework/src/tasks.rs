@@ -47,6 +47,13 @@ impl Server {
         });
     }
 
+    /// Runs `task` on the loop of a worker, between callbacks; the loop does nothing else meanwhile. It does not
+    /// run if there is no such worker, or if the server ends before.
+    pub fn run_in_loop(&self, worker: usize, task: impl FnOnce(&Server) + Send + 'static) {
+        let server = self.clone();
+        self.queue(worker, move |_| task(&server));
+    }
+
     /// Closes a connection, as [`Connection::close`] does.
     pub fn close(&self, id: ConnectionId) {
         self.fd_task(id, |connection| connection.close(), |_| {});

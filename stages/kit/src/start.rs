@@ -131,3 +131,16 @@ fn raise_descriptor_limit() -> nix::Result<()> {
     let wanted = hard.min(MAX_DESCRIPTORS);
     if soft == wanted { Ok(()) } else { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) }
 }
+
+/// What a protocol needs that is built around kit's own.
+impl Sessions {
+    /// The settings that its HTTP conversations share.
+    pub fn http(&self) -> Arc<Settings> {
+        Arc::clone(&self.http)
+    }
+
+    /// How long its peers may take.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+}

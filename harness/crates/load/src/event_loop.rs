@@ -102,7 +102,9 @@ impl<'a> EventLoop<'a> {
             requeue(worker.begin(at, due, ready, now), at, free, refused);
         }
         let mut pause = worker.wake_at().saturating_duration_since(now);
-        if !free.clients.is_empty() && may_begin(now) {
+        if worker.settings.args.spin {
+            pause = Duration::ZERO;
+        } else if !free.clients.is_empty() && may_begin(now) {
             let until = schedule.next().map(|next| next.saturating_duration_since(Instant::now()));
             match until.filter(|until| *until >= SLEEP_FROM) {
                 Some(until) => timer.set(Expiration::OneShot(until.into()), TimerSetTimeFlags::empty())?,

@@ -50,6 +50,11 @@ pub struct Args {
     /// Open loop: send R requests per second, all clients together, whether answers come or not.
     #[arg(long, value_name = "R", conflicts_with = "pipeline", allow_negative_numbers = true, value_parser = rate)]
     pub rate: Option<f64>,
+    /// Look at the sockets all the time instead of sleeping until the next request is due: a CPU that sleeps
+    /// may wake up a millisecond late, above all that of a virtual machine. It needs a CPU to itself.
+    #[arg(long, requires = "rate")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub spin: bool,
     /// So many per cent of the requests, evenly spread, ask for another path: `5:/sleep/50`. Right is there a
     /// 200 with the lab's body for that path, or that of its first reply. They are counted and timed apart.
     #[arg(long, value_name = "PERCENT:PATH", conflicts_with = "pipeline")]

@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 const WRITE_BUDGET: usize = MAX_WRITE;
 const MIN_WRITE_COST: usize = WRITE_BUDGET / 4;
 /// How often a callback reads that must find out whether anything is left.
-const MAX_READS: usize = 16;
+pub(crate) const MAX_READS: usize = 16;
 /// How much of a file goes through a hook at once.
 const PIECE: usize = 16 * 1024;
 
@@ -44,57 +44,10 @@ impl Httpd {
         Self { sessions, session: None }
     }
 
-    /// Does what the session says until it waits for the peer, and tells the framework for what. At most
-    /// `reads` reads.
-    fn drive(&mut self, connection: &mut Connection<'_>, mut reads: usize) {
-        let Some(session) = &mut self.session else { return };
-        let mut now = connection.now().clone();
-        let mut budget = WRITE_BUDGET;
-        loop {
-            match session.next(&now) {
-                Next::Read if reads == 0 => break,
-                Next::Read => match connection.receive() {
-                    Ok([]) => {
-                        reads = 0;
-                        session.ended();
-                    }
-                    Ok(bytes) => {
-                        reads -= 1;
-                        session.received(bytes, &now);
-                    }
-                    Err(error) if error.kind() != ErrorKind::WouldBlock => return,
-                    // The deadline may have passed, or the server stops: then the session says something
-                    // else.
-                    Err(_) => {
-                        if !would_block(connection.as_fd(), session, &now) {
-                            break;
-                        }
-                    }
-                },
-                Next::Write(_) if budget == 0 => break,
-                Next::Write(output) => match write(output, connection) {
-                    Ok(count) => {
-                        session.sent(count, &now);
-                        budget = budget.saturating_sub(count.max(MIN_WRITE_COST));
-                    }
-                    Err(error) if error.kind() != ErrorKind::WouldBlock => return connection.close_now(),
-                    Err(_) if session.would_block(&now) => {}
-                    Err(_) => break,
-                },
-                Next::Work(work) => {
-                    let answer = work.run();
-                    now = connection.read_clock().clone();
-                    session.finished(answer, &now);
-                }
-                Next::ShutdownWrite => connection.shutdown_write(),
-                Next::Close => return connection.close_now(),
-            }
+    fn drive(&mut self, connection: &mut Connection<'_>, reads: usize) {
+        if let Some(session) = &mut self.session {
+            drive(session, connection, reads);
         }
-        // A connection waits for one thing at a time: while replies wait to be sent it does not read.
-        let has_output = session.has_output();
-        connection.pause(has_output);
-        connection.wait_for_room(has_output);
-        connection.set_deadline(session.deadline());
     }
 }
 
@@ -132,8 +85,60 @@ impl Protocol for Httpd {
     }
 }
 
+/// Does what the session says until it waits for the peer, and tells the framework for what. At most
+/// `reads` reads.
+pub(crate) fn drive(session: &mut Session, connection: &mut Connection<'_>, mut reads: usize) {
+    let mut now = connection.now().clone();
+    let mut budget = WRITE_BUDGET;
+    loop {
+        match session.next(&now) {
+            Next::Read if reads == 0 => break,
+            Next::Read => match connection.receive() {
+                Ok([]) => {
+                    reads = 0;
+                    session.ended();
+                }
+                Ok(bytes) => {
+                    reads -= 1;
+                    session.received(bytes, &now);
+                }
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+                // The deadline may have passed, or the server stops: then the session says something
+                // else.
+                Err(_) => {
+                    if !would_block(connection.as_fd(), session, &now) {
+                        break;
+                    }
+                }
+            },
+            Next::Write(_) if budget == 0 => break,
+            Next::Write(output) => match write(output, connection) {
+                Ok(count) => {
+                    session.sent(count, &now);
+                    budget = budget.saturating_sub(count.max(MIN_WRITE_COST));
+                }
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return connection.close_now(),
+                Err(_) if session.would_block(&now) => {}
+                Err(_) => break,
+            },
+            Next::Work(work) => {
+                let answer = work.run();
+                now = connection.read_clock().clone();
+                session.finished(answer, &now);
+            }
+            Next::ShutdownWrite => connection.shutdown_write(),
+            Next::Close => return connection.close_now(),
+        }
+    }
+    // A connection waits for one thing at a time: while replies wait to be sent it does not read.
+    let has_output = session.has_output();
+    connection.pause(has_output);
+    connection.wait_for_room(has_output);
+    connection.set_deadline(session.deadline());
+}
+
 /// A server that drains must know that nothing is left to read: then an idle connection ends.
-fn reads(otherwise: usize, connection: &Connection<'_>) -> usize {
+pub(crate) fn reads(otherwise: usize, connection: &Connection<'_>) -> usize {
     if connection.now().draining { MAX_READS } else { otherwise }
 }
 

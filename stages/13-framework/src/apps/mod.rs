@@ -2,6 +2,7 @@
 
 mod cgi;
 mod chat;
+mod dashboard;
 pub(crate) mod httpd;
 
 use clap::{Parser, ValueEnum};
@@ -40,6 +41,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = bytes)]
     pub(crate) cgi_output: usize,
 
+    /// How often --app dashboard sends its figures
+    #[arg(long, value_name = "MS", default_value = "500", value_parser = interval)]
+    pub(crate) dashboard_interval: Duration,
+
+    /// A page of --app dashboard may start load against this server
+    #[arg(long)]
+    pub(crate) dashboard_load: bool,
+
     /// What every stage understands.
     #[command(flatten)]
     pub(crate) common: kit::options::Options,
@@ -54,6 +63,8 @@ pub(crate) enum App {
     Chat,
     /// A program below --root for each request: /cgi-bin/NAME (CGI/1.1)
     Cgi,
+    /// What every stage serves, and a live page at / for a browser
+    Dashboard,
 }
 
 impl Options {
@@ -82,6 +93,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    match text.parse().map(Duration::from_millis) {
+        Ok(interval) if dashboard::INTERVALS.contains(&interval) => Ok(interval),
+        _ => Err("expected a whole number of milliseconds from 10 to 10000".to_owned()),
+    }
+}
+
 fn bytes(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(bytes @ 1..=1_073_741_824) => Ok(bytes),
@@ -98,5 +116,6 @@ pub(crate) fn run(options: Options) -> io::Result<()> {
         App::Httpd => httpd::run(&options),
         App::Chat => chat::run(&options),
         App::Cgi => cgi::run(&options),
+        App::Dashboard => dashboard::run(&options),
     }
 }

@@ -1,6 +1,7 @@
 //! How a connection of a loop ends, and how the loop does.
 
 use super::{EventLoop, LINGER_MS};
+use crate::counters::subtract;
 use crate::handle::ConnectionId;
 use crate::link::{Link, Phase};
 use crate::protocol::Reason;
@@ -68,6 +69,9 @@ impl EventLoop {
     /// Takes a connection out of everything but epoll.
     pub(super) fn take(&mut self, token: Token) -> Option<Link> {
         let mut link = self.links.remove(token)?;
+        if link.timer.is_some() {
+            subtract(&self.state.counters.deadlines, 1);
+        }
         self.deadlines.cancel(link.timer.take());
         self.state.recount(Some(link.service), None);
         self.server.closed(&self.state);

@@ -2,6 +2,7 @@
 
 use super::EventLoop;
 use crate::connection::Connection;
+use crate::counters::subtract;
 use crate::handle::ConnectionId;
 use crate::link::Phase;
 use crate::protocol::Reason;
@@ -72,7 +73,9 @@ impl EventLoop {
                 continue;
             }
             let Some(link) = self.links.get_mut(key) else { continue };
-            link.timer = None;
+            if link.timer.take().is_some() {
+                subtract(&self.state.counters.deadlines, 1);
+            }
             if link.deadline.is_none_or(|deadline| deadline > now) {
                 self.update(key);
             } else if link.phase == Phase::Open {

@@ -21,7 +21,11 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn start(options: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stage-13"));
-        command.args(["--addr", "127.0.0.1:0"]).args(options);
+        Self::of(command.args(["--addr", "127.0.0.1:0"]).args(options))
+    }
+
+    /// A program that announces its address as a stage does.
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the stage starts");
         let mut line = String::new();
@@ -42,8 +46,13 @@ impl Stage {
     }
 
     /// Ends it; what it wrote to stderr.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
+    pub(crate) fn terminate(self) -> (ExitStatus, String) {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).expect("it runs");
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let mut text = String::new();
         self.child.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
         (self.child.wait().expect("it ends"), text)
@@ -55,4 +64,22 @@ impl Drop for Stage {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The children of a process that nobody has waited for.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let of =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    tasks
+        .flatten()
+        .flat_map(|task| of(task).split_whitespace().flat_map(str::parse).collect::<Vec<_>>())
+        .collect()
+}
+
+pub(crate) fn read_line(stream: &mut TcpStream) -> String {
+    let mut line = String::new();
+    // Unbuffered, so that nothing behind the line is lost.
+    BufReader::with_capacity(1, stream).read_line(&mut line).expect("a line");
+    line
 }

@@ -43,6 +43,7 @@ pub(super) fn report(mut run: Run) -> Result<(Report, f64)> {
     add("--timeout", load.timeout.map(|timeout| timeout.as_secs_f64().to_string()));
     add("--mix", load.mix.as_ref().map(ToString::to_string));
     add("--pipeline", (load.pipeline > 1).then(|| load.pipeline.to_string()));
+    words.extend((load.spins && load.rate.is_some()).then(|| "--spin".into()));
     words.extend((!load.keep_alive).then(|| "--close".into()));
     words.extend(load.learns_body.then(|| "--learn-body".into()));
     let output = run.output(words)?;

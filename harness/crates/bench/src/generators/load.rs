@@ -27,6 +27,9 @@ pub struct Load {
     /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For
     /// the built-in generator only.
     pub rate: Option<f64>,
+    /// Whether the generator looks at its sockets all the time, so that a request leaves on time though its CPU
+    /// has little to do. For the built-in generator in an open loop, on a CPU of its own.
+    pub spins: bool,
     /// How long before it counts. For the built-in generator only.
     pub warm_up: Duration,
     /// When a client gives a request up, and its connection; `None`: after the generator's usual time. For
@@ -61,6 +64,7 @@ impl Load {
             pipeline: 1,
             duration: Duration::from_secs(1),
             rate: None,
+            spins: false,
             warm_up: Duration::ZERO,
             timeout: None,
             learns_body: false,

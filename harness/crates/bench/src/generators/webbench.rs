@@ -89,6 +89,7 @@ mod tests {
             pipeline: 1,
             duration: Duration::from_secs(2),
             rate: None,
+            spins: false,
             warm_up: Duration::ZERO,
             timeout: None,
             learns_body: false,

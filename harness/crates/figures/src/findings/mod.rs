@@ -124,13 +124,15 @@ fn intro(sources: &[Source]) -> String {
     let only_graded = !records.clone().any(|name| variants.contains(&name));
     let variants = match (variants.is_empty(), only_graded) {
         (true, _) => String::new(),
-        (_, true) => format!(" (and, only graded, {})", variants.join(" and ")),
+        // The probes have graded them, and nothing was measured.
+        (_, true) => String::new(),
         (_, false) => format!(" (and {})", variants.join(" and ")),
     };
     format!(
-        "{} of one small web server{variants}, each measured beside the floor: a bare server that reads a request, \
-         parses nothing, and writes one constant reply. What it costs is the kernel's work. Numbers in brackets \
-         are 95 % intervals, or with fewer than six rounds the smallest and the largest.",
+        "{} of one small web server, the stages of this lab{variants}, each measured beside the floor: a bare \
+         server that reads a request, parses nothing, and writes one constant reply. What the floor costs is the \
+         kernel's work, with a system call to read and one to write; a design that makes fewer can cost less. \
+         Numbers in brackets are 95 % intervals, or with fewer than six rounds the smallest and the largest.",
         count(designs.len(), "design")
     )
 }
@@ -146,8 +148,8 @@ fn summary(sources: &[Source]) -> Vec<String> {
         format!("{}; {}.", source.records[0].context.host.summary(), machine::places(&source.records[0]));
     let is_paired = source.records.iter().any(|record| record.key.phase == Phase::Paired);
     let state = records::States::of(&source.records).summary().filter(|_| is_paired).map(|_| {
-        "It has two clock states, and changes between them: a request costs the floor more in the slow one \
-         (how much is said below). Server and floor take turns of some milliseconds, so that their ratio is the \
+        "It has two clock states, and changes between them: in the slow one every request costs more, also one of \
+         the floor (how much is said below). Server and floor take turns of some milliseconds, so that their ratio is the \
          same in both."
             .to_owned()
     });

@@ -66,6 +66,13 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             assert!(waits(servers[0]) < 1.0, "{words}");
             claim_changes(&mut text);
             text.claim("1 % of the quick requests");
+            let lines = figures["slow"].used.iter().map(|(file, line)| &page.files[*file][*line]);
+            let workers: Vec<f64> = lines.filter_map(|line| line["workers"].as_f64()).collect();
+            for with in words.split("(with ").skip(1) {
+                let with = with.split(" loops").next().expect("a number");
+                assert!(workers.contains(&with.parse().expect("how many")), "{words}");
+                text.claim(&format!("(with {with} loops or workers)"));
+            }
             text.claim_any(&[waits(servers[1])]);
             text.claim_any(&clients_of(page, of));
         }
@@ -77,6 +84,17 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                 check_change(costs(to), costs(from), *change, *written, phrase);
             }
             claim_changes(&mut text);
+            // `+29 % [26 to 31], from 1.09 to 1.41 times the floor`: of the first steps.
+            let all_ratios = ratios(page, of, true);
+            for (step, part) in steps.iter().zip(whole.split('→').skip(1)) {
+                let Some((_, ends)) = part.split_once("], from ") else { continue };
+                let ends = ends.split(" times the floor").next().expect("two factors");
+                for (server, written) in step.split('→').zip(ends.split(" to ")) {
+                    let written: f64 = written.parse().expect("a factor");
+                    assert!((middle(&all(&all_ratios[server])) - written).abs() <= 0.005 + 1e-9, "{words}");
+                }
+                text.claim(ends);
+            }
             text.claim_any(&clients_of(page, of));
         }
         (COSTS, words) => {
@@ -273,7 +291,8 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
             }
             ends("starved").iter().for_each(|name| assert!(words.contains(name), "{name}: {words}"));
             if probe == "idle-holders" {
-                text.claim(&format!("{} other design", ends("pass").len()));
+                let others = ends("pass").iter().filter(|name| !name.contains('-')).count();
+                text.claim(&format!("{others} other design"));
             }
         }
         other => panic!("{other:?} is a sentence that this test does not know"),

@@ -72,9 +72,18 @@ pub(super) fn steps(data: &Data) -> Option<Finding> {
     let size = |(.., change): &&(String, String, Change)| change.ratio;
     let adds = sorted(steps.iter(), size).pop().filter(|(.., change)| change.ratio > 1.0);
     let saves = sorted(steps.iter(), size).into_iter().next().filter(|(.., change)| change.ratio < 1.0);
+    // What a step saves may be what another one has added: both ends tell.
+    let told = |step: &(String, String, Change), verb: &str| {
+        let ends = [&step.0, &step.1].map(|server| costs.over_floor(server).map(|over| over.ratio));
+        let ends = match ends {
+            [Some(from), Some(to)] => format!(", from {from:.2} to {to:.2} times the floor"),
+            _ => String::new(),
+        };
+        format!("{}{ends}", words(step, verb))
+    };
     let first = [
-        adds.map(|step| words(step, " adds most to a request's cost,")),
-        saves.map(|step| words(step, " saves most,")),
+        adds.map(|step| told(step, " adds most to a request's cost,")),
+        saves.map(|step| told(step, " saves most,")),
     ];
     let first: Vec<String> = first.into_iter().flatten().collect();
     (!first.is_empty()).then_some(())?;
@@ -131,7 +140,10 @@ pub(in crate::findings) fn alike(data: &Data) -> Vec<String> {
         (!names.is_empty()).then(|| format!("{words}: {}.", names.join(", ")))
     };
     [
-        line(names(true), "Steps that change the cost of a request by nothing that can be told"),
+        line(
+            names(true),
+            &format!("With {}, no change of a request's cost can be told for", costs.load.words()),
+        ),
         line(
             floor.into_iter().map(|server| format!("{} ({server})", idea(server))).collect(),
             "Not distinguishable from the floor",
@@ -150,8 +162,8 @@ fn one_cpu(costs: &Costs) -> Option<String> {
     let is_one =
         !costs.lines.is_empty() && costs.lines.iter().all(|line| line.record.context.server_cpus.len() == 1);
     is_one.then(|| {
-        "What threads cost that run at the same time: the server had one CPU, so no lock was held on another \
-         one, and no cache line was shared with it."
+        "What threads cost that run at the same time: the server had one CPU, so no thread waited for a lock that \
+         another CPU held, and no cache line was shared with one."
             .to_owned()
     })
 }
@@ -164,14 +176,17 @@ fn between_runs(costs: &Costs) -> Option<String> {
         (medians.len() > 1).then(|| (100.0 * (ends.1 / ends.0 - 1.0), medians.len()))
     };
     let all = costs.servers().into_iter().filter_map(|server| Some((server, spread(&server)?)));
-    let (server, (most, runs)) = all.max_by(|one, other| one.1.0.total_cmp(&other.1.0))?;
+    let mut all = sorted(all, |(_, (spread, _))| *spread);
+    let (server, (most, runs)) = all.pop()?;
+    let others = all.pop().map(|(_, (most, _))| format!(", of the others by up to {most:.1} %"));
     let order = order(costs, runs).map(|least| {
         format!(", and their order correlates with at least {least:.2} (Spearman's rank correlation)")
     });
     Some(format!(
         "Between the {runs} runs of this commit the median cost of a server over the floor's, with {}, differs by \
-         up to {most:.1} % ({server}){}.",
+         up to {most:.1} % ({server}){}{}.",
         costs.load.words(),
+        others.unwrap_or_default(),
         order.unwrap_or_default()
     ))
 }
@@ -234,13 +249,14 @@ mod tests {
             says(steps, costs_of(&servers, 0.5)),
             &[
                 "handing requests to workers (05→06) adds most to a request's cost, +18 % [",
-                "; io_uring (10→11) saves most, −9 % [",
+                "], from 1.10 to 1.30 times the floor; io_uring (10→11) saves most, −9 % [",
+                "], from 1.10 to 1.00 times the floor.",
             ],
         );
         let more = [("04", 1.0), ("05", 1.05), ("06", 1.3), ("10", 1.1), ("11", 1.0)];
         contains(
             says(steps, costs_of(&more, 0.5)),
-            &["]. Smaller steps: edge-triggered events (04→05) +5 % ["],
+            &["from 1.10 to 1.00 times the floor. Smaller steps: edge-triggered events (04→05) +5 % ["],
         );
         assert_eq!(says(steps, costs_of(&servers, 20.0)), None);
         assert_eq!(says(steps, Vec::new()), None);

@@ -24,7 +24,7 @@ const HEAD: [&str; 7] = [
     "design",
     "idea",
     "CPU time ÷ floor",
-    "change",
+    "change from the stage that it builds on",
     "÷ floor, a connection per request",
     "a new client beside a few idle ones",
     "quick requests that wait",
@@ -58,13 +58,14 @@ pub(crate) fn designs(data: &Data) -> Option<Designs> {
     let rows: Vec<[String; 7]> = names.iter().map(row).collect();
     let slow = super::wait::slow_requests(data).map(|slow| {
         let with = super::wait::workers(data);
-        let with = with.map(|with| format!(" and a design with workers has {with}")).unwrap_or_default();
+        let with = with
+            .map(|with| format!(" and a design with several threads, processes or loops has {with} of them"))
+            .unwrap_or_default();
         format!("; the share over 5 ms, where {slow}{with}")
     });
     let note = format!(
-        "CPU time of one request with {}, over that of the floor with as many; the change from the stage \
-         that a stage builds on; the same with a connection for each request. For these columns the server had \
-         one CPU, so that a loop for each CPU is one loop here. Quick requests that wait: behind slow ones{}. \
+        "CPU time of one request with {}, over that of the floor with as many; the change of that cost; the same \
+         with a connection for each request, over a floor that closes too. For these columns the server had one CPU, so that a loop for each CPU is one loop here. Quick requests that wait: behind slow ones{}. \
          nginx and h2o, on the figures below, do more for a request than these servers.",
         first.load.words(),
         slow.unwrap_or_default()

@@ -30,12 +30,14 @@ pub(super) fn starved(data: &Data) -> Option<Finding> {
     if starved.is_empty() || passed.is_empty() {
         return None;
     }
+    // A twin is no design of its own.
+    let others = passed.iter().filter(|name| !name.contains('-')).count();
     let text = format!(
         "Idle clients that keep their connections starve {}, where a loop or a thread waits for each of \
          them: the next client gets no answer. {} {} it.",
         ideas(&starved, " and "),
-        count(passed.len(), "other design"),
-        if passed.len() == 1 { "serves" } else { "serve" }
+        count(others, "other design"),
+        if others == 1 { "serves" } else { "serve" }
     );
     finding("probes", text)
 }

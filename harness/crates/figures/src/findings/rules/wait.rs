@@ -103,10 +103,12 @@ pub(super) fn cheap_or_patient(data: &Data) -> Option<Finding> {
     let (cheap, least) = cheapest(&|_| true)?;
     let is_other = cheap.interval.low > FEW && costs.change(cheap.server, patient.server)?.is_real();
     is_other.then_some(())?;
+    // What it costs was measured on one CPU, where a loop for each CPU is one loop.
+    let with = workers(data).map(|with| format!(" (with {with} loops or workers)")).unwrap_or_default();
     let text = format!(
         "Cheap and patient are two things: of the designs that serve {} and let fewer than {:.0} % of the \
          quick requests wait behind slow ones, the cheapest is {} ({}), at {} the floor's CPU time; {} ({}) \
-         takes {}, and lets {} wait.",
+         takes {}, and lets {} wait{with}.",
         count(costs.load.clients, "client"),
         100.0 * FEW,
         idea(patient.server),
