@@ -103,8 +103,8 @@ pub(super) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
         }
         "memory-per-connection" if fault.outcome == Outcome::Leak => Some((
             // One curl asks 5,000 times, since to start 5,000 of it takes minutes on a busy machine. What
-            // stands behind `#` is not sent: it only makes as many addresses of one. The first 5,000 fill what
-            // is kept once.
+            // stands behind `#` is not sent: it only makes as many addresses of one. The first 5,000 fill
+            // what is kept once.
             {
                 let often = "curl -s -o /dev/null -H 'Connection: close' \"http://127.0.0.1:$PORT/bytes/2000#[1-5000]\"";
                 format!("{often}\n{MEMORY}; {often}; {MEMORY}")
