@@ -34,6 +34,8 @@ const MODES: &[(&str, &str)] = &[
     ("leaks", "no-leaks: keeps a duplicate of each descriptor"),
     ("deaf", "sigterm-idle: ignores SIGTERM"),
     ("default-signal", "sigterm-idle: is ended by SIGTERM's default action"),
+    ("ended-by-sigpipe", "sigpipe-send: SIGPIPE has its default action"),
+    ("spins-at-the-end", "drain-spin: polls without a pause from SIGTERM until its end, 2 s later"),
     ("dies", "keep-alive: ends at its first request"),
     ("any-option", "bad-option: takes every option"),
     ("walks-out", "file-outside-root: takes any path below --root"),
@@ -47,6 +49,14 @@ static ROOT: OnceLock<PathBuf> = OnceLock::new();
 extern "C" fn leave(_: libc::c_int) {
     // SAFETY: _exit is async-signal-safe (signal-safety(7)).
     unsafe { libc::_exit(0) }
+}
+
+extern "C" fn spin(_: libc::c_int) {
+    // SAFETY: alarm is async-signal-safe (signal-safety(7)). The default action of SIGALRM ends the process.
+    unsafe { libc::alarm(2) };
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 fn main() {
@@ -71,10 +81,15 @@ fn main() {
     let handler = match mode {
         "deaf" => SigHandler::SigIgn,
         "default-signal" => SigHandler::SigDfl,
+        "spins-at-the-end" => SigHandler::Handler(spin),
         _ => SigHandler::Handler(leave),
     };
-    // SAFETY: the handler makes one system call.
+    // SAFETY: each handler makes one system call.
     unsafe { signal(Signal::SIGTERM, handler) }.expect("a signal of the kernel's");
+    if mode == "ended-by-sigpipe" {
+        // SAFETY: there is no handler.
+        unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.expect("a signal of the kernel's");
+    }
     let listener =
         port.parse().ok().and_then(|port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
     let Some(listener) = listener else {
@@ -256,6 +271,14 @@ fn answer(stream: &mut TcpStream, request: &Request, mode: &str) -> std::io::Res
         stream.set_nonblocking(true)?;
         let _ = stream.write(&reply)?;
         return stream.set_nonblocking(false);
+    }
+    if mode == "ended-by-sigpipe" {
+        // The standard library writes with MSG_NOSIGNAL.
+        let mut rest = &reply[..];
+        while !rest.is_empty() {
+            rest = &rest[nix::unistd::write(&*stream, rest)?..];
+        }
+        return Ok(());
     }
     stream.write_all(&reply)
 }

@@ -206,6 +206,22 @@ const ROWS: &[Row] = &[
         right: |text| text.contains("exit status 0"),
     },
     Row {
+        mode: "spins-at-the-end",
+        probe: "drain-spin",
+        outcome: Outcome::Spin,
+        // Less than the command says: beside the other rows a second leaves it little of a CPU.
+        broken: |text| matches!(numbers(text)[..], [a, b, c, d] if c + d > a + b + 2),
+        // It does not wait for its clients, and so has ended.
+        right: |text| numbers(text).is_empty(),
+    },
+    Row {
+        mode: "ended-by-sigpipe",
+        probe: "sigpipe-send",
+        outcome: Outcome::Crash,
+        broken: |text| text.contains("curl: 7"),
+        right: |text| text.contains("Hello, World! curl: 0"),
+    },
+    Row {
         mode: "any-option",
         probe: "bad-option",
         outcome: Outcome::Wrong,

@@ -144,6 +144,7 @@ fn replay(probe: &Probe, target: &Target, events: &[Event], fault: &Fault) -> Op
             let command = if host.is_loopback() { command } else { command.replace(FROM, "") };
             command
                 .replace("127.0.0.1 $PORT", &format!("{host} {port}"))
+                .replace("127.0.0.1/$PORT", &format!("{host}/{port}"))
                 .replace("127.0.0.1:$PORT", &addr.to_string())
                 .replace(CONNECTED_TO, &format!("(\"{host}\", {port})"))
         }
@@ -242,10 +243,13 @@ impl SentAgain {
 const COUNTED: &str = " | wc -c";
 
 /// Where a command of Python connects to.
-const CONNECTED_TO: &str = "(\"127.0.0.1\", int(os.environ[\"PORT\"]))";
+pub(super) const CONNECTED_TO: &str = "(\"127.0.0.1\", int(os.environ[\"PORT\"]))";
 
 /// Its own address, which the kernel has no memory of.
-const FROM: &str = "s.bind((\"127.7.7.%d\" % (os.getpid() % 254 + 1), 0)); ";
+pub(super) const FROM: &str = "s.bind((\"127.7.7.%d\" % (os.getpid() % 254 + 1), 0)); ";
+
+/// What makes the socket `s` small: its segments (6, 2: `TCP_MAXSEG`) and its window (1, 8: `SO_RCVBUF`).
+pub(super) const NARROW: &str = "s.setsockopt(6, 2, 1460), s.setsockopt(1, 8, 4096)";
 
 /// A client like nc with small segments and a small window (6, 2: `TCP_MAXSEG`; 1, 8: `SO_RCVBUF`), which
 /// does not read before everything is sent: to such a one the server's writes are short, or fail with
@@ -254,8 +258,7 @@ fn narrow(finishes: bool, seconds: u64) -> String {
     let finish = if finishes { "s.shutdown(1); " } else { "" };
     // In one line, since a report indents.
     format!(
-        "python3 -c 'import os, select, socket, time; s = socket.socket(); s.setsockopt(6, 2, 1460); \
-         s.setsockopt(1, 8, 4096); {FROM}s.connect({CONNECTED_TO}); \
+        "python3 -c 'import os, select, socket, time; s = socket.socket(); {NARROW}; {FROM}s.connect({CONNECTED_TO}); \
          [s.sendall(b) for b in iter(lambda: os.read(0, 65536), b\"\")]; {finish}time.sleep(0.3); \
          list(iter(lambda: len(select.select([s], [], [], {seconds})[0]) and os.write(1, s.recv(65536)), 0))'"
     )

@@ -70,9 +70,10 @@ pub(crate) fn by_hand(probe: &str, fault: &Fault) -> Option<ByHand> {
         "idle-1000" | "idle-10000" => {
             let count = probe.trim_start_matches("idle-");
             beside(&format!(
-                "python3 -c 'import os, socket, time; \
+                // A shell's limit is 1,024 descriptors in most places.
+                "(ulimit -n 16384; python3 -c 'import os, socket, time; \
                  held = [socket.create_connection((\"127.0.0.1\", int(os.environ[\"PORT\"]))) for i in range({count})]; \
-                 time.sleep(6)' & sleep 3"
+                 time.sleep(6)' &); sleep 3"
             ))
         }
         "fast-beside-slow" if is_starved => Some((

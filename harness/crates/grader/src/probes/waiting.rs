@@ -36,6 +36,6 @@ pub(super) fn drain_spin(subject: &mut Subject<'_>) -> Verdict {
     thread::sleep(STALL * 2);
     subject.ending_process()?.signal(Signal::SIGTERM);
     thread::sleep(STALL * 2);
-    // The drain lasts for two seconds.
-    must_rest(subject, Duration::from_secs(1))
+    // The drain lasts for two seconds, and all spans must fit into it: a server that has ended rests.
+    must_rest(subject, Duration::from_millis(400))
 }
