@@ -44,7 +44,7 @@ pub struct Args {
 
 /// The stages whose counts are in the table. The others differ from their neighbours in waiting, not in what
 /// a request costs, or have no whole request in one process.
-const STAGES: [&str; 6] = ["1", "4", "5", "8", "10", "11"];
+const STAGES: [&str; 7] = ["1", "4", "5", "8", "10", "11", "12"];
 
 /// Counts, prints the counts beside the table's, and fails if one has grown. Where valgrind is absent, it says
 /// so and nothing fails.
