@@ -224,10 +224,10 @@ cargo-mutants *ARGS:
 sanitize *ARGS: build
     @{{harness}} sanitize "$@"
 
-# Check the ring and its parker in every order in which their threads could run.
+# Check the ring, its parker and stage 12's wake-up path in every order in which their threads could run.
 [group('check')]
 loom:
-    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues --test loom --target-dir target/loom --quiet
+    RUSTFLAGS="--cfg loom" cargo test -p lockless-queues -p async-await --test loom --target-dir target/loom --quiet
     @echo 'In every order that loom tried no item was lost, taken twice or read too early, and no wake-up was lost.'
 
 # Check the ring under Miri: needs a nightly toolchain with the miri component.

@@ -108,7 +108,8 @@ fn checks() -> Vec<Step> {
     } else {
         println!("  spelling: skipped, since typos is not here; ./lab test installs it");
     }
-    let loom = ["test", "-p", "lockless-queues", "--test", "loom", "--target-dir", "target/loom"];
+    let packages = ["-p", "lockless-queues", "-p", "async-await"];
+    let loom = [&["test"], &packages[..], &["--test", "loom", "--target-dir", "target/loom"]].concat();
     steps.extend([
         cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         cargo("documentation", &["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),

@@ -26,6 +26,11 @@ pub(crate) struct Peer {
 }
 
 impl Output<'_> {
+    /// The same output, for one try to write it: [`Output::write_to`] takes what it is given.
+    pub fn reborrow(&mut self) -> Output<'_> {
+        Output { buffer: self.buffer, peer: self.peer, last: self.last }
+    }
+
     /// The bytes that come first.
     pub fn bytes(&self) -> &[u8] {
         self.buffer.parts().0

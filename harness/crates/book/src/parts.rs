@@ -57,19 +57,19 @@ pub(crate) fn all(
     folder: &Path,
 ) -> Result<BTreeMap<String, String>> {
     let stages: Vec<&Stage> = stages.iter().filter(|stage| !stage.is_twin).collect();
-    let base = |stage: &Stage| stages.iter().find(|base| base.number == stage.builds_on).copied();
+    let find = |number: u8| stages.iter().find(|base| base.number == number).copied();
     let newest = Newest::open(&root.join("results/data"))?;
     let mut all = BTreeMap::new();
     let mut sizes = Vec::new();
     for stage in &stages {
         let predictions = Predictions::read(root, &stage.name)?;
         all.insert(format!("predict-{}.md", stage.name), predictions.page(stage.number));
-        let base = base(stage);
+        let (base, beside) = (find(stage.builds_on), find(stage.compared_with));
         let name = |base: &Stage| (base.name.clone(), base.title.clone());
-        let (based, own) = (base.map(name), name(stage));
+        let (based, own) = (beside.map(name), name(stage));
         let of = based.as_ref().map(|(name, title)| (name.as_str(), title.as_str()));
         let cost = newest.cost(of, (&own.0, &own.1))?;
-        all.insert(format!("cost-{}.md", stage.name), cost_page(stage, base, &cost, folder));
+        all.insert(format!("cost-{}.md", stage.name), cost_page(stage, beside, &cost, folder));
         all.extend(cost.picture.map(|picture| (format!("cost-{}.svg", stage.name), picture + "\n")));
         if let Some(base) = base {
             let changes = step::changes(&base.folder.join("src"), &stage.folder.join("src"))?;

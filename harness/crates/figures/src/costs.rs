@@ -190,7 +190,7 @@ pub(crate) fn base_of(server: &str) -> Option<String> {
     let bases = BASES.get_or_init(|| {
         let stages = stages::discover().unwrap_or_default();
         let base = |stage: stages::Stage| {
-            let number = if stage.is_twin { stage.number } else { stage.builds_on };
+            let number = if stage.is_twin { stage.number } else { stage.compared_with };
             (stage.name, format!("{number:02}"))
         };
         stages.into_iter().map(base).collect()

@@ -311,6 +311,29 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ],
         shows: always,
     },
+    Scenario {
+        name: "a-future",
+        stage: 12,
+        options: &["--workers", "1", "--blocking-threads", "1"],
+        title: "The life of a future: polled, pending, woken, and polled again",
+        about: "Clients A and B connect. A's request sleeps 60 ms, on another thread; B asks for a greeting \
+                meanwhile, and then again.",
+        steps: &[
+            Connect('A'),
+            Connect('B'),
+            Pause(20),
+            Get('A', "/sleep/60"),
+            Pause(15),
+            Get('B', "/"),
+            Await('B', 1),
+            Await('A', 1),
+            Pause(10),
+            Get('B', "/"),
+            Await('B', 2),
+            Pause(5),
+        ],
+        shows: always,
+    },
 ];
 
 fn always(_: &Timeline) -> bool {

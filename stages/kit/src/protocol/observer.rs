@@ -8,7 +8,7 @@ use crate::clock::LoopContext;
 use std::fmt::Debug;
 
 /// An observer is told of each request and its reply, in the order in which the replies are sent.
-pub trait Observer: Send + Debug {
+pub trait Observer: Send + Sync + Debug {
     /// A request's head is complete. Neither part contains a blank or a control character: such a head is not
     /// parsed.
     fn request(&mut self, method: &str, target: &str);

@@ -96,6 +96,7 @@ mod tests {
         let stage = Stage {
             number: 5,
             builds_on: 4,
+            compared_with: 4,
             name: "05".into(),
             chapter: "05-five.md".into(),
             ..Stage::default()

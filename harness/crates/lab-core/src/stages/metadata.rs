@@ -49,6 +49,7 @@ fn describe(mut table: Value, package: &str, folder: &Path, binaries: &Path) -> 
     stage.binary = binaries.join(format!("stage-{}", stage.name));
     (stage.package, stage.folder) = (package.to_owned(), folder.to_owned());
     stage.builds_on = if stage.builds_on == 0 { stage.number.saturating_sub(1) } else { stage.builds_on };
+    stage.compared_with = if stage.compared_with == 0 { stage.builds_on } else { stage.compared_with };
     let twins = twins.into_iter().map(|twin| Stage {
         name: twin.binary.trim_start_matches("stage-").to_owned(),
         binary: binaries.join(&twin.binary),

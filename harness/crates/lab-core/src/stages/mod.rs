@@ -31,6 +31,9 @@ pub struct Stage {
     /// The number of the stage that this one changes in one thing: mostly the one before it.
     #[serde(default)]
     pub builds_on: u8,
+    /// The number of the stage that its costs are compared with; by default that is [`Stage::builds_on`].
+    #[serde(default)]
+    pub compared_with: u8,
     /// A few words.
     pub title: String,
     /// The one new idea, as a sentence.
@@ -212,6 +215,7 @@ mod tests {
             package: String::new(),
             folder: PathBuf::new(),
             builds_on: 4,
+            compared_with: 4,
             title: String::new(),
             idea: String::new(),
             flaw: String::new(),

@@ -3,7 +3,7 @@
 use crate::sample::Change;
 
 /// What a step adds, in words.
-const IDEAS: [(&str, &str); 13] = [
+const IDEAS: [(&str, &str); 17] = [
     ("01", "a blocking loop"),
     ("02", "a process per connection"),
     ("02-threads", "a thread per connection"),
@@ -17,6 +17,10 @@ const IDEAS: [(&str, &str); 13] = [
     ("09", "processes with a loop each"),
     ("10", "a listener per thread"),
     ("11", "io_uring"),
+    ("12", "async/await"),
+    ("12-fibers", "fibers"),
+    ("12-tokio", "tokio"),
+    ("13", "a framework of callbacks"),
 ];
 
 pub(super) fn idea(server: &str) -> &str {
