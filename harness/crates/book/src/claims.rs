@@ -1,6 +1,7 @@
 //! The experiments that a chapter names, and the page of all claims. Which claims there are `experiment`
 //! says; what became of them is in `results`, once a run of all has been recorded.
 
+use crate::markdown::with_marked_options;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -84,7 +85,8 @@ fn list(claims: &[&Claim], recorded: &[Recorded]) -> String {
                 found.because.trim_end_matches('.')
             )
         });
-        let _ = writeln!(text, "- `./lab experiment {id}`: {said}{}", verdict.unwrap_or_default());
+        let line = format!("- `./lab experiment {id}`: {said}{}", verdict.unwrap_or_default());
+        let _ = writeln!(text, "{}", with_marked_options(&line));
     }
     text
 }
@@ -93,7 +95,7 @@ fn list(claims: &[&Claim], recorded: &[Recorded]) -> String {
 fn measured(ledger: &str) -> String {
     let text =
         ledger.strip_prefix("# ").and_then(|rest| rest.split_once('\n')).map_or(ledger, |(_, rest)| rest);
-    text.trim_start().replace("](claims/", "](../../results/claims/")
+    with_marked_options(&text.trim_start().replace("](claims/", "](../../results/claims/"))
 }
 
 /// All claims, before a run was recorded.
@@ -142,14 +144,18 @@ mod tests {
         let json =
             r#"[{"id": "units", "verdict": "refuted", "because": "77 of 78 can be divided by 6", "n": 1}]"#;
         fs::write(results.path().join("claims.json"), json).expect("written");
-        let ledger = "# Title\n\nText.\n\n### units\n\n![A chart](claims/units.svg)\n";
+        let ledger =
+            "# Title\n\nText, with `a --b` and (--c 1), --d.\n\n### units\n\n![A chart](claims/units.svg)\n";
         fs::write(results.path().join("claims.md"), ledger).expect("written");
         let parts = parts(&claims(), results.path(), &[]).expect("parts");
         assert!(parts["experiments-reading.md"].ends_with(
             "They are QPS. Recorded: [**refuted**](claims.md#units): 77 of 78 can be divided by 6.\n"
         ));
         assert!(!parts["experiments-07.md"].contains("Recorded"));
-        assert_eq!(parts["claims.md"], "Text.\n\n### units\n\n![A chart](../../results/claims/units.svg)\n");
+        assert_eq!(
+            parts["claims.md"],
+            "Text, with `a --b` and (`--c` 1), `--d`.\n\n### units\n\n![A chart](../../results/claims/units.svg)\n"
+        );
         fs::write(results.path().join("claims.json"), "[{}]").expect("written");
         assert!(super::parts(&claims(), results.path(), &[]).is_err());
     }

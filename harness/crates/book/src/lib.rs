@@ -27,7 +27,8 @@ pub mod step;
 use anyhow::{Context, Result, bail};
 use check::commands::{Programs, recipes};
 use check::{
-    Book, built, commands, current, ends, excerpts, glossary, links, predictions as asked, sections, typed,
+    Book, built, commands, current, ends, excerpts, glossary, links, options, predictions as asked, sections,
+    typed,
 };
 use clap::Subcommand;
 use lab_core::files::write_atomically;
@@ -243,6 +244,7 @@ impl Tree {
         faults.extend(ends::faults(&book));
         faults.extend(typed::faults(&book, &allowed));
         faults.extend(glossary::faults(&book));
+        faults.extend(options::faults(&book));
         faults.extend(asked::faults(&book, &self.root, &self.stages));
         let parts = self.parts()?;
         faults.extend(current::faults(&book, &parts));

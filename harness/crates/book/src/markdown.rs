@@ -89,6 +89,34 @@ pub(crate) fn without_code(paragraph: &str) -> String {
     paragraph.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }
 
+/// Whether a word is an option of a command: `--files`, also behind a bracket.
+pub(crate) fn is_bare_option(word: &str) -> bool {
+    let name = word.trim_start_matches('(').strip_prefix("--");
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
+/// A text whose options stand in code marks: elsewhere mdBook makes a dash of `--`. Each line has its code
+/// spans whole.
+pub(crate) fn with_marked_options(text: &str) -> String {
+    let word = |word: &str| {
+        if !is_bare_option(word) {
+            return word.to_owned();
+        }
+        let from = word.len() - word.trim_start_matches('(').len();
+        let to = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).len();
+        format!("{}`{}`{}", &word[..from], &word[from..to], &word[to..])
+    };
+    let outside = |part: &str| part.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    let line = |line: &str| {
+        let parts = line.split('`').enumerate();
+        parts
+            .map(|(at, part)| if at % 2 == 0 { outside(part) } else { part.to_owned() })
+            .collect::<Vec<_>>()
+            .join("`")
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// The text without its code: what looks like a link in there is none.
 fn prose(text: &str) -> String {
     paragraphs(text).iter().map(|paragraph| without_code(paragraph) + "\n").collect()

@@ -146,7 +146,9 @@ fn cost_page(stage: &Stage, base: Option<&Stage>, cost: &Cost, folder: &Path) ->
     if !files.is_empty() {
         let _ = write!(
             page,
-            "\nMedians, in brackets their intervals ([how to read them](reading-a-benchmark.md)). Data: {}.\n",
+            "\nMedians, in brackets their intervals ([how to read them](reading-a-benchmark.md)). Memory is the program's \
+             own: what the kernel needs for a connection comes to it ([idle connections](../../results/c10k.svg)). \
+             Data: {}.\n",
             files.join(", ")
         );
     }

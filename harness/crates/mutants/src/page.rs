@@ -70,6 +70,12 @@ fn rows<'a>(mutants: &'a [Mutant], table: &'a Table) -> impl Iterator<Item = Row
 impl Row<'_> {
     fn text(&self) -> String {
         let Mutant { name, what, seen, server, probe, test, .. } = self.mutant;
+        // Options in code marks: elsewhere mdBook makes a dash of `--`.
+        let server = server.to_string();
+        let server = match server.split_once(' ') {
+            Some((stage, options)) => format!("{stage} `{options}`"),
+            None => server,
+        };
         let mut text = format!("### `{name}`\n\nStage {server}: {seen}\n\n*The mistake:* {what} ");
         let _ = match probe {
             Catcher::By(probe) => write!(text, "{} probe `{probe}`", caught(self.probe)),

@@ -76,6 +76,16 @@ fn rounded(number: f64) -> String {
     }
 }
 
+/// What is said where the short run cannot tell two costs apart and the careful one can: the guess stands
+/// beside what is recorded.
+pub(crate) fn undecided(answer: &Answer, guess: &str, result: &str, recorded: &str) -> Option<String> {
+    if result != "alike" || recorded == result {
+        return None;
+    }
+    let so = verdict(answer, guess, recorded)?;
+    Some(format!("this short run cannot tell; recorded: {}, {so}", words(answer, recorded)))
+}
+
 /// How a guess stands to the result, where that can be said.
 pub(crate) fn verdict(answer: &Answer, guess: &str, result: &str) -> Option<String> {
     /// A guess of a number this near is right: no measurement is nearer to the next one.
@@ -160,5 +170,20 @@ mod tests {
         assert_eq!(words(&choices(), "connected"), "b, it waits");
         assert_eq!(words(&number, "9216"), "9,216 replies");
         assert_eq!(words(&number, "0.333333"), "0.33 replies");
+    }
+
+    /// Protects a right guess: a run of seconds that cannot tell does not refute what a careful run has told.
+    #[test]
+    fn a_short_run_that_cannot_tell_leaves_it_to_what_is_recorded() {
+        let choice = |key: &str| Choice { key: key.into(), text: format!("it costs {key}") };
+        let answer = Answer::Choice(["less", "more", "alike"].map(choice).to_vec());
+        let said = |guess, result, recorded| undecided(&answer, guess, result, recorded);
+        assert_eq!(
+            said("more", "alike", "more").as_deref(),
+            Some("this short run cannot tell; recorded: b, it costs more, as you guessed")
+        );
+        assert!(said("less", "alike", "more").expect("a verdict").ends_with(", not as you guessed"));
+        assert_eq!(said("more", "less", "more"), None, "the run has told");
+        assert_eq!(said("alike", "alike", "alike"), None, "both say the same");
     }
 }

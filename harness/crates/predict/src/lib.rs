@@ -140,7 +140,7 @@ impl Session {
     }
 
     fn show(&self, number: usize, prediction: &Prediction) {
-        println!("{}", wrapped(&format!("{number}. "), &prediction.question));
+        println!("{}", wrapped(&format!("{number}. "), &without_emphasis(&prediction.question)));
         if let Answer::Choice(choices) = &prediction.answer {
             for (at, choice) in choices.iter().enumerate() {
                 println!("{}", wrapped(&format!("{INDENT}{}  ", letter(at)), &choice.text));
@@ -276,12 +276,13 @@ impl Session {
     fn reveal(&self, number: usize, prediction: &Prediction, kept: &Kept) -> Result<bool> {
         let name = self.name(prediction);
         let guess = kept.guess(&name).context("there is a guess")?;
-        println!("{}", wrapped(&format!("{number}. "), &prediction.question));
+        println!("{}", wrapped(&format!("{number}. "), &without_emphasis(&prediction.question)));
         let row = |name: &str, text: &str| println!("{}", wrapped(&format!("{INDENT}{name:<12}"), text));
         row("your guess", &answer::words(&prediction.answer, guess));
         let seconds = prediction.measure.seconds();
         let bar = waiting(seconds);
         let measured = self.lab.measure(&prediction.measure);
+        let recorded = recorded::recorded(&self.lab, &prediction.measure)?;
         bar.finish_and_clear();
         let is_measured = match measured {
             Ok(Ok(found)) => {
@@ -294,8 +295,12 @@ impl Session {
                     _ => found.words.clone(),
                 };
                 row("measured", &words);
-                let verdict =
-                    result.as_deref().and_then(|result| answer::verdict(&prediction.answer, guess, result));
+                let verdict = result.as_deref().and_then(|result| {
+                    let careful = recorded.as_ref().and_then(|recorded| recorded.key);
+                    careful
+                        .and_then(|key| answer::undecided(&prediction.answer, guess, result, key))
+                        .or_else(|| answer::verdict(&prediction.answer, guess, result))
+                });
                 verdict.iter().for_each(|verdict| row("so", verdict));
                 self.guesses.add_result(&name, kept)?;
                 true
@@ -309,8 +314,8 @@ impl Session {
                 false
             }
         };
-        if let Some(recorded) = recorded::recorded(&self.lab, &prediction.measure)? {
-            row("recorded", &recorded);
+        if let Some(recorded) = recorded {
+            row("recorded", &recorded.text);
         }
         row("why", &prediction.why);
         let (page, heading) = prediction.place(&self.file);
@@ -318,6 +323,11 @@ impl Session {
         println!();
         Ok(is_measured)
     }
+}
+
+/// A question for a terminal, which shows no emphasis: `*not*` is `not` there.
+fn without_emphasis(question: &str) -> String {
+    question.replace('*', "")
 }
 
 /// Ctrl-C ends a reveal at once, whatever is measured: the generator catches the signal for itself. The

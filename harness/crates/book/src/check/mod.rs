@@ -10,6 +10,7 @@ pub(crate) mod ends;
 pub(crate) mod excerpts;
 pub(crate) mod glossary;
 pub(crate) mod links;
+pub(crate) mod options;
 pub(crate) mod predictions;
 pub(crate) mod sections;
 pub(crate) mod typed;
