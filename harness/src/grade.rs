@@ -63,7 +63,8 @@ pub(crate) struct Args {
     /// of names and numbers, and a number `total` if all are to be scaled to it. The points of a group are
     /// divided evenly among its probes that have none of their own. A pass earns all points of a probe. One
     /// that is declared to fail (--expect), or that cannot be asked for a reason that is not the server's,
-    /// counts on neither side. Without a file each probe has one point.
+    /// counts on neither side, and a line says so; what was not run is lost. Without a file each probe has
+    /// one point.
     #[arg(long, value_name = "FILE")]
     points: Option<PathBuf>,
 
@@ -149,7 +150,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             let is_whole = findings.len() == chosen.len();
             let report =
                 Report::of(task, std::slice::from_ref(&findings), points.as_ref().unwrap_or(&equal), None);
-            let score = points.as_ref().map(|_| [report.score.earned, report.score.possible]);
+            let score = points.as_ref().map(|_| [report.tally.score.earned, report.tally.score.possible]);
             let grade = Grade {
                 failure: failure.clone(),
                 points: score,
@@ -179,13 +180,16 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let rows = if has_table { Rows::All } else { Rows::Surprises };
         total.surprises += print(task, &runs, rows, what.evidence, is_stdout_taken);
         let report = Report::of(task, &runs, points.as_ref().unwrap_or(&equal), failure);
+        let signal = interruption.signal();
+        if signal.is_some() {
+            let ended = runs.last().map_or(0, Vec::len);
+            eprintln!("interrupted: {ended} of {} probes ran, and no record is written", chosen.len());
+        }
         if points.is_some() && !is_stdout_taken {
-            println!("{}", report.score);
+            println!("{}", report.points());
         }
         reports.push(report);
-        if let Some(signal) = interruption.signal() {
-            let ended = runs.last().map_or(0, Vec::len);
-            eprintln!("interrupted: {ended} of {} probes had ended, and no record is written", chosen.len());
+        if let Some(signal) = signal {
             return Ok(ExitCode::from(128 + signal));
         }
     }

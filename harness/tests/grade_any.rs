@@ -285,7 +285,7 @@ fn points_and_formats_are_printed() {
     let points = points.display().to_string();
     let args = ["--addr", &addr, "--only", "keep-alive,two-clients", "--points", &points];
     let ended = grade(&place, &args);
-    assert!(ended.stdout.ends_with("\n4 of 10 points\n"), "{ended:?}");
+    assert!(ended.stdout.ends_with("\n4 of 10 points\nlost: keep-alive 6\n"), "{ended:?}");
     for (format, first) in
         [("junit", "<?xml"), ("tap", "TAP version 14"), ("gradescope", "{"), ("classroom", "{")]
     {
