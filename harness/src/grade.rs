@@ -4,7 +4,7 @@ use crate::data_name;
 use anyhow::{Context, Result, bail};
 use grader::probes::{self, Failure, Finding, Target};
 use grader::{Format, Plan, Points, Report, Rows, Task, write};
-use grader::{examine, expected_of, look, print, print_list, raise_descriptor_limit};
+use grader::{examine, expected_of, look, print, print_list, raise_descriptor_limit, say};
 use lab_core::Usage;
 use lab_core::clock::rfc3339;
 use lab_core::files::sha256;
@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let what = &args.what;
     if what.list {
         what.choose_profile()?;
-        print_list(&what.listed()?);
+        print_list(&what.listed()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.record.is_some() && !what.is_all() {
@@ -121,10 +121,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         is_interrupted: &|| interruption.has_come(),
     };
     eprintln!("{}", plan.words(tasks.len()));
-    if let Some(words) = plan.profile_words() {
+    // With a profile it is one server.
+    if let Some(words) = tasks.first().and_then(|task| plan.profile_words(&task.target)) {
         eprintln!("{words}");
     }
     let (mut total, mut reports) = (Total::default(), Vec::new());
+    // A record that cannot be written must not cost the grade that was made: it is told at the end.
+    let mut unwritten = None;
     for task in &tasks {
         let (mut runs, mut failure) = (Vec::new(), None);
         let looked = match &task.lacks {
@@ -156,12 +159,20 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
                 points: score,
                 ..grade(task, begun, &findings, what.evidence, tasks.len(), &host)
             };
-            if let (Some(record), true) = (&mut record, is_whole) {
-                record.write(&grade)?;
-            }
-            if let (Some(json), true) = (&mut json, is_whole) {
-                let line = serde_json::to_string(&grade)? + "\n";
-                json.write_all(line.as_bytes()).context("cannot write the record")?;
+            if is_whole && unwritten.is_none() {
+                let mut keep = || -> Result<()> {
+                    if let Some(record) = &mut record {
+                        record.write(&grade)?;
+                    }
+                    if let Some(json) = &mut json {
+                        let line = serde_json::to_string(&grade)? + "\n";
+                        json.write_all(line.as_bytes())
+                            .and_then(|()| json.flush())
+                            .context("cannot write the record")?;
+                    }
+                    Ok(())
+                };
+                unwritten = keep().err();
             }
             // Of a run that was cut short only what is not known from others.
             if is_whole || runs.is_empty() {
@@ -178,7 +189,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         let has_table = tasks.len() == 1 && looked.is_ok() && args.format == Format::Table;
         let rows = if has_table { Rows::All } else { Rows::Surprises };
-        total.surprises += print(task, &runs, rows, what.evidence, is_stdout_taken);
+        total.surprises += print(task, &runs, rows, what.evidence, is_stdout_taken)?;
         let report = Report::of(task, &runs, points.as_ref().unwrap_or(&equal), failure);
         let signal = interruption.signal();
         if signal.is_some() {
@@ -186,7 +197,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             eprintln!("interrupted: {ended} of {} probes ran, and no record is written", chosen.len());
         }
         if points.is_some() && !is_stdout_taken {
-            println!("{}", report.points());
+            say(&format!("{}\n", report.points()))?;
         }
         reports.push(report);
         if let Some(signal) = signal {
@@ -194,7 +205,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
     }
     if let Some(text) = write(args.format, &reports) {
-        print!("{text}");
+        say(&text)?;
+    }
+    if let Some(error) = unwritten {
+        return Err(error);
     }
     if let Some(record) = record {
         eprintln!("recorded in {}", record.path().display());
