@@ -180,8 +180,9 @@ impl Points {
     fn withheld(&self, reason: String, probes: &[&'static Probe]) -> Withheld {
         let has = |name: &str| probes.iter().any(|probe| probe.name == name);
         let is_whole = |group: &str| {
-            let mut of_group = PROBES.iter().filter(|probe| probe.group() == group);
-            of_group.all(|probe| has(probe.name) || !self.of.contains_key(probe.name))
+            let is_worth = |probe: &&Probe| probe.group() == group && self.of.contains_key(probe.name);
+            let of_group: Vec<&Probe> = PROBES.iter().filter(is_worth).collect();
+            of_group.len() > 1 && of_group.iter().all(|probe| has(probe.name))
         };
         let mut names: Vec<&'static str> = Vec::new();
         for probe in probes {
