@@ -4,7 +4,7 @@ use crate::data_name;
 use anyhow::{Context, Result, bail};
 use grader::probes::{self, Failure, Finding, Target};
 use grader::{Format, Plan, Points, Report, Rows, Task, write};
-use grader::{examine, expected_of, look, print, print_list, raise_descriptor_limit};
+use grader::{examine, expected_of, look, print, print_list, raise_descriptor_limit, say};
 use lab_core::Usage;
 use lab_core::clock::rfc3339;
 use lab_core::files::sha256;
@@ -63,7 +63,8 @@ pub(crate) struct Args {
     /// of names and numbers, and a number `total` if all are to be scaled to it. The points of a group are
     /// divided evenly among its probes that have none of their own. A pass earns all points of a probe. One
     /// that is declared to fail (--expect), or that cannot be asked for a reason that is not the server's,
-    /// counts on neither side. Without a file each probe has one point.
+    /// counts on neither side, and a line says so; what was not run is lost. Without a file each probe has
+    /// one point.
     #[arg(long, value_name = "FILE")]
     points: Option<PathBuf>,
 
@@ -86,7 +87,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let what = &args.what;
     if what.list {
         what.choose_profile()?;
-        print_list(&what.listed()?);
+        print_list(&what.listed()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.record.is_some() && !what.is_all() {
@@ -120,10 +121,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         is_interrupted: &|| interruption.has_come(),
     };
     eprintln!("{}", plan.words(tasks.len()));
-    if let Some(words) = plan.profile_words() {
+    // With a profile it is one server.
+    if let Some(words) = tasks.first().and_then(|task| plan.profile_words(&task.target)) {
         eprintln!("{words}");
     }
     let (mut total, mut reports) = (Total::default(), Vec::new());
+    // A record that cannot be written must not cost the grade that was made: it is told at the end.
+    let mut unwritten = None;
     for task in &tasks {
         let (mut runs, mut failure) = (Vec::new(), None);
         let looked = match &task.lacks {
@@ -149,18 +153,26 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             let is_whole = findings.len() == chosen.len();
             let report =
                 Report::of(task, std::slice::from_ref(&findings), points.as_ref().unwrap_or(&equal), None);
-            let score = points.as_ref().map(|_| [report.score.earned, report.score.possible]);
+            let score = points.as_ref().map(|_| [report.tally.score.earned, report.tally.score.possible]);
             let grade = Grade {
                 failure: failure.clone(),
                 points: score,
                 ..grade(task, begun, &findings, what.evidence, tasks.len(), &host)
             };
-            if let (Some(record), true) = (&mut record, is_whole) {
-                record.write(&grade)?;
-            }
-            if let (Some(json), true) = (&mut json, is_whole) {
-                let line = serde_json::to_string(&grade)? + "\n";
-                json.write_all(line.as_bytes()).context("cannot write the record")?;
+            if is_whole && unwritten.is_none() {
+                let mut keep = || -> Result<()> {
+                    if let Some(record) = &mut record {
+                        record.write(&grade)?;
+                    }
+                    if let Some(json) = &mut json {
+                        let line = serde_json::to_string(&grade)? + "\n";
+                        json.write_all(line.as_bytes())
+                            .and_then(|()| json.flush())
+                            .context("cannot write the record")?;
+                    }
+                    Ok(())
+                };
+                unwritten = keep().err();
             }
             // Of a run that was cut short only what is not known from others.
             if is_whole || runs.is_empty() {
@@ -177,20 +189,26 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         let has_table = tasks.len() == 1 && looked.is_ok() && args.format == Format::Table;
         let rows = if has_table { Rows::All } else { Rows::Surprises };
-        total.surprises += print(task, &runs, rows, what.evidence, is_stdout_taken);
+        total.surprises += print(task, &runs, rows, what.evidence, is_stdout_taken)?;
         let report = Report::of(task, &runs, points.as_ref().unwrap_or(&equal), failure);
+        let signal = interruption.signal();
+        if signal.is_some() {
+            let ended = runs.last().map_or(0, Vec::len);
+            eprintln!("interrupted: {ended} of {} probes ran, and no record is written", chosen.len());
+        }
         if points.is_some() && !is_stdout_taken {
-            println!("{}", report.score);
+            say(&format!("{}\n", report.points()))?;
         }
         reports.push(report);
-        if let Some(signal) = interruption.signal() {
-            let ended = runs.last().map_or(0, Vec::len);
-            eprintln!("interrupted: {ended} of {} probes had ended, and no record is written", chosen.len());
+        if let Some(signal) = signal {
             return Ok(ExitCode::from(128 + signal));
         }
     }
     if let Some(text) = write(args.format, &reports) {
-        print!("{text}");
+        say(&text)?;
+    }
+    if let Some(error) = unwritten {
+        return Err(error);
     }
     if let Some(record) = record {
         eprintln!("recorded in {}", record.path().display());

@@ -150,9 +150,21 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         // One line: what was wrong, then why.
-        eprintln!("lab: {error:#}");
+        eprintln!("lab: {}", chain(&error));
         if error.is::<Usage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
+}
+
+/// The error and its causes in one line. Some libraries have the text of the cause in their own already, and it
+/// would be there twice.
+fn chain(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !parts.last().is_some_and(|last| last.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
 }
 
 /// What a file of records is called, but for its ending: `20260102T030405Z-1234567890-grades`.
@@ -187,4 +199,20 @@ fn subcommands() -> Vec<String> {
         command = known.clone();
     }
     command.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+    use anyhow::Context;
+    use std::io::Error;
+
+    /// Protects the reader of an error from reading its cause twice.
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let denied = || Error::from_raw_os_error(13);
+        let told = format!("cannot write x: {}", denied());
+        assert_eq!(chain(&Err::<(), _>(denied()).context(told.clone()).unwrap_err()), told);
+        assert_eq!(chain(&Err::<(), _>(denied()).context("cannot write x").unwrap_err()), told);
+    }
 }

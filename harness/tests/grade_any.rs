@@ -285,7 +285,7 @@ fn points_and_formats_are_printed() {
     let points = points.display().to_string();
     let args = ["--addr", &addr, "--only", "keep-alive,two-clients", "--points", &points];
     let ended = grade(&place, &args);
-    assert!(ended.stdout.ends_with("\n4 of 10 points\n"), "{ended:?}");
+    assert!(ended.stdout.ends_with("\n4 of 10 points\nlost: keep-alive 6\n"), "{ended:?}");
     for (format, first) in
         [("junit", "<?xml"), ("tap", "TAP version 14"), ("gradescope", "{"), ("classroom", "{")]
     {
@@ -296,6 +296,19 @@ fn points_and_formats_are_printed() {
     let ended = grade(&place, &[&args[..], &["--format", "gradescope"]].concat());
     let value: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(value["score"], 4.0, "{value}");
+    // A full disk is one line, and costs no grade that was made.
+    let line = format!("exec {} grade --addr {addr} --only keep-alive", program("harness").display());
+    for (rest, is_printed) in [("--format gradescope > /dev/full", false), ("--json /dev/full", true)] {
+        let mut command = place.command("/bin/sh");
+        command.args(["-c", &format!("{line} {rest}")]);
+        let ended = Run::start(command).wait(LONG);
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert!(
+            ended.stderr.contains("\nlab: cannot write ") && !ended.stderr.contains("panicked"),
+            "{ended:?}"
+        );
+        assert_eq!(ended.stdout.contains("1 probe: "), is_printed, "{ended:?}");
+    }
     let unknown: PathBuf = place.path("unknown.json");
     fs::write(&unknown, r#"{"points": {"keep-alive": 1, "no-such": 1}}"#).unwrap();
     let ended = grade(&place, &["--addr", &addr, "--points", &unknown.display().to_string()]);

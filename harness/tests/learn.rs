@@ -53,7 +53,8 @@ fn a_learner_who_has_done_nothing_is_told_what_to_type() {
     assert!(finished.status.success(), "{finished:?}");
     let lab = Lab::find().expect("the tree");
     let first = lab.exercises.first().expect("there is an exercise");
-    assert!(finished.stdout.contains(&format!("\n    ./lab learn {}\n", first.name)), "{finished:?}");
+    let next = format!("\n    ./lab learn --work {} {}\n", work(&place).display(), first.name);
+    assert!(finished.stdout.contains(&next), "{finished:?}");
     assert!(finished.stdout.lines().count() < lab.exercises.len() + 8, "{}", finished.stdout);
     assert!(!work(&place).exists(), "a look makes nothing");
 }
@@ -69,7 +70,6 @@ fn a_bad_name_is_one_line_with_the_nearest_names() {
         (&["hint", EXERCISE, "x"], "unexpected"),
         (&[EXERCISE, "x"], "one word too many"),
         (&["list", "--once"], "does not go with `list`"),
-        (&["--report", "/nowhere"], "/nowhere has no progress.json"),
         (&["--format", "json"], "--report"),
     ] {
         let finished = run(&place, words);
@@ -85,6 +85,21 @@ fn a_bad_name_is_one_line_with_the_nearest_names() {
 fn write_progress(work: &Path, text: &str) {
     create_dir_all(work).expect("a folder");
     write(work.join("progress.json"), text).expect("written");
+}
+
+/// Protects what was handed in: to grade it again never begins the next exercise there.
+#[test]
+fn once_more_is_the_exercise_that_was_opened_last() {
+    let place = Place::new();
+    let entry = r#"{ "opened": "2026-01-02T03:04:05Z", "solved": "2026-01-02T03:04:06Z" }"#;
+    let text = format!(r#"{{ "current": "{EXERCISE}", "exercises": {{ "{EXERCISE}": {entry} }} }}"#);
+    write_progress(&work(&place), &text);
+    let finished = run(&place, &["--once"]);
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    assert!(finished.complaint().contains(&format!("{EXERCISE} was opened last")), "{finished:?}");
+    let left: Vec<_> =
+        work(&place).read_dir().expect("a folder").map(|entry| entry.expect("one").path()).collect();
+    assert_eq!(left, [work(&place).join("progress.json")]);
 }
 
 /// Protects a learner from seeing all hints at once, and from losing count of them.
@@ -145,7 +160,16 @@ fn an_exercise_is_opened_watched_solved_and_reported() {
     let table = run(&place, &["--report"]).stdout;
     assert!(table.contains(EXERCISE) && table.contains("1 of "), "{table}");
 
+    // One that has handed in nothing does not hide the others.
+    let some = run(&place, &["--report", "/nowhere", &work.display().to_string()]);
+    assert_eq!(some.status.code(), Some(1), "{some:?}");
+    assert!(
+        some.stdout.contains("/nowhere: no progress.json") && some.stdout.contains(": 1 of "),
+        "{some:?}"
+    );
+
     let reset = run(&place, &["reset", EXERCISE]);
+    assert!(reset.stdout.contains(&format!("--work {} {EXERCISE}", work.display())), "{reset:?}");
     assert!(reset.status.success(), "{reset:?}");
     let server = |folder: &str| read_to_string(work.join(folder).join("src/server.rs")).expect("it is there");
     assert_ne!(server(EXERCISE), server(&format!("{EXERCISE}.bak")));

@@ -1,10 +1,11 @@
 //! One run of the probes, with a progress bar.
 
-use crate::probes::{self, Failure, Finding, FirstLook, Limits, Probe, Run, current, first_look};
+use crate::probes::{self, Failure, Finding, FirstLook, Limits, Probe, Run, Target, current, first_look};
 use crate::task::{Task, expected_of};
 use indicatif::{ProgressBar, ProgressStyle};
 use lab_core::units::count;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::collections::BTreeMap;
 
 /// A thousand clients need a thousand descriptors. Where the hard limit is too low the probe says so.
 pub fn raise_descriptor_limit() {
@@ -41,15 +42,32 @@ impl Plan<'_> {
         )
     }
 
-    /// How many of the probes are about the server's profile, if one was chosen.
-    pub fn profile_words(&self) -> Option<String> {
+    /// How many of the probes will be asked of a server with a profile, and why the others are not; nothing if
+    /// no profile was chosen.
+    pub fn profile_words(&self, target: &Target) -> Option<String> {
         let profile = current();
-        let outside = self.chosen.iter().filter(|probe| profile.leaves_out(probe).is_some()).count();
-        let inside = self.chosen.len() - outside;
-        let words =
-            || format!("{}: {inside} of them apply, {outside} are outside the profile", profile.name());
-        (!profile.is_lab()).then(words)
+        if profile.is_lab() {
+            return None;
+        }
+        let (outside, inside): (Vec<&Probe>, Vec<&Probe>) =
+            self.chosen.iter().copied().partition(|probe| profile.leaves_out(probe).is_some());
+        let mut hindered: BTreeMap<&str, usize> = BTreeMap::new();
+        for reason in inside.iter().filter_map(|probe| target.hindrance(&probe.setup)) {
+            *hindered.entry(reason).or_default() += 1;
+        }
+        let asked = inside.len() - hindered.values().sum::<usize>();
+        Some(in_words(profile.name(), asked, outside.len(), &hindered))
     }
+}
+
+fn in_words(name: &str, asked: usize, outside: usize, hindered: &BTreeMap<&str, usize>) -> String {
+    let is = |number: usize| if number == 1 { "is" } else { "are" };
+    let apply = if asked == 1 { "applies" } else { "apply" };
+    let mut words = format!("{name}: {asked} of them {apply}, {outside} {} outside the profile", is(outside));
+    for (reason, number) in hindered {
+        words.push_str(&format!(", {number} {} not applicable ({reason})", is(*number)));
+    }
+    words
 }
 
 /// Looks whether there is something to grade, and says what would otherwise fail in many probes.
@@ -112,4 +130,19 @@ pub fn examine(plan: &Plan<'_>, task: &Task, look: &FirstLook, round: u32) -> Ve
     let findings = probes::run_all(plan.chosen, &task.target, &run);
     bar.finish_and_clear();
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects teachers, who read in the first line how much of the grade there will be.
+    #[test]
+    fn what_is_not_asked_is_counted_with_its_reason() {
+        let hindered = BTreeMap::from([("no $OPTIONS", 30)]);
+        let said = "mine: 64 of them apply, 0 are outside the profile, 30 are not applicable (no $OPTIONS)";
+        assert_eq!(in_words("mine", 64, 0, &hindered), said);
+        let said = "mine: 1 of them applies, 1 is outside the profile";
+        assert_eq!(in_words("mine", 1, 1, &BTreeMap::new()), said);
+    }
 }

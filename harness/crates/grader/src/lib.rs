@@ -16,7 +16,7 @@ mod table;
 mod task;
 
 pub use examine::{Plan, examine, look, none, raise_descriptor_limit};
-pub use points::{Points, Score};
+pub use points::{Points, Score, Tally, Withheld};
 pub use report::{Format, Report, Row, write};
-pub use table::{Rows, evidence_block, print, print_list};
+pub use table::{Rows, evidence_block, print, print_list, say};
 pub use task::{Args, Expectations, Graded, Task, expected_of};

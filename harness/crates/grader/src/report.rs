@@ -1,6 +1,6 @@
 //! A grade as data, and the formats in which other tools read it.
 
-use crate::points::{Points, Score, rounded};
+use crate::points::{Points, Score, Tally, rounded};
 use crate::probes::{self, Expected, Finding, Outcome, Probe};
 use crate::task::{Expectations, Task, expected_of};
 use lab_core::units::xml_characters;
@@ -102,8 +102,8 @@ pub struct Report {
     pub title: String,
     /// Every probe that was run.
     pub rows: Vec<Row>,
-    /// The points of all of them.
-    pub score: Score,
+    /// The points of all of them, what was lost, and what could not be earned.
+    pub tally: Tally,
     /// Why nothing could be asked.
     pub failure: Option<String>,
 }
@@ -112,8 +112,14 @@ impl Report {
     /// The report of several runs of the same probes.
     pub fn of(task: &Task, runs: &[Vec<Finding>], points: &Points, failure: Option<String>) -> Self {
         let mut rows = Row::all(&task.expect, runs);
-        let score = points.give(&mut rows);
-        Self { title: task.title.clone(), rows, score, failure }
+        let tally = points.give(&mut rows);
+        Self { title: task.title.clone(), rows, tally, failure }
+    }
+
+    /// The points, what was lost and where, and what could not be earned here and why: a line each.
+    pub fn points(&self) -> String {
+        let lines = [Some(self.tally.score.to_string()), self.tally.lost(), self.tally.withheld()];
+        lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
 
     fn count(&self, is: impl Fn(&Row) -> bool) -> usize {
@@ -205,7 +211,7 @@ fn gradescope(reports: &[Report]) -> Value {
             }));
         }
     }
-    let earned: f64 = reports.iter().map(|report| report.score.earned).sum();
+    let earned: f64 = reports.iter().map(|report| report.tally.score.earned).sum();
     let seconds: f64 = reports.iter().map(Report::seconds).sum();
     json!({
         "score": rounded(earned),
@@ -219,9 +225,12 @@ fn gradescope(reports: &[Report]) -> Value {
 fn summary(reports: &[Report]) -> String {
     let lines = reports.iter().map(|report| {
         let not_asked = report.count(Row::is_skipped);
-        let mut line = format!("{}: {}", report.title, report.score);
+        let mut line = format!("{}: {}", report.title, report.tally.score);
         if not_asked > 0 {
             let _ = write!(line, "; {not_asked} not applicable");
+        }
+        if let Some(withheld) = report.tally.withheld() {
+            let _ = write!(line, "; {withheld}");
         }
         if let Some(failure) = &report.failure {
             let _ = write!(line, "; {failure}");
@@ -252,7 +261,7 @@ fn classroom(reports: &[Report]) -> Value {
         }
     }
     let all_pass = tests.iter().all(|test| test["status"] == "pass");
-    let possible: f64 = reports.iter().map(|report| report.score.possible).sum();
+    let possible: f64 = reports.iter().map(|report| report.tally.score.possible).sum();
     let status = match (reports.iter().any(|report| report.failure.is_some()), all_pass) {
         (true, _) => "error",
         (false, true) => "pass",
@@ -299,7 +308,6 @@ fn tap(reports: &[Report]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probes::PROBES;
     use std::collections::BTreeSet;
 
     /// Two servers: one with a pass, a failure, a declared flaw and two that were not asked, and one that did
@@ -321,11 +329,11 @@ mod tests {
             finding("body-413", Outcome::NotApplicable, true),
             finding("in-order", Outcome::NotApplicable, false),
         ]];
-        let points = Points::equal(&PROBES.iter().collect::<Vec<_>>());
         let report = |title: &str, runs: &[Vec<Finding>], failure: Option<&str>| {
             let mut rows = Row::all(&expect, runs);
-            let score = points.give(&mut rows);
-            Report { title: title.into(), rows, score, failure: failure.map(str::to_owned) }
+            let points = Points::equal(&rows.iter().map(|row| row.probe).collect::<Vec<_>>());
+            let tally = points.give(&mut rows);
+            Report { title: title.into(), rows, tally, failure: failure.map(str::to_owned) }
         };
         let none = [vec![finding("keep-alive", Outcome::NotApplicable, false)]];
         vec![report("./a & <b>", &runs, None), report("other", &none, Some("it does not start"))]

@@ -2,8 +2,10 @@
 
 use crate::probes::{Evidence, Finding, Outcome, Probe, current};
 use crate::task::{Expectations, Task, expected_of};
+use anyhow::{Context, Result};
 use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, presets};
 use lab_core::units::count;
+use std::io::{Write, stderr, stdout};
 
 /// The width where there is no terminal to ask.
 const PIPE_WIDTH: u16 = 120;
@@ -32,7 +34,10 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// Each probe with its sentence, and why it is not asked, if the profile leaves it out.
-pub fn print_list(chosen: &[&'static Probe]) {
+///
+/// # Errors
+/// That stdout cannot be written.
+pub fn print_list(chosen: &[&'static Probe]) -> Result<()> {
     let mut table = table(&["group", "probe", "a server that passes"]);
     for probe in chosen {
         let suffix = if probe.only_on_request { " (With --all.)" } else { "" };
@@ -41,7 +46,17 @@ pub fn print_list(chosen: &[&'static Probe]) {
         let sentence = format!("{}{suffix}{outside}", probe.sentence);
         table.add_row([probe.group().to_owned(), probe.name.to_owned(), sentence]);
     }
-    println!("{table}");
+    say(&format!("{table}\n"))
+}
+
+/// Writes to stdout; `println!` would panic on a full disk.
+///
+/// # Errors
+/// That stdout cannot be written.
+pub fn say(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.context("cannot write to the standard output")
 }
 
 /// Which probes a table shows.
@@ -55,7 +70,16 @@ pub enum Rows {
 
 /// Prints the runs as one table, with the evidence of each surprise below it, and returns how many probes
 /// were surprising in any of them. With `shows_evidence` that of a flaw that was expected is printed as well.
-pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, shows_evidence: bool, to_stderr: bool) -> usize {
+///
+/// # Errors
+/// That stdout cannot be written.
+pub fn print(
+    task: &Task,
+    runs: &[Vec<Finding>],
+    rows: Rows,
+    shows_evidence: bool,
+    to_stderr: bool,
+) -> Result<usize> {
     let mut table = table(&["probe", "outcome", "expected", "seconds", "detail"]);
     let number = runs.first().map_or(0, Vec::len);
     let summary = |index: usize| Summary::of(runs.iter().map(|run| &run[index]).collect(), &task.expect);
@@ -107,11 +131,12 @@ pub fn print(task: &Task, runs: &[Vec<Finding>], rows: Rows, shows_evidence: boo
     };
     // stdout is the record's where it was asked for there.
     if to_stderr {
-        eprintln!("{text}")
+        // Where stderr is full as well there is nowhere left to say so.
+        let _ = writeln!(stderr(), "{text}");
     } else {
-        println!("{text}")
+        say(&format!("{text}\n"))?;
     }
-    surprises
+    Ok(surprises)
 }
 
 /// All runs of one probe as one row.

@@ -11,8 +11,9 @@ use crate::{part, shown, watch};
 use anyhow::{Result, bail};
 use lab_core::Usage;
 use lab_core::interruption::Interruption;
+use nix::sys::statvfs::statvfs;
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -31,7 +32,8 @@ a name it is the one that was opened last.
 
 Exit status:
   0    Done. With --once: solved. While it watches, Ctrl-C is the way to end it.
-  1    With --once: it does not build, or a probe does not pass.
+  1    With --once: it does not build, or a probe does not pass. With --report: a folder has no progress, or a
+       damaged one; the others are reported all the same.
   2    A mistake in the command line.
   130  Interrupted by SIGINT while --once runs; 143 by SIGTERM. No server is left behind.";
 
@@ -43,7 +45,8 @@ pub struct Args {
     #[arg(value_name = "WORDS", num_args = 0..=2)]
     pub words: Vec<String>,
 
-    /// Build and grade once, without watching: for scripts, and without a terminal
+    /// Build and grade once, without watching: for scripts, and without a terminal. Without a name it is the
+    /// exercise that was opened last, solved or not
     #[arg(long)]
     once: bool,
 
@@ -82,11 +85,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let session = Session { lab: &lab, work: Work::at(&lab, args.work.clone())? };
     if let Some(folders) = &args.report {
         let folders = match folders.is_empty() {
-            true => vec![(session.work.shown(&lab, &session.work.folder), session.work.folder.clone())],
-            false => report::named(folders)?,
+            true => report::own(session.work.shown(&lab, &session.work.folder), &session.work.folder),
+            false => report::named(folders),
         };
-        print(&report::report(&lab, &folders, args.format)?)?;
-        return Ok(ExitCode::SUCCESS);
+        let (text, is_whole) = report::report(&lab, &folders, args.format)?;
+        print(&text)?;
+        return Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let progress = Progress::read(&session.work.folder)?;
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
@@ -95,13 +99,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     let one = |name: Option<&&str>| match name {
         Some(name) => lab.exercise(name),
-        None => match progress.next(&lab) {
-            Some(exercise) => Ok(exercise),
-            None => bail!(Usage::new("all exercises are solved; name one (./lab learn list shows them)")),
-        },
+        // A teacher grades what was handed in: the same again, and nothing is begun in that folder.
+        None => session.handed_in(&progress),
     };
     match words[..] {
-        [] if !args.once => print(&shown::overview(&lab, &progress))?,
+        [] if !args.once => print(&shown::overview(&lab, &session.work, &progress))?,
         ["list"] => print(&shown::list(&lab, &progress))?,
         ["hint", ..] => session.hint(session.current(&progress, words.get(1))?)?,
         ["reset", ..] => session.reset(session.current(&progress, words.get(1))?)?,
@@ -131,10 +133,25 @@ impl Session<'_> {
             (Some(name), _) => self.lab.exercise(name),
             (None, Some(name)) => self.lab.exercise(name),
             (None, None) => {
-                let first = progress.next(self.lab).map_or("./lab learn list".into(), Exercise::command);
+                let first = progress.next(self.lab).map_or("list", |exercise| &exercise.name);
+                let first = self.work.command(first);
                 bail!(Usage::new(format!("no exercise is open yet; begin with {first}")))
             }
         }
+    }
+
+    /// The exercise that was opened last, if the learner's crate is there.
+    fn handed_in(&self, progress: &Progress) -> Result<&Exercise> {
+        let exercise = self.current(progress, None)?;
+        let folder = self.work.of(exercise);
+        if !folder.exists() {
+            bail!(
+                "{} is not there, though {} was opened last; name another exercise",
+                self.work.shown(self.lab, &folder),
+                exercise.name
+            );
+        }
+        Ok(exercise)
     }
 
     /// Opens an exercise, and grades it once or at each save.
@@ -146,7 +163,7 @@ impl Session<'_> {
         Progress::update(&self.work.folder, |progress| progress.open(exercise))?;
         let folder = self.work.of(exercise);
         let shown = self.work.shown(self.lab, &folder);
-        print(&part::task(exercise))?;
+        print(&part::task(&self.work, exercise))?;
         match is_new {
             // Where the parts are: in a work that has begun they may have moved.
             true => println!(
@@ -175,7 +192,10 @@ impl Session<'_> {
         println!("building{first} ...");
         let Some(program) = attempt::build(&folder, &target, &exercise.name, &is_interrupted)? else {
             if !is_interrupted() {
-                println!("It does not build: see what the compiler says above.");
+                println!("It does not build: see above what the compiler or the linker says.");
+                if let Some(lack) = full(&target) {
+                    println!("{lack}");
+                }
                 Progress::update(&self.work.folder, |progress| progress.attempt(exercise, 0, false))?;
             }
             return Ok(Outcome::NotSolved);
@@ -201,7 +221,7 @@ impl Session<'_> {
         }
         println!("\nSolved: {}.\n", exercise.title);
         println!("{}\n", exercise.answer.trim());
-        print(&shown::next(self.lab, &progress))?;
+        print(&shown::next(self.lab, &self.work, &progress))?;
         Ok(Outcome::Solved)
     }
 
@@ -240,7 +260,7 @@ impl Session<'_> {
         println!(
             "The starter is in {}. Go on with: {}",
             self.work.shown(self.lab, &self.work.of(exercise)),
-            exercise.command()
+            self.work.command(&exercise.name)
         );
         Ok(())
     }
@@ -255,6 +275,20 @@ impl Session<'_> {
         println!("{}: from {}", self.work.shown(self.lab, &path), self.work.shown(self.lab, &from));
         Ok(())
     }
+}
+
+/// Says so where the file system of the target folder has next to no room: the linker ends with a signal then
+/// (SIGBUS, as it maps its output), and names no reason.
+fn full(target: &Path) -> Option<String> {
+    /// Less than any program of the exercises takes.
+    const ROOM: u64 = 16 << 20;
+    let place = target.ancestors().find(|folder| folder.exists())?;
+    let stat = statvfs(place).ok()?;
+    let free = stat.blocks_available() * stat.fragment_size();
+    let shown = place.display();
+    (free < ROOM).then(|| {
+        format!("The file system of {shown} is full ({} MiB are free): make room there.", free >> 20)
+    })
 }
 
 /// Ends this process some seconds after a signal, whatever it waits for then: a server that does not start,

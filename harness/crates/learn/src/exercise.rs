@@ -293,7 +293,7 @@ impl Exercise {
         root.join(SOLUTIONS).join(format!("{}.patch", self.name))
     }
 
-    /// What a learner types to open it.
+    /// What a reader types to open it, in the lab's own folder `work`.
     pub fn command(&self) -> String {
         format!("./lab learn {}", self.name)
     }

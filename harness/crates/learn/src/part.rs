@@ -1,6 +1,7 @@
 //! An exercise as text: the part of the book, and the file beside a learner's crate.
 
 use crate::exercise::Exercise;
+use crate::work::Work;
 use std::fmt::Write;
 
 /// The part that a chapter includes: the task, the command, the hints and the answer, folded.
@@ -24,11 +25,12 @@ pub fn part(exercise: &Exercise) -> String {
 }
 
 /// What stands beside the learner's crate.
-pub(crate) fn task(exercise: &Exercise) -> String {
+pub(crate) fn task(work: &Work, exercise: &Exercise) -> String {
     let mut text = format!("# {}: {}\n\n", exercise.name, exercise.title);
     let _ = write!(text, "Chapter {:02}, about {} minutes, ", exercise.chapter, exercise.minutes);
     let _ = write!(text, "{}.\n\n{}\n\n{}\n\n", exercise.difficulty, exercise.task.trim(), probes(exercise));
-    let _ = write!(text, "    {}\n    ./lab learn hint {}\n", exercise.command(), exercise.name);
+    let (open, hint) = (work.command(&exercise.name), work.command(&format!("hint {}", exercise.name)));
+    let _ = write!(text, "    {open}\n    {hint}\n");
     text
 }
 

@@ -2,9 +2,8 @@
 
 use crate::exercise::Lab;
 use crate::progress::{Entry, FILE, Progress, State};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use comfy_table::{Table, presets};
-use lab_core::Usage;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +20,9 @@ pub(crate) enum Format {
 #[derive(Serialize)]
 struct Learner {
     work: String,
+    /// Why nothing is known of the learner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
     solved: usize,
     of: usize,
     exercises: Vec<Row>,
@@ -37,23 +39,55 @@ struct Row {
     entry: Entry,
 }
 
-/// The report of these learners' folders, each with the name that it is shown by.
-///
-/// # Errors
-/// Which folder is none of a learner.
-pub(crate) fn report(lab: &Lab, folders: &[(String, PathBuf)], format: Format) -> Result<String> {
-    let mut learners = Vec::new();
-    for (name, folder) in folders {
-        learners.push(learner(lab, name, folder)?);
-    }
-    Ok(match format {
-        Format::Json => serde_json::to_string_pretty(&learners)? + "\n",
-        Format::Table => table(&learners),
-    })
+/// A learner's folder, and the name that it is shown by.
+pub(crate) struct Folder {
+    name: String,
+    path: PathBuf,
+    /// Whether no progress at all is a fault. In a learner's own folder there is none before the first
+    /// exercise.
+    must_have_progress: bool,
 }
 
-fn learner(lab: &Lab, name: &str, folder: &Path) -> Result<Learner> {
-    let progress = Progress::read(folder)?;
+/// The learner's own folder.
+pub(crate) fn own(name: String, path: &Path) -> Vec<Folder> {
+    vec![Folder { name, path: path.to_owned(), must_have_progress: false }]
+}
+
+/// The folders that were named, each of which must have a progress.
+pub(crate) fn named(folders: &[PathBuf]) -> Vec<Folder> {
+    let named = |path: &PathBuf| Folder {
+        name: path.display().to_string(),
+        path: path.clone(),
+        must_have_progress: true,
+    };
+    folders.iter().map(named).collect()
+}
+
+/// The report of these learners' folders, and whether all of them have a progress that can be read: one that
+/// has none must not hide the others.
+///
+/// # Errors
+/// That it cannot be written as JSON.
+pub(crate) fn report(lab: &Lab, folders: &[Folder], format: Format) -> Result<(String, bool)> {
+    let learners: Vec<Learner> = folders.iter().map(|folder| learner(lab, folder)).collect();
+    let is_whole = learners.iter().all(|learner| learner.fault.is_none());
+    let text = match format {
+        Format::Json => serde_json::to_string_pretty(&learners)? + "\n",
+        Format::Table => table(&learners),
+    };
+    Ok((text, is_whole))
+}
+
+fn learner(lab: &Lab, folder: &Folder) -> Learner {
+    let (progress, fault) = match Progress::read(&folder.path) {
+        _ if folder.must_have_progress && !folder.path.join(FILE).exists() => {
+            let hint = if folder.path.is_dir() { "" } else { ": there is no such folder" };
+            (Progress::default(), Some(format!("no {FILE}{hint}")))
+        }
+        Ok(progress) => (progress, None),
+        // The context names the file, which the name of the learner does too.
+        Err(error) => (Progress::default(), Some(format!("damaged: {FILE}: {}", error.root_cause()))),
+    };
     let row = |exercise: &crate::Exercise| Row {
         name: exercise.name.clone(),
         chapter: exercise.chapter,
@@ -63,25 +97,8 @@ fn learner(lab: &Lab, name: &str, folder: &Path) -> Result<Learner> {
         entry: progress.exercises.get(&exercise.name).cloned().unwrap_or_default(),
     };
     let exercises: Vec<Row> = lab.exercises.iter().map(row).collect();
-    Ok(Learner { work: name.to_owned(), solved: progress.solved(lab), of: exercises.len(), exercises })
-}
-
-/// The folders that were named, each of which must have a progress.
-///
-/// # Errors
-/// Which has none.
-pub(crate) fn named(folders: &[PathBuf]) -> Result<Vec<(String, PathBuf)>> {
-    let mut named = Vec::new();
-    for folder in folders {
-        let has = folder.join(FILE).is_file();
-        let shown = folder.display();
-        ensure!(
-            has,
-            Usage::new(format!("{shown} has no {FILE}: name the folders in which ./lab learn works"))
-        );
-        named.push((shown.to_string(), folder.clone()));
-    }
-    Ok(named)
+    let (work, solved) = (folder.name.clone(), progress.solved(lab));
+    Learner { work, fault, solved, of: exercises.len(), exercises }
 }
 
 fn table(learners: &[Learner]) -> String {
@@ -117,8 +134,41 @@ fn table(learners: &[Learner]) -> String {
     }
     let mut text = format!("{table}\n");
     for learner in learners {
-        let name = if several { format!("{}: ", learner.work) } else { String::new() };
-        text.push_str(&format!("{name}{} of {} exercises solved\n", learner.solved, learner.of));
+        let name =
+            if several || learner.fault.is_some() { format!("{}: ", learner.work) } else { String::new() };
+        text.push_str(&match &learner.fault {
+            Some(fault) => format!("{name}{fault}\n"),
+            None => format!("{name}{} of {} exercises solved\n", learner.solved, learner.of),
+        });
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects a teacher: one folder without a progress, or with a damaged one, does not hide the others.
+    #[test]
+    fn a_damaged_folder_hides_no_other() {
+        let lab = Lab::find().expect("the tree");
+        let place = tempfile::tempdir().expect("a directory");
+        let paths = ["good", "empty", "damaged"].map(|name| place.path().join(name));
+        paths.iter().for_each(|path| std::fs::create_dir(path).expect("a folder"));
+        std::fs::write(paths[0].join(FILE), "{}").expect("written");
+        std::fs::write(paths[2].join(FILE), "{ what").expect("written");
+        let (text, is_whole) = report(&lab, &named(&paths), Format::Table).expect("a report");
+        assert!(!is_whole);
+        let line = |path: &Path| {
+            let start = format!("{}: ", path.display());
+            text.lines().find_map(|line| line.strip_prefix(&start)).expect("a line").to_owned()
+        };
+        assert_eq!(line(&paths[0]), format!("0 of {} exercises solved", lab.exercises.len()));
+        assert_eq!(line(&paths[1]), "no progress.json");
+        assert!(line(&paths[2]).starts_with("damaged: progress.json: "), "{text}");
+        let (text, is_whole) = report(&lab, &named(&paths[..1]), Format::Json).expect("a report");
+        assert!(is_whole && !text.contains("fault"), "{text}");
+        let (text, is_whole) = report(&lab, &own("work".into(), &paths[1]), Format::Table).expect("a report");
+        assert!(is_whole && text.contains("0 of "), "{text}");
+    }
 }

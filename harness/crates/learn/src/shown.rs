@@ -3,6 +3,7 @@
 use crate::attempt::Attempt;
 use crate::exercise::{Exercise, Lab};
 use crate::progress::{Progress, State};
+use crate::work::Work;
 use grader::evidence_block;
 use grader::probes::{self, Finding, Outcome};
 use std::fmt::Write;
@@ -59,18 +60,18 @@ fn failure(finding: &Finding) -> String {
 }
 
 /// Where the learner is, and what comes next.
-pub(crate) fn overview(lab: &Lab, progress: &Progress) -> String {
+pub(crate) fn overview(lab: &Lab, work: &Work, progress: &Progress) -> String {
     let mut text = String::new();
     let all = lab.exercises.len();
     let _ = writeln!(text, "{} of {all} exercises solved.\n", progress.solved(lab));
-    text.push_str(&next(lab, progress));
+    text.push_str(&next(lab, work, progress));
     text.push('\n');
     text.push_str(&list(lab, progress));
     text
 }
 
 /// The next exercise, and what to type.
-pub(crate) fn next(lab: &Lab, progress: &Progress) -> String {
+pub(crate) fn next(lab: &Lab, work: &Work, progress: &Progress) -> String {
     let Some(exercise) = progress.next(lab) else {
         return "All exercises are solved. What is left: the mutants (./lab mutants --list).\n".into();
     };
@@ -81,7 +82,7 @@ pub(crate) fn next(lab: &Lab, progress: &Progress) -> String {
         exercise.chapter,
         exercise.difficulty,
         exercise.minutes,
-        exercise.command()
+        work.command(&exercise.name)
     )
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn watch(
         Ok(watcher)
     });
     let _watcher = watcher.with_context(|| {
-        format!("cannot watch {}; `{} --once` grades without", folder.display(), exercise.command())
+        let command = session.work.command(&format!("{} --once", exercise.name));
+        format!("cannot watch {}; `{command}` grades without", folder.display())
     })?;
     let has_keys = stdin().is_terminal();
     if has_keys {
@@ -70,7 +71,10 @@ pub(crate) fn watch(
         match wait(session, exercise, interruption, &receiver)? {
             Next::Grade => {}
             Next::End => {
-                println!("\nYour work and your progress are kept. Go on with: {}", exercise.command());
+                println!(
+                    "\nYour work and your progress are kept. Go on with: {}",
+                    session.work.command(&exercise.name)
+                );
                 return Ok(match interruption.signal() {
                     // The usual end of a program that watches.
                     None | Some(2) => ExitCode::SUCCESS,

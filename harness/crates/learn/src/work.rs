@@ -11,19 +11,36 @@ use std::path::{Path, PathBuf};
 const AGENTS: &str = include_str!("AGENTS.md");
 /// Where cargo builds, also when a learner calls it.
 const CARGO: &str = "[build]\ntarget-dir = \"target\"\n";
+/// Git sees nothing of the folder, wherever in a clone it is.
+const IGNORED: &str = "*\n";
 
 /// The learner's folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
     pub(crate) folder: PathBuf,
+    /// `--work` as the learner gave it, for the commands that are printed.
+    given: Option<PathBuf>,
 }
 
 impl Work {
     /// The folder `work` of the tree, or another one. Nothing is made yet.
     pub(crate) fn at(lab: &Lab, folder: Option<PathBuf>) -> Result<Self> {
+        let given = folder.clone();
         let folder = folder.unwrap_or_else(|| lab.root.join("work"));
         let folder = std::path::absolute(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self { folder })
+        Ok(Self { folder, given })
+    }
+
+    /// What a learner types, after `./lab learn`, to stay in this folder.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let Some(given) = &self.given else { return format!("./lab learn {words}") };
+        let folder = given.display().to_string();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+        let folder = match !folder.is_empty() && folder.chars().all(is_plain) {
+            true => folder,
+            false => format!("'{}'", folder.replace('\'', "'\\''")),
+        };
+        format!("./lab learn --work {folder} {words}")
     }
 
     /// Where all exercises are built.
@@ -45,7 +62,12 @@ impl Work {
     pub(crate) fn prepare(&self) -> Result<()> {
         let cargo = self.folder.join(".cargo");
         create_dir_all(&cargo).with_context(|| format!("cannot make {}", self.folder.display()))?;
-        for (path, text) in [(cargo.join("config.toml"), CARGO), (self.folder.join("AGENTS.md"), AGENTS)] {
+        let files = [
+            (cargo.join("config.toml"), CARGO),
+            (self.folder.join("AGENTS.md"), AGENTS),
+            (self.folder.join(".gitignore"), IGNORED),
+        ];
+        for (path, text) in files {
             // A teacher may have changed it.
             if !path.exists() {
                 write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -68,7 +90,7 @@ impl Work {
             remove_dir_all(&unfinished).with_context(|| unfinished.display().to_string())?;
         }
         Starter::of(lab, exercise)?.write(&unfinished, &exercise.name, Kind::Alone)?;
-        write(unfinished.join("TASK.md"), part::task(exercise)).context("TASK.md")?;
+        write(unfinished.join("TASK.md"), part::task(self, exercise)).context("TASK.md")?;
         rename(&unfinished, &folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(true)
     }
@@ -91,6 +113,19 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Protects a learner with a folder of another name: what is printed leads back to it.
+    #[test]
+    fn a_command_names_the_folder_that_was_given() {
+        let lab = Lab::find().expect("the tree");
+        let command = |folder: Option<&str>| {
+            let work = Work::at(&lab, folder.map(PathBuf::from)).expect("a folder");
+            work.command("05-read-until-short")
+        };
+        assert_eq!(command(None), "./lab learn 05-read-until-short");
+        assert_eq!(command(Some("work2")), "./lab learn --work work2 05-read-until-short");
+        assert_eq!(command(Some("it's mine")), "./lab learn --work 'it'\\''s mine' 05-read-until-short");
+    }
 
     /// Protects a learner's work: opening again changes nothing, and a reset keeps what was there, every
     /// time.

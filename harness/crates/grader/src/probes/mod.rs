@@ -51,9 +51,10 @@ mod waiting;
 
 pub use evidence::{Evidence, Replay};
 pub use probe::Probe;
-pub(crate) use profile::note_whether_it_closes;
 pub use profile::{Profile, choose, current, shipped};
+pub(crate) use profile::{in_one_line, note_whether_it_closes};
 pub use routes::{Failure, FirstLook, Route, first_look};
+pub(crate) use rows::nearest;
 pub use rows::{PROBES, find, groups, select};
 pub use runner::{Limits, Run, run_all, run_one};
 pub use subject::{START_LIMIT, Setup, Target};

@@ -16,6 +16,7 @@ use super::routes::Route;
 use super::verdict::Expected;
 use super::{Probe, find, select};
 use anyhow::{Context, Result};
+pub(crate) use file::in_one_line;
 use file::{Bytes, File, Hello, MS, N, Plain, Protocol, Routes, S, Version};
 use lab_core::wire::{self, Connection};
 use std::collections::{BTreeMap, BTreeSet};

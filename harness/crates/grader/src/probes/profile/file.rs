@@ -119,19 +119,29 @@ pub(super) const N: &str = "{n}";
 pub(super) const MS: &str = "{ms}";
 pub(super) const S: &str = "{s}";
 
+/// A mistake in TOML with its line and, where its value is wrong, its key. The reader's own words are a picture
+/// of several lines.
+pub(crate) fn in_one_line(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let words = error.message().trim_end().replace('\n', "; ");
+    let Some(span) = error.span() else { return anyhow::anyhow!("{words}") };
+    let before = &text[..span.start];
+    let line = before.matches('\n').count() + 1;
+    let on_the_line = before.rsplit('\n').next().unwrap_or_default().trim_end();
+    let key = on_the_line.strip_suffix('=').map(str::trim).filter(|key| !key.is_empty());
+    let key = key.map_or_else(String::new, |key| format!("`{key}`: "));
+    anyhow::anyhow!("line {line}: {key}{words}")
+}
+
 impl File {
     /// Reads and checks it.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let file: Self = toml::from_str(text).map_err(|error| {
-            // Its own words are a picture of several lines.
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-            let words = error.message().trim_end().replace('\n', "; ");
+            let words = in_one_line(text, &error).to_string();
             // In TOML a line behind the head of a table belongs to that table.
             let is_it = |key: &&&str| words.contains(&format!("unknown field `{key}`"));
             let moved =
                 ABOVE.iter().find(is_it).map(|key| format!(" (`{key}` stands above the first table)"));
-            anyhow::anyhow!("{place}{words}{}", moved.unwrap_or_default())
+            anyhow::anyhow!("{words}{}", moved.unwrap_or_default())
         })?;
         file.check()?;
         Ok(file)

@@ -69,7 +69,19 @@ pub fn find(name: &str) -> anyhow::Result<&'static Probe> {
     PROBES
         .iter()
         .find(|probe| probe.name == name)
-        .ok_or_else(|| anyhow::anyhow!("no probe `{name}`: ./lab grade --list shows them"))
+        .ok_or_else(|| anyhow::anyhow!("no probe `{name}`{}: ./lab grade --list shows them", nearest(name)))
+}
+
+/// The probes or groups with the nearest names, two at most, in parentheses; empty if none is alike.
+pub(crate) fn nearest(name: &str) -> String {
+    /// Below this two names have little in common.
+    const ALIKE: f64 = 0.8;
+    let names = PROBES.iter().map(|probe| probe.name).chain(groups());
+    let alike = names.map(|other| (strsim::jaro_winkler(other, name), other));
+    let mut near: Vec<(f64, &str)> = alike.filter(|(alike, _)| *alike >= ALIKE).collect();
+    near.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let near: Vec<String> = near.into_iter().take(2).map(|(_, other)| format!("`{other}`")).collect();
+    if near.is_empty() { String::new() } else { format!(" (nearest: {})", near.join(", ")) }
 }
 
 #[cfg(test)]
@@ -87,6 +99,9 @@ mod tests {
         let number: usize = groups().map(|name| select(name).unwrap().len()).sum();
         assert_eq!(number, PROBES.len());
         assert!(select("nothing").err().unwrap().to_string().contains("one-client"));
+        let error = find("pipelined").err().unwrap().to_string();
+        assert!(error.contains("(nearest: ") && error.contains("`pipelined-pair`"), "{error}");
+        assert_eq!(nearest("qqqq"), "");
     }
 
     /// Protects the table: a name is unique and typed without quotes, and every row says what it means.
