@@ -83,7 +83,7 @@ fn quick_requests_are_told_from_the_slow_ones_beside_them() {
     }
     let place = Place::new();
     let args =
-        "slow --stages 4,6 --workers 3 --mix 10:/sleep/40 --rate 100 --clients 16 --seconds 1 --rounds 1";
+        "slow --stages 4,6 --workers 3 --mix 10:/sleep/40 --rate 33 --clients 16 --seconds 3 --rounds 1";
     let finished = scenario(&place, args).wait(LONG);
     assert!(finished.status.success(), "{finished:?}");
     for words in ["10 % of the requests sleep for 40 ms", "04 Non-blocking epoll", "its chart: ./lab chart"] {

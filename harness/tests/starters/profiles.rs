@@ -64,9 +64,9 @@ fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(probe, outcome)| ((*probe).to_owned(), (*outcome).to_owned())).collect()
 }
 
-/// Without the one outcome that a busy machine changes: OSTEP's server dies in `shed-in-order` if it writes
-/// to a client that has gone. Alone it did so each time that it was tried; beside other grades, once, it did
-/// not.
+/// Without the one outcome that a busy machine changes: OSTEP's server and tiny die in `shed-in-order` if they
+/// write to a client that has gone. Alone they did so each time that it was tried; beside other grades each of
+/// them, once, did not.
 fn but_for_luck(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
     found.retain(|(probe, outcome)| probe != "shed-in-order" || outcome != "broken: crash");
     found
@@ -122,12 +122,11 @@ fn csapps_tiny() {
         ("reset-mid-reply", "broken: crash"),
         ("connect-burst", "broken: crash"),
         ("descriptor-churn", "broken: crash"),
-        ("shed-in-order", "broken: crash"),
         ("over-1024", "starved"),
         ("no-leaks", "broken: crash"),
         ("leak-on-reset", "broken: crash"),
     ];
-    assert_eq!(found, owned(&expected));
+    assert_eq!(but_for_luck(found), owned(&expected));
     let reasons = [
         "has no HTTP/1.1",
         "has no keep-alive",

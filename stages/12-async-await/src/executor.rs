@@ -27,14 +27,24 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// How many polls there are between two looks at the sockets, at most: tasks that always have something to do
 /// must not keep the events from the others.
 const MAX_POLLS: usize = 64;
 
-/// A future whose output nobody awaits.
-type Spawned = Pin<Box<dyn Future<Output = ()>>>;
+/// A future whose output nobody awaits. (To spawn `async { future.await; }` instead would keep the future
+/// twice: once as what the block has captured, and once as what it awaits.)
+trait Spawned {
+    /// As [`Future::poll`].
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<F: Future> Spawned for F {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Future::poll(self, context).map(drop)
+    }
+}
 
 /// One thread's executor.
 pub struct Executor {
@@ -53,7 +63,7 @@ struct Tasks {
 /// One of them.
 struct Task {
     /// Borrowed while it is being polled.
-    future: RefCell<Spawned>,
+    future: RefCell<Pin<Box<dyn Spawned>>>,
     waking: Arc<Waking<EventFd>>,
     /// The same as `waking`, as futures know it.
     waker: Waker,
@@ -76,15 +86,15 @@ impl Executor {
         &self.reactor
     }
 
-    /// Lets a future run beside the others, from the next poll on.
-    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+    /// Lets a future run beside the others, from the next poll on. What it returns is dropped.
+    pub fn spawn(&self, future: impl Future + 'static) {
         let mut tasks = self.tasks.borrow_mut();
         let number = tasks.numbers.take();
         let token = tasks.table.token_of(number);
         let waking = Arc::new(Waking::new(token, Arc::clone(&self.queue)));
         let waker = Waker::from(Arc::clone(&waking));
         waking.schedule();
-        let future: RefCell<Spawned> = RefCell::new(Box::pin(future));
+        let future: RefCell<Pin<Box<dyn Spawned>>> = RefCell::new(Box::pin(future));
         tasks.table.insert(token, Rc::new(Task { future, waking, waker }));
     }
 

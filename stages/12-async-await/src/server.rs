@@ -18,11 +18,8 @@ pub fn run(options: Options) -> io::Result<()> {
 /// Accepts, and lets a task serve each connection.
 async fn accept(mut shard: Shard) -> io::Result<()> {
     while let Some((socket, session)) = shard.accept().await? {
-        let (buffer, pool) = (Rc::clone(&shard.buffer), Arc::clone(&shard.pool));
-        shard.spawn(async move {
-            // An error concerns this connection only.
-            let _ = serve(socket, session, &buffer, &pool).await;
-        });
+        // An error concerns this connection only.
+        shard.spawn(serve(socket, session, Rc::clone(&shard.buffer), Arc::clone(&shard.pool)));
     }
     Ok(())
 }
@@ -31,15 +28,15 @@ async fn accept(mut shard: Shard) -> io::Result<()> {
 pub async fn serve(
     mut socket: Socket,
     mut session: Session,
-    buffer: &Buffer,
-    pool: &BlockingPool,
+    buffer: Rc<Buffer>,
+    pool: Arc<BlockingPool>,
 ) -> nix::Result<()> {
     // ANCHOR: conversation
     loop {
         socket.update_timeout(&session);
         let next = session.next(&socket.now());
         match next {
-            Next::Read => match socket.read(buffer).await {
+            Next::Read => match socket.read(&buffer).await {
                 Ok(0) => session.ended(),
                 Ok(count) => session.received(&buffer.borrow()[..count], &socket.now()),
                 // The deadline has passed, or the server stops.

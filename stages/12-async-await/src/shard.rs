@@ -3,7 +3,7 @@
 use crate::blocking::BlockingPool;
 use crate::executor::Executor;
 use crate::options::Options;
-use crate::socket::{Buffer, Listener, Socket};
+use crate::socket::{Buffer, Listener, Open, Socket};
 use kit::options::ProtocolKind;
 use kit::session::Session;
 use kit::start::{Sessions, listen};
@@ -13,7 +13,7 @@ use reuseport_shards::steering::Steer;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
 
 /// How many bytes one read takes at most.
 pub const READ_BUFFER: usize = 64 * 1024;
@@ -63,18 +63,13 @@ impl Shard {
     /// As [`Listener::accept`].
     pub async fn accept(&mut self) -> io::Result<Option<(Socket, Session)>> {
         let Some(fd) = self.listener.accept(&self.open).await? else { return Ok(None) };
-        let socket = Socket::new(self.executor.reactor(), fd);
+        let socket = Socket::new(self.executor.reactor(), fd, Open::count(&self.open));
         let session = self.sessions.open(&socket.now());
         Ok(Some((socket, session)))
     }
 
-    /// Lets a task serve a connection, which is open until the task ends.
-    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        let open = Arc::clone(&self.open);
-        open.fetch_add(1, Relaxed);
-        self.executor.spawn(async move {
-            task.await;
-            open.fetch_sub(1, Relaxed);
-        });
+    /// Lets a task serve a connection.
+    pub fn spawn(&self, task: impl Future + 'static) {
+        self.executor.spawn(task);
     }
 }

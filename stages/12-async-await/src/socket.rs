@@ -16,6 +16,7 @@ use std::cell::{Ref, RefCell};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -37,13 +38,32 @@ pub struct Socket {
     /// What SO_RCVTIMEO and SO_SNDTIMEO are in stage 01.
     timer: Sleep,
     fd: OwnedFd,
+    _open: Open,
+}
+
+/// One of the open connections, for as long as it lives.
+pub struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    /// Counts one more.
+    pub fn count(open: &Arc<AtomicUsize>) -> Self {
+        // Relaxed, here and below: a count for a limit, which orders no other memory.
+        open.fetch_add(1, Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Socket {
     /// A connection from a non-blocking socket.
-    pub fn new(reactor: &Rc<Reactor>, fd: OwnedFd) -> Self {
+    pub fn new(reactor: &Rc<Reactor>, fd: OwnedFd, open: Open) -> Self {
         let timer = Sleep::until(Rc::clone(reactor), u64::MAX);
-        Self { source: Source::new(Rc::clone(reactor)), timer, fd }
+        Self { source: Source::new(Rc::clone(reactor)), timer, fd, _open: open }
     }
 
     /// The time of the last wake-up. To be dropped before the next `.await`.

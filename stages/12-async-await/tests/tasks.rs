@@ -2,7 +2,7 @@
 
 use async_await::executor::Executor;
 use async_await::fiber::Fiber;
-use async_await::socket::{Buffer, Socket};
+use async_await::socket::{Buffer, Open, Socket};
 use async_await::timer::{Sleep, timeout};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
@@ -25,6 +25,10 @@ fn executor() -> Rc<Executor> {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| kit::shutdown::install().expect("the handlers can be installed"));
     Executor::new().expect("there are descriptors")
+}
+
+fn open() -> Open {
+    Open::count(&Arc::default())
 }
 
 /// Runs `main`, and what it has spawned, to its end.
@@ -185,7 +189,7 @@ fn a_task_whose_socket_is_always_ready_gives_way() {
     let (mut peer, socket) = UnixStream::pair().expect("a pair");
     socket.set_nonblocking(true).expect("set");
     peer.write_all(&[0; 100]).expect("there is room");
-    let mut socket = Socket::new(executor.reactor(), socket.into());
+    let mut socket = Socket::new(executor.reactor(), socket.into(), open());
     let (count, others) = (Rc::new(Cell::new(0)), Rc::clone(&executor));
     run(&executor, async move {
         let read = Rc::clone(&count);
@@ -212,7 +216,7 @@ fn tasks_that_are_always_ready_keep_no_event_from_the_others() {
     let executor = executor();
     let (mut peer, socket) = UnixStream::pair().expect("a pair");
     socket.set_nonblocking(true).expect("set");
-    let mut socket = Socket::new(executor.reactor(), socket.into());
+    let mut socket = Socket::new(executor.reactor(), socket.into(), open());
     let (done, others) = (Rc::new(Cell::new(false)), Rc::clone(&executor));
     run(&executor, async move {
         let is_done = Rc::clone(&done);
@@ -293,7 +297,7 @@ fn an_executor_that_fails_drops_the_tasks_that_wait() {
     let executor = executor();
     let (_peer, socket) = UnixStream::pair().expect("a pair");
     socket.set_nonblocking(true).expect("set");
-    let mut socket = Socket::new(executor.reactor(), socket.into());
+    let mut socket = Socket::new(executor.reactor(), socket.into(), open());
     let flags: Vec<Rc<Cell<bool>>> = (0..3).map(|_| Rc::default()).collect();
     let (sleeper, fiber) = (sleep(&executor, 60_000), sleep(&executor, 60_000));
     let on = |index: usize| Flag(Rc::clone(&flags[index]));

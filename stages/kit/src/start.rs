@@ -70,6 +70,7 @@ pub fn main<O: Parser>(run: fn(O) -> io::Result<()>) -> ExitCode {
 /// What is wrong with the root directory, or why the server cannot listen.
 pub fn listen(options: &Options, flags: SockFlag, default: ProtocolKind) -> io::Result<(OwnedFd, Sessions)> {
     raise_descriptor_limit().map_err(failed("setrlimit"))?;
+    return_large_buffers();
     shutdown::install()?;
     let sessions = sessions(options, default)?;
     let cannot = |error: nix::Error| {
@@ -122,6 +123,21 @@ fn sessions(options: &Options, default: ProtocolKind) -> io::Result<Sessions> {
         http: Arc::new(Settings { limits: options.limits.clone(), root }),
         timeouts: Timeouts { idle_ms: ms(options.idle_timeout), header_ms: ms(options.header_timeout) },
     })
+}
+
+/// From this size on (bytes) a buffer has pages of its own. It is the allocator's first guess, kept.
+const LARGE: i32 = 128 * 1024;
+
+/// Lets the allocator give a large buffer back to the kernel when it is freed. By default glibc takes the first
+/// large one that is freed as a sign that more will come, and has the next ones in its heap, which shrinks only
+/// from its end: one small buffer behind them keeps all their memory (mallopt(3), `M_MMAP_THRESHOLD`).
+fn return_large_buffers() {
+    // SAFETY: it sets a parameter of the allocator, and touches no memory of ours. Where it fails, memory is
+    // returned later.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE);
+    }
 }
 
 /// The soft limit is 1,024 on many systems, for the sake of select(2); a server may raise it to the hard

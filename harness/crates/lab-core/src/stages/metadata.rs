@@ -17,6 +17,8 @@ struct Twin {
     idea: String,
     serves_at_once: Option<usize>,
     #[serde(default)]
+    workers: bool,
+    #[serde(default)]
     expect: BTreeMap<String, String>,
 }
 
@@ -58,7 +60,7 @@ fn describe(mut table: Value, package: &str, folder: &Path, binaries: &Path) -> 
         serves_at_once: twin.serves_at_once,
         expect: twin.expect,
         variants: Vec::new(),
-        has_workers: false,
+        has_workers: twin.workers,
         needs: None,
         is_twin: true,
         ..stage.clone()
