@@ -155,8 +155,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// The error and its causes in one line. Some libraries have the text of the cause in their own already, and it
-/// would be there twice.
+/// The error and its causes in one line. Some libraries have the text of the cause in their own already, and
+/// it would be there twice.
 fn chain(error: &anyhow::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {

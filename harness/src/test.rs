@@ -103,7 +103,8 @@ fn suite(name: &'static str, chosen: &[&str]) -> Step {
     cargo(name, &[&args[..], chosen].concat()).env("RUST_TEST_THREADS", TEST_THREADS)
 }
 
-/// All targets, as `--all-targets` has them, but programs and libraries without tests not once more as benches.
+/// All targets, as `--all-targets` has them, but programs and libraries without tests not once more as
+/// benches.
 const TARGETS: [&str; 6] = ["--lib", "--bins", "--tests", "--examples", "--bench", "*"];
 
 /// What is asked of the code, the quickest first.

@@ -64,9 +64,9 @@ fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(probe, outcome)| ((*probe).to_owned(), (*outcome).to_owned())).collect()
 }
 
-/// Without the one outcome that a busy machine changes: OSTEP's server and tiny die in `shed-in-order` if they
-/// write to a client that has gone. Alone they did so each time that it was tried; beside other grades each of
-/// them, once, did not.
+/// Without the one outcome that a busy machine changes: OSTEP's server and tiny die in `shed-in-order` if
+/// they write to a client that has gone. Alone they did so each time that it was tried; beside other grades
+/// each of them, once, did not.
 fn but_for_luck(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
     found.retain(|(probe, outcome)| probe != "shed-in-order" || outcome != "broken: crash");
     found

@@ -4,10 +4,10 @@
 //! A fiber keeps everything, on a stack of its own: any function that it calls may wait, and need not say so
 //! in its type. What it costs is the stack, and that nobody sees where a function may give way.
 //!
-//! A fiber waits for the same futures, on the same reactor: [`Fiber`] is a future itself, so that the executor
-//! polls it as any other, and [`Waits::wait`] polls a future on the fiber's stack and switches back to the
-//! executor's stack while it is pending. The switch is `corosensei`'s: it saves the registers that a call
-//! must preserve, and changes the stack pointer.
+//! A fiber waits for the same futures, on the same reactor: [`Fiber`] is a future itself, so that the
+//! executor polls it as any other, and [`Waits::wait`] polls a future on the fiber's stack and switches back
+//! to the executor's stack while it is pending. The switch is `corosensei`'s: it saves the registers that a
+//! call must preserve, and changes the stack pointer.
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};

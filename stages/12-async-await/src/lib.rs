@@ -10,9 +10,9 @@
 //!   waker     the way from what happened back to the task         (from any thread)
 //! ```
 //!
-//! [`executor`], [`wake`] and [`reactor`] are those; [`socket`], [`timer`] and [`blocking`] are the futures at
-//! the bottom, which return `Pending` and leave a waker behind. Threads and listeners are those of stage 10:
-//! one executor per CPU, and a task never leaves its thread.
+//! [`executor`], [`wake`] and [`reactor`] are those; [`socket`], [`timer`] and [`blocking`] are the futures
+//! at the bottom, which return `Pending` and leave a waker behind. Threads and listeners are those of stage
+//! 10: one executor per CPU, and a task never leaves its thread.
 
 pub mod blocking;
 pub mod executor;

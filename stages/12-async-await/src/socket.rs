@@ -85,8 +85,8 @@ impl Socket {
     /// Reads what has arrived, waiting for it. Returns how many bytes, 0 at the end.
     ///
     /// # Errors
-    /// What read(2) says; `EAGAIN` after the deadline, as with SO_RCVTIMEO (socket(7)); `EINTR` once, when the
-    /// server begins to stop.
+    /// What read(2) says; `EAGAIN` after the deadline, as with SO_RCVTIMEO (socket(7)); `EINTR` once, when
+    /// the server begins to stop.
     pub async fn read(&mut self, buffer: &Buffer) -> nix::Result<usize> {
         loop {
             let interrupted = self.wait(READ).await?;

@@ -142,8 +142,8 @@ impl Source {
         }
     }
 
-    /// A read did not fill its buffer: the socket is empty, and what comes later makes a new edge. A read only
-    /// to get `EAGAIN` would cost a system call per request.
+    /// A read did not fill its buffer: the socket is empty, and what comes later makes a new edge. A read
+    /// only to get `EAGAIN` would cost a system call per request.
     pub fn emptied(&self) {
         let State { ready, reads_on, .. } = &*self.state;
         if !reads_on.get() {

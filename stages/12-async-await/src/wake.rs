@@ -19,9 +19,9 @@
 //! reads what the last waker wrote, and so everything that this waker did before is visible (acquire reads
 //! what release wrote). A plain store would read nothing, and promise nothing.
 //!
-//! *Around the sleep.* The executor says that it sleeps, and then looks at the queue; a waker pushes, and then
-//! looks whether the executor sleeps. Stage 07's parker needs two fences here. Here the queue's lock does
-//! their work: of the two critical sections one is first, and the thread whose section is second sees
+//! *Around the sleep.* The executor says that it sleeps, and then looks at the queue; a waker pushes, and
+//! then looks whether the executor sleeps. Stage 07's parker needs two fences here. Here the queue's lock
+//! does their work: of the two critical sections one is first, and the thread whose section is second sees
 //! everything that the other did before its own.
 //!
 //! `tests/loom.rs` tries every order, and breaks each of these rules to see that loom notices.

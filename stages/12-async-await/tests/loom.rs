@@ -2,7 +2,8 @@
 //! preemptions), and every value that the memory model lets a load return. Loom also fails a run in which all
 //! threads wait: that is how a lost wake-up shows.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p async-await --release --test loom --target-dir target/loom`.
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p async-await --release --test loom --target-dir
+//! target/loom`.
 //!
 //! The scenarios count the branches that matter, and the last tests break the code on purpose: below it (see
 //! `sync::Fault`), or in the order in which the executor uses it.

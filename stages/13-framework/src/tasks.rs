@@ -47,8 +47,8 @@ impl Server {
         });
     }
 
-    /// Runs `task` on the loop of a worker, between callbacks; the loop does nothing else meanwhile. It does not
-    /// run if there is no such worker, or if the server ends before.
+    /// Runs `task` on the loop of a worker, between callbacks; the loop does nothing else meanwhile. It does
+    /// not run if there is no such worker, or if the server ends before.
     pub fn run_in_loop(&self, worker: usize, task: impl FnOnce(&Server) + Send + 'static) {
         let server = self.clone();
         self.queue(worker, move |_| task(&server));

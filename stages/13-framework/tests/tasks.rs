@@ -123,9 +123,9 @@ fn timers_fire_once_in_order_and_not_early() {
     assert!(ran.iter().all(|(ms, after)| *after >= Duration::from_millis(*ms)), "{ran:?}");
 }
 
-/// `run_after`: late by at most one tick of the coarse clock, in a loop that has nothing else to do. The machine
-/// may be busy, so the best of some counts, and a tick is taken for 10 ms, the longest that there is; a loop that
-/// looked at its timers now and then would be late every time.
+/// `run_after`: late by at most one tick of the coarse clock, in a loop that has nothing else to do. The
+/// machine may be busy, so the best of some counts, and a tick is taken for 10 ms, the longest that there is;
+/// a loop that looked at its timers now and then would be late every time.
 #[test]
 fn a_timer_is_late_by_at_most_one_tick() {
     const TICK: Duration = Duration::from_millis(10);

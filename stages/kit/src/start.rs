@@ -128,9 +128,10 @@ fn sessions(options: &Options, default: ProtocolKind) -> io::Result<Sessions> {
 /// From this size on (bytes) a buffer has pages of its own. It is the allocator's first guess, kept.
 const LARGE: i32 = 128 * 1024;
 
-/// Lets the allocator give a large buffer back to the kernel when it is freed. By default glibc takes the first
-/// large one that is freed as a sign that more will come, and has the next ones in its heap, which shrinks only
-/// from its end: one small buffer behind them keeps all their memory (mallopt(3), `M_MMAP_THRESHOLD`).
+/// Lets the allocator give a large buffer back to the kernel when it is freed. By default glibc takes the
+/// first large one that is freed as a sign that more will come, and has the next ones in its heap, which
+/// shrinks only from its end: one small buffer behind them keeps all their memory (mallopt(3),
+/// `M_MMAP_THRESHOLD`).
 fn return_large_buffers() {
     // SAFETY: it sets a parameter of the allocator, and touches no memory of ours. Where it fails, memory is
     // returned later.

@@ -27,8 +27,9 @@ pub const SMALL_BODY: u64 = 4 * 1024;
 /// A vector of more than this capacity is not kept: it has grown large for one body.
 const MAX_SPARE: usize = 4 * HIGH_WATER;
 
-/// A thread keeps spare vectors of at most this capacity together, in bytes, beside one of [`MAX_SPARE`]. The bound is one of bytes, since
-/// a bound on their number lets memory grow with the largest reply that each of them ever held.
+/// A thread keeps spare vectors of at most this capacity together, in bytes, beside one of [`MAX_SPARE`]. The
+/// bound is one of bytes, since a bound on their number lets memory grow with the largest reply that each of
+/// them ever held.
 const MAX_SPARE_BYTES: usize = 1024 * 1024;
 
 /// One line of the filler that `/bytes/N` sends: 63 visible characters and a line feed.

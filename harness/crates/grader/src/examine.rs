@@ -42,8 +42,8 @@ impl Plan<'_> {
         )
     }
 
-    /// How many of the probes will be asked of a server with a profile, and why the others are not; nothing if
-    /// no profile was chosen.
+    /// How many of the probes will be asked of a server with a profile, and why the others are not; nothing
+    /// if no profile was chosen.
     pub fn profile_words(&self, target: &Target) -> Option<String> {
         let profile = current();
         if profile.is_lab() {

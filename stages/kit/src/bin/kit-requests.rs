@@ -45,8 +45,8 @@ struct Kind {
     status: &'static [u8],
 }
 
-/// What a loop does for one turn, with a socket that takes everything. Returns how many bytes of replies left;
-/// the last of them are copied to `seen`, if it is given.
+/// What a loop does for one turn, with a socket that takes everything. Returns how many bytes of replies
+/// left; the last of them are copied to `seen`, if it is given.
 fn turn(
     session: &mut Session,
     input: &[u8],
@@ -77,7 +77,8 @@ fn turn(
     }
 }
 
-/// Opens the file without openat2(2), which valgrind 3.19 does not know, and which is the kernel's work anyway.
+/// Opens the file without openat2(2), which valgrind 3.19 does not know, and which is the kernel's work
+/// anyway.
 fn answer(work: Work, root: &Path) -> Answer {
     let Job::Open { path, .. } = work.job else { unreachable!("nothing here sleeps or spins") };
     let opened = Opened::read(File::open(root.join(path)).expect("the file is there"));

@@ -27,8 +27,8 @@ pub struct Load {
     /// Requests per second, all clients together, whether answers come or not; `None` is a closed loop. For
     /// the built-in generator only.
     pub rate: Option<f64>,
-    /// Whether the generator looks at its sockets all the time, so that a request leaves on time though its CPU
-    /// has little to do. For the built-in generator in an open loop, on a CPU of its own.
+    /// Whether the generator looks at its sockets all the time, so that a request leaves on time though its
+    /// CPU has little to do. For the built-in generator in an open loop, on a CPU of its own.
     pub spins: bool,
     /// How long before it counts. For the built-in generator only.
     pub warm_up: Duration,

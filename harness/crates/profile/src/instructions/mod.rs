@@ -9,8 +9,8 @@
 //! * `counts`: what callgrind writes; `table`: the committed table and the comparison with it; `page`: the
 //!   table as a page of the book.
 //!
-//! Everything is counted for N requests and for more, and the difference taken: starting, stopping and warming
-//! up are then in no figure.
+//! Everything is counted for N requests and for more, and the difference taken: starting, stopping and
+//! warming up are then in no figure.
 
 mod counts;
 mod kit;
@@ -46,8 +46,8 @@ pub struct Args {
 /// a request costs, or have no whole request in one process.
 const STAGES: [&str; 7] = ["1", "4", "5", "8", "10", "11", "12"];
 
-/// Counts, prints the counts beside the table's, and fails if one has grown. Where valgrind is absent, it says
-/// so and nothing fails.
+/// Counts, prints the counts beside the table's, and fails if one has grown. Where valgrind is absent, it
+/// says so and nothing fails.
 ///
 /// # Errors
 /// A server or callgrind does not run, or the table cannot be read or written.

@@ -1,8 +1,8 @@
 //! Stages as they are, with sockets, under three loads.
 //!
 //! The load is the same at each run, request by request: all connections send, then all replies are read. How
-//! many connections one wake-up of the server finds ready is the kernel's matter, so these counts move by some
-//! per cent.
+//! many connections one wake-up of the server finds ready is the kernel's matter, so these counts move by
+//! some per cent.
 
 use super::counts::{Counts, OPTIONS};
 use super::table::Count;
@@ -103,8 +103,8 @@ impl Load {
         Ok(calls.into_iter().map(each).filter(|(_, count)| *count >= 0.01).collect())
     }
 
-    /// The kernel's share of the server's CPU time. `None` if so little was used that the clock ticks of which
-    /// the two are sums would be too few.
+    /// The kernel's share of the server's CPU time. `None` if so little was used that the clock ticks of
+    /// which the two are sums would be too few.
     fn kernel(&self, launch: &Launch) -> Result<Option<f64>> {
         const FEWEST_TICKS: u64 = 20;
         let server = launch.start()?;

@@ -1,12 +1,13 @@
 //! Whether a request comes from the page, and from this machine.
 //!
 //! A page of another site can let its reader's browser send requests here. What gives it away is the *origin*
-//! that the browser adds (RFC 6454 §7). A name of its own that it has let point to 127.0.0.1 (*DNS rebinding*)
-//! is given away by the host that the browser asks for: that is the other site's name still.
+//! that the browser adds (RFC 6454 §7). A name of its own that it has let point to 127.0.0.1 (*DNS
+//! rebinding*) is given away by the host that the browser asks for: that is the other site's name still.
 
 use std::net::Ipv4Addr;
 
-/// Whether `host` names the loopback interface and this port. A port that is left out is 80 (RFC 9110 §4.2.1).
+/// Whether `host` names the loopback interface and this port. A port that is left out is 80 (RFC 9110
+/// §4.2.1).
 pub(super) fn is_loopback(host: &str, port: u16) -> bool {
     let (name, number) = host.split_once(':').unwrap_or((host, "80"));
     let is_port = number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse() == Ok(port);

@@ -41,7 +41,8 @@ pub(super) struct Load {
     progress: Arc<Progress>,
 }
 
-/// How far it is. Relaxed, but for `running`, which one thread at a time may set: a swap, whatever its ordering.
+/// How far it is. Relaxed, but for `running`, which one thread at a time may set: a swap, whatever its
+/// ordering.
 #[derive(Default)]
 struct Progress {
     running: AtomicBool,
@@ -112,8 +113,8 @@ impl Load {
 }
 
 impl Progress {
-    /// Requests as they are due, at most one at a time from each client. What could not be sent in time is left
-    /// out: a server that was held up is not flooded afterwards.
+    /// Requests as they are due, at most one at a time from each client. What could not be sent in time is
+    /// left out: a server that was held up is not flooded afterwards.
     fn run(&self, order: &Order, port: u16) -> io::Result<()> {
         let request = format!("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", order.path);
         let clients = (0..order.clients).map(|_| Client::connect(port)).collect::<io::Result<Vec<_>>>();

@@ -1,5 +1,5 @@
-//! The dashboard: a page that shows, live, what the server behind it does. Everything else that is asked of it
-//! is answered as `httpd` answers, so that it can be loaded while one watches.
+//! The dashboard: a page that shows, live, what the server behind it does. Everything else that is asked of
+//! it is answered as `httpd` answers, so that it can be loaded while one watches.
 //!
 //! ```text
 //!   client -- GET / for a browser, GET /events, POST /actions/NAME --> Routes -- anything else --> kit's HTTP

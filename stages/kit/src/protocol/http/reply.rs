@@ -108,7 +108,8 @@ pub(super) fn text(out: &mut WriteBuffer, now: &LoopContext, manner: Manner, pie
     }
 }
 
-/// The head of a 200 with a body of `length` bytes, and what the caller appends the body to. `fields`: [`TEXT`] or [`BYTES`].
+/// The head of a 200 with a body of `length` bytes, and what the caller appends the body to. `fields`:
+/// [`TEXT`] or [`BYTES`].
 // Inlined so that the fields are a constant, and for `/` the length too.
 #[inline(always)]
 pub(super) fn content<'a>(

@@ -119,8 +119,8 @@ pub(super) const N: &str = "{n}";
 pub(super) const MS: &str = "{ms}";
 pub(super) const S: &str = "{s}";
 
-/// A mistake in TOML with its line and, where its value is wrong, its key. The reader's own words are a picture
-/// of several lines.
+/// A mistake in TOML with its line and, where its value is wrong, its key. The reader's own words are a
+/// picture of several lines.
 pub(crate) fn in_one_line(text: &str, error: &toml::de::Error) -> anyhow::Error {
     let words = error.message().trim_end().replace('\n', "; ");
     let Some(span) = error.span() else { return anyhow::anyhow!("{words}") };
