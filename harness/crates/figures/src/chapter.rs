@@ -506,7 +506,9 @@ fn picture(all: &[Costs], base: Option<(&str, &str)>, stage: (&str, &str)) -> Re
         .flatten()
         .map(|(name, title)| (name, records::label(name, title)))
         .collect();
-    let servers: Vec<(&str, String)> = std::iter::once((FLOOR, FLOOR.to_owned())).chain(servers).collect();
+    // It is near 1 and seldom 1: its distance shows how far apart two equal servers may seem.
+    let itself = (FLOOR, format!("{FLOOR} against itself"));
+    let servers: Vec<(&str, String)> = std::iter::once(itself).chain(servers).collect();
     let group = |is_short: bool| {
         let name = if is_short { "a connection per request" } else { "kept connections" };
         let row = |(server, label): &(&str, String)| {
@@ -583,6 +585,7 @@ mod tests {
         assert_eq!(alike.rows[0].change, "not distinguishable");
         let picture = alike.picture.expect("a picture");
         assert!(picture.contains("Five") && picture.contains("width=\"720\""), "{picture}");
+        assert!(picture.contains("floor against itself"), "a reader asks why it is not 1: {picture}");
     }
 
     /// Protects the chapter from the servers of another measurement: the twins of the scenario are compared

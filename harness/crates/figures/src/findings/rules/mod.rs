@@ -21,7 +21,7 @@ mod words;
 pub(super) use cost::alike;
 pub(super) use designs::{Designs, designs};
 
-use super::Finding;
+use super::{Finding, Place};
 use crate::costs::{Costs, costs};
 use crate::figures::{Data, Line};
 use crate::sample::{Change, Sample};
@@ -56,7 +56,7 @@ pub(super) const ALL: [Rule; 17] = [
 const NOTHING: f64 = 0.05;
 
 fn finding(figure: &'static str, text: String) -> Option<Finding> {
-    Some(Finding { text, figure })
+    Some(Finding { text, figure, shown_in: Place::Figure })
 }
 
 /// From the least to the most, by that number.
