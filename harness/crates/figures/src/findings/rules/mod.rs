@@ -8,6 +8,7 @@ mod beyond;
 mod cost;
 mod cpus;
 mod designs;
+mod held;
 #[cfg(test)]
 mod invented;
 mod load;
@@ -31,7 +32,7 @@ use std::collections::BTreeSet;
 type Rule = fn(&Data) -> Option<Finding>;
 
 /// The most telling first: the first six are on the first screen, each of the others with its figure.
-pub(super) const ALL: [Rule; 16] = [
+pub(super) const ALL: [Rule; 17] = [
     cost::range,
     probe::starved,
     cost::steps,
@@ -48,6 +49,7 @@ pub(super) const ALL: [Rule; 16] = [
     load::batching,
     uring::epoll,
     cost::references,
+    held::memory,
 ];
 
 /// A change that is smaller than this is none, if the whole interval is.
