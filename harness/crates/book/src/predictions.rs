@@ -324,7 +324,9 @@ impl Predictions {
         for (at, prediction) in self.prediction.iter().enumerate() {
             // A question may make a reader think of more than one thing; one of them is guessed.
             let asked = match &prediction.answer {
-                Answer::Number(unit) => format!("{} (Your guess: how many {unit}.)", prediction.question.trim()),
+                Answer::Number(unit) => {
+                    format!("{} (Your guess: how many {unit}.)", prediction.question.trim())
+                }
                 Answer::Choice(_) | Answer::Sentence(_) => prediction.question.trim().to_owned(),
             };
             let mut lines = asked.lines();

@@ -285,7 +285,8 @@ impl Page {
         let mut placed = self.placed(&events, [Side::Behind, Side::Before]);
         // What a client does is what a picture is about: where the usual side leaves no room for one of these
         // texts, the other side may.
-        let of_client = |placed: &[(f64, &str, u8)]| placed.iter().filter(|(.., weight)| *weight <= 1).count();
+        let of_client =
+            |placed: &[(f64, &str, u8)]| placed.iter().filter(|(.., weight)| *weight <= 1).count();
         if of_client(&placed) < events.iter().filter(|event| weight(event) <= 1).count() {
             let other = self.placed(&events, [Side::Before, Side::Behind]);
             if of_client(&other) > of_client(&placed) {
@@ -318,8 +319,7 @@ impl Page {
                 let last = if (at - width..at).contains(&last) { last } else { f64::INFINITY };
                 let mut places = beside.into_iter().chain([last, next]);
                 let is_inside = |x: f64| x >= left && x + width <= right;
-                let found =
-                    places.find(|&x| !text.is_empty() && is_inside(x) && put(&mut taken, x, width));
+                let found = places.find(|&x| !text.is_empty() && is_inside(x) && put(&mut taken, x, width));
                 if let Some(x) = found {
                     placed.push((x, text, weight(event)));
                     break;
