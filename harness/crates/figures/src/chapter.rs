@@ -162,7 +162,11 @@ impl Newest {
         let row = |&(server, label): &(&str, &str)| -> Vec<String> {
             let cell = |(points, at): &(&Points, &Held)| {
                 let unit = points.panels[at.panel].axis.unit;
-                at.point(points, server).map_or(NONE.to_owned(), |point| unit.text(point.value))
+                let why_not = || {
+                    let series = points.series.iter().position(|series| series.server == server);
+                    series.map_or(NONE.to_owned(), |series| points.why_not(series, at.panel))
+                };
+                at.point(points, server).map_or_else(why_not, |point| unit.text(point.value))
             };
             std::iter::once(label.to_owned()).chain(columns.iter().map(cell)).collect()
         };
@@ -285,7 +289,7 @@ impl Held {
         let changes: Vec<String> =
             servers.iter().filter(|server| **server != BY_HAND).filter_map(change).collect();
         let begin = self.sentence.filter(|_| !changes.is_empty())?;
-        Some(format!("{begin}, beside stage {BY_HAND}: {}.", changes.join(", ")))
+        Some(format!("{begin}, compared with stage {BY_HAND}: {}.", changes.join(", ")))
     }
 }
 
@@ -609,10 +613,12 @@ mod tests {
         let found = newest.concurrency().expect("it was measured");
         let names: Vec<&str> = found.rows.iter().map(|row| row[0].as_str()).collect();
         assert_eq!(names, ["02-threads thread", "12 future", "10 state machine, a loop per CPU"]);
-        assert_eq!(found.rows[1][1..5], ["1.2 kB", "1.2 kB", "–", "1.20"], "{found:?}");
+        assert_eq!(found.rows[1][1..5], ["1.2 kB", "1.2 kB", "not known", "1.20"], "{found:?}");
         let says = |text: &str| assert!(found.sentences.iter().any(|line| line.contains(text)), "{found:?}");
-        says("asked for nothing, beside stage 10: 02-threads ×50.0 [50.0 to 50.0], 12 ×3.0 [3.0 to 3.0].");
-        says("kept connections, beside stage 10: 02-threads not distinguishable, 12 +20 % [");
+        says(
+            "asked for nothing, compared with stage 10: 02-threads ×50.0 [50.0 to 50.0], 12 ×3.0 [3.0 to 3.0].",
+        );
+        says("kept connections, compared with stage 10: 02-threads not distinguishable, 12 +20 % [");
         let pictures: Vec<&str> = found.pictures.iter().map(|(file, _)| file.as_str()).collect();
         assert_eq!((pictures, found.files.len()), (vec!["concurrency.svg", "concurrency-load.svg"], 1));
         let cost = newest.cost(None, ("12", "Twelve")).expect("no picture is drawn");

@@ -142,11 +142,17 @@ fn load(data: &Data) -> Option<Figure> {
         points.add(lines, false, |_| Some(Place::panel(panel)), value);
     };
     let (kept, short) =
-        (only(&counted, |record| record.key.keep_alive), only(&counted, |record| !record.key.keep_alive));
-    add(KEPT, &kept, &Record::ratio_to_floor);
-    add(SHORT, &short, &Record::ratio_to_floor);
-    add(SWITCHES, &data.in_one_state(kept), &context_switches::per_request);
-    add(SWITCHES_SHORT, &data.in_one_state(short), &context_switches::per_request);
+        (only(&pairs, |record| record.key.keep_alive), only(&pairs, |record| !record.key.keep_alive));
+    let ratio = |record: &Record| record.ratio_to_floor().filter(|_| !record.straddles());
+    add(KEPT, &kept, &ratio);
+    add(SHORT, &short, &ratio);
+    points.explain("not known: other clock states");
+    let mut add = |panel: usize, lines: Vec<Line>| {
+        let place = |_: &Record| Some(Place::panel(panel));
+        points.add(&data.in_one_state(lines), false, place, context_switches::per_request);
+    };
+    add(SWITCHES, kept);
+    add(SWITCHES_SHORT, short);
     points.explain("not known: its tasks have ended");
     let mut add = |panel: usize, value: &dyn Fn(&Record) -> Option<f64>| {
         let value = |record: &Record| value(record).filter(|_| is_reached(record));

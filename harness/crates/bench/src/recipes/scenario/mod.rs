@@ -70,18 +70,8 @@ enum Scenario {
 }
 
 /// What `scenario all` runs, in this order.
-const NAMES: [&str; 10] = [
-    "latency",
-    "clients",
-    "c10k",
-    "cpus",
-    "spin",
-    "slow",
-    "overload",
-    "balance",
-    "uring",
-    "concurrency",
-];
+const NAMES: [&str; 10] =
+    ["latency", "clients", "c10k", "cpus", "spin", "slow", "overload", "balance", "uring", "concurrency"];
 
 /// A scenario as it is typed after `./lab scenario`.
 #[derive(clap::Parser)]
