@@ -129,7 +129,7 @@ alias bench := bench-all
 table *OPTIONS: build
     @{{harness}} table "$@"
 
-# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, overload, … or all.
+# Ask what a run of everything leaves open: ./lab scenario latency, clients, c10k, cpus, slow, concurrency, … or all.
 [group('measure')]
 [no-exit-message]
 scenario *ARGS: build

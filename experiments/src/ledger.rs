@@ -171,7 +171,7 @@ pub const CLAIMS: [Claim; 41] = [
     row("log-buffers", Bytes, "08", "003: asynchronous log with two buffers",
         "Four log buffers instead of two shorten the time that a request waits for the log."),
     row("units", Measuring, "09", "002: the text below both tables",
-        "The figures of both tables are QPS, queries per second."),
+        "The figures of both tables of source 002 are QPS, queries per second."),
     row("ab-waits-for-close", Measuring, "01", "000: the four runs of ab",
         "A shorter polling interval and a shorter timeout raise the server's throughput from 6.19 to 13.08 \
          requests per second."),

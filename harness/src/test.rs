@@ -9,8 +9,9 @@ use std::sync::Mutex;
 use std::thread::scope;
 use std::time::{Duration, Instant};
 
-/// How many lines of a failed step's output are shown; all of them stay in its file.
-const SHOWN_LINES: usize = 200;
+/// How many of a failed step's last lines are shown, after what cargo says of each test that failed; all of
+/// them stay in its file.
+const LAST_LINES: usize = 60;
 /// Tests at once in a program. Most of them wait, for a server or for a time, so there may be more than CPUs.
 const TEST_THREADS: &str = "4";
 
@@ -163,13 +164,28 @@ impl TestRun {
             println!("{name} could not be started: {error}");
         }
         if !passed {
-            let lines: Vec<&str> = output.lines().collect();
-            let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
-            println!("{}\n(the last {} lines of {})", shown.join("\n"), shown.len(), path.display());
+            println!("{}\n(more is in {})", shown(&output).join("\n"), path.display());
         }
         let outcome = Outcome { name, passed, tests: passed_tests(&output) };
         self.outcomes.lock().unwrap_or_else(|poison| poison.into_inner()).push(outcome);
     }
+}
+
+/// What tells why a step failed. The programs of tests that ran later hide the one that failed, so its own
+/// account comes first: from cargo's `failures:` to its `test result: FAILED`.
+fn shown(output: &str) -> Vec<&str> {
+    let mut is_inside = false;
+    let mut lines: Vec<&str> = Vec::new();
+    for line in output.lines() {
+        is_inside |= line == "failures:";
+        if is_inside {
+            lines.push(line);
+        }
+        is_inside &= !line.starts_with("test result:");
+    }
+    let all: Vec<&str> = output.lines().collect();
+    lines.extend(&all[all.len().saturating_sub(LAST_LINES)..]);
+    lines
 }
 
 /// How many tests passed, by cargo's own lines: `test result: ok. 7 passed; ...`.
@@ -190,5 +206,18 @@ mod unit {
         let output = "test result: ok. 7 passed; 0 failed; 0 ignored\nx\ntest result: FAILED. 3 passed; 1 failed\n\
                       test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured\n";
         assert_eq!(super::passed_tests(output), 12);
+    }
+
+    /// Protects the only account of a failure on a machine that is gone afterwards.
+    #[test]
+    fn a_failed_test_is_shown_however_many_lines_follow() {
+        let account = ["failures:", "---- it stdout ----", "it panicked", "failures:", "    it"];
+        let end = "test result: FAILED. 3 passed; 1 failed";
+        let later = vec!["test another ... ok"; 500];
+        let output = [&["test it ... FAILED"], &account[..], &[end], &later[..]].concat().join("\n");
+        let shown = super::shown(&output);
+        assert_eq!(shown[..6], [&account[..], &[end]].concat());
+        assert_eq!(shown[6..], vec!["test another ... ok"; super::LAST_LINES]);
+        assert_eq!(super::shown("error: it does not compile\n"), ["error: it does not compile"]);
     }
 }

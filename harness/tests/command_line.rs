@@ -62,6 +62,7 @@ fn a_mistake_is_one_line_that_says_what_is_allowed() {
         ("scenario overload --loads x", "0.05 to 10"),
         ("scenario balance --workers 1", "from 2 to 64"),
         ("scenario balance --stages 4", "only 9 and 10"),
+        ("scenario concurrency --connections 0", "from 1 to 20000"),
         ("load nonsense", "http://HOST[:PORT]/PATH"),
         ("load https://127.0.0.1/", "http://HOST[:PORT]/PATH"),
         ("load http://127.0.0.1:1/ -c 2 -t 3", "a thread needs a client"),

@@ -482,6 +482,37 @@ fn what_each_worker_has_is_seen_from_outside() {
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 
+/// Protects the comparison of what holds a connection: a twin is measured under each load, its pairs beside
+/// the floor, and its pictures are drawn from that alone.
+#[test]
+fn what_holds_a_connection_is_measured_under_each_load() {
+    if !is_built(&["02-threads"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "concurrency --stages 2-threads --connections 60 --clients 4 --millis 40 --mix 10:/sleep/20 \
+                --rate 50 --seconds 1 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let kept = |record: &Record| (record.key.server.clone(), record.key.keep_alive);
+    let pairs = of_phase(&records, Phase::Paired, kept);
+    let of = |server: &str| [false, true].map(|kept| (server.to_owned(), kept));
+    assert_eq!(pairs, of("02-threads").into_iter().chain(of(FLOOR)).collect(), "{records:#?}");
+    let slow = of_phase(&records, Phase::Slow, |record| record.mix().is_some_and(|mix| mix.requests > 0));
+    assert_eq!(slow, [true].into());
+    let idle: Vec<_> = records.iter().filter_map(Record::idle).collect();
+    let [idle] = idle[..] else { panic!("one server held connections: {records:#?}") };
+    // A thread has at least a page of stack, and a stack in the kernel.
+    assert!(idle.connections == 60 && idle.silent_bytes > 4096.0, "{idle:?}");
+    assert!(idle.task_bytes.is_some_and(|bytes| bytes > 0.0), "{idle:?}");
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    for picture in ["concurrency.svg", "concurrency-load.svg"] {
+        assert!(drawn.status.success() && place.out().join(picture).is_file(), "{picture}: {drawn:?}");
+    }
+    assert_eq!(place.left_behind(LONG), [""; 0]);
+}
+
 /// Protects the comparison of io_uring's features: each stands beside stage 11 as it is, under the same load,
 /// and so does epoll; what this kernel lacks is a marked skip.
 #[test]

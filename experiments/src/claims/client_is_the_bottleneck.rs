@@ -99,7 +99,7 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     let both = of("ab -k on both CPUs", "CPU of the tool")?;
     let share = figures.get(SHARE)?;
     let because = format!(
-        "ab -k uses {} of a CPU, and never more than one though it may use two ({}), while the server is \
+        "ab -k uses {} of a CPU, which is about one, also where it may use two ({}), while the server is \
          busy for {}; a connection is {} of what the server does for a request with one of its own",
         percent(tool),
         percent(both),

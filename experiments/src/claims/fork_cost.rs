@@ -96,8 +96,8 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     let (small_fork, small_thread) =
         (figures.get("+0 MiB: fork and wait")?, figures.get("+0 MiB: thread and join")?);
     let because = format!(
-        "a fork of a small parent takes {}, and {} times as much with the largest; a thread takes {}, and {} \
-         times",
+        "a fork of a parent that has touched nothing takes {}, and that of the largest parent {} times as much; \
+         a thread of the smallest takes {}, and one of the largest {} times as much",
         format::with_unit(small_fork),
         format::value(fork.value),
         format::with_unit(small_thread),

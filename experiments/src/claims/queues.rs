@@ -120,11 +120,12 @@ fn judge(figures: &Figures) -> Result<Judgement> {
     let ends: Vec<String> = least.into_iter().chain(most).map(text).collect();
     let because = format!(
         "of {} comparisons with one queue, a queue for each worker serves more in {}, less in {} and as much \
-         in {}, as far as the noise lets one see; from {} to {} times as many requests",
+         in {}, and {} are undecided: the noise hides what they are; from {} to {} times as many requests",
         found.len(),
         of(More),
         of(Less),
         of(Same),
+        of(Unclear),
         ends[0],
         ends[1]
     );

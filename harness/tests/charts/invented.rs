@@ -255,6 +255,36 @@ fn beside_slow(server: Server, at: usize, workers: Option<usize>, round: u32) ->
     with(record, Phase::Slow, json!({"open_loop": open, "mix": mix}))
 }
 
+/// The scenario that compares what holds a connection, whose phases are those of a run.
+pub(crate) fn concurrency() -> Vec<Record> {
+    const SERVERS: [Server; 8] = [
+        ("floor", "the kernel's own cost"),
+        ("02", "Fork per connection"),
+        ("02-threads", "Thread per connection"),
+        ("12-fibers", "Fibers"),
+        ("12", "async/await"),
+        ("12-tokio", "The same on tokio"),
+        ("10", "Shards that share nothing"),
+        ("04", "Non-blocking epoll"),
+    ];
+    let mut records = Vec::new();
+    for round in 1..=5 {
+        for (at, &server) in SERVERS.iter().enumerate() {
+            for kept in [true, false] {
+                let pair = record(server, at, "builtin", 64, kept, round);
+                let floor = 9.9 + 0.1 * f64::from(round);
+                records.push(with(pair, Phase::Paired, json!({"floor_around": [floor, 1.02 * floor]})));
+            }
+            if server.0 != "floor" {
+                let workers = (!["02", "02-threads", "04"].contains(&server.0)).then_some(4);
+                records.push(idle(server, at, round));
+                records.push(beside_slow(server, at, workers, round));
+            }
+        }
+    }
+    records
+}
+
 /// A grade of each stage and twin, every outcome among them.
 pub(crate) fn grades(servers: &[Server]) -> Vec<Grade> {
     let outcomes = ["starved", "wrong", "broken: hang", "not applicable"];

@@ -136,6 +136,40 @@ fn every_server_is_on_every_chart_and_no_text_lies_on_another() {
     }
 }
 
+/// Protects the comparison of what holds a connection: a row for each, with its words beside its marks, and
+/// the data are named.
+#[test]
+fn what_holds_a_connection_has_a_row_each() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let name = "20260102T030405Z-0123456789-concurrency";
+    let mut writer = Writer::create(&directory.path().join("data"), name).expect("a new file");
+    invented::concurrency().iter().for_each(|record| writer.write(record).expect("written"));
+    let charts = draw(&[writer.path().to_owned()], directory.path()).expect("charts").charts;
+    let names: Vec<&str> = charts.iter().map(|chart| chart.figure.id.as_str()).collect();
+    assert_eq!(names, ["concurrency", "concurrency-load"]);
+    for chart in &charts {
+        check(&chart.svg, &chart.figure.id);
+        let texts = texts(chart);
+        let holders = [
+            "02 process",
+            "02-threads thread",
+            "12-fibers fiber",
+            "12 future",
+            "12-tokio future, work stealing",
+            "10 state machine, a loop per CPU",
+            "04 state machine, one loop",
+        ];
+        let rows: Vec<&str> =
+            texts.iter().map(String::as_str).filter(|text| holders.contains(text)).collect();
+        assert_eq!(rows, holders, "{}: in this order", chart.figure.id);
+        let says = |what: &str| texts.iter().any(|text| text.contains(what));
+        assert!(says(&format!("{name}.jsonl")) && says("5 rounds"), "{texts:?}");
+    }
+    let [memory, load] = [0, 1].map(|at| texts(&charts[at]).join(" "));
+    assert!(memory.contains("silent 150 kB, served 300 kB"), "{memory}");
+    assert!(load.contains("not known: its tasks") && load.contains("1.07"), "{load}");
+}
+
 /// Protects the trace from a picture to its records: the named file is there, and the named command draws the
 /// same.
 #[test]

@@ -1,8 +1,8 @@
 //! The children of a forking server: how they are started, counted, reaped and stopped.
 //!
 //! A child that ended stays a *zombie* until its parent waits for it. The kernel announces the end with
-//! SIGCHLD, but signals do not queue: 300 children that end together may cause only 40 signals. So the
-//! handler waits in a loop until no ended child is left.
+//! SIGCHLD, but signals do not queue: 300 children that end together may cause only 40 signals. So a signal
+//! says that at least one child has ended, and not how many.
 
 use kit::shutdown;
 use nix::errno::Errno;

@@ -1,5 +1,6 @@
 //! The generated parts of the book, each a file of `notes/src/generated`: what a chapter asks first, what a
-//! step costs, its diff, the system calls of a request, and the exercises that build. Pages include them, so
+//! step costs, its diff, the system calls of a request, what a connection costs by what holds it, and the
+//! exercises that build. Pages include them, so
 //! their links are relative to the pages.
 
 use crate::calls::{self, Calls, Task};
@@ -7,20 +8,21 @@ use crate::markdown::{parts, plain};
 use crate::predictions::Predictions;
 use crate::step::{self, Change};
 use anyhow::{Context, Result};
-use figures::chapter::{Cost, Newest};
+use figures::chapter::{Concurrency, Cost, Newest};
 use lab_core::stages::Stage;
 use lab_core::units::count;
 use learn::Lab;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::read_to_string;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 11] = [
+pub(crate) const OURS: [&str; 12] = [
     "cost-",
+    "concurrency.",
     "diff-",
     "diffs.",
     "calls-",
@@ -77,6 +79,7 @@ pub(crate) fn all(
             sizes.push((base, *stage, changes));
         }
     }
+    all.insert("concurrency.md".into(), concurrency_page(newest.concurrency().as_ref()));
     all.insert("diffs.md".into(), sizes_page(&sizes));
     all.insert("calls.md".into(), calls_table(&stages, folder));
     let instructions = profile::instructions::committed(root)?;
@@ -138,20 +141,53 @@ fn cost_page(stage: &Stage, base: Option<&Stage>, cost: &Cost, folder: &Path) ->
     for command in &cost.missing {
         let _ = write!(page, "\nSome figures are missing: `{command}` records them.\n");
     }
-    let link = |file: &std::path::PathBuf| {
-        let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        format!("[{file}](../../results/data/{file})")
-    };
-    let files: Vec<String> = cost.files.iter().map(link).collect();
-    if !files.is_empty() {
+    if !cost.files.is_empty() {
         let _ = write!(
             page,
             "\nMedians, in brackets their intervals ([how to read them](reading-a-benchmark.md)). Memory is the program's \
              own: what the kernel needs for a connection comes to it ([idle connections](../../results/c10k.svg)). \
              Data: {}.\n",
-            files.join(", ")
+            links(&cost.files)
         );
     }
+    page
+}
+
+/// Files of records, as a page links them.
+fn links(files: &[PathBuf]) -> String {
+    let link = |file: &PathBuf| {
+        let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("[{file}](../../results/data/{file})")
+    };
+    files.iter().map(link).collect::<Vec<_>>().join(", ")
+}
+
+/// What a connection costs by what holds it: the pictures of the report, the medians, and what can be told
+/// apart.
+fn concurrency_page(found: Option<&Concurrency>) -> String {
+    let Some(found) = found else {
+        return "Not measured yet: `./lab scenario concurrency` records it.\n".into();
+    };
+    let mut page = String::new();
+    for (file, title) in &found.pictures {
+        let _ = write!(page, "![{}](../../results/{file})\n\n", plain(title));
+    }
+    let head: Vec<String> = found.head.iter().map(|name| plain(name)).collect();
+    let _ = write!(page, "| | {} |\n|---|{}\n", head.join(" | "), "---:|".repeat(head.len()));
+    for row in &found.rows {
+        let cells: Vec<String> = row.iter().map(|cell| plain(cell)).collect();
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+    page.push('\n');
+    for sentence in &found.sentences {
+        let _ = writeln!(page, "- {}.", plain(sentence.trim_end_matches('.')));
+    }
+    let _ = write!(
+        page,
+        "\nMedians, in brackets the intervals of the factors ([how to read them](reading-a-benchmark.md)); the pictures have \
+         the others. Data: {}.\n",
+        links(&found.files)
+    );
     page
 }
 
@@ -343,7 +379,6 @@ pub(crate) fn is_same_kind(one: &str, other: &str) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     fn task(number: usize, calls: &[&str]) -> Task {
         Task { number, calls: calls.iter().map(|&call| call.to_owned()).collect() }
@@ -388,6 +423,27 @@ mod tests {
             with_includes(text, "05"),
             "{{#include generated/cost-05.md}}\n<!-- generated: timeline -->\n{{#include generated/diff-05.md}}\n"
         );
+    }
+
+    /// Protects the book of a tree in which nothing was measured yet, and the words of a server's title.
+    #[test]
+    fn what_holds_a_connection_is_shown_once_it_was_measured() {
+        assert_eq!(concurrency_page(None), "Not measured yet: `./lab scenario concurrency` records it.\n");
+        let found = Concurrency {
+            head: vec!["memory".into()],
+            rows: vec![vec!["12 future | more".into(), "1.2 kB".into()]],
+            sentences: vec!["Memory, beside stage 10: 12 ×2.1 [2.0 to 2.2].".into()],
+            pictures: vec![("concurrency.svg".into(), "What does it cost?".into())],
+            files: vec!["results/data/1-a-concurrency.jsonl".into()],
+        };
+        let page = concurrency_page(Some(&found));
+        for part in [
+            "![What does it cost?](../../results/concurrency.svg)\n\n| | memory |\n|---|---:|\n",
+            "\n| 12 future \\| more | 1.2 kB |\n\n- Memory, beside stage 10: 12 ×2.1 [2.0 to 2.2].\n",
+            "Data: [1-a-concurrency.jsonl](../../results/data/1-a-concurrency.jsonl).\n",
+        ] {
+            assert!(page.contains(part), "{part} is not in {page}");
+        }
     }
 
     /// Protects the page of a step: the counts come first, a new file is shown as it is, and a fence in it

@@ -322,7 +322,14 @@ impl Predictions {
     pub(crate) fn page(&self, number: u8) -> String {
         let mut page = String::new();
         for (at, prediction) in self.prediction.iter().enumerate() {
-            let mut lines = prediction.question.trim().lines();
+            // A question may make a reader think of more than one thing; one of them is guessed.
+            let asked = match &prediction.answer {
+                Answer::Number(unit) => {
+                    format!("{} (Your guess: how many {unit}.)", prediction.question.trim())
+                }
+                Answer::Choice(_) | Answer::Sentence(_) => prediction.question.trim().to_owned(),
+            };
+            let mut lines = asked.lines();
             let _ = writeln!(page, "{}. {}", at + 1, lines.next().unwrap_or_default());
             for line in lines {
                 let _ = writeln!(page, "{}", format!("   {line}").trim_end());
@@ -422,6 +429,7 @@ mod tests {
             page.starts_with("1. How far does it get?\n\n           Really?\n\n   - **a** refused\n   - **b** it waits\n\n2. How much"),
             "{page}"
         );
+        assert!(page.contains("2. How much CPU time? (Your guess: how many ms in a second.)\n"), "{page}");
         assert!(page.contains("`./lab predict 1`") && page.contains("in about 6 seconds"), "{page}");
         let places: Vec<_> = all.prediction.iter().map(|one| one.place("01-one.md")).collect();
         assert_eq!(places, [("01-one.md", "see-it"), ("01-more.md", "why")]);

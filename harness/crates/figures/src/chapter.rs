@@ -6,8 +6,8 @@
 
 use crate::charts::newest_of_all;
 use crate::costs::{Costs, costs};
-use crate::figures::{Data, Source, context_switches, idle_memory, slow};
-use crate::model::{Figure, Interval, Point, Unit};
+use crate::figures::{Data, Source, concurrency, context_switches, idle_memory, slow};
+use crate::model::{Figure, Interval, NONE, Panel, Point, Points, Unit};
 use crate::output::clean;
 use crate::sample::{Change, Sample};
 use crate::svg::{Row as Drawn, small};
@@ -25,6 +25,7 @@ pub struct Newest {
     slow: Vec<Figure>,
     idle: Vec<Figure>,
     switches: Vec<Figure>,
+    concurrency: Vec<Figure>,
 }
 
 /// What a step costs.
@@ -93,6 +94,7 @@ impl Newest {
         let sources: Vec<Source> = sources.collect::<Result<_>>()?;
         let data = Data::new(&sources, Path::new("."));
         let (slow, idle) = (slow::build(&data), idle_memory::build(&data));
+        let concurrency = concurrency::build(&data);
         // The figure has each tool and load; a chapter quotes one, and drawing rounds again takes its time.
         let quoted = sources.iter().map(|source| {
             let is_quoted = |record: &&Record| record.key.tool == "builtin" && record.key.keep_alive;
@@ -101,7 +103,7 @@ impl Newest {
         });
         let quoted: Vec<Source> = quoted.collect();
         let switches = context_switches::build(&Data::new(&quoted, Path::new(".")));
-        Ok(Self { sources, slow, idle, switches })
+        Ok(Self { sources, slow, idle, switches, concurrency })
     }
 
     /// What the step from `base` to `stage` costs: names as records have them, `04` and `05`, each with its
@@ -143,10 +145,153 @@ impl Newest {
         })
     }
 
+    /// What a connection costs by what holds it; `None` where it was not measured.
+    pub fn concurrency(&self) -> Option<Concurrency> {
+        if self.concurrency.is_empty() {
+            return None;
+        }
+        let find = |id: &str| self.concurrency.iter().find(|figure| figure.id == id).and_then(Figure::points);
+        let of = |at: &'static Held| Some((find(at.figure)?, at));
+        let columns: Vec<(&Points, &Held)> = HELD.iter().filter_map(of).collect();
+        let mut servers: Vec<(&str, &str)> = Vec::new();
+        for series in self.concurrency.iter().filter_map(Figure::points).flat_map(|points| &points.series) {
+            if !servers.iter().any(|(server, _)| *server == series.server) {
+                servers.push((series.server.as_str(), series.label.as_str()));
+            }
+        }
+        let row = |&(server, label): &(&str, &str)| -> Vec<String> {
+            let cell = |(points, at): &(&Points, &Held)| {
+                let unit = points.panels[at.panel].axis.unit;
+                at.point(points, server).map_or(NONE.to_owned(), |point| unit.text(point.value))
+            };
+            std::iter::once(label.to_owned()).chain(columns.iter().map(cell)).collect()
+        };
+        let names: Vec<&str> = servers.iter().map(|(server, _)| *server).collect();
+        let sentences = columns.iter().filter_map(|(points, at)| at.sentence(points, &names));
+        let missing = self.concurrency.iter().filter_map(Figure::points).flat_map(Points::missing);
+        Some(Concurrency {
+            head: columns.iter().map(|(_, at)| at.head.to_owned()).collect(),
+            rows: servers.iter().map(row).collect(),
+            sentences: sentences.chain(missing).collect(),
+            pictures: self.concurrency.iter().map(|figure| (figure.file(), figure.title.clone())).collect(),
+            files: self.files(&[Content::Concurrency]),
+        })
+    }
+
     fn files(&self, contents: &[Content]) -> Vec<PathBuf> {
         let paths = self.sources.iter().map(|source| source.path.clone());
         paths.filter(|path| Content::of(path).is_some_and(|content| contents.contains(&content))).collect()
     }
+}
+
+/// What a connection costs by what holds it.
+#[derive(Clone, Debug)]
+pub struct Concurrency {
+    /// Of the columns, but for the first: it has the server and what holds its connections.
+    pub head: Vec<String>,
+    /// A row for each server: medians.
+    pub rows: Vec<Vec<String>>,
+    /// What can be told apart, a measure each, and what is missing.
+    pub sentences: Vec<String>,
+    /// The files of the pictures beside the report, each with its question.
+    pub pictures: Vec<(String, String)>,
+    /// The files of records that it was computed from.
+    pub files: Vec<PathBuf>,
+}
+
+/// A measure of what holds a connection, and where it is drawn.
+struct Held {
+    figure: &'static str,
+    panel: usize,
+    mark: usize,
+    head: &'static str,
+    /// At the beginning of a sentence; none where too little is known for one.
+    sentence: Option<&'static str>,
+}
+
+/// The columns.
+static HELD: [Held; 7] = [
+    Held {
+        figure: concurrency::MEMORY,
+        panel: concurrency::BYTES,
+        mark: 0,
+        head: "memory, silent",
+        sentence: Some("Memory of a connection that has asked for nothing"),
+    },
+    Held {
+        figure: concurrency::MEMORY,
+        panel: concurrency::BYTES,
+        mark: 1,
+        head: "memory, served",
+        sentence: Some("Memory of a connection that was served and is kept"),
+    },
+    Held {
+        figure: concurrency::MEMORY,
+        panel: concurrency::TASKS,
+        mark: 0,
+        head: "kernel stacks and page tables",
+        sentence: None,
+    },
+    Held {
+        figure: concurrency::LOAD,
+        panel: concurrency::KEPT,
+        mark: 0,
+        head: "CPU time ÷ floor, kept connections",
+        sentence: Some("CPU time of a request on kept connections"),
+    },
+    Held {
+        figure: concurrency::LOAD,
+        panel: concurrency::SHORT,
+        mark: 0,
+        head: "CPU time ÷ floor, a connection per request",
+        sentence: Some("CPU time with a connection per request"),
+    },
+    Held {
+        figure: concurrency::LOAD,
+        panel: concurrency::SWITCHES,
+        mark: 0,
+        head: "context switches per request, kept",
+        sentence: Some("Context switches per request on kept connections"),
+    },
+    Held {
+        figure: concurrency::LOAD,
+        panel: concurrency::P99,
+        mark: 0,
+        head: "p99 beside slow requests",
+        sentence: Some("p99 of quick requests beside slow ones"),
+    },
+];
+
+/// What the others are compared with: a state machine with the same threads, listeners and system calls as the
+/// future of stage 12.
+const BY_HAND: &str = "10";
+
+impl Held {
+    fn point<'p>(&self, points: &'p Points, server: &str) -> Option<&'p Point> {
+        let series = points.series.iter().position(|series| series.server == server)?;
+        let is_here =
+            |point: &&Point| (point.series, point.panel, point.mark) == (series, self.panel, self.mark);
+        points.points.iter().filter(|point| point.is_drawn()).find(is_here)
+    }
+
+    /// Every other server beside the state machine that was written by hand.
+    fn sentence(&self, points: &Points, servers: &[&str]) -> Option<String> {
+        let base = sample(self.point(points, BY_HAND)?);
+        let noise = noise(&points.panels[self.panel]);
+        let change = |server: &&str| {
+            let change = sample(self.point(points, server)?).over(&base)?;
+            Some(format!("{server} {}", Change { noise, ..change }.text()))
+        };
+        let changes: Vec<String> =
+            servers.iter().filter(|server| **server != BY_HAND).filter_map(change).collect();
+        let begin = self.sentence.filter(|_| !changes.is_empty())?;
+        Some(format!("{begin}, beside stage {BY_HAND}: {}.", changes.join(", ")))
+    }
+}
+
+/// How far what is compared with itself strays from 1, where that was measured.
+fn noise(panel: &Panel) -> f64 {
+    panel.band.map_or(0.0, |(low, high)| (1.0 - low).max(high - 1.0))
 }
 
 /// The measures: as a row has them, and in a sentence.
@@ -361,7 +506,9 @@ fn picture(all: &[Costs], base: Option<(&str, &str)>, stage: (&str, &str)) -> Re
         .flatten()
         .map(|(name, title)| (name, records::label(name, title)))
         .collect();
-    let servers: Vec<(&str, String)> = std::iter::once((FLOOR, FLOOR.to_owned())).chain(servers).collect();
+    // It is near 1 and seldom 1: its distance shows how far apart two equal servers may seem.
+    let itself = (FLOOR, format!("{FLOOR} against itself"));
+    let servers: Vec<(&str, String)> = std::iter::once(itself).chain(servers).collect();
     let group = |is_short: bool| {
         let name = if is_short { "a connection per request" } else { "kept connections" };
         let row = |(server, label): &(&str, String)| {
@@ -396,8 +543,8 @@ fn picture(all: &[Costs], base: Option<(&str, &str)>, stage: (&str, &str)) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::Writer;
-    use records::sample::{paired, record};
+    use records::sample::{idle as idle_of, paired, record};
+    use records::{Idle, Writer};
 
     fn pairs(server: &str, ratio: f64, apart: f64) -> Vec<Record> {
         let pair = |round: i32| {
@@ -407,13 +554,16 @@ mod tests {
         (-3..=3).map(pair).collect()
     }
 
-    fn cost(records: Vec<Record>) -> Cost {
+    fn newest(records: Vec<Record>, kind: &str) -> Newest {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut writer =
-            Writer::create(directory.path(), "20260102T030405Z-1234567890-standard").expect("created");
+        let name = format!("20260102T030405Z-1234567890-{kind}");
+        let mut writer = Writer::create(directory.path(), &name).expect("created");
         records.iter().for_each(|record| writer.write(record).expect("written"));
-        let newest = Newest::open(directory.path()).expect("read");
-        newest.cost(Some(("04", "Four")), ("05", "Five")).expect("drawn")
+        Newest::open(directory.path()).expect("read")
+    }
+
+    fn cost(records: Vec<Record>) -> Cost {
+        newest(records, "standard").cost(Some(("04", "Four")), ("05", "Five")).expect("drawn")
     }
 
     /// Protects the sentence of a chapter: a difference is claimed if the rule of the report claims it.
@@ -435,6 +585,38 @@ mod tests {
         assert_eq!(alike.rows[0].change, "not distinguishable");
         let picture = alike.picture.expect("a picture");
         assert!(picture.contains("Five") && picture.contains("width=\"720\""), "{picture}");
+        assert!(picture.contains("floor against itself"), "a reader asks why it is not 1: {picture}");
+    }
+
+    /// Protects the chapter from the servers of another measurement: the twins of the scenario are compared
+    /// with each other, and what a step costs is computed from runs alone.
+    #[test]
+    fn what_holds_a_connection_is_compared_with_the_state_machine() {
+        let silent = |server: &str, bytes: f64| {
+            let idle = Idle { connections: 1000, silent_bytes: bytes, served_bytes: bytes, task_bytes: None };
+            (0..7).map(|_| idle_of(record(server, "connections", 1000, true, 1.0), idle)).collect()
+        };
+        let records: Vec<Vec<Record>> = vec![
+            pairs("floor", 1.0, 0.1),
+            pairs("10", 1.0, 0.1),
+            pairs("12", 1.2, 0.1),
+            pairs("02-threads", 1.001, 0.1),
+            silent("10", 400.0),
+            silent("12", 1200.0),
+            silent("02-threads", 20_000.0),
+        ];
+        let newest = newest(records.concat(), "concurrency");
+        let found = newest.concurrency().expect("it was measured");
+        let names: Vec<&str> = found.rows.iter().map(|row| row[0].as_str()).collect();
+        assert_eq!(names, ["02-threads thread", "12 future", "10 state machine, a loop per CPU"]);
+        assert_eq!(found.rows[1][1..5], ["1.2 kB", "1.2 kB", "–", "1.20"], "{found:?}");
+        let says = |text: &str| assert!(found.sentences.iter().any(|line| line.contains(text)), "{found:?}");
+        says("asked for nothing, beside stage 10: 02-threads ×50.0 [50.0 to 50.0], 12 ×3.0 [3.0 to 3.0].");
+        says("kept connections, beside stage 10: 02-threads not distinguishable, 12 +20 % [");
+        let pictures: Vec<&str> = found.pictures.iter().map(|(file, _)| file.as_str()).collect();
+        assert_eq!((pictures, found.files.len()), (vec!["concurrency.svg", "concurrency-load.svg"], 1));
+        let cost = newest.cost(None, ("12", "Twelve")).expect("no picture is drawn");
+        assert_eq!(cost.rows[0].stage, "no data: `./lab bench-all` records it");
     }
 
     /// Protects the reader from an empty cell: what is missing has a reason and a command.

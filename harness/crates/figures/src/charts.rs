@@ -65,7 +65,7 @@ pub(crate) fn again(args: &Args) -> Result<Drawing> {
 }
 
 /// What is not of a run, in the order of the pages.
-const OTHERS: [Content; 11] = [
+const OTHERS: [Content; 12] = [
     Content::Latency,
     Content::Clients,
     Content::C10k,
@@ -73,6 +73,7 @@ const OTHERS: [Content; 11] = [
     Content::Overload,
     Content::Balance,
     Content::Uring,
+    Content::Concurrency,
     Content::Cpus,
     Content::Grades,
     Content::Spin,

@@ -1,6 +1,6 @@
 //! `README.md` for the directory of the charts, as a repository browser shows it.
 
-use crate::findings::Front;
+use crate::findings::{Front, Place};
 use crate::model::Figure;
 use crate::table::{Table, plain};
 use std::fmt::Write;
@@ -33,8 +33,11 @@ impl Page<'_> {
         }
         let _ = writeln!(page, "{}\n", plain(&self.front.intro));
         for finding in &self.front.findings {
-            let file = format!("{}.svg", finding.figure);
-            let _ = writeln!(page, "1. {} ([figure]({file}))", plain(&finding.text));
+            let link = match finding.shown_in {
+                Place::Figure => format!("[figure]({}.svg)", finding.figure),
+                Place::Table => format!("[table](#{})", self.anchor(finding.figure)),
+            };
+            let _ = writeln!(page, "1. {} ({link})", plain(&finding.text));
         }
         let list = |page: &mut String, title: &str, lines: &[String]| {
             if !lines.is_empty() {
@@ -63,6 +66,14 @@ impl Page<'_> {
             );
         }
         page.push('\n');
+    }
+
+    /// Of the heading above a figure, as repository browsers make it from the title.
+    fn anchor(&self, id: &str) -> String {
+        let figure = self.figures.iter().find(|figure| figure.id == id);
+        let title = figure.map_or(String::new(), |figure| figure.title.to_lowercase());
+        let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
     }
 
     /// The picture and the table of a figure, and what it was drawn from.

@@ -9,9 +9,14 @@ use test_support::server::{RIGHT, Server, Then};
 
 const TURNS: Turns = Turns { length: Duration::from_millis(10), warm_up: 1, counted: 4 };
 
-/// So many clients; a request that is not answered within half a second is given up.
+/// A busy machine may keep a thread from its CPU for longer than a turn: what has to happen within a turn may
+/// take a longer one.
+const LENGTHS: [Duration; 3] =
+    [Duration::from_millis(10), Duration::from_millis(200), Duration::from_secs(2)];
+
+/// So many clients of a right server: that a reply takes long on a busy machine is no failure.
 fn args(server: &Server, connections: u32) -> Args {
-    Args { connections, timeout: Duration::from_millis(500), ..Args::new(&server.url()) }
+    Args { connections, timeout: Duration::from_secs(60), ..Args::new(&server.url()) }
 }
 
 /// Two servers, each of which looks at a request whether the other one has something to answer.
@@ -52,22 +57,32 @@ fn run(servers: &[Server; 2], args: [&Args; 2], turns: Turns) -> ([Report; 2], [
 #[test]
 fn turns_do_not_overlap_and_every_reply_is_counted() {
     for close in [false, true] {
-        let (servers, overlap) = pair();
-        let both = [&servers[0], &servers[1]].map(|server| Args { close, ..args(server, 8) });
-        let (reports, before, answered) = run(&servers, [&both[0], &both[1]], TURNS);
-        assert!(!overlap.load(Ordering::SeqCst), "close: {close}");
-        for (at, report) in reports.iter().enumerate() {
-            assert!(before[at] > 0, "it was warmed up");
-            assert_eq!(report.main.requests, servers[at].answered() - before[at], "{report:?}");
-            assert_eq!(answered[at].iter().sum::<u64>(), report.main.requests);
-            assert_eq!((answered[at].len(), report.failed(), report.main.aborted), (4, 0, 0), "{report:?}");
-            assert_eq!((report.clients_served, report.clients_never_connected), (8, 0));
-            // Four turns, and at most the replies that came after them: no turn of the other one.
-            assert!(report.seconds >= 0.04, "{report:?}");
-            let opened = if close { report.main.requests } else { 0 };
-            assert_eq!(report.connections_opened, opened, "kept connections stay open");
-        }
+        let missing = |&length| missing(close, Turns { length, ..TURNS });
+        let missed: Vec<_> = LENGTHS.iter().map_while(missing).collect();
+        assert!(missed.len() < LENGTHS.len(), "close: {close}, with turns of two seconds too: {missed:?}");
     }
+}
+
+/// Asserts what holds however slow the machine is, and returns the reports where a turn was too short for it:
+/// where a client had its first reply after the warm-up, or none at all.
+fn missing(close: bool, turns: Turns) -> Option<[Report; 2]> {
+    let (servers, overlap) = pair();
+    let both = [&servers[0], &servers[1]].map(|server| Args { close, ..args(server, 8) });
+    let (reports, before, answered) = run(&servers, [&both[0], &both[1]], turns);
+    assert!(!overlap.load(Ordering::SeqCst), "close: {close}");
+    let mut is_missing = false;
+    for (at, report) in reports.iter().enumerate() {
+        assert_eq!(report.main.requests, servers[at].answered() - before[at], "{report:?}");
+        assert_eq!(answered[at].iter().sum::<u64>(), report.main.requests);
+        assert_eq!((answered[at].len(), report.failed(), report.main.aborted), (4, 0, 0), "{report:?}");
+        // Four turns, and at most the replies that came after them: no turn of the other one.
+        assert!(report.seconds >= 4.0 * turns.length.as_secs_f64(), "{report:?}");
+        // Kept connections stay open.
+        let opened = if close { report.main.requests } else { 0 };
+        let is_served = before[at] > 0 && (report.clients_served, report.clients_never_connected) == (8, 0);
+        is_missing |= !is_served || report.connections_opened != opened;
+    }
+    is_missing.then_some(reports)
 }
 
 /// Two loads of one thread share its CPU time: the parts are not more than the whole.
@@ -88,7 +103,7 @@ fn the_time_of_each_load_is_its_own() {
 fn failure(bad: &Server) -> String {
     let good = Server::start(|_| (RIGHT, Then::AsAsked));
     let start = Instant::now();
-    let both = [args(&good, 4), args(bad, 4)];
+    let both = [args(&good, 4), Args { timeout: Duration::from_millis(500), ..args(bad, 4) }];
     let turns = Turns { counted: 1_000, ..TURNS };
     let error = alternate([&both[0], &both[1]], turns, &mut |_| Ok(())).expect_err("it cannot go on");
     assert!(start.elapsed() < Duration::from_secs(30), "it ended by itself, soon");

@@ -31,11 +31,14 @@ pub enum Content {
     Balance,
     /// The scenario `uring`: the features of io_uring.
     Uring,
+    /// The scenario `concurrency`: what a connection costs, by what holds it. Its records are of the phases
+    /// of a run and of `slow`, and belong to no other figure.
+    Concurrency,
 }
 
 impl Content {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Run,
         Self::Table,
         Self::Grades,
@@ -48,6 +51,7 @@ impl Content {
         Self::Overload,
         Self::Balance,
         Self::Uring,
+        Self::Concurrency,
     ];
 
     /// What the names of such files end with.
@@ -65,6 +69,7 @@ impl Content {
             Self::Overload => &["overload"],
             Self::Balance => &["balance"],
             Self::Uring => &["uring"],
+            Self::Concurrency => &["concurrency"],
         }
     }
 
@@ -88,6 +93,7 @@ impl Content {
             Self::Overload => "./lab scenario overload",
             Self::Balance => "./lab scenario balance",
             Self::Uring => "./lab scenario uring",
+            Self::Concurrency => "./lab scenario concurrency",
         }
     }
 

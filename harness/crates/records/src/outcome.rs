@@ -222,6 +222,10 @@ pub struct Idle {
     pub silent_bytes: f64,
     /// The same after each had been served once and was kept.
     pub served_bytes: f64,
+    /// Kernel stacks and page tables that each added while it had asked for nothing, bytes: a process and a
+    /// thread have them. The machine's own counters, which other programs change too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_bytes: Option<f64>,
 }
 
 impl OpenLoop {

@@ -279,35 +279,54 @@ impl Page {
 
     /// Above the bars: first what clients do, then the calls by what they say, each where there is room.
     fn call_texts(&mut self, events: &[(usize, &Event)], y: f64) {
-        let (left, right) = (self.picture.axis.1, self.picture.width - MARGIN);
-        let mut taken: Vec<(f64, f64)> = Vec::new();
         let mut events: Vec<&Event> =
             events.iter().map(|(_, event)| *event).filter(|event| !event.kind.is_state()).collect();
         events.sort_by_key(|event| (weight(event), event.from));
+        let mut placed = self.placed(&events, [Side::Behind, Side::Before]);
+        // What a client does is what a picture is about: where the usual side leaves no room for one of these
+        // texts, the other side may.
+        let of_client =
+            |placed: &[(f64, &str, u8)]| placed.iter().filter(|(.., weight)| *weight <= 1).count();
+        if of_client(&placed) < events.iter().filter(|event| weight(event) <= 1).count() {
+            let other = self.placed(&events, [Side::Before, Side::Behind]);
+            if of_client(&other) > of_client(&placed) {
+                placed = other;
+            }
+        }
+        for (x, text, _) in placed {
+            self.text((x, y), text, SMALL, Role::Call);
+        }
+    }
+
+    /// Where texts of calls have room, and with which weight each counts: on the first side of its sign, on
+    /// the second, as far behind it as there is room, or a little further where another text stands.
+    fn placed<'e>(&self, events: &[&'e Event], sides: [Side; 2]) -> Vec<(f64, &'e str, u8)> {
+        let (left, right) = (self.picture.axis.1, self.picture.width - MARGIN);
+        let mut taken: Vec<(f64, f64)> = Vec::new();
+        let mut placed = Vec::new();
         for event in events {
             let (at, _) = self.span(event);
-            let mut found = None;
             for text in shorter_call(&event.label) {
                 let width = text_width(text, SMALL);
-                // Behind the place, before it, as far behind it as there is room, or a little further where
-                // another text stands.
-                let moved = taken.iter().map(|&(_, to)| to + APART).filter(|&x| x > at && x < at + MOVED);
+                let beside = sides.map(|side| match side {
+                    Side::Behind => at - SIGN,
+                    Side::Before => at + SIGN - width,
+                });
+                let moved =
+                    taken.iter().map(|&(_, to)| to + APART).filter(|&x| x > at - SIGN && x < at + MOVED);
                 let next = moved.fold(f64::INFINITY, f64::min);
                 let last = right - width;
                 let last = if (at - width..at).contains(&last) { last } else { f64::INFINITY };
-                let mut places = [at - SIGN, at + SIGN - width, last, next].into_iter();
+                let mut places = beside.into_iter().chain([last, next]);
                 let is_inside = |x: f64| x >= left && x + width <= right;
-                found = places
-                    .find(|&x| !text.is_empty() && is_inside(x) && put(&mut taken, x, width))
-                    .map(|x| (x, text));
-                if found.is_some() {
+                let found = places.find(|&x| !text.is_empty() && is_inside(x) && put(&mut taken, x, width));
+                if let Some(x) = found {
+                    placed.push((x, text, weight(event)));
                     break;
                 }
             }
-            if let Some((x, text)) = found {
-                self.text((x, y), text, SMALL, Role::Call);
-            }
         }
+        placed
     }
 
     /// Queues: what is in there at the same time lies below each other, each with its text in it or beside
@@ -412,6 +431,15 @@ impl Page {
     }
 }
 
+/// On which side of its sign a text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// It begins at the sign.
+    Behind,
+    /// It ends at the sign.
+    Before,
+}
+
 /// Between two texts of a row.
 const APART: f64 = 4.0;
 /// How far from its place a text may stand.
@@ -501,7 +529,9 @@ fn weight(event: &Event) -> u8 {
         (_, label) if label.starts_with("accept") => 2,
         // One that failed has done nothing.
         _ if event.text.contains(" = E") => 6,
-        (_, label) if label.starts_with("submits") => 3,
+        // One call for several operations is what an io_uring is for.
+        (_, "submits 1") => 3,
+        (_, label) if label.starts_with("submits") => 2,
         (_, "read" | "recvfrom" | "recvmsg" | "write" | "sendto" | "sendmsg" | "sendfile") => 3,
         (_, "futex") => 4,
         (_, "epoll_ctl" | "close") => 7,
@@ -514,11 +544,12 @@ fn shorter_call(label: &str) -> [&str; 2] {
     [label, label.split_once(": ").map_or("", |(_, end)| end)]
 }
 
-/// A label, then what is left without its parentheses.
+/// A label, then what it submits, then what is left without its parentheses.
 fn shorter(label: &str) -> Vec<String> {
-    let plain = label.split(" (").next().unwrap_or_default();
+    let (plain, inside) = label.split_once(" (").unwrap_or((label, ""));
+    let submits = inside.strip_suffix(')').filter(|inside| inside.starts_with("submits ")).unwrap_or("");
     let whom = plain.strip_prefix("waits for ").unwrap_or(plain);
-    [label, plain, whom].map(str::to_owned).to_vec()
+    [label, submits, plain, whom].map(str::to_owned).to_vec()
 }
 
 /// The beginning of a text that fits, with dots if it was cut.

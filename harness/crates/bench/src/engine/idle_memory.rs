@@ -1,8 +1,8 @@
 //! What connections cost that say nothing: the memory of a fresh server before them, with them, and after
 //! each was served once.
 //!
-//! No generator is involved. The kernel's memory, some kilobytes for each socket, is in no process and not
-//! counted.
+//! No generator is involved. The kernel's memory for a socket, some kilobytes, is in no process and not
+//! counted; what it needs for a process or a thread is told apart.
 
 use crate::smoke::{Reply, check, smoke};
 use anyhow::{Context, Result, ensure};
@@ -40,7 +40,7 @@ pub(super) fn measure(
     let reply = smoke(server.addr, path)?;
 
     let pid = server.pid() as u32;
-    let Silent { mut connections, before, with, .. } = Silent::open(pid, server.addr, count, stop)?;
+    let Silent { mut connections, before, with, tasks, .. } = Silent::open(pid, server.addr, count, stop)?;
     for (at, chunk) in connections.chunks_mut(CHUNK).enumerate() {
         ask(chunk, server.addr, path)
             .with_context(|| format!("{count} silent connections, asked from number {}", at * CHUNK))?;
@@ -51,7 +51,13 @@ pub(super) fn measure(
     server.stop()?;
 
     let each = |memory: u64| (memory as f64 - before as f64) / count as f64;
-    Ok((Idle { connections: count, silent_bytes: each(with), served_bytes: each(served) }, reply))
+    let idle = Idle {
+        connections: count,
+        silent_bytes: each(with),
+        served_bytes: each(served),
+        task_bytes: tasks.map(|added| added as f64 / count as f64),
+    };
+    Ok((idle, reply))
 }
 
 /// What the reason begins with why many silent connections are not opened to a server that forks for each.
@@ -63,6 +69,8 @@ pub(super) struct Silent {
     /// Memory of the server before them and with them, bytes.
     before: u64,
     with: u64,
+    /// Kernel stacks and page tables that all of them added, bytes.
+    tasks: Option<u64>,
     /// What all of them added.
     pub(super) memory: Beside,
 }
@@ -73,7 +81,7 @@ impl Silent {
         /// A server with a process for each connection is not tried with more.
         const MOST: usize = 2_000;
         raise_descriptor_limit(u32::try_from(count)?, 1)?;
-        let (before, kernel_before) = (at_rest(pid, stop)?, kernel_memory());
+        let (before, kernel_before, tasks_before) = (at_rest(pid, stop)?, kernel_memory(), task_memory());
         let mut connections = Vec::with_capacity(count);
         while connections.len() < count {
             for _ in 0..CHUNK.min(count - connections.len()) {
@@ -89,7 +97,8 @@ impl Silent {
             );
         }
         established(addr, count, stop)?;
-        let (with, kernel) = (at_rest(pid, stop)?, kernel_memory());
+        let (with, kernel, tasks) = (at_rest(pid, stop)?, kernel_memory(), task_memory());
+        let tasks = tasks.zip(tasks_before).map(|(with, before)| with.saturating_sub(before));
         let kernel = kernel.zip(kernel_before);
         let memory = Beside {
             connections: count,
@@ -97,7 +106,7 @@ impl Silent {
             kernel_bytes: kernel.map(|((with, _), (before, _))| with.saturating_sub(before)),
             kernel_source: kernel.map(|((_, source), _)| source.to_owned()),
         };
-        Ok(Self { connections, before, with, memory })
+        Ok(Self { connections, before, with, tasks, memory })
     }
 }
 
@@ -118,10 +127,20 @@ fn kernel_memory() -> Option<(u64, &'static str)> {
         let of_socket: u64 = slabs.lines().filter_map(object_of_socket).sum();
         return Some((buffers + value("alloc")? * of_socket, "/proc/slabinfo"));
     }
-    let memory = read("/proc/meminfo")?;
-    let slab = memory.lines().find_map(|line| line.strip_prefix("Slab:"))?;
-    let kilobytes: u64 = slab.split_whitespace().next()?.parse().ok()?;
-    Some((buffers + 1024 * kilobytes, "Slab in /proc/meminfo"))
+    Some((buffers + of_meminfo("Slab:")?, "Slab in /proc/meminfo"))
+}
+
+/// What the kernel uses for the stacks and the page tables of all processes and threads, bytes.
+fn task_memory() -> Option<u64> {
+    Some(of_meminfo("KernelStack:")? + of_meminfo("PageTables:")?)
+}
+
+/// A line of `/proc/meminfo`, which is in kilobytes, in bytes.
+fn of_meminfo(name: &str) -> Option<u64> {
+    let memory = fs::read_to_string("/proc/meminfo").ok()?;
+    let words = memory.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = words.split_whitespace().next()?.parse().ok()?;
+    Some(1024 * kilobytes)
 }
 
 /// The size of the object of a line of `/proc/slabinfo`, if every TCP socket has one: `TCP 12 20 2368 13 8 :
@@ -261,6 +280,14 @@ mod tests {
         for line in ["eventpoll_epi 1 2 128 192 21 1", "tw_sock_TCP 9 9 256 16 1", "TCP x", ""] {
             assert_eq!(object_of_socket(line), None, "{line}");
         }
+    }
+
+    /// Protects the kernel's part of a connection that has a process or a thread: Linux counts what every task
+    /// has.
+    #[test]
+    fn the_kernel_counts_stacks_and_page_tables() {
+        assert!(task_memory().is_some_and(|bytes| bytes > 16 << 10), "this process has both");
+        assert_eq!(of_meminfo("NoSuchLine:"), None);
     }
 
     /// What `accepted` relies on: a connection counts from the handshake to its accept, and no longer.

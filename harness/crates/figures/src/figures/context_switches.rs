@@ -51,7 +51,8 @@ pub(crate) fn build(data: &Data) -> Vec<Figure> {
     vec![figure]
 }
 
-fn per_request(record: &Record) -> Option<f64> {
+/// Of one record.
+pub(super) fn per_request(record: &Record) -> Option<f64> {
     let figures = record.figures()?;
     Some(figures.context_switches? as f64 / figures.requests.max(1) as f64)
 }

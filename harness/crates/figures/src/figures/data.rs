@@ -60,6 +60,8 @@ pub struct Data<'a> {
     out: &'a Path,
     /// Those that count, in the order of the files.
     lines: Vec<Line<'a>>,
+    /// The same of the scenario `concurrency`: they are of the phases of a run, and a run has other servers.
+    concurrency: Vec<Line<'a>>,
     /// Of each file; the runs, which are put together, have theirs in common.
     states: Vec<Rc<States>>,
 }
@@ -76,13 +78,21 @@ impl<'a> Data<'a> {
         let depth = all().filter(|line| is_measured(line.record)).map(|line| line.record.key.pipeline).min();
         let counts =
             |line: &Line| !line.record.context.dropped && line.record.key.pipeline == depth.unwrap_or(1);
-        Self { sources, out, lines: all().filter(counts).collect(), states: states(sources) }
+        let is_concurrency =
+            |line: &Line| Content::of(&sources[line.file].path) == Some(Content::Concurrency);
+        let (concurrency, lines) = all().filter(counts).partition(is_concurrency);
+        Self { sources, out, lines, concurrency, states: states(sources) }
     }
 
     /// The records of these phases that count.
     pub(crate) fn of(&self, phases: &[Phase]) -> Vec<Line<'a>> {
         let is_here = |line: &&Line| phases.contains(&line.record.key.phase);
         self.lines.iter().filter(is_here).copied().collect()
+    }
+
+    /// The same of the scenario `concurrency`.
+    pub(super) fn of_concurrency(&self, phase: Phase) -> Vec<Line<'a>> {
+        self.concurrency.iter().filter(|line| line.record.key.phase == phase).copied().collect()
     }
 
     /// The records that speeds are from; a paired point carries the load of the survey and is one of them.

@@ -7,7 +7,7 @@ use lab_core::units::number;
 use records::Phase;
 
 /// The resolution of the memory of a process: a page, bytes.
-const PAGE: f64 = 4096.0;
+pub(super) const PAGE: f64 = 4096.0;
 
 /// Silent and served connections of each server, if they were counted.
 pub(crate) fn build(data: &Data) -> Vec<Figure> {

@@ -5,6 +5,7 @@ mod balance;
 mod c10k;
 mod capacity;
 pub(crate) mod caption;
+pub(crate) mod concurrency;
 pub(crate) mod context_switches;
 mod cost_by_clients;
 mod data;
@@ -40,7 +41,7 @@ pub struct Kind {
 }
 
 /// All figures, in the order of the pages.
-pub const ALL: [Kind; 17] = [
+pub const ALL: [Kind; 18] = [
     Kind { name: "what-each-idea-costs", content: Content::Run, build: what_each_idea_costs::build },
     Kind { name: "capacity", content: Content::Run, build: capacity::build },
     Kind { name: "latency", content: Content::Latency, build: latency::build },
@@ -49,6 +50,7 @@ pub const ALL: [Kind; 17] = [
     Kind { name: "slow", content: Content::Slow, build: slow::build },
     Kind { name: "overload", content: Content::Overload, build: overload::build },
     Kind { name: "balance", content: Content::Balance, build: balance::build },
+    Kind { name: "concurrency", content: Content::Concurrency, build: concurrency::build },
     Kind { name: "second-cpu", content: Content::Cpus, build: second_cpu::build },
     Kind { name: "uring", content: Content::Uring, build: uring::build },
     Kind { name: "probes", content: Content::Grades, build: probes::build },

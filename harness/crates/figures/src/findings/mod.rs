@@ -22,6 +22,17 @@ pub(crate) struct Finding {
     pub(crate) text: String,
     /// The figure that shows it.
     pub(crate) figure: &'static str,
+    /// Where to look there: its picture has not every load that its table has.
+    pub(crate) shown_in: Place,
+}
+
+/// What of a figure shows a finding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Place {
+    #[default]
+    Figure,
+    Table,
 }
 
 /// So many sentences can be read in a minute.

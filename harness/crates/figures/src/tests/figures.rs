@@ -80,7 +80,10 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
     };
     let wait = Percentiles { p50: 0, p90: 0, p99: 0, p99_9: 0, max: 0 };
     latency.by_worker = Some(vec![worker(Some(wait)), worker(None)]);
-    let idle = idle(of(Phase::Idle), Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0 });
+    let idle = idle(
+        of(Phase::Idle),
+        Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0, task_bytes: None },
+    );
     let mut other_tool = of(Phase::Survey);
     other_tool.key.tool = "ab".into();
     let mut skipped = skipped(of(Phase::Survey), name);
@@ -119,6 +122,11 @@ fn source(records: Vec<Record>) -> Source {
     Source { path: "data/x.jsonl".into(), records, ..Source::default() }
 }
 
+/// The same records as those of the scenario that shares its phases with a run.
+fn concurrency(records: Vec<Record>) -> Source {
+    Source { path: "data/1-a-concurrency.jsonl".into(), ..source(records) }
+}
+
 /// Protects every figure of the lab: a server may be called anything, and a CPU time of nothing over nothing
 /// is no number.
 #[test]
@@ -147,7 +155,11 @@ fn every_figure_bears_hostile_names_and_times_of_zero() {
         probes: vec![probed],
         host: record("04", "wrk", 1, true, 1.0).context.host,
     };
-    let sources = [source(of_all_kinds(HOSTILE)), Source { grades: vec![grade], ..Source::default() }];
+    let sources = [
+        source(of_all_kinds(HOSTILE)),
+        Source { grades: vec![grade], ..Source::default() },
+        concurrency(of_all_kinds(HOSTILE)),
+    ];
     let mut drawn = Vec::new();
     for figure in build(&Data::new(&sources, Path::new("."))) {
         render(&figure, &figure.id);
@@ -188,7 +200,7 @@ fn every_point_is_the_median_of_the_records_that_it_names() {
             records.extend([dropped, one, other]);
         }
     }
-    let sources = [source(records)];
+    let sources = [source(records.clone()), concurrency(records)];
     let mut checked = 0;
     for figure in build(&Data::new(&sources, Path::new("."))) {
         let Plot::Points(points) = &figure.plot else { continue };
@@ -207,6 +219,25 @@ fn every_point_is_the_median_of_the_records_that_it_names() {
         }
     }
     assert!(checked > 40, "{checked} points");
+}
+
+/// Protects the figures of a run from the servers of the scenario that has the same phases, and the other way
+/// round: a median over both would be of neither.
+#[test]
+fn the_scenario_that_shares_the_phases_of_a_run_is_on_no_figure_of_it() {
+    let sources = [source(of_all_kinds("04")), concurrency(of_all_kinds("12-tokio"))];
+    let mut found = 0;
+    for figure in build(&Data::new(&sources, Path::new("."))) {
+        let is_its_own = figure.id.starts_with("concurrency");
+        let Plot::Points(points) = &figure.plot else { continue };
+        let expected = if is_its_own { "12-tokio" } else { "04" };
+        let servers: Vec<&str> = points.series.iter().map(|series| series.server.as_str()).collect();
+        assert!(servers.iter().all(|server| [expected, ""].contains(server)), "{}: {servers:?}", figure.id);
+        let file = if is_its_own { "data/1-a-concurrency.jsonl" } else { "data/x.jsonl" };
+        assert_eq!(figure.data, [file], "{}", figure.id);
+        found += usize::from(is_its_own);
+    }
+    assert_eq!(found, 2);
 }
 
 /// Protects the comparison of speeds from the clock states of the machine: where most points ran in the fast

@@ -110,6 +110,20 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
         ("slow", "over 5 ms") => 100.0 * of("open_loop.over_5ms") / (requests() + of("open_loop.never_sent")),
         ("slow", _) => wait().max(1.0),
         ("uring", _) => ratio(record).expect("a pair"),
+        ("concurrency", "bytes") => of(["idle.silent_bytes", "idle.served_bytes"][mark]),
+        ("concurrency", _) => of("idle.task_bytes"),
+        ("concurrency-load", cost) if cost.starts_with("÷ floor") => {
+            assert_eq!(record["keep_alive"], cost.ends_with("kept"), "{cost}: {record}");
+            ratio(record).expect("a pair")
+        }
+        ("concurrency-load", switches) if switches.starts_with("switches") => {
+            assert_eq!(record["keep_alive"], switches.ends_with("kept"), "{switches}: {record}");
+            of("context_switches") / requests()
+        }
+        ("concurrency-load", "over 5 ms") => {
+            100.0 * of("open_loop.over_5ms") / (requests() + of("open_loop.never_sent"))
+        }
+        ("concurrency-load", _) => wait().max(1.0),
         ("balance", name) => {
             let workers = line_workers(record);
             let share = |field: &str| {
@@ -158,7 +172,7 @@ fn must_be_shown(figure: &str, line: &Value) -> bool {
             let apart = (around(0) / around(1)).max(around(1) / around(0));
             is_of("paired") && number(line, "cpu_us_per_request").is_some() && apart <= 1.05
         }
-        "idle-memory" => is_of("idle"),
+        "idle-memory" | "concurrency" => is_of("idle"),
         "table" => is_of("table"),
         _ => false,
     }

@@ -213,6 +213,10 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                 &ends.iter().flat_map(|(wait, _)| super::facts::rounded(*wait)).collect::<Vec<_>>(),
             );
         }
+        ("concurrency", words) => {
+            let its = named(words).into_iter().map(|server| middle(&all(sample(of, 0, server, 0, None))));
+            text.claim_any(&its.flat_map(super::facts::rounded).collect::<Vec<_>>());
+        }
         ("overload", _) => {
             // At the greatest load: the share of the peak that each policy answers in time, and its interval.
             let points = of.figure["plot"]["points"].as_array().expect("points").iter();

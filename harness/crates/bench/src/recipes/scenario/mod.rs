@@ -8,13 +8,16 @@
 //! * `slow`: a few requests sleep; how long the quick ones beside them wait;
 //! * `overload`: more requests than can be served; how many are answered in time;
 //! * `balance`: what each worker of a server has of the load;
-//! * `uring`: what each feature of io_uring is worth.
+//! * `uring`: what each feature of io_uring is worth;
+//! * `concurrency`: what a connection costs, by what holds it: a process, a thread, a fiber, a future or a
+//!   state machine.
 //!
 //! `servers`: the servers of each.
 
 mod balance;
 mod c10k;
 mod clients;
+mod concurrency;
 mod cpus;
 mod latency;
 mod overload;
@@ -59,9 +62,26 @@ enum Scenario {
     /// CPU time per request with one feature of io_uring switched, and with epoll, by clients and by the
     /// length of the reply. About 10 minutes.
     Uring(uring::Args),
+    /// What a connection costs by what holds it (process, thread, fiber, future, state machine): memory while
+    /// it waits, CPU time per request beside the floor, and waits beside slow requests. About 9 minutes.
+    Concurrency(concurrency::Args),
     /// All of them, one after the other.
     All(Options),
 }
+
+/// What `scenario all` runs, in this order.
+const NAMES: [&str; 10] = [
+    "latency",
+    "clients",
+    "c10k",
+    "cpus",
+    "spin",
+    "slow",
+    "overload",
+    "balance",
+    "uring",
+    "concurrency",
+];
 
 /// A scenario as it is typed after `./lab scenario`.
 #[derive(clap::Parser)]
@@ -74,7 +94,7 @@ struct Typed {
 pub fn run(args: Args, show: &dyn Fn(&Finished) -> Result<()>) -> Result<ExitCode> {
     let Scenario::All(options) = args.scenario else { return shown(measure(args.scenario)?, show) };
     let mut status = ExitCode::SUCCESS;
-    for name in ["latency", "clients", "c10k", "cpus", "spin", "slow", "overload", "balance", "uring"] {
+    for name in NAMES {
         let mut scenario = Typed::parse_from(["scenario", name]).scenario;
         let rounds = options.rounds.map_or(String::new(), |rounds| format!(" --rounds {rounds}"));
         *scenario.options() =
@@ -108,6 +128,7 @@ fn measure(scenario: Scenario) -> Result<Outcome> {
         Scenario::Overload(args) => overload::run(args),
         Scenario::Balance(args) => balance::run(args),
         Scenario::Uring(args) => uring::run(args),
+        Scenario::Concurrency(args) => concurrency::run(args),
         Scenario::All(_) => unreachable!("it is taken apart before"),
     }
 }
@@ -124,6 +145,7 @@ impl Scenario {
             Self::Overload(args) => &mut args.options,
             Self::Balance(args) => &mut args.options,
             Self::Uring(args) => &mut args.options,
+            Self::Concurrency(args) => &mut args.options,
             Self::All(options) => options,
         }
     }
@@ -136,9 +158,7 @@ mod tests {
     /// Protects `scenario all` from a scenario that has no defaults.
     #[test]
     fn every_scenario_can_be_run_without_options() {
-        for name in
-            ["latency", "clients", "c10k", "cpus", "spin", "slow", "overload", "balance", "uring", "all"]
-        {
+        for name in NAMES.into_iter().chain(["all"]) {
             let mut typed = Typed::try_parse_from(["scenario", name]).expect(name);
             typed.scenario.options().rounds = Some(2);
         }

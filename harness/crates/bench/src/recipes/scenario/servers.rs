@@ -96,7 +96,7 @@ pub(super) fn point(subject: usize, phase: Phase, method: Method, load: Load) ->
 
 /// A pool that keeps a worker for each connection gets as many clients as it has workers: the others would
 /// wait for ever, which is another question.
-fn by_workers(
+pub(super) fn by_workers(
     stages: &[&Stage],
     workers: &[usize],
     load: &Load,

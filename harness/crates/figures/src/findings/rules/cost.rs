@@ -2,7 +2,7 @@
 
 use super::probe::outcomes;
 use super::words::{idea, times};
-use super::{Finding, finding, is_stage, main_costs, sorted};
+use super::{Finding, Place, finding, is_stage, main_costs, sorted};
 use crate::costs::{Costs, costs};
 use crate::figures::Data;
 use crate::sample::Change;
@@ -20,7 +20,8 @@ pub(super) fn range_of_short(data: &Data) -> Option<Finding> {
     let costs = all.iter().find(|costs| costs.load.is_short)?;
     let found = range_of(costs)?;
     let also = patient(data, costs).unwrap_or_default();
-    finding(found.figure, format!("{}{also}", found.text))
+    // The picture has the connections that are kept.
+    Some(Finding { text: format!("{}{also}", found.text), shown_in: Place::Table, ..found })
 }
 
 /// The cheapest of those that a few idle clients do not starve, where it is not the cheapest of all: who

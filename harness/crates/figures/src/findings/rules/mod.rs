@@ -8,6 +8,7 @@ mod beyond;
 mod cost;
 mod cpus;
 mod designs;
+mod held;
 #[cfg(test)]
 mod invented;
 mod load;
@@ -20,7 +21,7 @@ mod words;
 pub(super) use cost::alike;
 pub(super) use designs::{Designs, designs};
 
-use super::Finding;
+use super::{Finding, Place};
 use crate::costs::{Costs, costs};
 use crate::figures::{Data, Line};
 use crate::sample::{Change, Sample};
@@ -31,7 +32,7 @@ use std::collections::BTreeSet;
 type Rule = fn(&Data) -> Option<Finding>;
 
 /// The most telling first: the first six are on the first screen, each of the others with its figure.
-pub(super) const ALL: [Rule; 16] = [
+pub(super) const ALL: [Rule; 17] = [
     cost::range,
     probe::starved,
     cost::steps,
@@ -48,13 +49,14 @@ pub(super) const ALL: [Rule; 16] = [
     load::batching,
     uring::epoll,
     cost::references,
+    held::memory,
 ];
 
 /// A change that is smaller than this is none, if the whole interval is.
 const NOTHING: f64 = 0.05;
 
 fn finding(figure: &'static str, text: String) -> Option<Finding> {
-    Some(Finding { text, figure })
+    Some(Finding { text, figure, shown_in: Place::Figure })
 }
 
 /// From the least to the most, by that number.

@@ -15,7 +15,7 @@ function buildHeader() {
   const nav = [...DATA.figures.map(to), ...more.map(([id, title]) => to({ id, title }))].flatMap((link) => [link, " "]);
   const lines = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
   const part = (title, ...parts) => [element("h2", {}, title), ...parts];
-  const found = findings.map(({ text, figure }) => element("li", {}, text, " ", element("a", { href: `#${figure}` }, "figure")));
+  const found = findings.map(({ text, figure, shown_in }) => element("li", {}, text, " ", element("a", { href: `#${figure}` }, shown_in)));
   document.querySelector("header").append(
     ...warnings.map((warning) => element("p", { class: "warning" }, warning)),
     element("p", {}, intro),
