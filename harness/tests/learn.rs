@@ -82,6 +82,25 @@ fn a_bad_name_is_one_line_with_the_nearest_names() {
     assert!(finished.complaint().contains("progress.json is no progress"), "{finished:?}");
 }
 
+/// Protects a solution that is more than the stage has: without the work it came from, the stage is no other
+/// source for it.
+#[test]
+fn a_solution_that_was_written_by_hand_is_not_overwritten_by_the_stage() {
+    let place = Place::new();
+    let lab = Lab::find().expect("the tree");
+    let path = lab.exercise(EXERCISE).expect("it is there").solution(&lab.root);
+    let before = read_to_string(&path).expect("there is a solution");
+    let finished = run(&place, &["solution", EXERCISE]);
+    let after = read_to_string(&path).unwrap_or_default();
+    if after != before {
+        write(&path, &before).expect("put back");
+    }
+    assert_eq!(after, before, "{finished:?}");
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    let said = format!("notes/solutions/{EXERCISE}.patch is not what the stage has");
+    assert!(finished.complaint().contains(&said), "{finished:?}");
+}
+
 fn write_progress(work: &Path, text: &str) {
     create_dir_all(work).expect("a folder");
     write(work.join("progress.json"), text).expect("written");

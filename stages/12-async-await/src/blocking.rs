@@ -4,12 +4,12 @@
 //! through stage 03's queue to a thread that may block, and its answer is a future. When it is there, that
 //! thread wakes the task, on the executor of another thread.
 
+use crate::sync::Mutex;
 use kit::protocol::work::{Answer, Work};
-use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::Builder;
 use thread_pool::queue::{Sender, queue};
 
@@ -21,13 +21,16 @@ pub struct BlockingPool {
 /// Work, and where its answer goes.
 struct Job {
     work: Box<Work>,
-    reply: Arc<Mutex<Reply>>,
+    reply: Arc<Reply<Answer>>,
 }
 
 /// What the two sides share.
-#[derive(Default)]
-struct Reply {
-    answer: Option<Answer>,
+#[derive(Debug)]
+pub struct Reply<T>(Mutex<Shared<T>>);
+
+#[derive(Debug)]
+struct Shared<T> {
+    answer: Option<T>,
     waker: Option<Waker>,
 }
 
@@ -51,35 +54,49 @@ impl BlockingPool {
     /// Runs the work on one of the threads. If the future is dropped before, the work is done all the same,
     /// and nobody gets the answer.
     pub async fn run(&self, work: Box<Work>) -> Answer {
-        let reply = Arc::new(Mutex::new(Reply::default()));
+        let reply = Arc::new(Reply::default());
         let sent = self.jobs.send(Job { work, reply: Arc::clone(&reply) });
         assert!(sent.is_ok(), "the threads end with the process");
-        poll_fn(|context| {
-            let mut reply = reply.lock();
-            match reply.answer.take() {
-                Some(answer) => Poll::Ready(answer),
-                None => {
-                    // Under the lock: the answer cannot come between the look and this.
-                    reply.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        poll_fn(|context| reply.poll(context)).await
     }
     // ANCHOR_END: run
 }
 
 impl Job {
-    // ANCHOR: answer
     fn run(self) {
-        let answer = self.work.run();
-        let mut reply = self.reply.lock();
-        reply.answer = Some(answer);
-        let waker = reply.waker.take();
-        drop(reply);
+        self.reply.put(self.work.run());
+    }
+}
+
+impl<T> Default for Reply<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Shared { answer: None, waker: None }))
+    }
+}
+
+impl<T> Reply<T> {
+    // ANCHOR: reply
+    /// For the task: the answer, if it is there. If not, the task will be woken.
+    pub fn poll(&self, context: &mut Context<'_>) -> Poll<T> {
+        let mut shared = self.0.lock();
+        match shared.answer.take() {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                // Under the lock: the answer cannot come between the look and this.
+                shared.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// For the other thread: leaves the answer, and wakes the task that waits for it.
+    pub fn put(&self, answer: T) {
+        let mut shared = self.0.lock();
+        shared.answer = Some(answer);
+        let waker = shared.waker.take();
+        drop(shared);
         // None: the task has not looked yet, and will find the answer.
         waker.into_iter().for_each(Waker::wake);
     }
-    // ANCHOR_END: answer
+    // ANCHOR_END: reply
 }

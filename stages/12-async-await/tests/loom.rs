@@ -6,9 +6,11 @@
 //! target/loom`.
 //!
 //! The scenarios count the branches that matter, and the last tests break the code on purpose: below it (see
-//! `sync::Fault`), or in the order in which the executor uses it.
+//! `sync::Fault`), or in the order in which the executor uses it. What is broken in the code itself are the
+//! mutants of the kind `wake-ups`.
 #![cfg(loom)]
 
+use async_await::blocking::Reply;
 use async_await::sync::Fault;
 use async_await::wake::{Notify, RunQueue, Waking};
 use loom::sync::atomic::AtomicBool;
@@ -17,6 +19,7 @@ use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 
 const TASK: u64 = 7;
 
@@ -147,6 +150,47 @@ fn no_wake_up_is_lost_and_none_is_a_poll_too_many() {
         assert!(reached.polled_in_vain.load(Relaxed) > 0, "it never polled too early");
         assert!(reached.merged.load(Relaxed) > 0, "no two wake-ups became one poll");
     }
+}
+
+/// Another thread leaves an answer for the one task, which ends when it has it.
+fn answers(reached: &Reached) {
+    let queue = Arc::new(RunQueue::new(Bell::new(false)));
+    let waking = Arc::new(Waking::new(TASK, Arc::clone(&queue)));
+    let waker = Waker::from(Arc::clone(&waking));
+    let reply = Arc::new(Reply::default());
+    waking.schedule();
+    let other = Arc::clone(&reply);
+    let thread = thread::spawn(move || other.put(TASK));
+    let mut polls = 0;
+    let answer = loop {
+        if queue.pop().is_none() {
+            if queue.may_sleep() {
+                reached.slept.fetch_add(1, Relaxed);
+                queue.notifier().wait();
+            }
+            queue.awake();
+            continue;
+        }
+        polls += 1;
+        match waking.poll(|| reply.poll(&mut Context::from_waker(&waker))) {
+            Poll::Ready(answer) => break answer,
+            Poll::Pending => _ = reached.polled_in_vain.fetch_add(1, Relaxed),
+        }
+    };
+    thread.join().expect("no panic");
+    assert_eq!(answer, TASK);
+    assert!(polls <= 2, "polled {polls} times for one answer");
+    assert_eq!(queue.pop(), None, "woken after the end");
+}
+
+/// Protects a task that waits for another thread, whichever of the two comes first.
+#[test]
+fn an_answer_is_not_lost_between_the_look_and_the_wait() {
+    let reached = Arc::new(Reached::default());
+    let shared = Arc::clone(&reached);
+    explore(move || answers(&shared));
+    assert!(reached.slept.load(Relaxed) > 0, "the executor never slept");
+    assert!(reached.polled_in_vain.load(Relaxed) > 0, "it never polled too early");
 }
 
 /// Whether loom finds that something is wrong.

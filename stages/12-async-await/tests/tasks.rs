@@ -163,9 +163,14 @@ fn a_wake_up_from_another_thread_ends_the_sleep() {
         for _ in 0..200 {
             let done = Arc::new(AtomicBool::new(false));
             let mut started = false;
-            let answer = poll_fn(|context| {
+            let mut limit = Sleep::new(Rc::clone(&reactor), FOR_EVER);
+            let in_time = poll_fn(|context| {
+                // The limit first: it wakes the task as well, and then what the thread has done is seen too.
+                if Pin::new(&mut limit).poll(context).is_ready() {
+                    return Poll::Ready(false);
+                }
                 if done.load(SeqCst) {
-                    return Poll::Ready(());
+                    return Poll::Ready(true);
                 }
                 if !std::mem::replace(&mut started, true) {
                     let (done, waker) = (Arc::clone(&done), context.waker().clone());
@@ -176,8 +181,7 @@ fn a_wake_up_from_another_thread_ends_the_sleep() {
                 }
                 Poll::Pending
             });
-            let mut limit = Sleep::new(Rc::clone(&reactor), FOR_EVER);
-            assert!(timeout(&mut limit, answer).await.is_some(), "the wake-up was lost");
+            assert!(in_time.await, "the wake-up was lost");
         }
     });
 }
@@ -210,7 +214,7 @@ fn a_task_whose_socket_is_always_ready_gives_way() {
 }
 
 /// Protects the sockets from tasks that never wait: the queue never becomes empty, and yet they are looked
-/// at.
+/// at. And the look does not wait, since a task has something to do.
 #[test]
 fn tasks_that_are_always_ready_keep_no_event_from_the_others() {
     let executor = executor();
@@ -226,10 +230,36 @@ fn tasks_that_are_always_ready_keep_no_event_from_the_others() {
         });
         give_way().await;
         peer.write_all(b"x").expect("there is room");
-        for _ in 0..1000 {
-            give_way().await;
-        }
+        let mut limit = Sleep::new(Rc::clone(others.reactor()), FOR_EVER);
+        let busy = async {
+            for _ in 0..1000 {
+                give_way().await;
+            }
+        };
+        assert!(timeout(&mut limit, busy).await.is_some(), "the executor slept beside a task in its queue");
         assert!(done.get(), "the socket was forgotten");
+    });
+}
+
+/// Protects what a peer sends while no future waits for it: the edge of it is reported once. The future may
+/// have ended, or have been dropped before it was ready.
+#[test]
+fn what_comes_between_two_waits_is_remembered() {
+    let executor = executor();
+    let (mut peer, socket) = UnixStream::pair().expect("a pair");
+    socket.set_nonblocking(true).expect("set");
+    let mut socket = Socket::new(executor.reactor(), socket.into(), open());
+    let own = Rc::clone(&executor);
+    run(&executor, async move {
+        let (buffer, reactor) = (Buffer::new(vec![0; 8]), Rc::clone(own.reactor()));
+        // The first wait is given up, the others end with a byte.
+        assert_eq!(timeout(&mut sleep(&own, 10), socket.read(&buffer)).await, None);
+        for _ in 0..3 {
+            peer.write_all(b"x").expect("there is room");
+            sleep(&own, 10).await;
+            let mut limit = Sleep::new(Rc::clone(&reactor), FOR_EVER);
+            assert_eq!(timeout(&mut limit, socket.read(&buffer)).await, Some(Ok(1)), "an event was lost");
+        }
     });
 }
 
@@ -250,6 +280,31 @@ fn timers_fire_in_order_and_once() {
     });
     assert_eq!(*order.borrow(), [20, 40, 60]);
     assert_eq!(polls.get(), 2 * 3, "each is polled when it begins and when it ends");
+}
+
+/// Protects a deadline that moves while it is waited for, as that of a connection does with each request: the
+/// timer that is armed fires too early, and another one must follow.
+#[test]
+fn a_timer_that_fires_too_early_is_followed_by_another_one() {
+    let executor = executor();
+    let (own, polls) = (Rc::clone(&executor), Rc::new(Cell::new(0)));
+    let of_moved = Rc::clone(&polls);
+    run(&executor, async move {
+        let mut moved = sleep(&own, 10);
+        let at = own.reactor().now().ms + 60;
+        let moved = poll_fn(|context| {
+            let polled = Pin::new(&mut moved).poll(context);
+            moved.reset(at);
+            polled
+        });
+        let mut limit = Sleep::new(Rc::clone(own.reactor()), FOR_EVER);
+        // The timer of the limit would wake the task as well, but much later.
+        assert!(timeout(&mut limit, counted(&of_moved, moved)).await.is_some(), "no timer was armed");
+        let late = own.reactor().now().ms.checked_sub(at).expect("it ended too early");
+        assert!(late < FOR_EVER.as_millis() as u64 / 2, "no timer was armed: {late} ms late");
+    });
+    // One to begin, and one for each timer, unless the machine was so slow that both were over at once.
+    assert!((2..=3).contains(&polls.get()), "{} polls", polls.get());
 }
 
 /// Protects a task from a timer of a future that it has dropped.

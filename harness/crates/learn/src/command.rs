@@ -266,11 +266,22 @@ impl Session<'_> {
     }
 
     /// Writes the solution as the difference between the starter and the work, or the stage if there is no
-    /// work.
+    /// work. A solution that is more than the stage is not overwritten by the stage.
     fn write_solution(&self, exercise: &Exercise) -> Result<()> {
-        let folder = self.work.of(exercise);
-        let from = if folder.exists() { folder } else { self.lab.stage(exercise)?.folder.clone() };
-        let path = exercise.solution(&self.lab.root);
+        let (folder, path) = (self.work.of(exercise), exercise.solution(&self.lab.root));
+        let from = if folder.exists() {
+            folder
+        } else {
+            if path.exists() && !solution::is_of_stage(self.lab, exercise)? {
+                bail!(
+                    "{} is not what the stage has, and there is no {} to write it from; to write it from the \
+                     stage all the same, delete it first",
+                    self.work.shown(self.lab, &path),
+                    self.work.shown(self.lab, &folder)
+                );
+            }
+            self.lab.stage(exercise)?.folder.clone()
+        };
         solution::write(self.lab, exercise, &from, &path)?;
         println!("{}: from {}", self.work.shown(self.lab, &path), self.work.shown(self.lab, &from));
         Ok(())

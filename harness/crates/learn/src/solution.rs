@@ -29,6 +29,26 @@ pub fn solve(starter: &mut Starter<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Whether the solution that is there makes the stage of the starter again. Others were written by hand.
+///
+/// # Errors
+/// What cannot be read.
+pub(crate) fn is_of_stage(lab: &Lab, exercise: &Exercise) -> Result<bool> {
+    let mut starter = Starter::of(lab, exercise)?;
+    if solve(&mut starter).is_err() {
+        return Ok(false);
+    }
+    let stage = &lab.stage(exercise)?.folder;
+    for (path, solved) in &starter.sources {
+        let file = stage.join(path);
+        let text = read_to_string(&file).with_context(|| file.display().to_string())?;
+        if without_marks(&text) != *solved {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Writes the difference between the starter and the sources of the crate `from`.
 pub(crate) fn write(lab: &Lab, exercise: &Exercise, from: &Path, to: &Path) -> Result<()> {
     let mut diff = String::new();

@@ -79,13 +79,14 @@ pub enum Kind {
     Shutdown,
     Processes,
     Queues,
+    WakeUps,
     Http,
     Files,
 }
 
 impl Kind {
     /// All of them, in the order of the page: what a header says, and the page's heading.
-    pub const ALL: [(Self, &str, &str); 14] = [
+    pub const ALL: [(Self, &str, &str); 15] = [
         (Self::Writing, "writing", "Writing"),
         (Self::EndOfInput, "end-of-input", "The end of input"),
         (Self::Requests, "requests", "Requests in parts"),
@@ -100,6 +101,7 @@ impl Kind {
         (Self::Shutdown, "shutdown", "Shutdown"),
         (Self::Processes, "processes", "Processes"),
         (Self::Queues, "queues", "Queues between threads"),
+        (Self::WakeUps, "wake-ups", "Waking a task"),
     ];
 
     fn parse(text: &str) -> Result<Self> {

@@ -23,8 +23,8 @@ pub(super) const PROBES: &[Probe] = &[
     .of_http(),
     Probe::new(
         "idle-timeout-late",
-        "Closes an idle connection in time.",
-        "Look at the deadlines at least once a second, and compare in one unit.",
+        "Closes an idle connection in time, also when its deadline has moved before.",
+        "Look at the deadlines at least once a second, in one unit; a timer that fires too early is armed again.",
         deadlines::idle_timeout_late,
     )
     .with(Setup { options: &["--idle-timeout", "2"], ..PLAIN })
