@@ -130,17 +130,18 @@ fn intro(sources: &[Source]) -> String {
     let records = sources.iter().flat_map(|source| &source.records).map(|record| record.key.server.as_str());
     let grades = sources.iter().flat_map(|source| &source.grades).map(|grade| grade.name.as_str());
     let is_design = |name: &&str| !name.is_empty() && !is_reference(name);
-    let all: BTreeSet<&str> = records.clone().chain(grades).filter(is_design).collect();
-    let (variants, designs): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| name.contains('-'));
-    let only_graded = !records.clone().any(|name| variants.contains(&name));
-    let variants = match (variants.is_empty(), only_graded) {
-        (true, _) => String::new(),
-        // The probes have graded them, and nothing was measured.
-        (_, true) => String::new(),
-        (_, false) => format!(" (and {})", variants.join(" and ")),
+    // A twin is another way to do a step; one that was only graded was not measured beside the floor.
+    let is_twin = |name: &&str| name.contains('-');
+    let twins: BTreeSet<&str> = records.clone().filter(is_design).filter(is_twin).collect();
+    let designs: BTreeSet<&str> = records.chain(grades).filter(is_design).filter(|n| !is_twin(n)).collect();
+    let twins: Vec<&str> = twins.into_iter().collect();
+    let twins = match twins.as_slice() {
+        [] => String::new(),
+        [one] => format!(" (and its twin {one})"),
+        [others @ .., last] => format!(" (and the twins {} and {last})", others.join(", ")),
     };
     format!(
-        "{} of one small web server, the stages of this lab{variants}, each measured beside the floor: a bare \
+        "{} of one small web server, the stages of this lab{twins}, each measured beside the floor: a bare \
          server that reads a request, parses nothing, and writes one constant reply. What the floor costs is the \
          kernel's work, with a system call to read and one to write; a design that makes fewer can cost less. \
          Numbers in brackets are 95 % intervals, or with fewer than six rounds the smallest and the largest.",

@@ -1,6 +1,6 @@
 //! The numbers of the chapter on measuring, each computed from the file that its sentence links.
 
-use super::{middle, number, ratio};
+use super::{middle, ratio};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -11,21 +11,6 @@ fn lines(name: &str) -> Vec<Value> {
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     lines.filter(|line| line.get("skipped").is_none()).collect()
-}
-
-/// The median cost of a request, µs, with so many clients of wrk.
-fn cost(lines: &[Value], server: &str, clients: u64) -> f64 {
-    let is_meant = |line: &&Value| {
-        line["phase"] == "survey"
-            && line["tool"] == "wrk"
-            && line["stage"] == server
-            && line["concurrency"] == clients
-            && line["keep_alive"] == true
-    };
-    let costs = lines.iter().filter(is_meant).filter_map(|line| number(line, "cpu_us_per_request"));
-    let costs: Vec<f64> = costs.collect();
-    assert_eq!(costs.len(), 5, "{server} with {clients} clients");
-    middle(&costs)
 }
 
 /// The standard deviation, %, of the floor against itself with kept connections.
@@ -71,15 +56,6 @@ fn the_chapter_tells_what_its_data_say() {
 
     let file = "20261122T055941Z-7d01fa2c52-standard.jsonl";
     let first = lines(file);
-    says(&format!(
-        "costs stage 04 {:.1} µs and one of 256 clients {:.1} µs, the floor {:.1} and {:.1} µs (medians of \
-         five rounds with wrk, {})",
-        cost(&first, "04", 1),
-        cost(&first, "04", 256),
-        cost(&first, "floor", 1),
-        cost(&first, "floor", 256),
-        link(file),
-    ));
     let (runs, fast, slow) = clusters(&first);
     says(&format!(
         "costs {fast:.1} µs a request in one state and {slow:.1} µs in the other (medians of the two clusters \

@@ -13,7 +13,10 @@ impl Text {
     /// Words that hold digits and are no measurement are taken out: names of servers in the text's own form,
     /// and phrases that define what is meant.
     pub(crate) fn new(whole: &str, names: &[String]) -> Self {
-        const DEFINED: [&str; 13] = [
+        const DEFINED: [&str; 14] = [
+            // First, so that each percentile stands beside its own share.
+            "99 of 100 waited at most p99",
+            "90 of 100 waited at most p90",
             "95 % intervals",
             "95 % interval",
             "95 % bootstrap interval",
@@ -26,7 +29,6 @@ impl Text {
             "p99",
             "p90",
             "p50",
-            "99 of 100",
         ];
         let mut rest = whole.to_owned();
         for phrase in DEFINED {
