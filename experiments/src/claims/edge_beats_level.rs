@@ -17,7 +17,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     method: "Stage 05 is asked in turns of 10 ms with --trigger edge and with --trigger level, both reading \
              until a read would block, and with --trigger level and one read, by one client and by 64 that \
              keep their connections; so is the edge-triggered server beside itself. Compared is the server's \
-             CPU time per request in each pair of freshly started servers. The system calls are counted under \
+             CPU time per request in each pair of freshly started servers; the system calls are counted under \
              strace, with one client that asks again as soon as it has its reply: the traced server is so \
              slow that the next request is often there before it looks once more.",
     needs: &[Need::Cpus(2)],

@@ -15,7 +15,7 @@ function svg(name, attributes, text) {
 
 // Few round numbers from 0 to at least `max`.
 function ticks(max, whole) {
-  const rough = Math.max(max, whole ? 2 : 1e-9) / 3;
+  const rough = Math.max(max, whole ? 2 : 1) / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
   let step = [1, 2, 2.5, 5, 10].find(factor => factor * power >= rough * 0.999) * power;
   if (whole) step = Math.max(1, Math.ceil(step));
