@@ -142,14 +142,14 @@ impl Slowdown {
     }
 }
 
-fn connect(addr: SocketAddr) -> Result<TcpStream> {
+pub(super) fn connect(addr: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&addr, LIMIT).context("a client beside the load was refused")?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
 /// A request and its reply.
-fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
+pub(super) fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
     let close = if load.keep_alive { "" } else { "Connection: close\r\n" };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{close}\r\n", load.addr);
     stream.write_all(request.as_bytes()).context("a client beside the load cannot send")?;
@@ -160,6 +160,6 @@ fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
         .with_context(|| format!("a client beside the load got the status {}", reply.status))
 }
 
-fn micros(from: Instant) -> u64 {
+pub(super) fn micros(from: Instant) -> u64 {
     from.elapsed().as_micros() as u64
 }
