@@ -92,6 +92,11 @@ pub struct Latency {
     /// Where the workers were looked at: what each had of the load; the slowed one first, then by requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_worker: Option<Vec<WorkerLoad>>,
+    /// Where the workers were looked at: how long the requests beside the load took, those of all workers
+    /// together. Each of their connections has its own times, where those of the load take whichever
+    /// connection is free, and so avoid a worker that lets its clients wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_us: Option<Percentiles>,
     /// Where other clients asked for long requests: what came of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long_requests: Option<LongRequests>,

@@ -4,9 +4,8 @@
 //! A client cannot choose its worker. So connections are opened until enough of them belong to the workers
 //! that are to have them, and the others are closed.
 
-use super::sampling::{ask, connect, micros};
+use super::sampling::{ask, connection, micros};
 use super::sockets::Sockets;
-use super::worker_of;
 use super::workers::Worker;
 use crate::engine::Long;
 use crate::generators::Load;
@@ -40,11 +39,7 @@ impl LongClients {
         (sockets, workers): (&Sockets, &[Worker]),
         (counted, stop): (Instant, &Arc<AtomicBool>),
     ) -> Result<Self> {
-        let connection = || {
-            let stream = connect(load.addr)?;
-            let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
-            Ok((stream, worker))
-        };
+        let connection = || connection(load, sockets, workers);
         let Dealt { streams, kept, only } =
             deal(long.placement, (long.connections, workers.len()), connection)?;
         let path = format!("/spin/{}", long.micros);
@@ -76,14 +71,14 @@ impl LongClients {
 }
 
 /// Connections, and how many of them each worker has, and which has all.
-struct Dealt<T> {
-    streams: Vec<T>,
+pub(super) struct Dealt<T> {
+    pub(super) streams: Vec<T>,
     kept: Vec<u64>,
     only: Option<usize>,
 }
 
 /// Takes connections until enough of them belong to the workers that are to have them.
-fn deal<T>(
+pub(super) fn deal<T>(
     placement: Placement,
     (connections, workers): (usize, usize),
     mut connection: impl FnMut() -> Result<(T, usize)>,
@@ -107,7 +102,7 @@ fn deal<T>(
     let found = dealt.streams.len();
     ensure!(
         found == connections,
-        "only {found} of {connections} connections for long requests came to the workers that were to have them"
+        "only {found} of {connections} connections came to the workers that were to have them"
     );
     Ok(dealt)
 }

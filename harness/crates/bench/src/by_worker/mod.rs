@@ -42,6 +42,16 @@ pub(crate) struct ByWorker {
     looks: JoinHandle<Result<Seen>>,
 }
 
+/// What came of it.
+pub(crate) struct Found {
+    /// Each worker's part.
+    pub(crate) workers: Vec<WorkerLoad>,
+    /// How long the requests beside the load took.
+    pub(crate) sampled_us: Option<Percentiles>,
+    /// What came of the long ones, if there were any.
+    pub(crate) long: Option<LongRequests>,
+}
+
 /// What was seen.
 struct Seen {
     /// Of each worker: itself, its connections of the load, what it used, how long its samples took, µs.
@@ -66,11 +76,12 @@ impl ByWorker {
         Ok(Self { looks })
     }
 
-    /// What each worker had, of so many requests of the load, and what came of the long ones beside it.
-    pub(crate) fn end(self, requests: u64) -> Result<(Vec<WorkerLoad>, Option<LongRequests>)> {
+    /// What each worker had, of so many requests of the load.
+    pub(crate) fn end(self, requests: u64) -> Result<Found> {
         let mut seen = self.looks.join().map_err(|_| anyhow!("the looks at the workers have panicked"))??;
         let long = seen.long.take();
-        Ok((shares(seen, requests), long))
+        let sampled_us = percentiles(seen.workers.iter().flat_map(|(.., waits)| waits).copied().collect());
+        Ok(Found { workers: shares(seen, requests), sampled_us, long })
     }
 }
 
@@ -90,7 +101,10 @@ fn look(workers: Vec<Worker>, idle: &[u64], load: &Load, slowed: Slowed) -> Resu
         Slowed::None | Slowed::Long(_) => (None, None),
     };
     until(load.warm_up + MARGIN);
-    let samplers = Samplers::start(load, &workers, &stop)?;
+    let samplers = match slowed {
+        Slowed::Long(_) => Samplers::start_evenly(load, (&sockets, &workers), &stop)?,
+        Slowed::None | Slowed::One => Samplers::start(load, &workers, &stop)?,
+    };
     let used: fn(&Worker) -> Result<Used> =
         if workers.len() > 1 { Worker::used } else { Worker::used_by_all };
     let before = workers.iter().map(used).collect::<Result<Vec<_>>>()?;

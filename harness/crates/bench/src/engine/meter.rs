@@ -203,7 +203,6 @@ impl Meter<'_> {
         let looks = looks.transpose()?;
         let (measured, spent) = self.run(tool, &load, running)?;
         let seen = looks.map(|looks| looks.end(measured.requests)).transpose()?;
-        let (by_worker, long_requests) = seen.map_or((None, None), |(workers, long)| (Some(workers), long));
         let report = measured.report.clone().context("only the built-in generator sends at a fixed rate")?;
         // Beyond the peak it is no question who is served: there are more clients than are needed below it.
         let counted = counted.unwrap_or(load.concurrency);
@@ -221,6 +220,8 @@ impl Meter<'_> {
         // The CPU time is of the requests on both paths.
         let share = figures.requests as f64 / answered;
         figures.cpu_us_per_request = figures.cpu_us_per_request.map(|cost| cost * share);
+        let (sampled_us, long_requests) =
+            seen.as_ref().map_or((None, None), |seen| (seen.sampled_us, seen.long.clone()));
         if long_requests.is_some() {
             // It is over the quick requests, and most of the time was spent on the others.
             figures.cpu_us_per_request = None;
@@ -237,7 +238,8 @@ impl Meter<'_> {
             mix,
             beside,
             client_timeout,
-            by_worker,
+            by_worker: seen.map(|seen| seen.workers),
+            sampled_us,
             long_requests,
             figures,
             served,

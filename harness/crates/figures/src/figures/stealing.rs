@@ -5,6 +5,7 @@ use super::latency::{BEHIND, is_reached};
 use super::legend::skipped;
 use super::points::Place;
 use crate::model::{Figure, Panel, Points, Scale, Series, Unit, groups};
+use lab_core::stats::Percentiles;
 use lab_core::units::{number, time};
 use records::{LongRequests, Phase, Placement, Record, WorkerLoad, order};
 use std::collections::BTreeMap;
@@ -68,8 +69,8 @@ pub(crate) fn build(data: &Data) -> Vec<Figure> {
     };
     for (at, (placement, _, panel)) in LOADS.into_iter().enumerate() {
         let its = only(&lines, |record| record.key.placement == Some(placement));
-        add(&its, panel, &|record| Some(record.open_loop()?.latency_us.p99));
-        add(&its, MEDIANS + at, &|record| Some(record.open_loop()?.latency_us.p50));
+        add(&its, panel, &|record| Some(quick(record)?.p99));
+        add(&its, MEDIANS + at, &|record| Some(quick(record)?.p50));
         if at > 0 {
             add(&its, LONG + at - 1, &|record| Some(self::long(record)?.wait_us?.p99));
         }
@@ -97,11 +98,12 @@ pub(crate) fn build(data: &Data) -> Vec<Figure> {
     let (micros, open) = (micros(long), first.open_loop());
     let needs = 100.0 * long.rate * micros / 1e6;
     figure.about = format!(
-        "{} quick requests per second leave at fixed times. Beside them {} other clients ask for {} long ones per \
-         second, at random times; each keeps the thread that serves it busy for {}, all together {} of one CPU. No \
-         long requests; as many for every thread; and all of them for one: then the clients whose connections \
-         belong to that thread wait, and the others do not. On one: a few connections beside the load, whose \
-         thread is known. Where threads steal, no connection belongs to one of them, and every client may wait.",
+        "{} quick requests per second leave at fixed times; beside them {} other clients ask for {} long ones per \
+         second, at random times. Each of these keeps the thread that serves it busy for {}, all together {} of one \
+         CPU. No long requests; as many for every thread; and all of them for one: then the clients whose \
+         connections belong to that thread wait, and the others do not. The waits are of a few clients more, each \
+         with times of its own, and as many of every thread. Where threads steal, no connection belongs to one of \
+         them, and every client may wait.",
         number(open.map_or(0.0, |open| open.rate)),
         number(long.connections as f64),
         number(long.rate),
@@ -115,6 +117,11 @@ pub(crate) fn build(data: &Data) -> Vec<Figure> {
 /// The long requests of a record, and what came of them.
 fn long(record: &Record) -> Option<&LongRequests> {
     record.latency()?.long_requests.as_ref()
+}
+
+/// How long the quick requests took whose waits are looked at.
+pub(crate) fn quick(record: &Record) -> Option<Percentiles> {
+    record.latency()?.sampled_us
 }
 
 /// The CPU time of one of them, µs.
@@ -147,7 +154,6 @@ fn holders(lines: &[Line]) -> Vec<Series> {
 #[cfg(test)]
 pub(crate) mod invented {
     use super::*;
-    use lab_core::stats::Percentiles;
     use records::sample::{open, record};
     use records::{OpenLoop, Outcome};
 
@@ -185,6 +191,7 @@ pub(crate) mod invented {
             samples: 400,
             wait_us: Some(percentiles(*p99)),
         };
+        latency.sampled_us = Some(percentiles(all));
         latency.by_worker = Some(by_worker.iter().enumerate().map(worker).collect());
         one
     }

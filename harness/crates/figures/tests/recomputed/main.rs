@@ -148,7 +148,7 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
             assert_eq!(record["placement"], placement, "{name}: {record}");
             match kind {
                 "long" => of("long_requests.wait_us.p99"),
-                _ => of(&format!("open_loop.latency_us.{kind}")),
+                _ => of(&format!("sampled_us.{kind}")),
             }
             .max(1.0)
         }

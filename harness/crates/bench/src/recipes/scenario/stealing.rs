@@ -35,13 +35,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>(2..=64))]
     workers: Option<u16>,
     /// Quick requests per second.
-    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = whole::<u32>(1..=1_000_000))]
     rate: u32,
     /// Clients of quick requests at once, which keep their connections.
     #[arg(long, value_name = "N", default_value_t = CLIENTS, allow_negative_numbers = true, value_parser = whole::<u32>(1..=10_000))]
     clients: u32,
     /// Long requests per second, on average.
-    #[arg(long, value_name = "N", default_value_t = 400, allow_negative_numbers = true, value_parser = whole::<u32>(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 300, allow_negative_numbers = true, value_parser = whole::<u32>(1..=100_000))]
     long_rate: u32,
     /// For how many microseconds a long request keeps its thread busy.
     #[arg(long, value_name = "US", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(50..=1_000_000))]
@@ -168,9 +168,9 @@ mod tests {
         Args {
             stages: String::new(),
             workers: None,
-            rate: 2000,
+            rate: 1000,
             clients: 64,
-            long_rate: 400,
+            long_rate: 300,
             spin: 2000,
             long_clients: 16,
             placements: vec![Placement::None, Placement::Each, Placement::One],

@@ -2,6 +2,7 @@
 
 use super::{Finding, finding, of_server, sample};
 use crate::figures::latency::is_reached;
+use crate::figures::stealing::quick;
 use crate::figures::{Data, Line};
 use lab_core::units::time;
 use records::{Phase, Placement};
@@ -13,8 +14,7 @@ pub(super) fn waits(data: &Data) -> Option<Finding> {
     let is_here = |line: &Line| line.record.key.placement == Some(Placement::One) && is_reached(line.record);
     let lines: Vec<Line> = lines.into_iter().filter(is_here).collect();
     let wait = |server: &str| {
-        let waits =
-            sample(&of_server(&lines, server), |record| Some(record.open_loop()?.latency_us.p99 as f64));
+        let waits = sample(&of_server(&lines, server), |record| Some(quick(record)?.p99 as f64));
         waits.median().zip(waits.interval())
     };
     let ((kept, of_kept), (stolen, of_stolen)) = (wait("12")?, wait("12-tokio")?);
