@@ -751,7 +751,7 @@ mod tests {
         assert_eq!(
             found.rows,
             [
-                ["12 future, an executor per CPU", "303 µs", "6.00 ms", "12.0 ms", "14.0 ms", "500 µs"],
+                ["12 future, a thread per CPU", "303 µs", "6.00 ms", "12.0 ms", "14.0 ms", "500 µs"],
                 [
                     "12-tokio future, work stealing",
                     "303 µs",

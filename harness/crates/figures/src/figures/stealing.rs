@@ -37,8 +37,8 @@ pub(crate) const NO_OTHERS: &str = "not bound to a thread";
 /// What a server makes of a connection, and whether its threads steal.
 const HOLDERS: [(&str, &str); 4] = [
     ("10", "state machine, a loop per CPU"),
-    ("12", "future, an executor per CPU"),
-    ("12-fibers", "fiber, an executor per CPU"),
+    ("12", "future, a thread per CPU"),
+    ("12-fibers", "fiber, a thread per CPU"),
     ("12-tokio", "future, work stealing"),
 ];
 
