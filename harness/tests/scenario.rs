@@ -2,7 +2,7 @@
 
 use lab_core::stages::discover;
 use nix::sys::signal::Signal;
-use records::{Content, DirLock, FLOOR, Outcome, Phase, Record, WorkerLoad, newest, read};
+use records::{Content, DirLock, FLOOR, Outcome, Phase, Placement, Record, WorkerLoad, newest, read};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -479,6 +479,46 @@ fn what_each_worker_has_is_seen_from_outside() {
     assert_eq!(found.len(), 2 * 4, "{found:?}");
     let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
     assert!(drawn.status.success() && place.out().join("balance.svg").is_file(), "{drawn:?}");
+    assert_eq!(place.left_behind(LONG), [""; 0]);
+}
+
+/// Protects the comparison of threads that steal with threads that do not: where the long requests are is seen
+/// from outside, they are served, and where all threads share an epoll instance they are one worker. The two
+/// servers differ in that, so both are started.
+#[test]
+fn where_the_long_requests_are_is_seen_from_outside() {
+    if !is_built(&["12", "12-tokio"]) {
+        return;
+    }
+    let place = Place::new();
+    let args = "stealing --stages 12,12-tokio --workers 2 --placements one --rate 100 --clients 4 --long-rate 40 \
+                --spin 8000 --long-clients 4 --seconds 1 --rounds 1";
+    let finished = scenario(&place, args).wait(LONG);
+    assert!(finished.status.success(), "{finished:?}");
+    let records = place.records();
+    let found = of_phase(&records, Phase::Stealing, |record| {
+        let latency = record.latency().expect("an open loop");
+        let workers = latency.by_worker.as_ref().expect("workers");
+        let is_shared = record.key.server == "12-tokio";
+        assert_eq!((workers.len(), latency.figures.errors), (if is_shared { 1 } else { 2 }, 0), "{record:?}");
+        let hot: Vec<bool> = workers.iter().map(|worker| worker.slowed).collect();
+        assert_eq!(hot, [true, false][..workers.len()], "{workers:?}");
+        // The load's own connections are counted, and neither those of the long requests nor the samples'.
+        assert_eq!(workers.iter().map(|worker| worker.connections).sum::<u64>(), 4, "{workers:?}");
+        let long = latency.long_requests.as_ref().expect("they were asked for");
+        assert_eq!((long.path.as_str(), long.connections), ("/spin/8000", 4));
+        assert!(long.requests > 0 && long.wait_us.is_some_and(|wait| wait.p50 >= 8000), "{long:?}");
+        assert_eq!(latency.figures.cpu_us_per_request, None, "it would be that of the long ones");
+        // They keep that executor's own thread busy, and none of those for work that blocks. Those of the end
+        // may be served when the times have been read.
+        let least = 0.5 * long.requests as f64 * 8000e-6;
+        assert!(workers[0].cpu_seconds >= least, "{workers:?}: {long:?}");
+        (record.key.server.clone(), record.key.placement)
+    });
+    let expected = ["12", "12-tokio"].map(|server| (server.to_owned(), Some(Placement::One)));
+    assert_eq!(found, expected.into());
+    let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
+    assert!(drawn.status.success() && place.out().join("stealing.svg").is_file(), "{drawn:?}");
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 

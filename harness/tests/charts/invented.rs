@@ -285,6 +285,48 @@ pub(crate) fn concurrency() -> Vec<Record> {
     records
 }
 
+/// The scenario with long requests, on all servers that it knows.
+pub(crate) fn stealing() -> Vec<Record> {
+    const SERVERS: [Server; 4] = [
+        ("10", "Shards that share nothing"),
+        ("12", "async/await"),
+        ("12-fibers", "Fibers"),
+        ("12-tokio", "The same on tokio"),
+    ];
+    let waits = |p99: u64| json!({"p50": p99 / 9, "p90": p99 / 2, "p99": p99, "p99_9": p99, "max": p99});
+    let of = |server: Server, at: usize, placement: &str, round: u32| {
+        let p99 = 10_000 + 300 * at as u64 + u64::from(round);
+        let worker = |slowed: bool, p99: u64| {
+            json!({
+                "thread": 1, "slowed": slowed, "connections": 9, "requests": 9, "cpu_seconds": 0.1, "samples": 9,
+                "wait_us": waits(p99),
+            })
+        };
+        let is_hot = placement == "one";
+        let workers = match server.0 {
+            "12-tokio" => vec![worker(is_hot, p99 / 4)],
+            _ => vec![worker(is_hot, p99), worker(false, p99 / 20)],
+        };
+        let mut fields = json!({
+            "placement": placement, "by_worker": workers, "sampled_us": waits(p99),
+            "open_loop": {"rate": 1000.0, "late": 0, "never_sent": 0, "latency_us": waits(p99)},
+        });
+        if placement != "none" {
+            let path = "/spin/2000";
+            fields["long_requests"] = json!({
+                "path": path, "connections": 16, "rate": 300.0, "requests": 600, "wait_us": waits(3 * p99),
+            });
+        }
+        with(record(server, at, "builtin", 64, true, round), Phase::Stealing, fields)
+    };
+    let servers = || SERVERS.into_iter().enumerate();
+    let placements = ["none", "each", "one"];
+    let rounds = (1..=7).flat_map(|round| placements.map(|placement| (round, placement)));
+    rounds
+        .flat_map(|(round, place)| servers().map(move |(at, server)| of(server, at, place, round)))
+        .collect()
+}
+
 /// A grade of each stage and twin, every outcome among them.
 pub(crate) fn grades(servers: &[Server]) -> Vec<Grade> {
     let outcomes = ["starved", "wrong", "broken: hang", "not applicable"];

@@ -170,6 +170,32 @@ fn what_holds_a_connection_has_a_row_each() {
     assert!(load.contains("not known: its tasks") && load.contains("1.07"), "{load}");
 }
 
+/// Protects the comparison of threads that steal: a row for each server, no text on another, and where no
+/// connection belongs to a thread it is said.
+#[test]
+fn threads_that_steal_have_a_row_beside_those_that_do_not() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let name = "20260102T030405Z-0123456789-stealing";
+    let mut writer = Writer::create(&directory.path().join("data"), name).expect("a new file");
+    invented::stealing().iter().for_each(|record| writer.write(record).expect("written"));
+    let charts = draw(&[writer.path().to_owned()], directory.path()).expect("charts").charts;
+    let [chart] = &charts[..] else { panic!("one figure, and not {}", charts.len()) };
+    check(&chart.svg, &chart.figure.id);
+    let texts = texts(chart);
+    let says = |what: &str| texts.iter().any(|text| text.contains(what));
+    let rows = [
+        "10 state machine, a loop per CPU",
+        "12 future, a thread per CPU",
+        "12-fibers fiber, a thread per CPU",
+        "12-tokio future, work stealing",
+    ];
+    for words in
+        rows.into_iter().chain(["not bound to a thread", "60 % of one CPU", "95 % bootstrap interval"])
+    {
+        assert!(says(words), "{words}: {texts:?}");
+    }
+}
+
 /// Protects the trace from a picture to its records: the named file is there, and the named command draws the
 /// same.
 #[test]

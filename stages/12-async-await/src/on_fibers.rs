@@ -54,7 +54,7 @@ pub fn serve(
                 Err(error) => return Err(error),
             },
             Next::Work(work) => {
-                let answer = fiber.wait(pool.run(work));
+                let answer = fiber.wait(socket.unless_lost(pool.run(work)))?;
                 session.finished(answer, &socket.now());
             }
             Next::ShutdownWrite => socket.shutdown_write(),

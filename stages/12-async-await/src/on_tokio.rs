@@ -5,7 +5,7 @@
 //! thread may be held across an `.await`: the bytes that were read are handed to the session in the same
 //! poll, and a reply that the socket has no room for is asked for again when it has.
 
-use crate::options::Options;
+use crate::options::{Options, SpinOn};
 use crate::shard::READ_BUFFER;
 use kit::clock::Clock;
 use kit::listener::{Accepted, Acceptor, address_of};
@@ -57,14 +57,14 @@ pub fn run(options: Options) -> io::Result<()> {
         .max_blocking_threads(options.blocking_threads)
         .enable_all()
         .build()?;
-    let result = runtime.block_on(accept(listener, sessions, options.common.max_connections));
+    let result = runtime.block_on(accept(listener, sessions, &options));
     // A job may take longer than the server has.
     runtime.shutdown_background();
     result
 }
 
 /// Accepts, and lets a task serve each connection; waits for all of them at the end.
-async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result<()> {
+async fn accept(listener: OwnedFd, sessions: Sessions, options: &Options) -> io::Result<()> {
     let (stop_sender, mut stop) = watch::channel(false);
     let stop_event = readable(shutdown::event())?;
     tokio::spawn(async move {
@@ -73,11 +73,11 @@ async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result
         let _ = stop_sender.send(true);
     });
     announce_address(address_of(listener.as_fd())?)?;
-    let open = Arc::new(AtomicUsize::new(0));
+    let (open, spin) = (Arc::new(AtomicUsize::new(0)), options.spin);
     // Nothing is ever sent: the last sender is dropped when the last connection has ended.
     let (alive, mut ended) = mpsc::channel::<Infallible>(1);
     let readiness = readable(listener.as_fd())?;
-    let (mut acceptor, mut clock) = (Acceptor::new(listener, max), Clock::new());
+    let (mut acceptor, mut clock) = (Acceptor::new(listener, options.common.max_connections), Clock::new());
     while acceptor.is_open() {
         if clock.read().draining {
             acceptor.drain();
@@ -90,7 +90,7 @@ async fn accept(listener: OwnedFd, sessions: Sessions, max: usize) -> io::Result
                 open.fetch_add(1, Relaxed);
                 tokio::spawn(async move {
                     // An error concerns this connection only.
-                    let _ = serve(socket, session, stop).await;
+                    let _ = serve(socket, session, stop, spin).await;
                     open.fetch_sub(1, Relaxed);
                     drop(alive);
                 });
@@ -124,6 +124,7 @@ async fn serve(
     mut socket: TcpStream,
     mut session: Session,
     mut stop: watch::Receiver<bool>,
+    spin: SpinOn,
 ) -> io::Result<()> {
     let mut clock = Clock::new();
     loop {
@@ -161,7 +162,10 @@ async fn serve(
                 }
             }
             Next::Work(work) => {
-                let answer = spawn_blocking(|| work.run()).await?;
+                let answer = match spin.is_inline(&work) {
+                    true => work.run(),
+                    false => spawn_blocking(|| work.run()).await?,
+                };
                 session.finished(answer, clock.read());
             }
             Next::ShutdownWrite => {

@@ -49,7 +49,7 @@ pub async fn serve(
                 Err(error) => return Err(error),
             },
             Next::Work(work) => {
-                let answer = pool.run(work).await;
+                let answer = socket.unless_lost(pool.run(work)).await?;
                 session.finished(answer, &socket.now());
             }
             Next::ShutdownWrite => socket.shutdown_write(),

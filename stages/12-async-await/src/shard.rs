@@ -42,7 +42,7 @@ pub fn run<F: Future<Output = io::Result<()>> + 'static>(
 ) -> io::Result<()> {
     let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
     let (backlog, max) = (options.common.backlog, options.common.max_connections);
-    let pool = Arc::new(BlockingPool::start(options.blocking_threads)?);
+    let pool = Arc::new(BlockingPool::start(options.blocking_threads, options.spin)?);
     let open = Arc::new(AtomicUsize::new(0));
     let how_many = ShardOptions { count: options.workers, steer: Steer::Hash };
     let make = |listener| {

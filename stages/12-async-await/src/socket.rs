@@ -13,11 +13,14 @@ use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::read;
 use std::cell::{Ref, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Duration;
 
 /// What is read into: one for all tasks of a thread. It is whose turn it is until the next `.await`.
@@ -125,6 +128,23 @@ impl Socket {
                 (Err(error), _) => return Err(error),
             }
         }
+    }
+
+    /// What `future` returns, which waits for something else than the peer. If the connection is lost before,
+    /// the future is dropped, and with it what it has asked for.
+    ///
+    /// # Errors
+    /// `ECONNRESET`: nobody is left who would read the answer. What epoll_ctl(2) says.
+    pub async fn unless_lost<T>(&self, future: impl Future<Output = T>) -> nix::Result<T> {
+        let mut future = pin!(future);
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => {
+                let lost = self.source.poll_lost(self.fd.as_fd(), context);
+                lost.map(|lost| lost.and(Err(Errno::ECONNRESET)))
+            }
+        })
+        .await
     }
 
     /// A read was in vain: see [`would_block`].

@@ -14,6 +14,9 @@ pub const READ: EpollFlags = EpollFlags::EPOLLIN;
 /// Writing.
 pub const WRITE: EpollFlags = EpollFlags::EPOLLOUT;
 
+/// The connection is lost: both sides have ended, or the peer has reset it.
+const LOST: EpollFlags = EpollFlags::EPOLLERR;
+
 /// With one of these a read that does not fill its buffer does not show that the socket is empty: see stage
 /// 10's `short_read`.
 const READS_ON: EpollFlags = EpollFlags::EPOLLRDHUP
@@ -38,7 +41,7 @@ pub struct Source {
 
 /// What the reactor knows of a source.
 pub(crate) struct State {
-    /// Directions in which the next call may succeed. At the beginning both: only a try shows more.
+    /// Directions in which the next call may succeed, and `LOST`. At the beginning both: only a try shows more.
     ready: Cell<EpollFlags>,
     /// An end or urgent data was reported since the last `EAGAIN`.
     reads_on: Cell<bool>,
@@ -120,6 +123,20 @@ impl Source {
         // ANCHOR_END: poll-ready
     }
 
+    /// Ready once the connection is lost. A peer that has only ended its own side may still read, so it is not.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn poll_lost(&self, fd: BorrowedFd<'_>, context: &mut Context<'_>) -> Poll<nix::Result<()>> {
+        if self.state.ready.get().contains(LOST) {
+            return Poll::Ready(Ok(()));
+        }
+        self.watch(fd, READ)?;
+        self.state.awaited.set(LOST);
+        *self.state.waker.borrow_mut() = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     /// Lets epoll report a direction from now on.
     fn watch(&self, fd: BorrowedFd<'_>, direction: EpollFlags) -> nix::Result<()> {
         let State { interest, token, .. } = &*self.state;
@@ -165,7 +182,7 @@ impl State {
     pub(crate) fn report(&self, events: EpollFlags) {
         // An error or an end lets every call succeed: it returns what has happened.
         let ends = events.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
-        let ready = if ends { READ | WRITE } else { events & (READ | WRITE) };
+        let ready = if ends { READ | WRITE | LOST } else { events & (READ | WRITE) };
         self.ready.set(self.ready.get() | ready);
         self.reads_on.set(self.reads_on.get() || events.intersects(READS_ON));
         if self.ready.get().intersects(self.awaited.get()) {

@@ -131,6 +131,36 @@ fn a_task_that_is_woken_three_times_is_polled_once() {
     assert_eq!(probe.polls(), 3);
 }
 
+/// Protects a queue of work from clients that have left: what waits for another thread on their behalf is
+/// dropped with the connection, but not while they may still read.
+#[test]
+fn what_is_awaited_for_a_lost_connection_is_dropped() {
+    let executor = executor();
+    let dropped = Rc::new(Cell::new(false));
+    let (reactor, flag) = (Rc::clone(&executor), Flag(Rc::clone(&dropped)));
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    theirs.set_nonblocking(true).expect("it is a socket");
+    let seen = Rc::clone(&dropped);
+    run(&executor, async move {
+        let socket = Socket::new(reactor.reactor(), theirs.into(), open());
+        let answer = socket.unless_lost(async { 7 }).await;
+        assert_eq!(answer, Ok(7), "an answer that is there");
+        ours.shutdown(std::net::Shutdown::Write).expect("it is connected");
+        let asks = Rc::clone(&reactor);
+        let half_closed = socket.unless_lost(sleep(&asks, 20)).await;
+        assert_eq!(half_closed, Ok(()), "the peer still reads");
+        drop(ours);
+        let waits = async move {
+            let _flag = flag;
+            pending::<()>().await;
+        };
+        let lost = timeout(&mut sleep(&asks, FOR_EVER.as_millis() as u64), socket.unless_lost(waits)).await;
+        assert_eq!(lost, Some(Err(nix::errno::Errno::ECONNRESET)));
+        assert!(seen.get(), "the future is gone");
+    });
+    assert!(dropped.get());
+}
+
 /// Protects a task from the wakers of one that had its number before.
 #[test]
 fn a_wake_up_of_a_task_that_has_ended_finds_nothing() {

@@ -1,14 +1,13 @@
 //! The generated parts of the book, each a file of `notes/src/generated`: what a chapter asks first, what a
-//! step costs, its diff, the system calls of a request, what a connection costs by what holds it, and the
-//! exercises that build. Pages include them, so
-//! their links are relative to the pages.
+//! step costs, its diff, the system calls of a request, what a connection costs by what holds it, where work
+//! stealing helps, and the exercises that build. Pages include them, so their links are relative to the pages.
 
 use crate::calls::{self, Calls, Task};
 use crate::markdown::{parts, plain};
 use crate::predictions::Predictions;
 use crate::step::{self, Change};
 use anyhow::{Context, Result};
-use figures::chapter::{Concurrency, Cost, Newest};
+use figures::chapter::{Comparison, Cost, Newest};
 use lab_core::stages::Stage;
 use lab_core::units::count;
 use learn::Lab;
@@ -20,9 +19,10 @@ use std::path::{Path, PathBuf};
 /// The folder of the generated parts, as a page names it.
 pub(crate) const FOLDER: &str = "generated";
 /// What the names of the parts begin with that this crate makes.
-pub(crate) const OURS: [&str; 12] = [
+pub(crate) const OURS: [&str; 13] = [
     "cost-",
     "concurrency.",
+    "stealing.",
     "diff-",
     "diffs.",
     "calls-",
@@ -79,7 +79,10 @@ pub(crate) fn all(
             sizes.push((base, *stage, changes));
         }
     }
-    all.insert("concurrency.md".into(), concurrency_page(newest.concurrency().as_ref()));
+    let comparisons = [("concurrency", newest.concurrency()), ("stealing", newest.stealing())];
+    for (scenario, found) in comparisons {
+        all.insert(format!("{scenario}.md"), comparison_page(found.as_ref(), scenario));
+    }
     all.insert("diffs.md".into(), sizes_page(&sizes));
     all.insert("calls.md".into(), calls_table(&stages, folder));
     let instructions = profile::instructions::committed(root)?;
@@ -162,11 +165,10 @@ fn links(files: &[PathBuf]) -> String {
     files.iter().map(link).collect::<Vec<_>>().join(", ")
 }
 
-/// What a connection costs by what holds it: the pictures of the report, the medians, and what can be told
-/// apart.
-fn concurrency_page(found: Option<&Concurrency>) -> String {
+/// Servers side by side: the pictures of the report, the medians, and what can be told apart.
+fn comparison_page(found: Option<&Comparison>, scenario: &str) -> String {
     let Some(found) = found else {
-        return "Not measured yet: `./lab scenario concurrency` records it.\n".into();
+        return format!("Not measured yet: `./lab scenario {scenario}` records it.\n");
     };
     let mut page = String::new();
     for (file, title) in &found.pictures {
@@ -428,15 +430,16 @@ mod tests {
     /// Protects the book of a tree in which nothing was measured yet, and the words of a server's title.
     #[test]
     fn what_holds_a_connection_is_shown_once_it_was_measured() {
-        assert_eq!(concurrency_page(None), "Not measured yet: `./lab scenario concurrency` records it.\n");
-        let found = Concurrency {
+        let none = comparison_page(None, "stealing");
+        assert_eq!(none, "Not measured yet: `./lab scenario stealing` records it.\n");
+        let found = Comparison {
             head: vec!["memory".into()],
             rows: vec![vec!["12 future | more".into(), "1.2 kB".into()]],
             sentences: vec!["Memory, beside stage 10: 12 ×2.1 [2.0 to 2.2].".into()],
             pictures: vec![("concurrency.svg".into(), "What does it cost?".into())],
             files: vec!["results/data/1-a-concurrency.jsonl".into()],
         };
-        let page = concurrency_page(Some(&found));
+        let page = comparison_page(Some(&found), "concurrency");
         for part in [
             "![What does it cost?](../../results/concurrency.svg)\n\n| | memory |\n|---|---:|\n",
             "\n| 12 future \\| more | 1.2 kB |\n\n- Memory, beside stage 10: 12 ×2.1 [2.0 to 2.2].\n",

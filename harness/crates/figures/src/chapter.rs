@@ -6,7 +6,7 @@
 
 use crate::charts::newest_of_all;
 use crate::costs::{Costs, costs};
-use crate::figures::{Data, Source, concurrency, context_switches, idle_memory, slow};
+use crate::figures::{Data, Source, concurrency, context_switches, idle_memory, slow, stealing};
 use crate::model::{Figure, Interval, NONE, Panel, Point, Points, Unit};
 use crate::output::clean;
 use crate::sample::{Change, Sample};
@@ -26,6 +26,7 @@ pub struct Newest {
     idle: Vec<Figure>,
     switches: Vec<Figure>,
     concurrency: Vec<Figure>,
+    stealing: Vec<Figure>,
 }
 
 /// What a step costs.
@@ -94,7 +95,7 @@ impl Newest {
         let sources: Vec<Source> = sources.collect::<Result<_>>()?;
         let data = Data::new(&sources, Path::new("."));
         let (slow, idle) = (slow::build(&data), idle_memory::build(&data));
-        let concurrency = concurrency::build(&data);
+        let (concurrency, stealing) = (concurrency::build(&data), stealing::build(&data));
         // The figure has each tool and load; a chapter quotes one, and drawing rounds again takes its time.
         let quoted = sources.iter().map(|source| {
             let is_quoted = |record: &&Record| record.key.tool == "builtin" && record.key.keep_alive;
@@ -103,7 +104,7 @@ impl Newest {
         });
         let quoted: Vec<Source> = quoted.collect();
         let switches = context_switches::build(&Data::new(&quoted, Path::new(".")));
-        Ok(Self { sources, slow, idle, switches, concurrency })
+        Ok(Self { sources, slow, idle, switches, concurrency, stealing })
     }
 
     /// What the step from `base` to `stage` costs: names as records have them, `04` and `05`, each with its
@@ -146,15 +147,85 @@ impl Newest {
     }
 
     /// What a connection costs by what holds it; `None` where it was not measured.
-    pub fn concurrency(&self) -> Option<Concurrency> {
-        if self.concurrency.is_empty() {
+    pub fn concurrency(&self) -> Option<Comparison> {
+        self.comparison((&self.concurrency, Content::Concurrency), &HELD, BY_HAND)
+    }
+
+    /// How long quick requests wait beside long ones, where threads steal work and where they do not, and what
+    /// stealing costs; `None` where it was not measured.
+    pub fn stealing(&self) -> Option<Comparison> {
+        let mut found = self.comparison((&self.stealing, Content::Stealing), &WAITS, KEEPS)?;
+        found.sentences.extend(self.gains());
+        found.sentences.push(self.price());
+        Some(found)
+    }
+
+    /// With which loads stealing shortens the waits of all quick requests, and with which it does not.
+    fn gains(&self) -> Option<String> {
+        const WORDS: [&str; 3] = ["shorter waits", "longer waits", "no difference that can be told"];
+        let points = self.stealing.first().and_then(Figure::points)?;
+        let mut all: [Vec<&str>; 3] = Default::default();
+        for at in WAITS.iter().filter(|at| at.panel != stealing::ITS && at.panel != stealing::OTHERS) {
+            let [kept, stolen] = [KEEPS, STEALS].map(|server| at.point(points, server).map(sample));
+            let Some(change) = kept.zip(stolen).and_then(|(kept, stolen)| stolen.over(&kept)) else {
+                continue;
+            };
+            let outcome = match (change.is_real(), change.ratio < 1.0) {
+                (true, true) => 0,
+                (true, false) => 1,
+                (false, _) if change.is_settled() => 2,
+                (false, _) => continue,
+            };
+            all[outcome].push(at.head.trim_start_matches("p99, "));
+        }
+        let parts = WORDS.iter().zip(&all).filter(|(_, loads)| !loads.is_empty());
+        let parts: Vec<String> =
+            parts.map(|(words, loads)| format!("{words} with {}", loads.join(" and with "))).collect();
+        let begin = format!("That the threads of {STEALS} steal means, beside stage {KEEPS}");
+        (!parts.is_empty()).then(|| format!("{begin}: {}.", parts.join("; ")))
+    }
+
+    /// What a request costs more where threads steal, hot or not.
+    fn price(&self) -> String {
+        let load = self.concurrency.iter().find(|figure| figure.id == concurrency::LOAD);
+        let points = load.and_then(Figure::points);
+        let change = |at: &Held| {
+            let points = points?;
+            let [kept, stolen] = [KEEPS, STEALS].map(|server| at.point(points, server).map(sample));
+            let change = stolen?.over(&kept?)?;
+            let text = Change { noise: noise(&points.panels[at.panel]), ..change }.text();
+            Some(format!("{} {text}", at.head.trim_start_matches("CPU time ÷ floor, ")))
+        };
+        let is_cost = |at: &&Held| {
+            at.figure == concurrency::LOAD && [concurrency::KEPT, concurrency::SHORT].contains(&at.panel)
+        };
+        let costs: Vec<String> = HELD.iter().filter(is_cost).filter_map(change).collect();
+        if costs.is_empty() {
+            return format!(
+                "What {STEALS} costs is not known: `{}` records it.",
+                Content::Concurrency.command()
+            );
+        }
+        format!(
+            "What {STEALS} costs, in CPU time of a quick request beside stage {KEEPS}: {}.",
+            costs.join(", ")
+        )
+    }
+
+    fn comparison(
+        &self,
+        (figures, content): (&[Figure], Content),
+        all: &'static [Held],
+        base: &str,
+    ) -> Option<Comparison> {
+        if figures.is_empty() {
             return None;
         }
-        let find = |id: &str| self.concurrency.iter().find(|figure| figure.id == id).and_then(Figure::points);
+        let find = |id: &str| figures.iter().find(|figure| figure.id == id).and_then(Figure::points);
         let of = |at: &'static Held| Some((find(at.figure)?, at));
-        let columns: Vec<(&Points, &Held)> = HELD.iter().filter_map(of).collect();
+        let columns: Vec<(&Points, &Held)> = all.iter().filter_map(of).collect();
         let mut servers: Vec<(&str, &str)> = Vec::new();
-        for series in self.concurrency.iter().filter_map(Figure::points).flat_map(|points| &points.series) {
+        for series in figures.iter().filter_map(Figure::points).flat_map(|points| &points.series) {
             if !servers.iter().any(|(server, _)| *server == series.server) {
                 servers.push((series.server.as_str(), series.label.as_str()));
             }
@@ -171,14 +242,14 @@ impl Newest {
             std::iter::once(label.to_owned()).chain(columns.iter().map(cell)).collect()
         };
         let names: Vec<&str> = servers.iter().map(|(server, _)| *server).collect();
-        let sentences = columns.iter().filter_map(|(points, at)| at.sentence(points, &names));
-        let missing = self.concurrency.iter().filter_map(Figure::points).flat_map(Points::missing);
-        Some(Concurrency {
+        let sentences = columns.iter().filter_map(|(points, at)| at.sentence(points, &names, base));
+        let missing = figures.iter().filter_map(Figure::points).flat_map(Points::missing);
+        Some(Comparison {
             head: columns.iter().map(|(_, at)| at.head.to_owned()).collect(),
             rows: servers.iter().map(row).collect(),
             sentences: sentences.chain(missing).collect(),
-            pictures: self.concurrency.iter().map(|figure| (figure.file(), figure.title.clone())).collect(),
-            files: self.files(&[Content::Concurrency]),
+            pictures: figures.iter().map(|figure| (figure.file(), figure.title.clone())).collect(),
+            files: self.files(&[content]),
         })
     }
 
@@ -188,9 +259,9 @@ impl Newest {
     }
 }
 
-/// What a connection costs by what holds it.
+/// Servers side by side by what they do differently.
 #[derive(Clone, Debug)]
-pub struct Concurrency {
+pub struct Comparison {
     /// Of the columns, but for the first: it has the server and what holds its connections.
     pub head: Vec<String>,
     /// A row for each server: medians.
@@ -203,7 +274,7 @@ pub struct Concurrency {
     pub files: Vec<PathBuf>,
 }
 
-/// A measure of what holds a connection, and where it is drawn.
+/// A measure of a comparison, and where it is drawn.
 struct Held {
     figure: &'static str,
     panel: usize,
@@ -213,7 +284,7 @@ struct Held {
     sentence: Option<&'static str>,
 }
 
-/// The columns.
+/// The columns of what holds a connection.
 static HELD: [Held; 7] = [
     Held {
         figure: concurrency::MEMORY,
@@ -266,6 +337,35 @@ static HELD: [Held; 7] = [
     },
 ];
 
+/// The columns of the waits beside long requests: p99 of the quick ones.
+static WAITS: [Held; 5] = [
+    waits(stealing::NONE, "p99, no long requests", "p99 of the quick requests without long ones"),
+    waits(
+        stealing::EACH,
+        "p99, as many long requests on every thread",
+        "p99 with as many long requests on every thread",
+    ),
+    waits(stealing::ALL, "p99, all long requests on one thread", "p99 with all long requests on one thread"),
+    waits(
+        stealing::ITS,
+        "… of the clients of that thread",
+        "p99 with all long requests on one thread, of its clients",
+    ),
+    waits(
+        stealing::OTHERS,
+        "… of the other clients",
+        "p99 with all long requests on one thread, of the other clients",
+    ),
+];
+
+const fn waits(panel: usize, head: &'static str, sentence: &'static str) -> Held {
+    Held { figure: stealing::STEALING, panel, mark: 0, head, sentence: Some(sentence) }
+}
+
+/// The same conversation twice: on an executor per CPU that keeps its tasks, and on threads that steal them.
+const KEEPS: &str = "12";
+const STEALS: &str = "12-tokio";
+
 /// What the others are compared with: a state machine with the same threads, listeners and system calls as the
 /// future of stage 12.
 const BY_HAND: &str = "10";
@@ -278,18 +378,18 @@ impl Held {
         points.points.iter().filter(|point| point.is_drawn()).find(is_here)
     }
 
-    /// Every other server beside the state machine that was written by hand.
-    fn sentence(&self, points: &Points, servers: &[&str]) -> Option<String> {
-        let base = sample(self.point(points, BY_HAND)?);
+    /// Every other server beside one of them.
+    fn sentence(&self, points: &Points, servers: &[&str], beside: &str) -> Option<String> {
+        let base = sample(self.point(points, beside)?);
         let noise = noise(&points.panels[self.panel]);
         let change = |server: &&str| {
             let change = sample(self.point(points, server)?).over(&base)?;
             Some(format!("{server} {}", Change { noise, ..change }.text()))
         };
         let changes: Vec<String> =
-            servers.iter().filter(|server| **server != BY_HAND).filter_map(change).collect();
+            servers.iter().filter(|server| **server != beside).filter_map(change).collect();
         let begin = self.sentence.filter(|_| !changes.is_empty())?;
-        Some(format!("{begin}, compared with stage {BY_HAND}: {}.", changes.join(", ")))
+        Some(format!("{begin}, compared with stage {beside}: {}.", changes.join(", ")))
     }
 }
 
@@ -547,8 +647,9 @@ fn picture(all: &[Costs], base: Option<(&str, &str)>, stage: (&str, &str)) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::stealing::invented::round;
     use records::sample::{idle as idle_of, paired, record};
-    use records::{Idle, Writer};
+    use records::{Idle, Placement, Writer};
 
     fn pairs(server: &str, ratio: f64, apart: f64) -> Vec<Record> {
         let pair = |round: i32| {
@@ -623,6 +724,61 @@ mod tests {
         assert_eq!((pictures, found.files.len()), (vec!["concurrency.svg", "concurrency-load.svg"], 1));
         let cost = newest.cost(None, ("12", "Twelve")).expect("no picture is drawn");
         assert_eq!(cost.rows[0].stage, "no data: `./lab bench-all` records it");
+    }
+
+    /// Protects the verdict on work stealing: what is said of a load follows from its rounds, and what it costs
+    /// from the other scenario's, where there is one.
+    #[test]
+    fn what_stealing_gains_and_costs_is_told_by_load() {
+        let rounds = |server: &str, placement, p99: u64, by_worker: &[u64]| -> Vec<Record> {
+            let one = |at: u64| round(server, placement, p99 + at, by_worker);
+            (0..7).map(one).collect()
+        };
+        let of = |server: &str, [none, each, one]: [u64; 3], by_worker: &[u64]| {
+            let of = |placement, p99| rounds(server, placement, p99, by_worker);
+            [of(Placement::None, none), of(Placement::Each, each), of(Placement::One, one)].concat()
+        };
+        let records =
+            [of("12", [300, 6_000, 12_000], &[14_000, 500]), of("12-tokio", [300, 3_000, 3_000], &[2_900])];
+        let directory = tempfile::tempdir().expect("a directory");
+        let write = |kind: &str, records: &[Record]| {
+            let name = format!("20260102T030405Z-1234567890-{kind}");
+            let mut writer = Writer::create(directory.path(), &name).expect("created");
+            records.iter().for_each(|record| writer.write(record).expect("written"));
+            Newest::open(directory.path()).expect("read").stealing()
+        };
+        let found = write("stealing", &records.concat()).expect("it was measured");
+        assert_eq!(
+            found.rows,
+            [
+                ["12 future, a thread per CPU", "303 µs", "6.00 ms", "12.0 ms", "14.0 ms", "500 µs"],
+                [
+                    "12-tokio future, work stealing",
+                    "303 µs",
+                    "3.00 ms",
+                    "3.00 ms",
+                    "2.90 ms",
+                    "not bound to a thread"
+                ],
+            ]
+        );
+        let says = |found: &Comparison, text: &str| {
+            assert!(found.sentences.iter().any(|line| line.contains(text)), "{text}: {found:?}");
+        };
+        says(&found, "on one thread, compared with stage 12: 12-tokio −75 % [");
+        says(
+            &found,
+            "beside stage 12: shorter waits with as many long requests on every thread and with all long requests on \
+             one thread; no difference that can be told with no long requests.",
+        );
+        says(&found, "What 12-tokio costs is not known: `./lab scenario concurrency` records it.");
+        let pairs = [pairs("12", 1.0, 0.1), pairs("12-tokio", 1.2, 0.1), pairs("floor", 1.0, 0.1)].concat();
+        let found = write("concurrency", &pairs).expect("both were measured");
+        says(
+            &found,
+            "What 12-tokio costs, in CPU time of a quick request beside stage 12: kept connections +20 % [",
+        );
+        assert!(Newest::open(Path::new("/nonexistent")).expect("no data").stealing().is_none());
     }
 
     /// Protects the reader from an empty cell: what is missing has a reason and a command.

@@ -65,7 +65,7 @@ pub(crate) fn again(args: &Args) -> Result<Drawing> {
 }
 
 /// What is not of a run, in the order of the pages.
-const OTHERS: [Content; 12] = [
+const OTHERS: [Content; 13] = [
     Content::Latency,
     Content::Clients,
     Content::C10k,
@@ -74,6 +74,7 @@ const OTHERS: [Content; 12] = [
     Content::Balance,
     Content::Uring,
     Content::Concurrency,
+    Content::Stealing,
     Content::Cpus,
     Content::Grades,
     Content::Spin,

@@ -34,11 +34,13 @@ pub enum Content {
     /// The scenario `concurrency`: what a connection costs, by what holds it. Its records are of the phases
     /// of a run and of `slow`, and belong to no other figure.
     Concurrency,
+    /// The scenario `stealing`: quick requests beside long ones, by which threads have the long ones.
+    Stealing,
 }
 
 impl Content {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Run,
         Self::Table,
         Self::Grades,
@@ -52,6 +54,7 @@ impl Content {
         Self::Balance,
         Self::Uring,
         Self::Concurrency,
+        Self::Stealing,
     ];
 
     /// What the names of such files end with.
@@ -70,6 +73,7 @@ impl Content {
             Self::Balance => &["balance"],
             Self::Uring => &["uring"],
             Self::Concurrency => &["concurrency"],
+            Self::Stealing => &["stealing"],
         }
     }
 
@@ -94,6 +98,7 @@ impl Content {
             Self::Balance => "./lab scenario balance",
             Self::Uring => "./lab scenario uring",
             Self::Concurrency => "./lab scenario concurrency",
+            Self::Stealing => "./lab scenario stealing",
         }
     }
 

@@ -25,9 +25,9 @@ pub use file::{Writer, ensure_room, read};
 pub use grades::{Evidence, Grade, Probed, Replay, grades, ungraded};
 pub use lock::DirLock;
 pub use outcome::{
-    Beside, ClientTimeout, Idle, IdleMemory, Latency, Mix, OpenLoop, Outcome, Paired, Served, Skip,
-    Throughput, WorkerLoad,
+    Beside, ClientTimeout, Idle, IdleMemory, Latency, LongRequests, Mix, OpenLoop, Outcome, Paired, Served,
+    Skip, Throughput, WorkerLoad,
 };
-pub use record::{Context, Key, Kind, Phase, Record};
+pub use record::{Context, Key, Kind, Phase, Placement, Record};
 pub use servers::{FLOOR, is_reference, label, order};
 pub use state::{ClockState, States};

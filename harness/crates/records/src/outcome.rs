@@ -92,6 +92,14 @@ pub struct Latency {
     /// Where the workers were looked at: what each had of the load; the slowed one first, then by requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_worker: Option<Vec<WorkerLoad>>,
+    /// Where the workers were looked at: how long the requests beside the load took, those of all workers
+    /// together. Each of their connections has its own times, where those of the load take whichever
+    /// connection is free, and so avoid a worker that lets its clients wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_us: Option<Percentiles>,
+    /// Where other clients asked for long requests: what came of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_requests: Option<LongRequests>,
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
@@ -100,13 +108,30 @@ pub struct Latency {
     pub served: Served,
 }
 
+/// Requests beside the load that each keep a thread of the server busy for long. They come at random times,
+/// those of each connection one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LongRequests {
+    /// What they asked for.
+    pub path: String,
+    /// How many connections carried them.
+    pub connections: u64,
+    /// How many were to be sent in a second, all connections together, on average.
+    pub rate: f64,
+    /// Right answers to those that were due while the load was measured.
+    pub requests: u64,
+    /// How long these took from the time at which they were due. `None` if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_us: Option<Percentiles>,
+}
+
 /// What one worker of a server had of the load. Which connection it had is seen from outside: its epoll
 /// instance names the sockets that it watches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerLoad {
     /// Its thread.
     pub thread: i32,
-    /// Whether this one was slowed down.
+    /// Whether this one was slowed down: by requests that let it sleep, or since it had all long ones.
     pub slowed: bool,
     /// Connections of the load that it had open when it was looked at. Where a connection carries one request
     /// they come and go, and this is as many as the requests.

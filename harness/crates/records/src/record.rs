@@ -40,6 +40,20 @@ pub enum Phase {
     /// CPU time per request with one feature of io_uring switched, beside stage 11 as it is: in such a record
     /// the floor is that one.
     Uring,
+    /// Quick requests beside long ones, which keep the thread busy that serves them.
+    Stealing,
+}
+
+/// Which threads of a server have the long requests, where each connection belongs to one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// There are none.
+    None,
+    /// Each thread has as many of their connections as any other.
+    Each,
+    /// One thread has all of them.
+    One,
 }
 
 /// What a server is to the lab.
@@ -104,6 +118,9 @@ pub struct Key {
     /// One of the server's workers was slowed down.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub slowed: bool,
+    /// Which threads had the long requests, if it is a point with such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
 }
 
 /// When, where and by which command a point was measured, and what a reader must know of that.

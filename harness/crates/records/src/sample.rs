@@ -79,6 +79,8 @@ pub fn open(mut record: Record, open_loop: OpenLoop) -> Record {
         beside: None,
         client_timeout: None,
         by_worker: None,
+        sampled_us: None,
+        long_requests: None,
         figures,
         served,
     }));

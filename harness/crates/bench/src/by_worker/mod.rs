@@ -11,8 +11,11 @@
 //! * How long its clients wait is asked by a few connections beside the load, each with its worker
 //!   (`sampling`).
 //!
-//! A worker is slowed down by a connection that it got like any other, whose requests let it sleep.
+//! A worker is slowed down by a connection that it got like any other, whose requests let it sleep; or by
+//! several, whose requests keep it busy (`long`). Where all threads wait on one epoll instance, no connection
+//! belongs to one of them: they are looked at as one worker.
 
+mod long;
 mod sampling;
 mod sockets;
 mod workers;
@@ -21,7 +24,8 @@ use crate::engine::Slowed;
 use crate::generators::Load;
 use anyhow::{Context, Result, anyhow};
 use lab_core::stats::Percentiles;
-use records::WorkerLoad;
+use long::LongClients;
+use records::{LongRequests, Placement, WorkerLoad};
 use sampling::Samplers;
 use sockets::Sockets;
 use std::sync::Arc;
@@ -38,12 +42,23 @@ pub(crate) struct ByWorker {
     looks: JoinHandle<Result<Seen>>,
 }
 
+/// What came of it.
+pub(crate) struct Found {
+    /// Each worker's part.
+    pub(crate) workers: Vec<WorkerLoad>,
+    /// How long the requests beside the load took.
+    pub(crate) sampled_us: Option<Percentiles>,
+    /// What came of the long ones, if there were any.
+    pub(crate) long: Option<LongRequests>,
+}
+
 /// What was seen.
 struct Seen {
     /// Of each worker: itself, its connections of the load, what it used, how long its samples took, µs.
     workers: Vec<(Worker, u64, Used, Vec<u64>)>,
     /// The index of the slowed one.
     slowed: Option<usize>,
+    long: Option<LongRequests>,
     keep_alive: bool,
 }
 
@@ -62,9 +77,11 @@ impl ByWorker {
     }
 
     /// What each worker had, of so many requests of the load.
-    pub(crate) fn end(self, requests: u64) -> Result<Vec<WorkerLoad>> {
-        let seen = self.looks.join().map_err(|_| anyhow!("the looks at the workers have panicked"))??;
-        Ok(shares(seen, requests))
+    pub(crate) fn end(self, requests: u64) -> Result<Found> {
+        let mut seen = self.looks.join().map_err(|_| anyhow!("the looks at the workers have panicked"))??;
+        let long = seen.long.take();
+        let sampled_us = percentiles(seen.workers.iter().flat_map(|(.., waits)| waits).copied().collect());
+        Ok(Found { workers: shares(seen, requests), sampled_us, long })
     }
 }
 
@@ -75,24 +92,40 @@ fn look(workers: Vec<Worker>, idle: &[u64], load: &Load, slowed: Slowed) -> Resu
     let until = |since: Duration| sleep(since.saturating_sub(start.elapsed()));
     // The load's connections come first: the samplers' are dealt like those of clients that come later.
     until(load.warm_up / 2);
-    let slowdown = match slowed {
-        Slowed::None => None,
-        Slowed::One => Some(sampling::slow_down(load, &sockets, &workers, &stop)?),
+    let counted = start + load.warm_up + MARGIN;
+    let (slowdown, long) = match slowed {
+        Slowed::One => (Some(sampling::slow_down(load, &sockets, &workers, &stop)?), None),
+        Slowed::Long(long) if long.placement != Placement::None => {
+            (None, Some(LongClients::start(long, load, (&sockets, &workers), (counted, &stop))?))
+        }
+        Slowed::None | Slowed::Long(_) => (None, None),
     };
     until(load.warm_up + MARGIN);
-    let samplers = Samplers::start(load, &workers, &stop)?;
-    let before = workers.iter().map(Worker::used).collect::<Result<Vec<_>>>()?;
+    let samplers = match slowed {
+        Slowed::Long(_) => Samplers::start_evenly(load, (&sockets, &workers), &stop)?,
+        Slowed::None | Slowed::One => Samplers::start(load, &workers, &stop)?,
+    };
+    let used: fn(&Worker) -> Result<Used> =
+        if workers.len() > 1 { Worker::used } else { Worker::used_by_all };
+    let before = workers.iter().map(used).collect::<Result<Vec<_>>>()?;
     until(load.warm_up + load.duration / 2);
     let watched = workers.iter().map(Worker::watched).collect::<Result<Vec<_>>>()?;
     until((load.warm_up + load.duration).saturating_sub(MARGIN));
-    let after = workers.iter().map(Worker::used).collect::<Result<Vec<_>>>()?;
+    let after = workers.iter().map(used).collect::<Result<Vec<_>>>()?;
     // The flag orders nothing but the end of loops.
     stop.store(true, Relaxed);
     let (waits, own) = samplers.end(workers.len())?;
-    let slowed = slowdown.as_ref().map(|slowdown| slowdown.worker);
+    let slowed = match (&slowdown, &long) {
+        (Some(slowdown), _) => Some(slowdown.worker),
+        (None, Some(long)) => long.only,
+        (None, None) => None,
+    };
     slowdown.into_iter().try_for_each(sampling::Slowdown::end)?;
+    let kept = long.as_ref().map(|long| long.kept.clone());
+    let long = long.map(LongClients::end).transpose()?;
     let of_load = |at: usize| {
-        let ours = own[at] + u64::from(slowed == Some(at));
+        let slowing = kept.as_ref().map_or(u64::from(slowed == Some(at)), |kept| kept[at]);
+        let ours = own[at] + slowing;
         watched[at].saturating_sub(idle[at]).saturating_sub(ours)
     };
     let connections: Vec<u64> = (0..workers.len()).map(of_load).collect();
@@ -100,7 +133,7 @@ fn look(workers: Vec<Worker>, idle: &[u64], load: &Load, slowed: Slowed) -> Resu
     let all = workers.into_iter().zip(connections).zip(used).zip(waits);
     let workers =
         all.map(|(((worker, connections), used), waits)| (worker, connections, used, waits)).collect();
-    Ok(Seen { workers, slowed, keep_alive: load.keep_alive })
+    Ok(Seen { workers, slowed, long, keep_alive: load.keep_alive })
 }
 
 /// Each worker's part: the slowed one first, then by their requests.
@@ -178,14 +211,14 @@ mod tests {
             (worker(11), 40, used(700), vec![]),
             (worker(12), 19, used(200), vec![7]),
         ];
-        let kept = shares(Seen { workers, slowed: Some(2), keep_alive: true }, 5_000);
+        let kept = shares(Seen { workers, slowed: Some(2), long: None, keep_alive: true }, 5_000);
         let found: Vec<_> =
             kept.iter().map(|load| (load.thread, load.slowed, load.connections, load.requests)).collect();
         assert_eq!(found, [(12, true, 19, 1000), (11, false, 40, 3500), (10, false, 5, 500)]);
         let waits: Vec<_> = kept.iter().map(|load| load.wait_us.map(|wait| (wait.p50, wait.max))).collect();
         assert_eq!(waits, [Some((7, 7)), None, Some((20, 30))]);
         let workers = vec![(worker(10), 1, used(0), vec![]), (worker(11), 2, used(9), vec![])];
-        let short = shares(Seen { workers, slowed: None, keep_alive: false }, 90);
+        let short = shares(Seen { workers, slowed: None, long: None, keep_alive: false }, 90);
         assert_eq!(
             short.iter().map(|load| load.connections).collect::<Vec<_>>(),
             [90, 0],

@@ -1,12 +1,14 @@
 //! A few requests beside the load, each on a connection whose worker is known: how long that worker's clients
 //! wait. And the connection that slows one of them down.
 
+use super::long::{Dealt, deal};
 use super::sockets::Sockets;
 use super::worker_of;
 use super::workers::Worker;
 use crate::generators::Load;
 use anyhow::{Context, Result, anyhow};
 use lab_core::wire::Replies;
+use records::Placement;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -42,14 +44,34 @@ impl Samplers {
         let client = |at: usize| {
             let (load, workers, stop) = (load.clone(), workers.to_vec(), Arc::clone(stop));
             let sockets = Sockets::of(load.addr)?;
-            // They do not ask all at once.
-            let offset = EVERY * at as u32 / CLIENTS as u32;
+            let offset = offset(at);
             Ok(spawn(move || match load.keep_alive {
-                true => kept(&load, &sockets, &workers, (offset, &stop)),
+                true => {
+                    let connection = connection(&load, &sockets, &workers)?;
+                    kept(&load, connection, (offset, &stop))
+                }
                 false => short(&load, &sockets, &workers, (offset, &stop)),
             }))
         };
         Ok(Self { clients: (0..CLIENTS).map(client).collect::<Result<_>>()? })
+    }
+
+    /// The same with kept connections, of which each worker has as many as any other.
+    pub(super) fn start_evenly(
+        load: &Load,
+        (sockets, workers): (&Sockets, &[Worker]),
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self> {
+        let connection = || {
+            let (stream, worker) = connection(load, sockets, workers)?;
+            Ok(((stream, worker), worker))
+        };
+        let Dealt { streams, .. } = deal(Placement::Each, (CLIENTS, workers.len()), connection)?;
+        let client = |(at, connection): (usize, (TcpStream, usize))| {
+            let (load, stop) = (load.clone(), Arc::clone(stop));
+            spawn(move || kept(&load, connection, (offset(at), &stop)))
+        };
+        Ok(Self { clients: streams.into_iter().enumerate().map(client).collect() })
     }
 
     /// How long the requests of each worker took, and how many of the kept connections it had.
@@ -73,15 +95,24 @@ fn times(offset: Duration, stop: &AtomicBool) -> impl Iterator<Item = Instant> {
     })
 }
 
+/// They do not ask all at once.
+fn offset(at: usize) -> Duration {
+    EVERY * at as u32 / CLIENTS as u32
+}
+
+/// A connection, and the worker that has it.
+pub(super) fn connection(load: &Load, sockets: &Sockets, workers: &[Worker]) -> Result<(TcpStream, usize)> {
+    let stream = connect(load.addr)?;
+    let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
+    Ok((stream, worker))
+}
+
 /// Asks on one connection.
 fn kept(
     load: &Load,
-    sockets: &Sockets,
-    workers: &[Worker],
+    (mut stream, worker): (TcpStream, usize),
     (offset, stop): (Duration, &AtomicBool),
 ) -> Result<Asked> {
-    let mut stream = connect(load.addr)?;
-    let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
     let mut waits = Vec::new();
     for intended in times(offset, stop) {
         ask(&mut stream, load, &load.path)?;
@@ -100,8 +131,7 @@ fn short(
 ) -> Result<Asked> {
     let mut waits = Vec::new();
     for intended in times(offset, stop) {
-        let mut stream = connect(load.addr)?;
-        let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
+        let (mut stream, worker) = connection(load, sockets, workers)?;
         ask(&mut stream, load, &load.path)?;
         waits.push((worker, micros(intended)));
     }
@@ -122,8 +152,7 @@ pub(super) fn slow_down(
     workers: &[Worker],
     stop: &Arc<AtomicBool>,
 ) -> Result<Slowdown> {
-    let mut stream = connect(load.addr)?;
-    let worker = worker_of(sockets, workers, stream.local_addr()?.port())?;
+    let (mut stream, worker) = connection(load, sockets, workers)?;
     let load = Load { keep_alive: true, ..load.clone() };
     let stop = Arc::clone(stop);
     let client = spawn(move || {
@@ -149,7 +178,7 @@ fn connect(addr: SocketAddr) -> Result<TcpStream> {
 }
 
 /// A request and its reply.
-fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
+pub(super) fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
     let close = if load.keep_alive { "" } else { "Connection: close\r\n" };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{close}\r\n", load.addr);
     stream.write_all(request.as_bytes()).context("a client beside the load cannot send")?;
@@ -160,6 +189,6 @@ fn ask(stream: &mut TcpStream, load: &Load, path: &str) -> Result<()> {
         .with_context(|| format!("a client beside the load got the status {}", reply.status))
 }
 
-fn micros(from: Instant) -> u64 {
+pub(super) fn micros(from: Instant) -> u64 {
     from.elapsed().as_micros() as u64
 }

@@ -100,8 +100,25 @@ impl Worker {
 
     /// What its thread has used so far.
     pub(super) fn used(&self) -> Result<Used> {
+        self.used_by(self.thread)
+    }
+
+    /// What all threads of its process have used so far.
+    pub(super) fn used_by_all(&self) -> Result<Used> {
+        let path = format!("/proc/{}/task", self.process);
+        let tasks = fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))?.flatten();
+        let threads = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
+        let mut all = Used { bytes: 0, cpu: Duration::ZERO };
+        for thread in threads {
+            let used = self.used_by(thread)?;
+            (all.bytes, all.cpu) = (all.bytes + used.bytes, all.cpu + used.cpu);
+        }
+        Ok(all)
+    }
+
+    fn used_by(&self, thread: i32) -> Result<Used> {
         let read = |file: &str| {
-            let path = format!("/proc/{}/task/{}/{file}", self.process, self.thread);
+            let path = format!("/proc/{}/task/{thread}/{file}", self.process);
             read_to_string(&path).with_context(|| format!("{path} cannot be read"))
         };
         let io = read("io")?;

@@ -2,7 +2,7 @@
 
 use super::idle_memory::{self, PROCESSES, Silent};
 use super::plan::Plan;
-use super::point::{Clients, Method, Point};
+use super::point::{Clients, Method, Point, Slowed};
 use super::round_trip::RoundTrip;
 use super::servers::{Running, Servers};
 use super::setup::Setup;
@@ -197,11 +197,12 @@ impl Meter<'_> {
         let looks = point.by_worker.map(|slowed| {
             let pid = running.pid().context("workers are looked at where the server is started here")?;
             let workers = self.plan.subject(point).workers.context("it must be known how many there are")?;
-            ByWorker::begin((pid, workers), &load, slowed)
+            let instances = if let Slowed::Long(long) = slowed { long.instances } else { workers };
+            ByWorker::begin((pid, instances), &load, slowed)
         });
         let looks = looks.transpose()?;
         let (measured, spent) = self.run(tool, &load, running)?;
-        let by_worker = looks.map(|looks| looks.end(measured.requests)).transpose()?;
+        let seen = looks.map(|looks| looks.end(measured.requests)).transpose()?;
         let report = measured.report.clone().context("only the built-in generator sends at a fixed rate")?;
         // Beyond the peak it is no question who is served: there are more clients than are needed below it.
         let counted = counted.unwrap_or(load.concurrency);
@@ -219,6 +220,12 @@ impl Meter<'_> {
         // The CPU time is of the requests on both paths.
         let share = figures.requests as f64 / answered;
         figures.cpu_us_per_request = figures.cpu_us_per_request.map(|cost| cost * share);
+        let (sampled_us, long_requests) =
+            seen.as_ref().map_or((None, None), |seen| (seen.sampled_us, seen.long.clone()));
+        if long_requests.is_some() {
+            // It is over the quick requests, and most of the time was spent on the others.
+            figures.cpu_us_per_request = None;
+        }
         let shares = figures.shares((self.server_cpus(point).len(), tool.cpus(&load)));
         let (all_served, per_second) = (counted == load.concurrency, answered / figures.seconds);
         figures.limiter =
@@ -231,7 +238,9 @@ impl Meter<'_> {
             mix,
             beside,
             client_timeout,
-            by_worker,
+            by_worker: seen.map(|seen| seen.workers),
+            sampled_us,
+            long_requests,
             figures,
             served,
         })))

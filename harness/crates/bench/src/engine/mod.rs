@@ -33,7 +33,7 @@ mod subject;
 mod turns;
 
 pub use plan::Plan;
-pub use point::{Clients, Method, Point, Slowed};
+pub use point::{Clients, Long, Method, Point, Slowed};
 pub use run::{Finished, Options, Outcome, Recipe, run};
 pub use setup::Setup;
 pub use subject::{Program, Subject};

@@ -13,7 +13,7 @@ const COUNTING: Duration = Duration::from_millis(300);
 /// The share of the whole time that may be spent on waiting before points that are each waited for.
 const PATIENCE: f64 = 0.1;
 /// The blocks of a round, in this order.
-const PHASES: [Phase; 14] = [
+const PHASES: [Phase; 15] = [
     Phase::Paired,
     Phase::Survey,
     Phase::Peak,
@@ -28,6 +28,7 @@ const PHASES: [Phase; 14] = [
     Phase::Overload,
     Phase::Balance,
     Phase::Uring,
+    Phase::Stealing,
 ];
 
 /// The whole run.

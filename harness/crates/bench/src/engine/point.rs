@@ -1,7 +1,7 @@
 //! What is measured once in each round.
 
 use crate::generators::{Load, Tool};
-use records::Phase;
+use records::{Phase, Placement};
 
 /// One point: a load of one tool on one server, and how it is measured.
 #[derive(Clone, Debug)]
@@ -36,6 +36,25 @@ pub enum Slowed {
     None,
     /// The one that has a connection whose requests let it sleep for half of the time.
     One,
+    /// Those that have the long requests.
+    Long(Long),
+}
+
+/// Requests that each keep the thread busy that serves them, beside an open loop. They come at random times:
+/// at fixed ones they would never meet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Long {
+    /// Which threads have them.
+    pub placement: Placement,
+    /// How many connections carry them.
+    pub connections: usize,
+    /// How many there are in a second, on average.
+    pub rate: f64,
+    /// The CPU time that one takes, µs.
+    pub micros: u32,
+    /// How many epoll instances the server waits on: one for each worker, or a single one, and then any
+    /// worker serves any connection.
+    pub instances: usize,
 }
 
 /// How a point is measured.

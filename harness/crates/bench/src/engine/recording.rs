@@ -25,6 +25,10 @@ pub(super) fn key(plan: &Plan, point: &Point) -> Key {
         idle: point.idle,
         cpus: subject.cpus.as_ref().map(Vec::len),
         slowed: point.by_worker == Some(Slowed::One),
+        placement: point.by_worker.and_then(|slowed| match slowed {
+            Slowed::Long(long) => Some(long.placement),
+            Slowed::None | Slowed::One => None,
+        }),
     }
 }
 

@@ -19,6 +19,7 @@ mod requests_per_second;
 pub(crate) mod second_cpu;
 pub(crate) mod slow;
 mod spin;
+pub(crate) mod stealing;
 mod table;
 mod tools_side_by_side;
 pub(crate) mod uring;
@@ -41,7 +42,7 @@ pub struct Kind {
 }
 
 /// All figures, in the order of the pages.
-pub const ALL: [Kind; 18] = [
+pub const ALL: [Kind; 19] = [
     Kind { name: "what-each-idea-costs", content: Content::Run, build: what_each_idea_costs::build },
     Kind { name: "capacity", content: Content::Run, build: capacity::build },
     Kind { name: "latency", content: Content::Latency, build: latency::build },
@@ -51,6 +52,7 @@ pub const ALL: [Kind; 18] = [
     Kind { name: "overload", content: Content::Overload, build: overload::build },
     Kind { name: "balance", content: Content::Balance, build: balance::build },
     Kind { name: "concurrency", content: Content::Concurrency, build: concurrency::build },
+    Kind { name: "stealing", content: Content::Stealing, build: stealing::build },
     Kind { name: "second-cpu", content: Content::Cpus, build: second_cpu::build },
     Kind { name: "uring", content: Content::Uring, build: uring::build },
     Kind { name: "probes", content: Content::Grades, build: probes::build },

@@ -6,7 +6,7 @@ use crate::model::Plot;
 use lab_core::stats::{Percentiles, median};
 use records::sample::{idle, open, paired, record, skipped};
 use records::{
-    Beside, ClientTimeout, Grade, Idle, Mix, OpenLoop, Outcome, Phase, Probed, Record, WorkerLoad,
+    Beside, ClientTimeout, Grade, Idle, Mix, OpenLoop, Outcome, Phase, Placement, Probed, Record, WorkerLoad,
 };
 use std::path::Path;
 
@@ -80,6 +80,7 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
     };
     let wait = Percentiles { p50: 0, p90: 0, p99: 0, p99_9: 0, max: 0 };
     latency.by_worker = Some(vec![worker(Some(wait)), worker(None)]);
+    let stealing = crate::figures::stealing::invented::round(name, Placement::One, 0, &[0, 0]);
     let idle = idle(
         of(Phase::Idle),
         Idle { connections: 9, silent_bytes: 0.0, served_bytes: -8.0, task_bytes: None },
@@ -115,6 +116,7 @@ fn of_all_kinds(name: &str) -> Vec<Record> {
         slow,
         beyond,
         balance,
+        stealing,
     ]
 }
 

@@ -48,6 +48,8 @@ pub(crate) fn facts(lines: &[&Value]) -> Vec<f64> {
             "idle.connections",
             "idle_connections",
             "beside.connections",
+            "long_requests.connections",
+            "long_requests.rate",
             "clients_served",
         ];
         facts.extend(fields.iter().filter_map(|field| number(line, field)));
@@ -62,6 +64,11 @@ pub(crate) fn facts(lines: &[&Value]) -> Vec<f64> {
             let last = path.as_str().and_then(|path| path.rsplit('/').next()?.parse::<f64>().ok());
             facts.extend(last);
         }
+        // How long a long request keeps its thread busy, ms, and what all of them need of a CPU, in hundredths.
+        let long = &line["long_requests"];
+        let micros = long["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse::<f64>().ok());
+        facts.extend(micros.map(|micros| micros / 1e3));
+        facts.extend(micros.zip(long["rate"].as_f64()).map(|(micros, rate)| micros * rate / 1e4));
         let cpus = line["generator_cpus"].as_array().map_or(1, Vec::len) as f64;
         let share = number(line, "generator_cpu_seconds").zip(number(line, "seconds"));
         facts.extend(

@@ -136,6 +136,22 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
                 _ => number(&workers[mark], "wait_us.p99").expect("a wait").max(1.0),
             }
         }
+        ("stealing", "on one: its clients") => waits_of(record, true),
+        ("stealing", "on one: the others") => waits_of(record, false),
+        ("stealing", name) => {
+            let (kind, load) = name.split_once(", ").unwrap_or(("p99", name));
+            let placement = match load {
+                "no long requests" => "none",
+                "on every thread" => "each",
+                _ => "one",
+            };
+            assert_eq!(record["placement"], placement, "{name}: {record}");
+            match kind {
+                "long" => of("long_requests.wait_us.p99"),
+                _ => of(&format!("sampled_us.{kind}")),
+            }
+            .max(1.0)
+        }
         ("overload", "goodput") => of("client_timeout.in_time") / of("seconds"),
         ("overload", "refused") => 100.0 * of("client_timeout.refused") / sent().max(1.0),
         ("overload", "given up") => 100.0 * of("client_timeout.given_up") / sent().max(1.0),
@@ -156,6 +172,13 @@ fn own(figure: &str, panel: &str, mark: usize, record: &Value) -> Result<f64, f6
 
 fn line_workers(record: &Value) -> &[Value] {
     record["by_worker"].as_array().expect("workers")
+}
+
+/// The longest p99 of the workers that have the long requests, or of those that have not.
+fn waits_of(record: &Value, has_long: bool) -> f64 {
+    assert_eq!(record["placement"], "one", "{record}");
+    let its = line_workers(record).iter().filter(|worker| worker["slowed"] == has_long);
+    its.filter_map(|worker| number(worker, "wait_us.p99")).fold(1.0, f64::max)
 }
 
 fn is_close(one: f64, other: f64) -> bool {
@@ -181,7 +204,7 @@ fn must_be_shown(figure: &str, line: &Value) -> bool {
 /// What a point is known by, whatever the round.
 fn key(line: &Value) -> String {
     let fields = ["phase", "stage", "title", "workers", "tool", "concurrency", "keep_alive", "path"];
-    let others = ["idle_connections", "cpus", "pipeline", "slowed"];
+    let others = ["idle_connections", "cpus", "pipeline", "slowed", "placement"];
     let rate = line["open_loop"]["share_of_peak"].as_f64().or_else(|| line["open_loop"]["rate"].as_f64());
     let words: Vec<String> = fields.iter().chain(&others).map(|field| line[*field].to_string()).collect();
     format!("{} {rate:?}", words.join(" "))

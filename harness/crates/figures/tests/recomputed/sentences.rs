@@ -213,6 +213,14 @@ pub(crate) fn finding_is_true(page: &Page, figures: &Figures, id: &str, whole: &
                 &ends.iter().flat_map(|(wait, _)| super::facts::rounded(*wait)).collect::<Vec<_>>(),
             );
         }
+        ("stealing", words) => {
+            // Of all quick requests while one thread has the long ones.
+            let panels = of.figure["plot"]["panels"].as_array().expect("panels");
+            let panel = panels.iter().position(|panel| panel["name"] == "on one: all").expect("a panel");
+            let waits = ["12", "12-tokio"].map(|server| middle(&all(sample(of, panel, server, 0, None))));
+            assert_eq!(named(words), ["12", "12-tokio"], "{words}");
+            text.claim_any(&waits.into_iter().flat_map(super::facts::rounded).collect::<Vec<_>>());
+        }
         ("concurrency", words) => {
             let its = named(words).into_iter().map(|server| middle(&all(sample(of, 0, server, 0, None))));
             text.claim_any(&its.flat_map(super::facts::rounded).collect::<Vec<_>>());

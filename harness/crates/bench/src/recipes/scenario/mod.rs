@@ -10,7 +10,8 @@
 //! * `balance`: what each worker of a server has of the load;
 //! * `uring`: what each feature of io_uring is worth;
 //! * `concurrency`: what a connection costs, by what holds it: a process, a thread, a fiber, a future or a
-//!   state machine.
+//!   state machine;
+//! * `stealing`: quick requests beside long ones, by which threads have the long ones.
 //!
 //! `servers`: the servers of each.
 
@@ -24,6 +25,7 @@ mod overload;
 mod servers;
 mod slow;
 mod spin;
+mod stealing;
 mod uring;
 
 use super::options::Options;
@@ -65,13 +67,28 @@ enum Scenario {
     /// What a connection costs by what holds it (process, thread, fiber, future, state machine): memory while
     /// it waits, CPU time per request beside the floor, and waits beside slow requests. About 9 minutes.
     Concurrency(concurrency::Args),
+    /// Quick requests beside long ones, which keep their thread busy: how long the quick ones wait if one
+    /// thread has all the long ones, with threads that steal work and with threads that do not. About 5
+    /// minutes.
+    Stealing(stealing::Args),
     /// All of them, one after the other.
     All(Options),
 }
 
 /// What `scenario all` runs, in this order.
-const NAMES: [&str; 10] =
-    ["latency", "clients", "c10k", "cpus", "spin", "slow", "overload", "balance", "uring", "concurrency"];
+const NAMES: [&str; 11] = [
+    "latency",
+    "clients",
+    "c10k",
+    "cpus",
+    "spin",
+    "slow",
+    "overload",
+    "balance",
+    "uring",
+    "concurrency",
+    "stealing",
+];
 
 /// A scenario as it is typed after `./lab scenario`.
 #[derive(clap::Parser)]
@@ -119,6 +136,7 @@ fn measure(scenario: Scenario) -> Result<Outcome> {
         Scenario::Balance(args) => balance::run(args),
         Scenario::Uring(args) => uring::run(args),
         Scenario::Concurrency(args) => concurrency::run(args),
+        Scenario::Stealing(args) => stealing::run(args),
         Scenario::All(_) => unreachable!("it is taken apart before"),
     }
 }
@@ -136,6 +154,7 @@ impl Scenario {
             Self::Balance(args) => &mut args.options,
             Self::Uring(args) => &mut args.options,
             Self::Concurrency(args) => &mut args.options,
+            Self::Stealing(args) => &mut args.options,
             Self::All(options) => options,
         }
     }

@@ -14,6 +14,7 @@ mod invented;
 mod load;
 mod probe;
 mod slowed;
+mod stolen;
 mod uring;
 mod wait;
 mod words;
@@ -32,7 +33,7 @@ use std::collections::BTreeSet;
 type Rule = fn(&Data) -> Option<Finding>;
 
 /// The most telling first: the first six are on the first screen, each of the others with its figure.
-pub(super) const ALL: [Rule; 17] = [
+pub(super) const ALL: [Rule; 18] = [
     cost::range,
     probe::starved,
     cost::steps,
@@ -50,6 +51,7 @@ pub(super) const ALL: [Rule; 17] = [
     uring::epoll,
     cost::references,
     held::memory,
+    stolen::waits,
 ];
 
 /// A change that is smaller than this is none, if the whole interval is.
