@@ -47,10 +47,12 @@ pub struct Connection {
     closing: bool,
 }
 
-/// The multishot receive.
+/// The receive that is in flight.
 #[derive(Clone, Copy, Debug)]
 enum Receive {
-    /// Not submitted, or ended.
+    /// None was submitted yet.
+    New,
+    /// It has ended.
     Off,
     /// Submitted, after this many flushes of completions.
     Armed(u64),
@@ -74,7 +76,7 @@ impl Connection {
     /// A connection for which nothing is submitted yet.
     pub fn new(socket: Socket, token: Token, session: Session) -> Self {
         let (piece, own) = (Piece::default(), Vec::new());
-        let (receive, sending, installing, closing) = (Receive::Off, None, false, false);
+        let (receive, sending, installing, closing) = (Receive::New, None, false, false);
         Self { socket, token, session, receive, sending, piece, own, installing, closing }
     }
 
@@ -260,7 +262,8 @@ impl Connection {
 
     /// See [`Connection::into_socket`].
     pub fn is_over(&self) -> bool {
-        self.closing && self.sending.is_none() && matches!(self.receive, Receive::Off) && !self.installing
+        let receives = matches!(self.receive, Receive::Armed(_) | Receive::Cancelled);
+        self.closing && self.sending.is_none() && !receives && !self.installing
     }
 
     /// Makes sure that the kernel receives what arrives.
@@ -268,10 +271,17 @@ impl Connection {
         // An idle connection keeps no memory.
         self.piece = Piece::default();
         // One that was cancelled is submitted anew when its last completion has come.
-        let Receive::Off = self.receive else { return Ok(()) };
+        let is_first = match self.receive {
+            Receive::New => true,
+            Receive::Off => false,
+            Receive::Armed(_) | Receive::Cancelled => return Ok(()),
+        };
         self.receive = Receive::Armed(proactor.flushes());
         let (fd, features) = (self.socket.fd(), proactor.features());
-        let receive = match (features.own_buffers, features.receive_once) {
+        // Many a connection has one request. A multishot receive would have to be cancelled behind it, and
+        // its last completion awaited; the second receive is early enough for one.
+        let once = features.receive_once || is_first;
+        let receive = match (features.own_buffers, once) {
             (true, _) => {
                 // Once: it is kept while the connection is, which is the price of it.
                 self.own.resize(LENGTH, 0);

@@ -10,7 +10,7 @@
 //! * [`operation`]: the `user_data` that tells which completion belongs to which submission;
 //! * [`buffers`]: provided buffers, which the kernel picks from when bytes arrive;
 //! * [`listener`]: a multishot accept;
-//! * [`connection`]: a multishot receive, and at most one send in flight;
+//! * [`connection`]: a receive, multishot from the second one on, and at most one send in flight;
 //! * [`direct`], [`registered`]: sockets and memory that the ring knows by a number, behind an option each;
 //! * [`piece`]: a piece of a file between its read and its send;
 //! * [`server`]: the loop.

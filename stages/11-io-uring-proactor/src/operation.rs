@@ -12,7 +12,7 @@ use kit::connection_table::Token;
 /// What the kernel does for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Receives everything that arrives, with one completion for each piece (multishot).
+    /// Receives what arrives: one piece, or with one completion for each everything (multishot).
     Receive,
     /// Sends the beginning of the session's output.
     Send,

@@ -89,8 +89,13 @@ impl Source {
     ///
     /// # Errors
     /// What epoll_ctl(2) says.
-    pub async fn ready(&self, fd: BorrowedFd<'_>, direction: EpollFlags) -> nix::Result<Event> {
-        poll_fn(|context| self.poll_ready(fd, direction, context)).await
+    // No `async fn`: its state machine would be one more around this future, with nothing to remember.
+    pub fn ready(
+        &self,
+        fd: BorrowedFd<'_>,
+        direction: EpollFlags,
+    ) -> impl Future<Output = nix::Result<Event>> {
+        poll_fn(move |context| self.poll_ready(fd, direction, context))
     }
 
     fn poll_ready(
@@ -104,10 +109,10 @@ impl Source {
         if self.reactor.now().draining && !state.told.replace(true) {
             return Poll::Ready(Ok(Event::Stop));
         }
-        if self.is_ready(direction) {
-            return Poll::Ready(Ok(Event::Ready));
-        }
         if state.ready.get().contains(direction) {
+            if !self.reactor.turn_is_over() {
+                return Poll::Ready(Ok(Event::Ready));
+            }
             // A task whose socket is always ready never waits. So it gives way by itself: it is queued again,
             // behind the others.
             context.waker().wake_by_ref();

@@ -14,21 +14,22 @@ pub struct LoopContext {
     pub ms: u64,
     /// The server has been told to stop: replies say `Connection: close`.
     pub draining: bool,
-    /// The time as an HTTP date (RFC 9110 §5.6.7), for the `Date` header.
+    /// Seconds since 1970 (`CLOCK_REALTIME_COARSE`).
+    pub second: i64,
+    /// The same as an HTTP date (RFC 9110 §5.6.7), for the `Date` header.
     pub date: [u8; 29],
 }
 
 /// Reads the time; keeps the formatted date until the second changes.
 #[derive(Debug)]
 pub struct Clock {
-    second: i64,
     now: LoopContext,
 }
 
 impl Clock {
     /// A clock that has been read once.
     pub fn new() -> Self {
-        let mut clock = Self { second: -1, now: LoopContext { ms: 0, draining: false, date: [b' '; 29] } };
+        let mut clock = Self { now: LoopContext { ms: 0, draining: false, second: -1, date: [b' '; 29] } };
         clock.read();
         clock
     }
@@ -40,9 +41,9 @@ impl Clock {
         let wall = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).expect("the clock can be read");
         self.now.ms = monotonic.tv_sec() as u64 * 1000 + monotonic.tv_nsec() as u64 / 1_000_000;
         self.now.draining = crate::shutdown::requested();
-        if wall.tv_sec() != self.second {
-            self.second = wall.tv_sec();
-            let time = UNIX_EPOCH + Duration::from_secs(self.second.max(0) as u64);
+        if wall.tv_sec() != self.now.second {
+            self.now.second = wall.tv_sec();
+            let time = UNIX_EPOCH + Duration::from_secs(self.now.second.max(0) as u64);
             self.now.date.copy_from_slice(httpdate::fmt_http_date(time).as_bytes());
         }
         &self.now

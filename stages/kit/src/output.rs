@@ -32,11 +32,13 @@ impl Output<'_> {
     }
 
     /// The bytes that come first.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         self.buffer.parts().0
     }
 
     /// The body behind them.
+    #[inline]
     pub fn body(&self) -> Option<&Body> {
         self.buffer.parts().1
     }

@@ -161,7 +161,7 @@ impl Session {
             Closing::Done => return Next::Close,
         }
         if self.stalled && self.output.is_empty() && self.deferred_work.is_none() {
-            self.parse(&[], now);
+            self.parse_rest(now);
         }
         if let Some(work) = self.deferred_work.take_if(|work| self.output.is_empty() || !work.is_slow()) {
             self.working += 1;
@@ -242,7 +242,7 @@ impl Session {
         self.reset_deadline(now);
         // The requests behind it are answered in the same write.
         if self.stalled && self.deferred_work.is_none() && self.closing == Closing::No {
-            self.parse(&[], now);
+            self.parse_rest(now);
         }
     }
 
@@ -366,8 +366,14 @@ impl Session {
         self.output.observe(observer);
     }
 
+    /// Lets the protocol take what it can of the input that waits already.
+    #[inline(never)]
+    fn parse_rest(&mut self, now: &LoopContext) {
+        self.parse(&[], now);
+    }
+
     /// Lets the protocol take what it can of the input, `bytes` behind what waits already.
-    #[inline]
+    #[inline(always)]
     fn parse(&mut self, bytes: &[u8], now: &LoopContext) {
         let began_before = !self.input.is_empty();
         let (taken, work) = if began_before {

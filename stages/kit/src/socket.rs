@@ -42,6 +42,7 @@ impl Output<'_> {
     ///
     /// # Errors
     /// As [`Output::write_to`], and what `send_file` says.
+    #[inline]
     pub fn write_with(mut self, socket: BorrowedFd<'_>, send_file: SendFile) -> nix::Result<usize> {
         let result = loop {
             match send_output(socket, self.bytes(), self.body(), send_file) {
@@ -59,6 +60,7 @@ impl Output<'_> {
 }
 
 /// One system call.
+#[inline]
 fn send_output(
     socket: BorrowedFd<'_>,
     bytes: &[u8],

@@ -179,6 +179,7 @@ impl WriteBuffer {
     }
 
     /// The queued bytes, and the body behind them.
+    #[inline]
     pub fn parts(&self) -> (&[u8], Option<&Body>) {
         (&self.bytes[self.sent..], self.body.as_ref())
     }
@@ -226,6 +227,7 @@ impl WriteBuffer {
         }
     }
 
+    #[inline]
     fn return_spare(&mut self) {
         self.bytes.clear();
         self.sent = 0;

@@ -86,7 +86,8 @@ pub(crate) fn all(
     all.insert("diffs.md".into(), sizes_page(&sizes));
     all.insert("calls.md".into(), calls_table(&stages, folder));
     let instructions = profile::instructions::committed(root)?;
-    all.insert("instructions.md".into(), profile::instructions::page(instructions.as_ref()));
+    let trials = profile::instructions::trials(root)?;
+    all.insert("instructions.md".into(), profile::instructions::page(instructions.as_ref(), &trials));
     let exercises = lab.exercises.iter();
     all.extend(exercises.map(|exercise| (format!("exercise-{}.md", exercise.name), learn::part(exercise))));
     Ok(all)

@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 /// The time at which all tests run: later than any file.
 pub(crate) const DATE: &[u8; 29] = b"Fri, 01 Jan 2100 00:00:00 GMT";
+/// The same in seconds since 1970.
+const SECOND: i64 = 4_102_444_800;
 
 /// That time, as a protocol is told it.
 pub(crate) fn now() -> LoopContext {
-    LoopContext { ms: 0, draining: false, date: *DATE }
+    LoopContext { ms: 0, draining: false, second: SECOND, date: *DATE }
 }
 
 /// What a peer, and the server itself, have seen of a conversation.

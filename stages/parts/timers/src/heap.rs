@@ -35,7 +35,8 @@ impl Heap {
     /// The earliest that is alive.
     fn top(&mut self) -> Option<(u64, Token)> {
         while let Some(&Reverse((at, id, key))) = self.heap.peek() {
-            if !self.dead.remove(&id) {
+            // Most often none is dead, and the look-up of an id would hash it all the same.
+            if self.dead.is_empty() || !self.dead.remove(&id) {
                 return Some((at, key));
             }
             self.heap.pop();

@@ -6,8 +6,8 @@
 //!
 //! * `kit`: protocol and session without any socket: the binary `kit-requests`, two seconds;
 //! * `whole`: stages, with sockets, under three loads: some minutes;
-//! * `counts`: what callgrind writes; `table`: the committed table and the comparison with it; `page`: the
-//!   table as a page of the book.
+//! * `counts`: what callgrind writes; `table`: the committed table and the comparison with it; `trials`: what
+//!   was tried to make the counts smaller; `page`: both as a page of the book.
 //!
 //! Everything is counted for N requests and for more, and the difference taken: starting, stopping and
 //! warming up are then in no figure.
@@ -16,10 +16,12 @@ mod counts;
 mod kit;
 mod page;
 mod table;
+mod trials;
 mod whole;
 
 pub use page::page;
 pub use table::Table;
+pub use trials::{Trial, trials};
 
 use anyhow::{Context, Result, bail};
 use bench::generators::on_path;

@@ -1,6 +1,7 @@
 //! The table as a part of the book.
 
 use super::table::{Count, Table};
+use super::trials::{Trial, section};
 use std::fmt::Write;
 
 /// Functions of a count that are shown.
@@ -17,7 +18,7 @@ const KINDS: [(&str, &str); 6] = [
 ];
 
 /// The tables of the page "Where a request's instructions go".
-pub fn page(table: Option<&Table>) -> String {
+pub fn page(table: Option<&Table>, trials: &[Trial]) -> String {
     let Some(table) = table else {
         return "There is no table yet: `./lab instructions --stages all --write` makes it.\n".to_owned();
     };
@@ -64,6 +65,7 @@ pub fn page(table: Option<&Table>) -> String {
         tools.libc,
         tools.features.join(", ")
     );
+    text.push_str(&section(trials));
     text
 }
 
@@ -87,7 +89,7 @@ mod tests {
         let functions = [("small".to_owned(), 40.0), ("large".to_owned(), 60.0)];
         let count = Count::new(functions.into());
         let table = Table { kit: [("get".to_owned(), count)].into(), ..Table::default() };
-        let page = page(Some(&table));
+        let page = page(Some(&table), &[]);
         assert!(page.contains("| `GET /`, one request in one read | 100 |"), "{page}");
         let (large, small) = (page.find("| `large` | 60 | 60 % |"), page.find("| `small` | 40 | 40 % |"));
         assert!(large.is_some() && large < small, "{page}");
@@ -96,6 +98,6 @@ mod tests {
 
     #[test]
     fn without_a_table_the_page_says_how_it_is_made() {
-        assert!(page(None).contains("./lab instructions"));
+        assert!(page(None, &[]).contains("./lab instructions"));
     }
 }

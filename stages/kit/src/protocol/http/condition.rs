@@ -9,7 +9,7 @@ use std::time::SystemTime;
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
     /// The strong entity tag, with its quotes.
-    pub(super) etag: String,
+    pub(super) etag: Vec<u8>,
     /// The time of the last change, in whole seconds, never in the future.
     pub(super) modified: SystemTime,
 }
@@ -118,7 +118,7 @@ impl Conditions {
         let Some(range) = self.range.valid() else { return Part::Whole };
         let same_version = match &self.if_range {
             Singleton::Absent => true,
-            Singleton::Valid(tag) if tag.starts_with(b"\"") => tag == file.etag.as_bytes(),
+            Singleton::Valid(tag) if tag.starts_with(b"\"") => *tag == file.etag,
             Singleton::Valid(value) => date(value) == Some(file.modified),
             Singleton::Invalid => false,
         };
@@ -147,7 +147,7 @@ enum Comparison {
 }
 
 /// Whether a list of entity tags names this one, or is `*`. What comes after a malformed tag is ignored.
-fn lists(list: &[u8], etag: &str, comparison: Comparison) -> bool {
+fn lists(list: &[u8], etag: &[u8], comparison: Comparison) -> bool {
     let mut rest = list;
     loop {
         rest = match rest {
@@ -161,7 +161,7 @@ fn lists(list: &[u8], etag: &str, comparison: Comparison) -> bool {
                 let Some(b'"') = tag.first() else { return false };
                 let Some(end) = tag[1..].iter().position(|&byte| byte == b'"') else { return false };
                 let (tag, tail) = tag.split_at(end + 2);
-                if tag == etag.as_bytes() && !(weak && comparison == Comparison::Strong) {
+                if tag == etag && !(weak && comparison == Comparison::Strong) {
                     return true;
                 }
                 tail

@@ -6,9 +6,10 @@ use super::status::Reject;
 use httparse::Header;
 
 /// What the Expect field asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Expect {
     /// Nothing.
+    #[default]
     Nothing,
     /// `100-continue`.
     Continue,
@@ -29,7 +30,7 @@ pub(super) struct Fields {
 }
 
 /// What the fields other than Host have said so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Said {
     declared: Declared,
     expect: Expect,
@@ -39,11 +40,11 @@ struct Said {
 
 impl Fields {
     /// Reads the fields. `http_1_0`: the request is HTTP/1.0.
-    #[inline]
+    // Inlined, since its result would be written to memory and read again.
+    #[inline(always)]
     pub(super) fn read(headers: &[Header<'_>], http_1_0: bool) -> Result<Self, Reject> {
         let mut host = false;
-        let mut said =
-            Said { declared: Declared::default(), expect: Expect::Nothing, close: false, keep_alive: false };
+        let mut said = None::<Said>;
         for Header { name, value } in headers {
             // The length alone distinguishes most names.
             match name.len() {
@@ -56,16 +57,17 @@ impl Fields {
                     }
                     host = true;
                 }
-                6 | 10 | 14 | 17 => said.add(name, value, http_1_0)?,
+                6 | 10 | 14 | 17 => said.get_or_insert_default().add(name, value, http_1_0)?,
                 _ => {}
             }
         }
         if !host && !http_1_0 {
             return Err(Reject::bad("an HTTP/1.1 request needs a Host"));
         }
-        let Said { declared, expect, close, keep_alive } = said;
-        let persistent = !close && (keep_alive || !http_1_0);
-        Ok(Self { framing: declared.framing(http_1_0)?, expect, persistent })
+        match said {
+            None => Ok(Self { framing: Framing::Empty, expect: Expect::Nothing, persistent: !http_1_0 }),
+            Some(said) => said.verdict(http_1_0),
+        }
     }
 }
 
@@ -96,6 +98,14 @@ impl Said {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What all of them have said together.
+    #[inline(never)]
+    fn verdict(self, http_1_0: bool) -> Result<Fields, Reject> {
+        let Self { declared, expect, close, keep_alive } = self;
+        let persistent = !close && (keep_alive || !http_1_0);
+        Ok(Fields { framing: declared.framing(http_1_0)?, expect, persistent })
     }
 }
 

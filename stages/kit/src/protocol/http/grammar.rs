@@ -64,14 +64,11 @@ pub(super) fn span(text: &[u8], class: u8) -> usize {
     text.iter().position(|&byte| CLASS[usize::from(byte)] & class == 0).unwrap_or(text.len())
 }
 
-/// [`span`] for a text that most often is long and of this class as a whole: eight bytes at once.
+/// Whether every byte is of this class. There is no early end, so that the compiler looks at several bytes in
+/// each round of the loop.
 #[inline]
-fn long_span(text: &[u8], class: u8) -> usize {
-    let (chunks, _) = text.as_chunks::<8>();
-    let is_all =
-        |chunk: &&[u8; 8]| chunk.iter().fold(class, |all, &byte| all & CLASS[usize::from(byte)]) != 0;
-    let whole = chunks.iter().take_while(is_all).count() * 8;
-    whole + span(&text[whole..], class)
+fn is_all(text: &[u8], class: u8) -> bool {
+    text.iter().fold(class, |all, &byte| all & CLASS[usize::from(byte)]) != 0
 }
 
 /// Whether a field name is this one, which is in lower case and has nothing but letters and hyphens. The only
@@ -101,28 +98,28 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
 
 /// Whether this is `uri-host [":" port]`. An empty host is legal in the Host field (RFC 9110 §7.2).
 pub(super) fn is_authority(text: &[u8]) -> bool {
-    let after_host = if text.first() == Some(&b'[') {
-        let Some(end) = text.iter().position(|&byte| byte == b']') else { return false };
-        if !is_ip_literal(&text[1..end]) {
-            return false;
-        }
-        &text[end + 1..]
-    } else {
-        let mut rest = text;
-        loop {
-            rest = &rest[long_span(rest, HOST)..];
-            match rest {
-                [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    rest = tail
-                }
-                _ => break rest,
-            }
-        }
+    // Only a host in brackets has colons, so the last colon outside of them is the port's.
+    let host = match text.iter().rposition(|byte| !byte.is_ascii_digit()) {
+        Some(colon) if text[colon] == b':' => &text[..colon],
+        _ => text,
     };
-    match after_host {
-        [] => true,
-        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit),
-        _ => false,
+    match host {
+        [b'[', literal @ .., b']'] => is_ip_literal(literal),
+        // Most names have no percent sign.
+        _ => is_all(host, HOST) || is_encoded(host),
+    }
+}
+
+/// Whether the bytes of a name are its own or percent-encoded.
+#[cold]
+fn is_encoded(mut name: &[u8]) -> bool {
+    loop {
+        name = match name {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
+            [byte, rest @ ..] if CLASS[usize::from(*byte)] & HOST != 0 => rest,
+            _ => return false,
+        };
     }
 }
 
@@ -150,9 +147,10 @@ mod tests {
         {
             assert!(is_authority(good.as_bytes()), "{good:?}");
         }
+        assert!(is_authority(b"80"), "a name of digits");
         for bad in [
             "a b", "a:b", "a:80:80", "[::1", "[::g]", "[]", "[v.a]", "a%2", "a%zz", "u@h", "a/b", "h\u{e4}",
-            "[::1]x",
+            "[::1]x", "[::1]80", "[::1]]", "[::1]:8x", "::1", "a%2:80",
         ] {
             assert!(!is_authority(bad.as_bytes()), "{bad:?}");
         }
@@ -174,7 +172,7 @@ mod tests {
         assert!(!is_name("hos", b"host") && !is_name("hosts", b"host"));
     }
 
-    /// Protects the check of eight bytes at once: whichever byte of a host is wrong, it is found.
+    /// Protects the check of many bytes at once: whichever byte of a host is wrong, it is found.
     #[test]
     fn a_wrong_byte_anywhere_in_a_host_is_found() {
         for length in 1..40 {

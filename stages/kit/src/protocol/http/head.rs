@@ -60,6 +60,10 @@ fn is_within(head: &[u8], limits: &Limits) -> bool {
 
 /// The length of the empty lines at the front (RFC 9112 §2.2).
 pub(super) fn empty_lines(input: &[u8]) -> usize {
+    // Most often there is none.
+    if !matches!(input, [b'\r' | b'\n', ..]) {
+        return 0;
+    }
     let mut rest = input;
     while let [b'\r', b'\n', tail @ ..] | [b'\n', tail @ ..] = rest {
         rest = tail;

@@ -2,8 +2,10 @@
 
 /// The media type of what is at this path, by the extension of its name.
 pub(super) fn media_type(path: &str) -> &'static str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = match path.rfind(['.', '/']) {
+        Some(dot) if path[dot..].starts_with('.') => &path[dot + 1..],
+        _ => "",
+    };
     for (known, media_type) in MEDIA_TYPES {
         if extension.eq_ignore_ascii_case(known) {
             return media_type;

@@ -7,6 +7,9 @@
 use super::status::Status;
 use crate::clock::LoopContext;
 use crate::write_buffer::WriteBuffer;
+use httpdate::HttpDate;
+use std::io::Write;
+use std::time::SystemTime;
 
 /// How a request wants its reply.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +59,13 @@ impl<'a> Reply<'a> {
         self
     }
 
+    /// Adds a field whose value is a time.
+    pub(super) fn time(self, name: &'static str, time: SystemTime) -> Self {
+        self.bytes.extend_from_slice(name.as_bytes());
+        write!(self.bytes, "{}\r\n", HttpDate::from(time)).expect("a vector takes every write");
+        self
+    }
+
     /// Adds Content-Length.
     #[inline]
     pub(super) fn length(self, length: u64) -> Self {
@@ -66,14 +76,15 @@ impl<'a> Reply<'a> {
     /// Ends a line with a number.
     #[inline]
     fn amount(self, number: u64) -> Self {
+        let digit = |number: u64| b'0' + number as u8;
         match number {
-            0..10 => self.bytes.push(b'0' + number as u8),
-            10..100 => {
-                self.bytes.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8])
+            0..10 => self.bytes.extend_from_slice(&[digit(number), b'\r', b'\n']),
+            10..100 => self.bytes.extend_from_slice(&[digit(number / 10), digit(number % 10), b'\r', b'\n']),
+            _ => {
+                self.bytes.extend_from_slice(decimal(number, &mut [0; 20]));
+                self.bytes.extend_from_slice(b"\r\n");
             }
-            _ => self.bytes.extend_from_slice(decimal(number, &mut [0; 20])),
         }
-        self.bytes.extend_from_slice(b"\r\n");
         self
     }
 
@@ -149,12 +160,22 @@ pub(super) fn plain(
 }
 
 /// The number in digits, at the end of the buffer.
-pub(super) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+#[inline]
+pub(super) fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    to_base::<10>(number, digits)
+}
+
+/// The number in hexadecimal digits, at the end of the buffer.
+pub(super) fn hexadecimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    to_base::<16>(number, digits)
+}
+
+fn to_base<const BASE: u64>(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
+        digits[at] = b"0123456789abcdef"[(number % BASE) as usize];
+        number /= BASE;
         if number == 0 {
             return &digits[at..];
         }
@@ -167,6 +188,7 @@ mod tests {
     fn a_number_in_digits_reads_back() {
         for number in [0, 9, 10, 13, 99, 100, 65_536, u64::MAX] {
             assert_eq!(super::decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+            assert_eq!(super::hexadecimal(number, &mut [0; 20]), format!("{number:x}").as_bytes());
         }
     }
 }
