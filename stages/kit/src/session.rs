@@ -229,6 +229,14 @@ impl Session {
     pub fn sent(&mut self, count: usize, now: &LoopContext) {
         self.output.advance(count);
         self.sent += count as u64;
+        if !self.output.is_empty() {
+            self.peer.sent(count);
+            if now.ms >= self.deadline_ms {
+                // There was no room in time, and now there is some: the kernel may have let its buffer grow.
+                // Whether the peer has taken anything is seen once there is no room again.
+                return;
+            }
+        }
         // A peer that takes some of a reply is alive.
         self.reset_deadline(now);
     }
@@ -338,6 +346,11 @@ impl Session {
         matches!(self.closing, Closing::Lingering(_))
     }
 
+    /// Whether another protocol goes on with the socket: then nothing more is to be read for this one.
+    pub fn is_taken_over(&self) -> bool {
+        self.phase == Phase::TakenOver
+    }
+
     /// Whether the rest of a request's body is awaited.
     pub fn awaits_body(&self) -> bool {
         self.closing == Closing::No && self.phase == Phase::Body
@@ -355,8 +368,8 @@ impl Session {
     }
 
     /// The kernel holds `count` bytes that the peer has not acknowledged (see
-    /// [`crate::socket::unacknowledged`]). If they have become fewer since the last look, the peer reads, and
-    /// [`Session::would_block`] extends its deadline.
+    /// [`crate::socket::unacknowledged`]). If they are fewer than at the last look, with what was sent since, the
+    /// peer reads, and [`Session::would_block`] extends its deadline.
     pub fn unacknowledged(&mut self, count: u32) {
         self.peer.unacknowledged(count);
     }
