@@ -10,6 +10,8 @@ pub struct Output<'session> {
     pub(crate) peer: &'session mut Peer,
     /// The connection closes behind it.
     pub(crate) last: bool,
+    /// The deadline has passed: unless the peer has taken something, nothing more is written.
+    pub(crate) late: bool,
 }
 
 /// What is known of the other side.
@@ -28,7 +30,7 @@ pub(crate) struct Peer {
 impl Output<'_> {
     /// The same output, for one try to write it: [`Output::write_to`] takes what it is given.
     pub fn reborrow(&mut self) -> Output<'_> {
-        Output { buffer: self.buffer, peer: self.peer, last: self.last }
+        Output { buffer: self.buffer, peer: self.peer, last: self.last, late: self.late }
     }
 
     /// The bytes that come first.

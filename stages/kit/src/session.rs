@@ -180,7 +180,8 @@ impl Session {
     #[inline]
     fn write(&mut self, last: bool, now: &LoopContext) -> Next<'_> {
         self.output.end_reply(now);
-        Next::Write(Output { buffer: &self.output, peer: &mut self.peer, last })
+        let late = now.ms >= self.deadline_ms;
+        Next::Write(Output { buffer: &self.output, peer: &mut self.peer, last, late })
     }
 
     /// Bytes have arrived. They are parsed where they lie; only what cannot be parsed yet is copied.
@@ -229,16 +230,17 @@ impl Session {
     pub fn sent(&mut self, count: usize, now: &LoopContext) {
         self.output.advance(count);
         self.sent += count as u64;
-        if !self.output.is_empty() {
+        if self.output.is_empty() {
+            self.reset_deadline(now);
+        } else {
+            // There may be room only because the kernel has let its buffer grow. Whether the peer has taken
+            // anything is seen by what is unacknowledged.
             self.peer.sent(count);
-            if now.ms >= self.deadline_ms {
-                // There was no room in time, and now there is some: the kernel may have let its buffer grow.
-                // Whether the peer has taken anything is seen once there is no room again.
-                return;
+            if now.ms >= self.deadline_ms && self.peer.reads {
+                self.peer.reads = false;
+                self.reset_deadline(now);
             }
         }
-        // A peer that takes some of a reply is alive.
-        self.reset_deadline(now);
     }
 
     /// A job is done.
