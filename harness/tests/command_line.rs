@@ -237,6 +237,7 @@ fn a_stage_is_started_by_every_documented_form() {
         ("1 --addr 127.0.0.1:0", "--protocol http --addr 127.0.0.1:0"),
         ("--port 0 1 -- --protocol echo", "--addr 127.0.0.1:0 --protocol echo"),
         ("--port 0 1 --protocol echo --backlog 5", "--addr 127.0.0.1:0 --protocol echo --backlog 5"),
+        ("01-blocking-echo --backlog 5 --port=0", "--protocol http --addr 127.0.0.1:0 --backlog 5"),
         ("1 --help", "--protocol http --addr 127.0.0.1:8080 --help"),
     ] {
         let by_script = lab(&place, &just(&started));

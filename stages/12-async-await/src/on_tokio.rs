@@ -12,7 +12,7 @@ use kit::listener::{Accepted, Acceptor, address_of};
 use kit::options::ProtocolKind;
 use kit::session::{Next, Session};
 use kit::shutdown;
-use kit::socket::would_block;
+use kit::socket::{unacknowledged, would_block};
 use kit::start::{Sessions, announce_address, listen};
 use nix::sys::socket::{Shutdown, SockFlag};
 use std::cell::RefCell;
@@ -154,6 +154,8 @@ async fn serve(
                         consume_budget().await;
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        // tokio does not even try while it knows of no room, so nobody has looked.
+                        session.unacknowledged(unacknowledged(socket.as_fd()));
                         if !session.would_block(clock.read()) {
                             until(deadline, &mut stop, socket.writable()).await?;
                         }

@@ -16,10 +16,13 @@ fn line_of(stream: &TcpStream) -> String {
 }
 
 /// A client is in the room once it has said something: until then the server does not know what it speaks.
-fn enter(stage: &Stage, name: &str, witness: &TcpStream) -> TcpStream {
+fn enter(stage: &Stage, number: usize, witness: &TcpStream) -> TcpStream {
     let mut stream = stage.connect();
-    stream.write_all(format!("{name} is here\n").as_bytes()).unwrap();
-    assert_eq!(line_of(witness), format!("{name} is here\n"));
+    stream.write_all(b"hello\n").unwrap();
+    assert_eq!(line_of(witness), format!("guest {number}: hello\n"));
+    let others = number - 1;
+    let greeting = format!("* You are guest {number}. Others here: {others}. They see what you send.\n");
+    assert_eq!(line_of(&stream), greeting);
     stream
 }
 
@@ -27,58 +30,72 @@ fn browser(stage: &Stage) -> WebSocket<TcpStream> {
     client(format!("ws://{}/", stage.address), stage.connect()).expect("the server upgrades").0
 }
 
-/// Protects the room: a line reaches everybody but whoever said it, whatever they speak, and split lines are
-/// whole again.
+/// Protects the room: a line reaches everybody but whoever said it, with a name and whatever they speak, and split
+/// lines are whole again; and a client that breaks the rules of WebSocket is told so.
 #[test]
 fn lines_reach_everybody_else_over_tcp_and_websocket() {
     let stage = Stage::start(&["--app", "chat", "--workers", "2"]);
     let mut socket = browser(&stage);
+    let greeting = socket.read().unwrap();
+    assert_eq!(greeting, Message::text("* You are guest 1. Others here: 0. They see what you send."));
     let mut first = stage.connect();
-    first.write_all(b"first is he").unwrap();
+    first.write_all(b"GET me ").unwrap();
     thread::sleep(Duration::from_millis(20));
-    first.write_all(b"re\n").unwrap();
-    assert_eq!(socket.read().unwrap(), Message::text("first is here"));
-    let mut second = enter(&stage, "second", &first);
-    assert_eq!(socket.read().unwrap(), Message::text("second is here"));
+    first.write_all(b"a beer\n").unwrap();
+    assert_eq!(socket.read().unwrap(), Message::text("guest 2: GET me a beer"));
+    assert!(line_of(&first).starts_with("* You are guest 2."));
+    let mut second = enter(&stage, 3, &first);
+    assert_eq!(socket.read().unwrap(), Message::text("guest 3: hello"));
     socket.send(Message::text("hello, 你好")).unwrap();
     for stream in [&first, &second] {
-        assert_eq!(line_of(stream), "hello, 你好\n");
+        assert_eq!(line_of(stream), "guest 1: hello, 你好\n");
     }
     second.write_all(b"one\r\ntwo\n").unwrap();
     for said in ["one", "two"] {
-        assert_eq!(line_of(&first), format!("{said}\n"));
-        assert_eq!(socket.read().unwrap(), Message::text(said));
+        assert_eq!(line_of(&first), format!("guest 3: {said}\n"));
+        assert_eq!(socket.read().unwrap(), Message::text(format!("guest 3: {said}")));
     }
     // It has heard itself: never.
     first.write_all(b"end\n").unwrap();
-    assert_eq!(line_of(&second), "end\n");
-    socket.close(None).unwrap();
-    while socket.read().is_ok() {}
-    let (status, _) = stage.terminate();
+    assert_eq!(line_of(&second), "guest 2: end\n");
+    assert_eq!(socket.read().unwrap(), Message::text("guest 2: end"));
+    // A frame without a mask (RFC 6455 §5.1).
+    socket.get_mut().write_all(&[0x81, 1, b'x']).unwrap();
+    let Message::Close(Some(close)) = socket.read().unwrap() else { panic!("no close") };
+    assert_eq!(u16::from(close.code), 1002);
+    // The limit counts for a line that comes whole, too.
+    first.write_all(&[vec![b'x'; 5_000], vec![b'\n']].concat()).unwrap();
+    assert_eq!(first.read(&mut [0]).unwrap_or(0), 0);
+    let (status, stderr) = stage.terminate();
     assert!(status.success());
+    let dropped = ["it does not keep to RFC 6455", "its line is too long"];
+    assert_eq!(stderr, dropped.map(|why| format!("a client was dropped: {why}\n")).concat());
 }
 
-/// Protects a reader of another site: its page cannot speak here in the reader's name. And a browser gets the
-/// page.
+/// Protects the room from what is no chat: a page of another site cannot post into it, and a client that does not
+/// show what it speaks is closed in time, whereas one that has come in may be silent. A browser gets the page.
 #[test]
-fn only_pages_of_the_same_origin_may_join() {
-    let stage = Stage::start(&["--app", "chat"]);
-    let ask = |rest: &str| {
+fn a_request_is_no_line_and_silence_is_for_those_who_are_in() {
+    let stage = Stage::start(&["--app", "chat", "--header-timeout", "0.1", "--idle-timeout", "0.1"]);
+    let mut witness = stage.connect();
+    witness.write_all(b"\n").unwrap();
+    assert!(line_of(&witness).starts_with("* You are guest 1."));
+    let ask = |request: String| {
         let mut stream = stage.connect();
-        stream
-            .write_all(format!("GET / HTTP/1.1\r\nHost: {}\r\n{rest}\r\n", stage.address).as_bytes())
-            .unwrap();
-        let mut reply = [0; 12];
-        stream.read_exact(&mut reply).unwrap();
-        String::from_utf8(reply.to_vec()).unwrap()
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
     };
-    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    assert_eq!(ask(""), "HTTP/1.1 200");
-    assert_eq!(ask(upgrade), "HTTP/1.1 101");
-    assert_eq!(ask(&format!("{upgrade}Origin: http://{}\r\n", stage.address)), "HTTP/1.1 101");
-    assert_eq!(ask(&format!("{upgrade}Origin: http://elsewhere.example\r\n")), "HTTP/1.1 400");
-    assert_eq!(ask("Upgrade: h2c\r\n"), "HTTP/1.1 400");
+    let head = format!("Host: {}\r\nConnection: close\r\n", stage.address);
+    let fields = "Origin: http://site.example\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n";
+    assert!(ask(format!("POST / HTTP/1.1\r\n{head}{fields}\r\nevil\n")).starts_with("HTTP/1.1 405 "));
+    assert!(ask(format!("GET / HTTP/1.1\r\n{head}\r\n")).ends_with("</script>\n"));
+    assert!(ask("GET / HTTP/1.1\r\nHost".to_owned()).starts_with("HTTP/1.1 408 "));
+    for half in ["half a line", ""] {
+        assert_eq!(ask(half.to_owned()), "");
+    }
+    enter(&stage, 2, &witness);
 }
 
 /// A thousand clients, of which one never reads. Protects the others: each line reaches all of them while the

@@ -175,9 +175,11 @@ fn actions_are_for_the_page_itself() {
 /// What the dashboard cannot do is told in one line.
 #[test]
 fn what_makes_no_sense_is_refused() {
-    for (options, says) in
-        [(["--processes", "2"], "--processes 1"), (["--dashboard-interval", "5"], "from 10 to 10000")]
-    {
+    for (options, says) in [
+        (["--processes", "2"], "--processes 1"),
+        (["--dashboard-interval", "5"], "from 10 to 10000"),
+        (["--protocol", "echo"], "--protocol is for --app httpd"),
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stage-13"));
         command.args(["--addr", "127.0.0.1:0", "--app", "dashboard"]).args(options);
         let output = command.output().expect("it starts");
@@ -209,7 +211,10 @@ fn the_page_lives_in_a_browser() {
     page.evaluate("document.querySelector('#load [name=seconds]').value = 1");
     page.evaluate("document.querySelector('#start').click()");
     page.until("parseFloat(document.querySelector('#requests output').textContent) > 0");
-    page.until("/^done: [1-9][0-9]* sent, [1-9][0-9]* answered$/.test(document.querySelector('#load .answer').textContent)");
+    page.until(
+        "/^done: asked for 500\\/s, reached [1-9][0-9]*\\/s; [1-9][0-9]* sent, [1-9][0-9]* answered$/
+            .test(document.querySelector('#load .answer').textContent)",
+    );
     page.until("document.querySelector('#requests output').textContent === '0/s'");
     // Noted by the page itself: a busy machine may look too late.
     page.evaluate(
@@ -218,11 +223,25 @@ fn the_page_lives_in_a_browser() {
     );
     page.evaluate("document.querySelector('#sleep [name=ms]').value = 2000");
     page.evaluate("document.querySelector('#sleep button').click()");
+    page.until("/^loop [01] is asleep until /.test(document.querySelector('#sleep .answer').textContent)");
     page.until("window.held === true");
     page.until("document.querySelector('#loops .held') === null");
+    page.until("/^loop [01] was asleep until /.test(document.querySelector('#sleep .answer').textContent)");
+    // Its own loop: the figures stand still, look old, and live again.
+    page.evaluate(
+        "new MutationObserver(() => { window.old ||= document.querySelector('main.stale') !== null
+            && /^last heard /.test(document.querySelector('#status').textContent); })
+            .observe(document.querySelector('#status'), { childList: true })",
+    );
+    page.evaluate("document.querySelector('#sleep select').value = own");
+    page.evaluate("document.querySelector('#sleep button').click()");
+    page.until("window.old === true");
+    page.until("document.querySelector('main.stale') === null");
     let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
     page.call("Emulation.setDeviceMetricsOverride", phone);
     page.until("innerWidth === 390 && document.documentElement.scrollWidth <= 390");
+    // What can be done is near the top.
+    page.until("document.querySelector('#start').getBoundingClientRect().top < 844");
     assert_eq!(page.complaints, Vec::<String>::new());
     drop(page);
     let (status, stderr) = stage.terminate();

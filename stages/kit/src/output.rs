@@ -10,6 +10,8 @@ pub struct Output<'session> {
     pub(crate) peer: &'session mut Peer,
     /// The connection closes behind it.
     pub(crate) last: bool,
+    /// The deadline has passed: unless the peer has taken something, nothing more is written.
+    pub(crate) late: bool,
 }
 
 /// What is known of the other side.
@@ -19,16 +21,16 @@ pub(crate) struct Peer {
     pub(crate) ended: bool,
     /// Some of its bytes were unread in the socket when the last reply left.
     pub(crate) has_unread: bool,
-    /// Bytes that the kernel held for it when the socket was last full.
-    unacknowledged: u32,
-    /// The kernel held fewer than the time before: the peer reads, if slowly.
+    /// Bytes that the kernel would hold for it if it had taken none since the socket was last full.
+    unacknowledged: u64,
+    /// The kernel has held fewer since its deadline was extended: the peer reads, if slowly.
     pub(crate) reads: bool,
 }
 
 impl Output<'_> {
     /// The same output, for one try to write it: [`Output::write_to`] takes what it is given.
     pub fn reborrow(&mut self) -> Output<'_> {
-        Output { buffer: self.buffer, peer: self.peer, last: self.last }
+        Output { buffer: self.buffer, peer: self.peer, last: self.last, late: self.late }
     }
 
     /// The bytes that come first.
@@ -63,7 +65,13 @@ impl Output<'_> {
 impl Peer {
     /// The kernel holds `count` bytes that the peer has not acknowledged.
     pub(crate) fn unacknowledged(&mut self, count: u32) {
-        self.reads = count < self.unacknowledged;
+        let count = u64::from(count);
+        self.reads |= count < self.unacknowledged;
         self.unacknowledged = count;
+    }
+
+    /// The kernel holds `count` bytes more, of an output of which some are left.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.unacknowledged += count as u64;
     }
 }

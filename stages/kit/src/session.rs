@@ -180,7 +180,8 @@ impl Session {
     #[inline]
     fn write(&mut self, last: bool, now: &LoopContext) -> Next<'_> {
         self.output.end_reply(now);
-        Next::Write(Output { buffer: &self.output, peer: &mut self.peer, last })
+        let late = now.ms >= self.deadline_ms;
+        Next::Write(Output { buffer: &self.output, peer: &mut self.peer, last, late })
     }
 
     /// Bytes have arrived. They are parsed where they lie; only what cannot be parsed yet is copied.
@@ -229,8 +230,17 @@ impl Session {
     pub fn sent(&mut self, count: usize, now: &LoopContext) {
         self.output.advance(count);
         self.sent += count as u64;
-        // A peer that takes some of a reply is alive.
-        self.reset_deadline(now);
+        if self.output.is_empty() {
+            self.reset_deadline(now);
+        } else {
+            // There may be room only because the kernel has let its buffer grow. Whether the peer has taken
+            // anything is seen by what is unacknowledged.
+            self.peer.sent(count);
+            if now.ms >= self.deadline_ms && self.peer.reads {
+                self.peer.reads = false;
+                self.reset_deadline(now);
+            }
+        }
     }
 
     /// A job is done.
@@ -338,6 +348,11 @@ impl Session {
         matches!(self.closing, Closing::Lingering(_))
     }
 
+    /// Whether another protocol goes on with the socket: then nothing more is to be read for this one.
+    pub fn is_taken_over(&self) -> bool {
+        self.phase == Phase::TakenOver
+    }
+
     /// Whether the rest of a request's body is awaited.
     pub fn awaits_body(&self) -> bool {
         self.closing == Closing::No && self.phase == Phase::Body
@@ -355,8 +370,8 @@ impl Session {
     }
 
     /// The kernel holds `count` bytes that the peer has not acknowledged (see
-    /// [`crate::socket::unacknowledged`]). If they have become fewer since the last look, the peer reads, and
-    /// [`Session::would_block`] extends its deadline.
+    /// [`crate::socket::unacknowledged`]). If they are fewer than at the last look, with what was sent since, the
+    /// peer reads, and [`Session::would_block`] extends its deadline.
     pub fn unacknowledged(&mut self, count: u32) {
         self.peer.unacknowledged(count);
     }

@@ -32,7 +32,8 @@ impl Output<'_> {
     ///
     /// # Errors
     /// What send(2) and sendfile(2) say, but not `EINTR`: `EAGAIN` when the socket has no room (a blocking
-    /// one: for as long as its SO_SNDTIMEO), `EIO` when a file has become shorter than the length that its
+    /// one: for as long as its SO_SNDTIMEO), or the session's deadline has passed and the peer has taken
+    /// nothing, so that room is only that of a buffer that has grown; `EIO` when a file has become shorter than the length that its
     /// head promised.
     pub fn write_to(self, socket: impl AsFd) -> nix::Result<usize> {
         self.write_with(socket.as_fd(), send_file)
@@ -44,6 +45,12 @@ impl Output<'_> {
     /// As [`Output::write_to`], and what `send_file` says.
     #[inline]
     pub fn write_with(mut self, socket: BorrowedFd<'_>, send_file: SendFile) -> nix::Result<usize> {
+        if self.late {
+            self.unacknowledged(unacknowledged(socket));
+            if !self.peer.reads {
+                return Err(Errno::EAGAIN);
+            }
+        }
         let result = loop {
             match send_output(socket, self.bytes(), self.body(), send_file) {
                 Err(Errno::EINTR) => {}
@@ -145,9 +152,59 @@ nix::ioctl_read_bad!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::protocol::http::{Http, Limits, Settings};
+    use crate::session::{Next, Timeouts};
+    use nix::sys::socket::{setsockopt, sockopt};
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsFd;
+    use std::sync::Arc;
+
+    /// Protects the server from a peer that does not read, for which the kernel lets its buffer grow: room is no
+    /// sign of the peer, but what it has taken is.
+    #[test]
+    fn room_in_a_larger_buffer_wins_no_time() {
+        const IDLE_MS: u32 = 1_000;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("queued");
+        let (socket, _) = listener.accept().expect("it is there");
+        socket.set_nonblocking(true).expect("possible");
+        setsockopt(&socket, sockopt::SndBuf, &(64 * 1024)).expect("possible");
+        let mut now = Clock::new().last().clone();
+        let timeouts = Timeouts { idle_ms: IDLE_MS, header_ms: IDLE_MS };
+        let http = Http::new(Arc::new(Settings { limits: Limits::default(), root: None }));
+        let mut session = Session::new(Box::new(http), timeouts, &now);
+        session.received(b"GET /bytes/1000000000 HTTP/1.1\r\nHost: x\r\n\r\n", &now);
+        // Whether the session is over when no more can be written.
+        let mut write = |now: &LoopContext| loop {
+            match session.next(now) {
+                Next::Write(output) => match output.write_to(&socket) {
+                    Ok(count) => session.sent(count, now),
+                    Err(Errno::EAGAIN) => {
+                        if !session.would_block(now) {
+                            return false;
+                        }
+                    }
+                    Err(error) => panic!("{error}"),
+                },
+                next => return matches!(next, Next::Close),
+            }
+        };
+        assert!(!write(&now), "there is time");
+        peer.read_exact(&mut vec![0; 100_000]).expect("so many have left");
+        now.ms += u64::from(IDLE_MS);
+        assert!(!write(&now), "it has read");
+        // What its kernel has taken for it counts, once.
+        for round in 1.. {
+            now.ms += u64::from(IDLE_MS);
+            setsockopt(&socket, sockopt::SndBuf, &((64 + round * 64) * 1024)).expect("possible");
+            if write(&now) {
+                break;
+            }
+            assert!(round < 3, "it has read nothing since");
+        }
+    }
 
     /// The end of the peer's bytes is none of them.
     #[test]

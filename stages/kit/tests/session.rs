@@ -159,6 +159,27 @@ fn a_slow_reader_is_told_by_what_the_kernel_still_holds() {
     assert!(matches!(server.session.next(&server.now), Next::Close));
 }
 
+/// The kernel's buffer grows while a peer reads nothing: room wins no time by itself, neither before the deadline
+/// nor at it, and what the peer has taken does.
+#[test]
+fn room_that_the_kernel_makes_is_no_sign_of_the_peer() {
+    for (holds, is_over) in [(1_200_000, true), (1_199_999, false)] {
+        let mut server = Loop::new();
+        server.session.received(b"GET /bytes/100000000 HTTP/1.1\r\nHost: x\r\n\r\n", &server.now);
+        server.session.sent(1_000_000, &server.now);
+        server.session.unacknowledged(1_000_000);
+        server.now.ms += IDLE_MS - 1;
+        server.session.sent(100_000, &server.now);
+        assert_eq!(server.deadline_in(), 1);
+        server.session.unacknowledged(1_100_000);
+        server.now.ms += 1;
+        server.session.sent(100_000, &server.now);
+        server.session.unacknowledged(holds);
+        assert_eq!(server.session.would_block(&server.now), is_over, "{holds}");
+        assert_eq!(matches!(server.session.next(&server.now), Next::Close), is_over);
+    }
+}
+
 #[test]
 fn replies_leave_before_a_slow_job_runs() {
     let mut server = Loop::new();

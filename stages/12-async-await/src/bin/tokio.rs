@@ -1,8 +1,17 @@
 //! The binary `stage-12-tokio`.
 
+/// Stage 12's twin: the same server on tokio.
+#[cfg(not(loom))]
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    shared: async_await::options::Options,
+}
+
 #[cfg(not(loom))]
 fn main() -> std::process::ExitCode {
-    kit::start::main(async_await::on_tokio::run)
+    kit::start::main(|options: Options| async_await::on_tokio::run(options.shared))
 }
 
 /// Built for loom, tokio has no sockets.

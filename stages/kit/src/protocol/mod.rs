@@ -25,6 +25,9 @@ pub enum Phase {
     Body,
     /// The conversation is over, once what was appended has been sent; what still arrives is dropped.
     Closing,
+    /// Another protocol goes on with the socket, once what was appended has been sent; what still arrives is
+    /// its own.
+    TakenOver,
 }
 
 /// A conversation with one peer.

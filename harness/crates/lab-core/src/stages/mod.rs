@@ -175,13 +175,17 @@ pub fn binary_directory() -> Result<PathBuf> {
     })
 }
 
-/// The stage that a user means by `5`, `05`, `stage-05` or `5-mio`; otherwise a [`Usage`].
+/// The stage that a user means by `5`, `05`, `stage-05`, `5-mio` or the folder `05-edge-vs-level`; otherwise a
+/// [`Usage`].
 pub fn find<'a>(stages: &'a [Stage], name: &str) -> Result<&'a Stage> {
     fn canonical(name: &str) -> &str {
         name.trim().trim_start_matches("stage-").trim_start_matches('0')
     }
     let wanted = canonical(name);
     let found = stages.iter().find(|stage| canonical(&stage.name) == wanted);
+    // A folder's twins come behind the stage itself.
+    let has_folder = |stage: &&Stage| stage.folder.file_name().is_some_and(|folder| folder == name.trim());
+    let found = found.or_else(|| stages.iter().find(has_folder));
     let usage = || {
         let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
         Usage::new(format!("no stage `{}`: there is {}", name.escape_debug(), names.join(", ")))

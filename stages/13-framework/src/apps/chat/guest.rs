@@ -1,33 +1,24 @@
-//! A client that has not shown yet what it speaks.
+//! A client that has not shown yet what it speaks: its first line says so.
 
 use super::lines::Lines;
-use super::websocket::WebSocket;
+use super::{MAX_LINE, Room};
+use crate::apps::front::Front;
 use framework::{Connection, Protocol};
-use httparse::{EMPTY_HEADER, Request, Status};
-use tungstenite::handshake::derive_accept_key;
-
-/// The longest head of a request, in bytes.
-const MAX_HEAD: usize = 8 * 1024;
-const MAX_HEADERS: usize = 64;
-
-const PAGE: &str = include_str!("page.html");
+use kit::start::Sessions;
+use std::sync::Arc;
 
 /// Bytes that have come.
-#[derive(Default)]
 pub(super) struct Guest {
+    room: Arc<Room>,
+    sessions: Sessions,
     input: Vec<u8>,
 }
 
-/// What a head asks for.
-enum Asks {
-    /// The head is not complete.
-    More,
-    /// The page.
-    Page,
-    /// A WebSocket, with this key; the head is so long.
-    Upgrade(String, usize),
-    /// Something else.
-    Nonsense,
+impl Guest {
+    /// One that has said nothing.
+    pub(super) fn new(room: Arc<Room>, sessions: Sessions) -> Self {
+        Self { room, sessions, input: Vec::new() }
+    }
 }
 
 impl Protocol for Guest {
@@ -36,67 +27,53 @@ impl Protocol for Guest {
     }
 
     fn on_data(&mut self, connection: &mut Connection<'_>) {
+        let is_first = self.input.is_empty();
         let Ok(bytes) = connection.receive() else { return };
         self.input.extend_from_slice(bytes);
-        let begins = self.input.len().min(4);
-        if self.input[..begins] != b"GET "[..begins] {
-            let mut lines = Lines::default();
-            lines.received(&self.input, connection);
-            return connection.set_protocol(Box::new(lines));
+        if is_first && !self.input.is_empty() {
+            let end = connection.now().ms + u64::from(self.sessions.timeouts().header_ms);
+            connection.set_deadline(Some(end));
         }
-        match asks(&self.input) {
-            Asks::More if self.input.len() < MAX_HEAD => {}
-            Asks::Upgrade(key, length) => {
-                let accept = derive_accept_key(key.as_bytes());
-                connection.write_move(
-                    format!(
-                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-                    )
-                    .into_bytes(),
-                );
-                let mut socket = WebSocket::new();
-                socket.received(&self.input[length..], connection);
-                connection.set_protocol(Box::new(socket));
+        let Some(end) = self.input.iter().position(|&byte| byte == b'\n') else {
+            if self.input.len() > MAX_LINE {
+                connection.drop_because("its line is too long");
             }
-            Asks::Page => reply(connection, "200 OK", "text/html; charset=utf-8", PAGE),
-            Asks::More | Asks::Nonsense => {
-                reply(connection, "400 Bad Request", "text/plain", "a WebSocket, or lines, please\n");
-            }
+            return;
+        };
+        let line = self.input[..end].trim_ascii_end();
+        if is_request(line) {
+            let front = Front::new(Arc::clone(&self.room), self.sessions.clone());
+            front.begin(&self.input, connection);
+        } else if line.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
+            // Most likely it is TLS.
+            connection.drop_because("it speaks neither lines nor HTTP");
+        } else {
+            let mut lines = Lines::enter(&self.room, connection);
+            lines.received(&self.input, connection);
+            connection.set_protocol(Box::new(lines));
         }
     }
 }
 
-fn reply(connection: &mut Connection<'_>, status: &str, kind: &str, body: &str) {
-    let length = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    );
-    connection.write_move((head + body).into_bytes());
-    connection.close();
+/// Whether a line is that of a request, whatever its method: a page of another site may let its reader's browser
+/// send one, with lines behind it, and nobody must hear them.
+fn is_request(line: &[u8]) -> bool {
+    let mut words = line.rsplit(|&byte| byte == b' ');
+    words.next().is_some_and(|version| version.starts_with(b"HTTP/")) && words.count() >= 2
 }
 
-fn asks(input: &[u8]) -> Asks {
-    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
-    let mut request = Request::new(&mut headers);
-    let length = match request.parse(input) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return Asks::More,
-        Err(_) => return Asks::Nonsense,
-    };
-    let value = |name: &str| {
-        let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
-        header.and_then(|header| std::str::from_utf8(header.value).ok())
-    };
-    // A page of another site may open a WebSocket to here in its reader's name (RFC 6455 §10.2).
-    let is_ours = |origin: &str| value("Host").is_some_and(|host| origin.split("//").nth(1) == Some(host));
-    match (value("Upgrade"), value("Sec-WebSocket-Key"), value("Sec-WebSocket-Version")) {
-        (None, ..) if request.path == Some("/") => Asks::Page,
-        (Some(upgrade), Some(key), Some("13"))
-            if upgrade.eq_ignore_ascii_case("websocket") && value("Origin").is_none_or(is_ours) =>
-        {
-            Asks::Upgrade(key.to_owned(), length)
+#[cfg(test)]
+mod tests {
+    use super::is_request;
+
+    /// Protects a reader of another site, whose page can make the browser send requests of any method.
+    #[test]
+    fn what_a_browser_sends_is_no_line_and_what_people_say_is() {
+        for line in ["GET / HTTP/1.1", "POST / HTTP/1.1", "PRI * HTTP/2.0", "X-Y /a b HTTP/1.1"] {
+            assert!(is_request(line.as_bytes()), "{line}");
         }
-        _ => Asks::Nonsense,
+        for line in ["", "hello", "GET me a beer", "GET /", "old HTTP/1.1", "what is HTTP/1.1 for"] {
+            assert!(!is_request(line.as_bytes()), "{line}");
+        }
     }
 }

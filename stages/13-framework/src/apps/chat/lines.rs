@@ -1,27 +1,40 @@
 //! A client that speaks plain lines.
 
-use super::{MAX_LINE, note, say};
+use super::{MAX_LINE, Room, note, say};
 use framework::{Connection, ConnectionId, Protocol, Reason, Server};
+use std::time::Duration;
 
 pub(super) const SERVICE: &str = "chat-lines";
 
 /// The beginning of a line whose end has not come.
-#[derive(Default)]
 pub(super) struct Lines {
+    name: String,
     input: Vec<u8>,
 }
 
 impl Lines {
+    /// A client that has come in.
+    pub(super) fn enter(room: &Room, connection: &mut Connection<'_>) -> Self {
+        let (name, greeting) = room.greet(connection.server());
+        connection.write_move(format!("{greeting}\n").into_bytes());
+        // Whoever listens may be silent.
+        connection.set_timeout(Duration::ZERO);
+        Self { name, input: Vec::new() }
+    }
+
     /// Says each line that is complete.
     pub(super) fn received(&mut self, bytes: &[u8], connection: &mut Connection<'_>) {
         self.input.extend_from_slice(bytes);
         let mut begin = 0;
         while let Some(length) = self.input[begin..].iter().position(|&byte| byte == b'\n') {
+            if length > MAX_LINE {
+                return connection.drop_because("its line is too long");
+            }
             let line = String::from_utf8_lossy(&self.input[begin..begin + length]);
             let line = line.trim_end_matches('\r');
             // An empty one says nothing: so a client comes in that only wants to hear.
             if !line.is_empty() {
-                say(connection, line);
+                say(connection, &self.name, line);
             }
             begin += length + 1;
         }

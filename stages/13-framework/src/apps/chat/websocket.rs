@@ -1,19 +1,21 @@
 //! A client that speaks WebSocket (RFC 6455). The framing is tungstenite's, which wants a stream to read and
 //! write: here that is two buffers, between the callbacks and it.
 
-use super::{MAX_LINE, note, say};
+use super::{MAX_LINE, Room, note, say};
 use framework::{Connection, ConnectionId, Protocol, Reason, Server};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 use tungstenite::protocol::frame::Frame;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 
 pub(super) const SERVICE: &str = "chat-websocket";
 
 /// One conversation.
 pub(super) struct WebSocket {
+    name: String,
     context: WebSocketContext,
     wire: Wire,
 }
@@ -27,21 +29,29 @@ struct Wire {
 
 /// A line as a frame, for any number of clients: a server's frames are not masked.
 pub(super) fn frame(line: &str) -> Arc<[u8]> {
+    bytes_of(Frame::message(line.to_owned(), OpCode::Data(Data::Text), true)).into()
+}
+
+fn bytes_of(frame: Frame) -> Vec<u8> {
     let mut bytes = Vec::new();
-    Frame::message(line.to_owned(), OpCode::Data(Data::Text), true)
-        .format(&mut bytes)
-        .expect("a vector takes every byte");
-    bytes.into()
+    frame.format(&mut bytes).expect("a vector takes every byte");
+    bytes
 }
 
 impl WebSocket {
-    /// A conversation whose handshake is over.
-    pub(super) fn new() -> Self {
+    /// A client whose handshake is over.
+    pub(super) fn enter(room: &Room, connection: &mut Connection<'_>) -> Self {
+        let (name, greeting) = room.greet(connection.server());
+        connection.write_move(frame(&greeting));
+        // Its end is that of the peer's bytes, and whoever listens may be silent.
+        connection.hold(false);
+        connection.set_timeout(Duration::ZERO);
         let config = WebSocketConfig::default()
             .read_buffer_size(MAX_LINE)
             .max_message_size(Some(MAX_LINE))
             .max_frame_size(Some(MAX_LINE));
-        Self { context: WebSocketContext::new(Role::Server, Some(config)), wire: Wire::default() }
+        let context = WebSocketContext::new(Role::Server, Some(config));
+        Self { name, context, wire: Wire::default() }
     }
 
     /// Says each message that is complete, and answers pings and the close.
@@ -50,7 +60,7 @@ impl WebSocket {
         let end = loop {
             match self.context.read(&mut self.wire) {
                 Ok(Message::Text(text)) => {
-                    text.as_str().lines().for_each(|line| say(connection, line));
+                    text.as_str().lines().for_each(|line| say(connection, &self.name, line));
                 }
                 Ok(_) => {}
                 Err(end) => break end,
@@ -61,9 +71,17 @@ impl WebSocket {
         match end {
             Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Error::ConnectionClosed | Error::AlreadyClosed => connection.close(),
-            _ => connection.drop_because("it does not keep to RFC 6455"),
+            Error::Capacity(_) => fail(CloseCode::Size, "its message is too long", connection),
+            _ => fail(CloseCode::Protocol, "it does not keep to RFC 6455", connection),
         }
     }
+}
+
+/// Tells why the conversation ends, and ends it (§7.1.7).
+fn fail(code: CloseCode, why: &'static str, connection: &mut Connection<'_>) {
+    note(&Reason::Dropped(why));
+    connection.write_move(bytes_of(Frame::close(Some(CloseFrame { code, reason: why.into() }))));
+    connection.close();
 }
 
 impl Protocol for WebSocket {

@@ -85,7 +85,7 @@ impl Shared {
             "load" => {
                 let order: Order = parse(body)?;
                 let server = self.server.get().ok_or(("409 Conflict", "the server starts".to_owned()))?;
-                self.load.start(order, server.address().port())
+                self.load.start(order, server.address())
             }
             "stop" => {
                 self.load.stop();

@@ -88,7 +88,7 @@ class Chart {
       parts.push(svg("line", { class: mark === low ? "axis" : "grid", x1: left, x2: right, y1: y(mark), y2: y(mark) }));
       parts.push(svg("text", { x: left - 5, y: y(mark) + 4, "text-anchor": "end" }, this.format(mark)));
     }
-    for (const seconds of right - left < 200 ? [60, 30, 0] : [60, 40, 20, 0]) {
+    for (const seconds of right - left < 130 ? [60, 0] : right - left < 200 ? [60, 30, 0] : [60, 40, 20, 0]) {
       const anchor = seconds === 0 ? "end" : seconds === 60 ? "start" : "middle";
       const label = seconds === 0 ? "now" : `−${seconds} s`;
       parts.push(svg("text", { x: x(last - seconds * 1000), y: height - 4, "text-anchor": anchor }, label));

@@ -8,7 +8,7 @@ use kit::stderr::log_stderr;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, sleep};
@@ -47,6 +47,10 @@ pub(super) struct Load {
 struct Progress {
     running: AtomicBool,
     stop: AtomicBool,
+    /// Requests per second that were asked for.
+    rate: AtomicU64,
+    /// For how long it has sent, in ms.
+    ms: AtomicU64,
     sent: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
@@ -68,14 +72,16 @@ impl Load {
         let progress = &self.progress;
         json!({
             "running": progress.running.load(Relaxed),
+            "rate": progress.rate.load(Relaxed),
+            "ms": progress.ms.load(Relaxed),
             "sent": progress.sent.load(Relaxed),
             "answered": progress.answered.load(Relaxed),
             "failed": progress.failed.load(Relaxed),
         })
     }
 
-    /// Starts the thread, unless there is one.
-    pub(super) fn start(&self, order: Order, port: u16) -> Result<(), Refused> {
+    /// Starts the thread, unless there is one. `server` is where the server listens.
+    pub(super) fn start(&self, order: Order, server: SocketAddrV4) -> Result<(), Refused> {
         if !self.allowed {
             let text = "the server was started without --dashboard-load";
             return Err(("403 Forbidden", text.to_owned()));
@@ -91,11 +97,12 @@ impl Load {
         }
         let progress = Arc::clone(&self.progress);
         progress.stop.store(false, Relaxed);
-        for count in [&progress.sent, &progress.answered, &progress.failed] {
+        progress.rate.store(order.rate, Relaxed);
+        for count in [&progress.ms, &progress.sent, &progress.answered, &progress.failed] {
             count.store(0, Relaxed);
         }
         let run = move || {
-            if let Err(error) = progress.run(&order, port) {
+            if let Err(error) = progress.run(&order, target(server)) {
                 log_stderr(format_args!("the load has ended: {error}"));
             }
             progress.running.store(false, Relaxed);
@@ -115,9 +122,9 @@ impl Load {
 impl Progress {
     /// Requests as they are due, at most one at a time from each client. What could not be sent in time is
     /// left out: a server that was held up is not flooded afterwards.
-    fn run(&self, order: &Order, port: u16) -> io::Result<()> {
-        let request = format!("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n", order.path);
-        let clients = (0..order.clients).map(|_| Client::connect(port)).collect::<io::Result<Vec<_>>>();
+    fn run(&self, order: &Order, target: SocketAddrV4) -> io::Result<()> {
+        let request = format!("GET {} HTTP/1.1\r\nHost: {target}\r\n\r\n", order.path);
+        let clients = (0..order.clients).map(|_| Client::connect(target)).collect::<io::Result<Vec<_>>>();
         let mut clients = clients?;
         let (begun, mut turn) = (Instant::now(), 0);
         let mut handled = 0;
@@ -145,6 +152,7 @@ impl Progress {
                     }
                 }
             }
+            self.ms.store(begun.elapsed().as_millis() as u64, Relaxed);
             sleep(PAUSE);
         }
         self.drain(&mut clients);
@@ -178,9 +186,8 @@ struct Client {
 }
 
 impl Client {
-    fn connect(port: u16) -> io::Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+    fn connect(target: SocketAddrV4) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&target.into(), Duration::from_secs(2))?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         Ok(Self { stream, input: Vec::new(), waits: None })
@@ -218,6 +225,12 @@ impl Client {
     }
 }
 
+/// Where to ask a server that listens here: one on all interfaces is asked over the loopback.
+fn target(server: SocketAddrV4) -> SocketAddrV4 {
+    let ip = if server.ip().is_unspecified() { Ipv4Addr::LOCALHOST } else { *server.ip() };
+    SocketAddrV4::new(ip, server.port())
+}
+
 /// Whether a reply is there with all of its body. One that is not 200 is an error.
 fn is_whole(input: &[u8]) -> io::Result<bool> {
     let mut headers = [EMPTY_HEADER; 32];
@@ -232,5 +245,18 @@ fn is_whole(input: &[u8]) -> io::Result<bool> {
             let length: usize = length.ok_or_else(|| io::Error::other("a reply has no length"))?;
             Ok(input.len() >= head + length)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects `--addr 127.0.0.2:8080`: the load is sent where the server listens.
+    #[test]
+    fn the_load_goes_to_the_address_of_the_server() {
+        let target = |server: &str| target(server.parse().unwrap()).to_string();
+        assert_eq!(target("127.0.0.2:8080"), "127.0.0.2:8080");
+        assert_eq!(target("0.0.0.0:8080"), "127.0.0.1:8080");
     }
 }

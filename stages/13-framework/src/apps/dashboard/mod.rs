@@ -2,7 +2,7 @@
 //! it is answered as `httpd` answers, so that it can be loaded while one watches.
 //!
 //! ```text
-//!   client -- GET / for a browser, GET /events, POST /actions/NAME --> Routes -- anything else --> kit's HTTP
+//!   client --> Front (kit's HTTP) -- GET / for a browser, GET /events, POST /actions/NAME --> routes
 //!                                    |                   |
 //!                                    v                   v
 //!   sampler (a thread) -- each --> Page: one       Actions: sleep, options,
@@ -12,18 +12,15 @@
 //! The sampler is a thread of its own: a task of a loop could not say that its loop is starved.
 
 mod actions;
-mod authority;
-mod front;
 mod load;
 mod page;
-mod request;
 mod routes;
 mod sampler;
 
 use super::Options;
+use super::front::Front;
 use actions::Switches;
 use framework::{Application, Protocol, Server, Settings};
-use front::Front;
 use kit::options::ProtocolKind;
 use kit::start::{Sessions, listen};
 use load::Load;
@@ -34,7 +31,6 @@ use std::time::Duration;
 
 /// What all connections, the sampler and the load share.
 struct Shared {
-    sessions: Sessions,
     /// The whole page: one document.
     page: String,
     switches: Switches,
@@ -52,21 +48,22 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         let text = "the dashboard takes --processes 1: a page shows the process that serves it";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    if options.common.protocol == Some(ProtocolKind::Echo) {
-        // A page comes over HTTP: then there is none.
-        return super::httpd::run(options);
-    }
     let (listener, sessions) = listen(&options.common, SockFlag::SOCK_NONBLOCK, ProtocolKind::Http)?;
     let server = Server::with_listener(listener, Settings { measure: true, ..options.settings() })?;
-    let shared = Shared {
-        switches: Switches::new(options.common.idle_timeout, options.dashboard_interval),
-        sessions,
-        page: page::document(),
-        load: Load::new(options.dashboard_load),
-        server: OnceLock::new(),
-    };
-    server.run(Dashboard { shared: Arc::new(shared) })
+    let interval = options.dashboard_interval.unwrap_or(INTERVAL);
+    let switches = Switches::new(options.common.idle_timeout, interval);
+    let shared = Arc::new(Shared::new(switches, Load::new(options.dashboard_load)));
+    server.run(Dashboard { shared, sessions })
 }
+
+impl Shared {
+    fn new(switches: Switches, load: Load) -> Self {
+        Self { page: page::document(), switches, load, server: OnceLock::new() }
+    }
+}
+
+/// How often the figures are sent, unless an option says it.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often the figures are sent, at least and at most.
 pub(super) const INTERVALS: std::ops::RangeInclusive<Duration> =
@@ -75,11 +72,12 @@ pub(super) const INTERVALS: std::ops::RangeInclusive<Duration> =
 /// The application.
 struct Dashboard {
     shared: Arc<Shared>,
+    sessions: Sessions,
 }
 
 impl Application for Dashboard {
     fn protocol(&self, _: &Server) -> Box<dyn Protocol> {
-        Box::new(Front::new(Arc::clone(&self.shared)))
+        Box::new(Front::new(Arc::clone(&self.shared), self.sessions.clone()))
     }
 
     fn on_init(&self, server: &Server) {

@@ -109,17 +109,17 @@ function drawLoops(now) {
 }
 
 function showStatus() {
-  const late = arrived === null ? 0 : performance.now() - arrived, status = by("status");
   if (arrived === null) return;
-  if (stream.readyState === EventSource.CLOSED || stream.readyState === EventSource.CONNECTING) {
-    status.dataset.state = "late";
-    status.textContent = "no connection to the server; tries again";
-  } else if (late > 3 * interval + 500) {
-    status.dataset.state = "late";
-    status.textContent = `no figures for ${(late / 1000).toFixed(1)} s: the loop of this page is held up`;
+  const silent = performance.now() - arrived, status = by("status"), heard = `last heard ${(silent / 1000).toFixed(1)} s ago`;
+  const isCut = stream.readyState !== EventSource.OPEN, isLate = isCut || silent > 3 * interval + 500;
+  status.dataset.state = isLate ? "late" : "live";
+  document.querySelector("main").classList.toggle("stale", isLate);
+  if (isCut) {
+    status.textContent = `${heard}: no connection to the server; tries again`;
+  } else if (isLate) {
+    status.textContent = `${heard}: the loop of this page is held up`;
   } else {
     const pages = samples[samples.length - 1].pages;
-    status.dataset.state = "live";
     status.textContent = `live; this page is on loop ${own}; ${pages === 1 ? "1 page is" : `${pages} pages are`} open`;
   }
 }
@@ -135,7 +135,8 @@ function showLoad(load) {
   for (const element of by("load").elements) element.disabled = !mayLoad || load.running !== (element.id === "stop");
   if (load.sent > 0) {
     const failed = load.failed > 0 ? `, ${load.failed} failed` : "";
-    say("load", `${load.running ? "runs" : "done"}: ${load.sent} sent, ${load.answered} answered${failed}`);
+    const reached = load.ms > 0 ? `${Math.round(load.answered / load.ms * 1000)}/s` : "…";
+    say("load", `${load.running ? "runs" : "done"}: asked for ${load.rate}/s, reached ${reached}; ${load.sent} sent, ${load.answered} answered${failed}`);
   } else if (!mayLoad) {
     say("load", "Off: start the server with --dashboard-load.");
   }
@@ -148,14 +149,26 @@ function say(id, text, refused) {
 }
 
 async function ask(id, name, values) {
+  const asked = Date.now();
   try {
     const reply = await fetch(`/actions/${name}`, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values),
     });
-    say(id, (await reply.text()).trim(), !reply.ok);
+    const text = (await reply.text()).trim();
+    if (name === "sleep" && reply.ok) return showSleep(values.loop, asked + values.ms);
+    say(id, text, !reply.ok);
   } catch {
     say(id, "the server does not answer", true);
   }
+}
+
+// The reply says that a loop will sleep, not that it has slept.
+let waking;
+function showSleep(loop, end) {
+  const until = new Date(end).toLocaleTimeString(), left = end - Date.now();
+  say("sleep", `loop ${loop} ${left > 0 ? "is" : "was"} asleep until ${until}`);
+  clearTimeout(waking);
+  if (left > 0) waking = setTimeout(showSleep, left + 1, loop, end);
 }
 
 function values(form) {
@@ -173,6 +186,9 @@ for (const id of ["load", "sleep", "options"]) {
 }
 by("stop").addEventListener("click", () => ask("load", "stop", {}));
 by("options").addEventListener("input", () => { by("options").dataset.changed = "yes"; });
+
+// A phone is short.
+by("options").querySelector("details").open = !matchMedia("(max-width: 640px)").matches;
 
 const stream = new EventSource("/events");
 stream.addEventListener("hello", event => {

@@ -34,9 +34,10 @@ impl Page {
             "loop": connection.id().worker(),
             "may_load": shared.load.is_allowed(),
         });
+        let date = String::from_utf8_lossy(&connection.now().date).into_owned();
         connection.write_move(
             format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
+                "HTTP/1.1 200 OK\r\nServer: c10k-lab\r\nDate: {date}\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\
                  X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n\
                  retry: 1000\nevent: hello\ndata: {hello}\n\n"
             )

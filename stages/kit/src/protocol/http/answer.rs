@@ -37,6 +37,7 @@ pub(super) fn at_once(
             let root = settings.root.clone().expect("a file has a route only where there is a root");
             (Job::Open { root, path: request.take_path() }, Asked::File(request))
         }
+        Route::Own(_) => unreachable!("the application answers it"),
         Route::Hello => {
             hello(manner, out, now);
             return None;

@@ -30,13 +30,13 @@ enum End {
 }
 
 impl Upload {
-    /// Before the first byte of the body.
-    pub(super) fn new(request: Request, limits: &Limits) -> Self {
+    /// Before the first byte of the body, which has at most `max_body` of them.
+    pub(super) fn new(request: Request, max_body: u64, limits: &Limits) -> Self {
         let Request { manner, route, framing, .. } = request;
         let end = match framing {
             Framing::Empty => End::Length(0),
             Framing::Length(length) => End::Length(length),
-            Framing::Chunked => End::Chunked(Chunked::new(limits.max_body, limits.max_header_bytes)),
+            Framing::Chunked => End::Chunked(Chunked::new(max_body, limits.max_header_bytes)),
         };
         Self { manner, route, kept: Vec::new(), end }
     }
@@ -44,7 +44,7 @@ impl Upload {
     /// Takes bytes from the front of `input`. Returns how many, and whether the body is complete.
     pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, bool), Reject> {
         let Self { route, kept, end, .. } = self;
-        let wanted = matches!(route, Route::Echo);
+        let wanted = matches!(route, Route::Echo | Route::Own(_));
         // The vector grows with what came, not with what was announced: an announcement costs nothing.
         let mut keep = |data: &[u8]| {
             if wanted {

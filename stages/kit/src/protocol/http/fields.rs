@@ -19,7 +19,7 @@ pub(super) enum Expect {
 
 /// What the fields that concern every request say. The conditional fields are read only when a file is
 /// asked for ([`super::condition`]).
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     /// How long the body is.
     pub(super) framing: Framing,

@@ -21,6 +21,7 @@ mod grammar;
 mod head;
 mod limits;
 mod media;
+pub mod own;
 mod plain;
 mod range;
 mod reply;
@@ -43,17 +44,20 @@ use crate::write_buffer::WriteBuffer;
 use body::Upload;
 use fields::{Expect, Fields};
 use framing::Framing;
+use own::{Head, NoRoutes, Responder, Routes, Taken, Then};
 use reply::Manner;
 use request::Request;
 use route::Route;
 use scan::{CompleteHead, Scan};
 use status::{Reject, Status};
 use std::sync::Arc;
+use target::Target;
 use ticket::Waiting;
 
 /// One HTTP conversation. Ten thousand idle ones are held at a time, so what is rare is boxed.
 #[derive(Debug)]
-pub struct Http {
+pub struct Http<R = NoRoutes> {
+    routes: R,
     settings: Arc<Settings>,
     state: State,
     /// Requests whose head was complete.
@@ -70,6 +74,8 @@ enum State {
     Body(Box<Upload>),
     /// The last request waits for its work.
     Last,
+    /// An application goes on with the socket.
+    TakenOver,
     /// The conversation is over.
     Closed,
 }
@@ -101,7 +107,14 @@ impl Effects<'_> {
 impl Http {
     /// A conversation that has not begun.
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, state: State::Head(Scan::default()), served: 0, linger: false }
+        Self::with_routes(settings, NoRoutes)
+    }
+}
+
+impl<R: Routes> Http<R> {
+    /// A conversation that has not begun, in which an application's routes go before those of every stage.
+    pub fn with_routes(settings: Arc<Settings>, routes: R) -> Self {
+        Self { routes, settings, state: State::Head(Scan::default()), served: 0, linger: false }
     }
 
     /// Takes empty lines and then at most one head from the front of `input`.
@@ -162,6 +175,11 @@ impl Http {
             Ok(fields) => fields,
             Err(reject) => return self.reject(reject, head.method == Some("HEAD"), to),
         };
+        if R::EXIST
+            && let Some(next) = self.begin_own(head, &fields, last, to)
+        {
+            return next;
+        }
         // What benchmarks ask for, ahead of what must be looked up.
         if let (Some("GET"), Some("/"), Framing::Empty, Expect::Nothing) =
             (head.method, head.path, fields.framing, fields.expect)
@@ -174,7 +192,41 @@ impl Http {
             }
             return Next::Continue;
         }
-        match Request::read(head, fields, &self.settings, last) {
+        let max_body = self.settings.limits.max_body;
+        let (target, settings) = (head.path.unwrap_or_default(), &self.settings);
+        let route = |method| Route::find(method, target, head.headers, settings);
+        let request = Request::read(head, fields, max_body, last, route);
+        self.proceed(request, max_body, head.method == Some("HEAD"), to)
+    }
+
+    /// [`Http::begin`] for a request of the application; None if it is none.
+    fn begin_own(
+        &mut self,
+        head: &httparse::Request<'_, '_>,
+        fields: &Fields,
+        last: bool,
+        to: &mut Effects<'_>,
+    ) -> Option<Next> {
+        let Ok(Target::Path { sent, path }) = target::parse(head.path?) else { return None };
+        let (method, http_1_0) = (head.method?, head.version == Some(0));
+        let seen = Head { method, path: &path, sent, headers: head.headers, http_1_0 };
+        let Taken { allow, max_body } = self.routes.find(&seen)?;
+        let max_body = max_body.min(self.settings.limits.max_body);
+        let route = |method| Ok(Route::own(method, allow, &seen));
+        let request = Request::read(head, *fields, max_body, last, route);
+        Some(self.proceed(request, max_body, method == "HEAD", to))
+    }
+
+    /// Answers a request without a body, or begins to read its body.
+    #[inline(always)]
+    fn proceed(
+        &mut self,
+        request: Result<Request, Reject>,
+        max_body: u64,
+        head_only: bool,
+        to: &mut Effects<'_>,
+    ) -> Next {
+        match request {
             Ok(Request { manner, route, framing: Framing::Empty, .. }) => {
                 self.respond(manner, route, &[], to);
                 Next::Continue
@@ -183,10 +235,10 @@ impl Http {
                 if request.awaits_continue {
                     reply::send_continue(to.out, to.now);
                 }
-                self.state = State::Body(Box::new(Upload::new(request, &self.settings.limits)));
+                self.state = State::Body(Box::new(Upload::new(request, max_body, &self.settings.limits)));
                 Next::Continue
             }
-            Err(reject) => self.reject(reject, head.method == Some("HEAD"), to),
+            Err(reject) => self.reject(reject, head_only, to),
         }
     }
 
@@ -215,6 +267,16 @@ impl Http {
     /// Answers a request that is complete, or hands out the work that must come first.
     fn respond(&mut self, manner: Manner, route: Route, body: &[u8], to: &mut Effects<'_>) {
         let manner = manner.when(to.now);
+        if let Route::Own(mut request) = route {
+            request.body = body.to_vec();
+            let then = self.routes.answer(*request, Responder { out: to.out, now: to.now, manner });
+            if then == Then::TakenOver {
+                self.state = State::TakenOver;
+            } else if !manner.keep_alive {
+                self.state = State::Closed;
+            }
+            return;
+        }
         to.work = answer::at_once(route, manner, body, &self.settings, to.out, to.now);
         if !manner.keep_alive {
             self.state = if to.work.is_some() { State::Last } else { State::Closed };
@@ -239,7 +301,7 @@ impl Http {
     }
 }
 
-impl Protocol for Http {
+impl<R: Routes> Protocol for Http<R> {
     fn receive(
         &mut self,
         input: &[u8],
@@ -257,6 +319,7 @@ impl Protocol for Http {
                     self.linger = true;
                     return (input.len(), None);
                 }
+                State::TakenOver => return (input.len(), None),
                 _ if to.out.is_full() => return (used, None),
                 State::Head(scan) if scan.is_new() => self.head(rest, &mut to),
                 State::Head(scan) => self.head_in_pieces(*scan, rest, &mut to),
@@ -296,6 +359,10 @@ impl Protocol for Http {
         let is_free = out.parts().1.is_none();
         let head_only = match &self.state {
             State::Closed => return,
+            State::TakenOver => {
+                self.state = State::Closed;
+                return;
+            }
             State::Head(scan) if scan.is_new() => {
                 self.state = State::Closed;
                 return;
@@ -313,6 +380,7 @@ impl Protocol for Http {
         match &self.state {
             State::Head(scan) if !scan.is_new() => Phase::Head,
             State::Head(_) | State::Last => Phase::Idle,
+            State::TakenOver => Phase::TakenOver,
             State::Body(_) => Phase::Body,
             State::Closed => Phase::Closing,
         }

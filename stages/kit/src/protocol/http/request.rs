@@ -4,7 +4,6 @@ use super::fields::{Expect, Fields};
 use super::framing::Framing;
 use super::reply::Manner;
 use super::route::{Method, Route};
-use super::settings::Settings;
 use super::status::{Reject, Status};
 
 /// What the head of a request says.
@@ -22,22 +21,23 @@ pub(super) struct Request {
 
 impl Request {
     /// Reads a head whose fields have been read. `last`: the connection may have no more requests after this
-    /// one.
+    /// one. `find` finds the route.
     pub(super) fn read(
         head: &httparse::Request<'_, '_>,
         fields: Fields,
-        settings: &Settings,
+        max_body: u64,
         last: bool,
+        find: impl FnOnce(Option<Method>) -> Result<Route, Reject>,
     ) -> Result<Self, Reject> {
         let http_1_0 = head.version == Some(0);
         let Fields { framing, expect, persistent } = fields;
-        if matches!(framing, Framing::Length(length) if length > settings.limits.max_body) {
+        if matches!(framing, Framing::Length(length) if length > max_body) {
             return Err(Reject { status: Status::ContentTooLarge, why: "the body is over the limit" });
         }
         let method = Method::named(head.method.unwrap_or_default());
         let manner =
             Manner { head_only: method == Some(Method::Head), http_1_0, keep_alive: persistent && !last };
-        let mut route = Route::find(method, head.path.unwrap_or_default(), head.headers, settings)?;
+        let mut route = find(method)?;
         if expect == Expect::Other {
             let status = Status::ExpectationFailed;
             let why = "no expectation but 100-continue can be met";

@@ -2,6 +2,7 @@
 
 use super::grammar::decimal;
 use super::limits::Limits;
+use super::own;
 use super::serve::FileRequest;
 use super::settings::Settings;
 use super::status::{Reject, Status};
@@ -42,6 +43,9 @@ const ALLOW_GET: &str = "GET, HEAD, OPTIONS";
 /// The methods of `/echo`.
 const ALLOW_POST: &str = "POST, OPTIONS";
 
+/// The route of a method that nothing here knows.
+const UNKNOWN: Route = Route::Refuse(Status::NotImplemented, "unknown method");
+
 /// What a request asks for.
 #[derive(Debug)]
 pub(super) enum Route {
@@ -57,6 +61,8 @@ pub(super) enum Route {
     Echo,
     /// A file below `--root`.
     File(Box<FileRequest>),
+    /// Something of an application's own.
+    Own(Box<own::Request>),
     /// The methods that the target takes.
     Options(&'static str),
     /// The target exists and does not take the method; the methods that it takes.
@@ -83,7 +89,7 @@ impl Route {
         };
         let bad = |why| Ok(Self::Refuse(Status::BadRequest, why));
         let Some(method) = method else {
-            return Ok(Self::Refuse(Status::NotImplemented, "unknown method"));
+            return Ok(UNKNOWN);
         };
         let (sent, path) = match (target, method) {
             (Ok(Target::Authority), Method::Connect) => return Ok(Self::NotAllowed(ALLOW_ALL)),
@@ -113,6 +119,18 @@ impl Route {
             Method::Get | Method::Head if allow == ALLOW_GET => route,
             _ => Self::NotAllowed(allow),
         })
+    }
+
+    /// The route of a request that an application takes by the methods of `allow`.
+    pub(super) fn own(method: Option<Method>, allow: &'static str, head: &own::Head<'_>) -> Self {
+        match method {
+            None => UNKNOWN,
+            Some(Method::Options) => Self::Options(allow),
+            Some(_) if allow.split(", ").any(|name| name == head.method) => {
+                Self::Own(Box::new(own::Request::new(head)))
+            }
+            Some(_) => Self::NotAllowed(allow),
+        }
     }
 
     /// The routes that end in a number.

@@ -16,6 +16,13 @@ pub(super) fn is_loopback(host: &str, port: u16) -> bool {
     is_port && is_name
 }
 
+/// Whether `host` is an address or `localhost`, with any port: no name that another site could have let point
+/// here.
+pub(super) fn is_address(host: &str) -> bool {
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok()
+}
+
 /// Whether an origin is that of the host that is asked. A browser sends both in small letters.
 pub(super) fn is_same(origin: &str, host: &str) -> bool {
     origin.strip_prefix("http://").is_some_and(|of| of.eq_ignore_ascii_case(host))
@@ -46,6 +53,11 @@ mod tests {
             "user@127.0.0.1:8080",
         ] {
             assert!(!is_loopback(host, 8080), "{host}");
+        }
+        for (host, is) in
+            [("10.0.0.1:8080", true), ("localhost", true), ("site.example:8080", false), ("", false)]
+        {
+            assert_eq!(is_address(host), is, "{host}");
         }
         assert!(is_same("http://127.0.0.1:8080", "127.0.0.1:8080"));
         let origins =
