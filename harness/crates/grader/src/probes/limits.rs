@@ -2,12 +2,15 @@
 
 use super::client::{Client, get, get_and_close};
 use super::concurrency::{connect_silent, served_beside_clients};
+use super::runner::running;
 use super::shell::word;
-use super::subject::{Subject, command_line, run_to_end};
+use super::subject::{Subject, command_line, not_started, run_to_end};
 use super::verdict::{Fault, Outcome, Verdict};
-use lab_core::server_process::Server;
+use lab_core::server_process::Ended;
 use nix::sys::signal::Signal;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use procfs::net::TcpState;
+use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 /// What `connection-limit` sets.
@@ -84,20 +87,8 @@ pub(super) fn over_1024(subject: &mut Subject<'_>) -> Verdict {
 /// A server that is started again at once must get its port, though a connection of the last run is in
 /// TIME_WAIT there: the server had closed it first.
 pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
-    let free = |error| Fault::not_applicable(format!("no free port: {error}"));
-    // A port that is free for a listener with SO_REUSEADDR, as std's is, and below the clients' ports.
-    let addr = (0..200u16)
-        .map(|i| 10_000 + (std::process::id() as u16).wrapping_mul(31).wrapping_add(i) % 2_000)
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .find(|addr| TcpListener::bind(addr).is_ok())
-        .ok_or_else(|| free("none of 200 tried"))?;
-    let start = |subject: &Subject<'_>| -> Result<Server, Fault> {
-        let Some(launch) = subject.target.launch(&[], Some(addr)) else {
-            return Err(Fault::not_applicable("nothing can be started"));
-        };
-        launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
-    };
-    let mut server = start(subject)?;
+    let mut server = subject.start_another_on_a_port().map_err(|error| not_started(&error))?;
+    let addr = server.addr;
     for _ in 0..3 {
         let mut client = Client::connect(addr)?;
         client.ask(&get_and_close("/"))?.must_be_hello()?;
@@ -110,7 +101,22 @@ pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
         return Err(Fault::hang("still running 4s after SIGTERM"));
     }
     drop(server);
-    start(subject).map(drop).map_err(|fault| Fault::wrong(fault.at("started again on the same port").detail))
+    // Not on another one, whatever becomes of it: nobody but an earlier connection can have this one.
+    let Some(launch) = subject.target.launch(&[], Some(addr)) else {
+        return Err(Fault::not_applicable("nothing can be started"));
+    };
+    let again =
+        launch.start().map_err(|error| Fault::wrong(format!("started again on the same port: {error:#}")))?;
+    running(&again);
+    Ok(())
+}
+
+/// How many sockets listen on this port.
+fn listeners(addr: SocketAddr) -> usize {
+    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
+    let sockets = tables.into_iter().flatten().flatten();
+    let listens = sockets.filter(|entry| entry.state == TcpState::Listen);
+    listens.filter(|entry| entry.local_address.port() == addr.port()).count()
 }
 
 /// A second server that is started on the port of the first one by mistake: it must not get half of the
@@ -120,8 +126,22 @@ pub(super) fn second_server(subject: &mut Subject<'_>) -> Verdict {
     let Some(launch) = subject.target.launch(&[], Some(subject.addr)) else {
         return Err(Fault::not_applicable("nothing can be started"));
     };
-    let started = run_to_end(&launch);
-    let is_refused = started.is_ok_and(|ended| ended.status.is_some_and(|status| !status.success()));
+    let failed = |ended: &Ended| ended.status.is_some_and(|status| !status.success());
+    let before = listeners(subject.addr);
+    let (started, most) = thread::scope(|scope| {
+        let second = scope.spawn(|| run_to_end(&launch));
+        let mut most = before;
+        while !second.is_finished() {
+            most = most.max(listeners(subject.addr));
+            thread::sleep(Duration::from_millis(50));
+        }
+        (second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), most)
+    });
+    let mut is_refused = started.as_ref().is_ok_and(failed);
+    // One that does not listen as well may still be on its way there: a virtual machine on a busy computer.
+    if started.is_err() && most <= before && subject.target.is_foreign() {
+        is_refused = launch.run_to_end(launch.start_limit).is_ok_and(|ended| failed(&ended));
+    }
     if !is_refused {
         if subject.target.is_foreign() {
             return Err(Fault::not_applicable(
