@@ -139,9 +139,41 @@ impl Client {
 
     /// Whether bytes of a reply, or its end, are there to be read.
     pub(crate) fn has_answer(&self) -> bool {
+        self.has_answer_within(Duration::ZERO)
+    }
+
+    /// The same, or they come within `limit`.
+    pub(crate) fn has_answer_within(&self, limit: Duration) -> bool {
+        use nix::errno::Errno;
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut it = [PollFd::new(std::os::fd::AsFd::as_fd(&self.stream), PollFlags::POLLIN)];
-        !self.unread.is_empty() || self.replies.received() > 0 || poll(&mut it, PollTimeout::ZERO) == Ok(1)
+        if !self.unread.is_empty() || self.replies.received() > 0 {
+            return true;
+        }
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let mut it = [PollFd::new(std::os::fd::AsFd::as_fd(&self.stream), PollFlags::POLLIN)];
+            match poll(&mut it, timeout) {
+                Err(Errno::EINTR) => {}
+                ready => return ready == Ok(1),
+            }
+        }
+    }
+
+    /// Whether the server has read all that was sent to it. What it has not read waits in the receive queue
+    /// of its socket, whose length the kernel lists (`rx_queue` of `/proc/net/tcp`, proc_net(5)). `None` where
+    /// its socket is not listed, since the server is in another network namespace or on another machine.
+    pub(crate) fn is_read_by_server(&self) -> Option<bool> {
+        let (ours, servers) = (self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?);
+        // A server that listens on IPv6 has a client of IPv4 as `::ffff:127.0.0.1`.
+        let is = |listed: SocketAddr, addr: SocketAddr| {
+            listed.port() == addr.port() && listed.ip().to_canonical() == addr.ip().to_canonical()
+        };
+        let tables = [procfs::net::tcp(), procfs::net::tcp6()];
+        let mut sockets = tables.into_iter().flatten().flatten();
+        let its = sockets.find(|entry| is(entry.local_address, servers) && is(entry.remote_address, ours))?;
+        Some(its.rx_queue == 0)
     }
 
     /// Connects with a small receive buffer, so that the server's writes soon wait for this client.
@@ -443,6 +475,33 @@ mod tests {
         server.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").unwrap();
         let fault = client.reply().expect_err("the contract wants a length");
         assert!(fault.outcome == Outcome::Wrong && fault.detail.contains("chunked"), "{fault:?}");
+    }
+
+    /// Protects the probes of SIGTERM on a busy machine: a request that the server has not read yet is not in
+    /// flight. One that listens on IPv6 as well has its client by another name.
+    #[test]
+    fn what_a_server_has_not_read_is_seen() {
+        let until = |client: &Client, read: bool| {
+            let start = Instant::now();
+            // The kernel hands a segment over a moment later.
+            while client.is_read_by_server() != Some(read) {
+                assert!(start.elapsed().as_secs() < 20, "{:?}", client.is_read_by_server());
+            }
+        };
+        for all in ["127.0.0.1:0", "[::]:0"] {
+            let Ok(listener) = TcpListener::bind(all) else { continue };
+            let port = listener.local_addr().unwrap().port();
+            let mut client = Client::connect(([127, 0, 0, 1], port).into()).unwrap();
+            until(&client, true);
+            client.send(b"request").unwrap();
+            // Not accepted yet either.
+            until(&client, false);
+            let mut server = listener.accept().unwrap().0;
+            server.read_exact(&mut [0; 3]).unwrap();
+            until(&client, false);
+            server.read_exact(&mut [0; 4]).unwrap();
+            until(&client, true);
+        }
     }
 
     /// Protects the verdicts: a short reply and a reset are wrong, silence is a hang.

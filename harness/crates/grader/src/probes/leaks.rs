@@ -90,17 +90,23 @@ pub(super) fn leak_on_refusal(subject: &mut Subject<'_>) -> Verdict {
     ];
     // What a server of another make says before it closes, other probes tell.
     let is_silent = |fault: &Fault| is_foreign && fault.outcome == Outcome::Wrong;
+    // Whoever waits for a body that it would take, or for more of a head, is given little time. But where
+    // nothing was refused, it may only have been slow.
     let mut refused = Vec::new();
-    for request in &to_refuse {
-        let mut client = subject.connect()?;
-        client.send(request.as_bytes())?;
-        match client.reply_within(Duration::from_secs(1)) {
-            Ok(reply) if reply.status >= 400 => refused.push(request.as_bytes()),
-            Ok(_) => {}
-            Err(fault) if is_silent(&fault) => refused.push(request.as_bytes()),
-            // It waits for a body that it would take, or for more of a head.
-            Err(fault) if fault.outcome == Outcome::Hang => {}
-            Err(fault) => return Err(fault),
+    for limit in [Duration::from_secs(1), LIMIT] {
+        for request in &to_refuse {
+            let mut client = subject.connect()?;
+            client.send(request.as_bytes())?;
+            match client.reply_within(limit) {
+                Ok(reply) if reply.status >= 400 => refused.push(request.as_bytes()),
+                Ok(_) => {}
+                Err(fault) if is_silent(&fault) => refused.push(request.as_bytes()),
+                Err(fault) if fault.outcome == Outcome::Hang => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        if !refused.is_empty() {
+            break;
         }
     }
     if refused.is_empty() {
