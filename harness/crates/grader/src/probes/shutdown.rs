@@ -36,16 +36,27 @@ fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
     Ok(client)
 }
 
-/// Asks for a sleep, and returns when the server is inside it. A server that is too busy to read the request
-/// before the signal comes may end without answering it, and rightly: nothing of it was in flight.
-fn be_in_flight(client: &mut Client, sleep: Duration) -> Verdict {
-    client.send(&get(&format!("/sleep/{}", sleep.as_millis())))?;
-    let start = Instant::now();
-    while client.is_read_by_server() == Some(false) && start.elapsed() < LIMIT {
-        thread::sleep(Duration::from_millis(5));
+/// A client whose request for a sleep the server is handling. A server that is too busy to read the request
+/// before the signal comes may end without answering it, and rightly: nothing of it was in flight. Nor is
+/// anything if the sleep is over before this thread has come to the signal: then a longer one is asked for.
+fn in_flight(subject: &Subject<'_>, sleep: Duration) -> Result<Client, Fault> {
+    const TRIES: u32 = 3;
+    let mut tried = 1;
+    loop {
+        let mut client = accepted(subject)?;
+        let sleep = sleep * tried;
+        let start = Instant::now();
+        client.send(&get(&format!("/sleep/{}", sleep.as_millis())))?;
+        while client.is_read_by_server() == Some(false) && start.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(SETTLE);
+        // A quarter of it is left for the signal to arrive.
+        if start.elapsed() < sleep * 3 / 4 || tried == TRIES {
+            return Ok(client);
+        }
+        tried += 1;
     }
-    thread::sleep(SETTLE);
-    Ok(())
 }
 
 fn terminate(subject: &mut Subject<'_>) -> Verdict {
@@ -70,8 +81,7 @@ pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {
-    let mut client = accepted(subject)?;
-    be_in_flight(&mut client, Duration::from_millis(500))?;
+    let mut client = in_flight(subject, Duration::from_millis(500))?;
     signal(subject.ending_process()?);
     subject.recorder.note("the signal is sent to the server");
     client.reply()?.must_be_ok()?;
@@ -83,8 +93,7 @@ pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl
 /// send the next request into a connection that is about to end.
 pub(super) fn sigterm_says_close(subject: &mut Subject<'_>) -> Verdict {
     let is_foreign = subject.target.is_foreign();
-    let mut client = accepted(subject)?;
-    be_in_flight(&mut client, Duration::from_millis(500))?;
+    let mut client = in_flight(subject, Duration::from_millis(500))?;
     terminate(subject)?;
     let answer = match answer(&mut client) {
         Err(_) if is_foreign => {
@@ -114,8 +123,7 @@ pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
-    let mut client = accepted(subject)?;
-    be_in_flight(&mut client, Duration::from_secs(5))?;
+    let _client = in_flight(subject, Duration::from_secs(5))?;
     terminate(subject)?;
     // Two pending signals of one kind are one: the first must be taken before the second is sent. And a
     // virtual machine that does nothing but end at the first one takes a while for that.
