@@ -127,9 +127,9 @@ fn javas_http_server() {
     let place = Place::new();
     let classes = place.path("classes");
     built(Command::new("javac").arg("-d").arg(&classes).arg(starter("java/Server.java")));
-    // A small heap: until it is full once for the first time, what is garbage looks like a leak, and on a busy
-    // machine a quarter of all memory is not full within the time of a probe.
-    let server = format!("java -Xmx192m -cp {} Server $PORT", classes.display());
+    // Little room for what is young: until that is full for the first time, garbage looks like a leak, and on
+    // a busy machine a share of all memory is not filled within the time of a probe.
+    let server = format!("java -Xmn48m -cp {} Server $PORT", classes.display());
     let own = ["descriptor-limit=broken:spin", "queued-at-emfile=broken:hang"];
     let expect = [&own[..], &LENIENT, &NO_DRAIN].concat();
     must_be(&place, &server, &expect, &["sigterm-says-close"], &COLLECTED);

@@ -8,7 +8,8 @@ use super::subject::{Subject, command_line, not_started, run_to_end};
 use super::verdict::{Fault, Outcome, Verdict};
 use lab_core::server_process::Ended;
 use nix::sys::signal::Signal;
-use procfs::net::TcpState;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
@@ -111,12 +112,22 @@ pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
     Ok(())
 }
 
-/// How many sockets listen on this port.
+/// How many sockets listen on this port (proc_net(5)). The kernel lists those that listen first, and others are
+/// not read: there may be tens of thousands in TIME_WAIT.
 fn listeners(addr: SocketAddr) -> usize {
-    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    let sockets = tables.into_iter().flatten().flatten();
-    let listens = sockets.filter(|entry| entry.state == TcpState::Listen);
-    listens.filter(|entry| entry.local_address.port() == addr.port()).count()
+    const LISTENS: &str = "0A";
+    let port = format!("{:04X}", addr.port());
+    let count = |path: &str| {
+        let Ok(table) = File::open(path) else { return 0 };
+        let lines = BufReader::new(table).lines().map_while(Result::ok).skip(1);
+        let is_of_port = |line: String| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (local, state) = (fields.next()?.to_owned(), fields.nth(1)?.to_owned());
+            (state == LISTENS).then(|| local.ends_with(&format!(":{port}")))
+        };
+        lines.map_while(is_of_port).filter(|is_of_port| *is_of_port).count()
+    };
+    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().map(count).sum()
 }
 
 /// A second server that is started on the port of the first one by mistake: it must not get half of the
@@ -160,4 +171,21 @@ pub(super) fn second_server(subject: &mut Subject<'_>) -> Verdict {
         });
     }
     subject.must_serve()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Protects the verdict on a second server that shares its port: that there are two is seen.
+    #[test]
+    fn what_listens_on_a_port_is_counted() {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = first.local_addr().unwrap();
+        assert_eq!(listeners(addr), 1);
+        let second = TcpListener::bind(("127.0.0.2", addr.port())).unwrap();
+        assert_eq!(listeners(addr), 2);
+        drop((first, second));
+    }
 }
