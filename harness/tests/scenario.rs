@@ -543,5 +543,15 @@ fn each_feature_of_io_uring_is_measured_in_turns_with_the_stage_as_it_is() {
     let beside = of_phase(&records, Phase::Floor, of);
     assert_eq!(beside, [("11".to_owned(), "as it is".to_owned())].into());
     let drawn = place.start(&["chart", "--out", &place.out().display().to_string()]).wait(LONG);
-    assert!(drawn.status.success() && place.out().join("uring.svg").is_file(), "{drawn:?}");
+    // One round on a busy machine may hold no pair whose floors agree.
+    let is_comparable = |record: &Record| {
+        record.key.phase == Phase::Uring && record.figures().is_some() && !record.straddles()
+    };
+    let is_any = records.iter().any(is_comparable);
+    assert_eq!(
+        (drawn.status.success(), place.out().join("uring.svg").is_file()),
+        (is_any, is_any),
+        "{drawn:?}"
+    );
+    assert!(is_any || drawn.stderr.contains("stood in two states of the machine"), "{drawn:?}");
 }

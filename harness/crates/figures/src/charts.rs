@@ -6,7 +6,7 @@ use crate::model::Figure;
 use crate::output::{clean, write};
 use crate::svg;
 use anyhow::{Context, Result, bail, ensure};
-use records::{Content, newest, newest_first};
+use records::{Content, Record, newest, newest_first};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -175,7 +175,7 @@ pub fn draw(files: &[PathBuf], out: &Path) -> Result<Drawing> {
     let data = Data::new(&sources, out);
     let found = findings(&data);
     let charts = build(&data).into_iter().map(|figure| chart(figure, &found)).collect::<Result<Vec<_>>>()?;
-    ensure!(!charts.is_empty(), "no chart can be drawn from this data");
+    ensure!(!charts.is_empty(), "no chart can be drawn from this data{}", why_not(&sources));
     fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
     for chart in &charts {
         write(&out.join(chart.figure.file()), &chart.svg)?;
@@ -184,6 +184,15 @@ pub fn draw(files: &[PathBuf], out: &Path) -> Result<Drawing> {
         remove_stale(&charts, out)?;
     }
     Ok(Drawing { charts, sources, out: out.to_owned() })
+}
+
+/// Why there may be nothing to draw, though everything was measured.
+fn why_not(sources: &[Source]) -> &'static str {
+    if sources.iter().flat_map(|source| &source.records).any(Record::straddles) {
+        ": each pair stood in two states of the machine, and compares nothing; measure again with more rounds"
+    } else {
+        ""
+    }
 }
 
 /// A figure says what was found in it.

@@ -53,7 +53,9 @@ fn by(tool: &str, all: &[Line], data: &Data) -> Option<Figure> {
         _ => String::new(),
     };
     let signs = legend(&points, HOLLOW);
-    let title = format!("How many requests per second does {tool} see{with}?");
+    // Its name in the records is the column's, not a word of a sentence.
+    let name = if tool == "builtin" { "the lab's own generator" } else { tool };
+    let title = format!("How many requests per second does {name} see{with}?");
     let mut figure = data.figure(&format!("requests-per-second-{tool}"), &title, &lines, points);
     figure.about = "A closed loop: each client asks again when it has its answer. The number that most \
                     readers look for, and the one that depends most on the generator and on what else the \

@@ -20,7 +20,7 @@ function buildHeader() {
     ...warnings.map((warning) => element("p", { class: "warning" }, warning)),
     element("p", {}, intro),
     ...(found.length > 0 ? [element("ol", { class: "findings" }, ...found)] : []),
-    ...(designs ? [element("div", { class: "designs" }, textTable(designs.head, designs.rows)), element("p", { class: "note" }, designs.note)] : []),
+    ...(designs ? [element("p", { class: "signs cue" }, WIDE), element("div", { class: "designs" }, textTable(designs.head, designs.rows)), element("p", { class: "note" }, designs.note)] : []),
     ...(alike.length > 0 ? part("What cannot be told apart", lines(alike)) : []),
     ...part("The machine", lines(machine)),
     fold("All figures on this page", element("nav", {}, ...nav)),

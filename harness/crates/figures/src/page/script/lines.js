@@ -4,27 +4,35 @@ function drawLines(figure, at, points, width, logarithmic, alike) {
   const { plot } = figure;
   const panel = plot.panels[at];
   const narrow = width < NARROW;
-  const height = narrow ? 340 : 440;
-  const box = { left: 0, right: width - 12, top: 34, bottom: height - 52 };
   const lines = linesOf(plot, points);
   const all = values(plot, panel, alike);
   const isLogarithmic = isLog(panel, logarithmic, all);
+  const upName = wrapped(axisName(panel.axis, isLogarithmic), AXIS_ROOM * width);
+  const acrossName = wrapped(plot.x.label, AXIS_ROOM * width);
+  const names = lines.map(({ series }) => series.name);
+  // Long names stand above a narrow picture: behind the lines they would leave no room for these.
+  const isAbove = narrow && widest(names) > 0.2 * width;
+  const legend = marksLegend(isAbove ? lines.map(({ series: { name, style } }) => ({ label: name, style })) : [], width);
+  const top = legend.height + 16 + 18 * upName.length;
+  const bottom = top + (narrow ? 254 : 354);
+  const box = { left: 0, right: width - 12, top, bottom };
+  const height = bottom + 34 + 18 * acrossName.length;
   const up = valueScale(all, isLogarithmic, [box.bottom, box.top]);
   const ticks = up.ticks(8);
   const numbers = ticks.map((tick) => formatTick(tick, panel.axis.unit, ticks));
   box.left = widest(numbers) + 14;
-  const names = lines.map(({ series }) => series.name);
-  box.right -= widest(names) + 10;
+  box.right -= isAbove ? 0 : widest(names) + 10;
   const svg = frame(figure, at, width, height);
   const across = xScale(plot, points, box);
-  svg.append(label(4, 16, cut(axisName(panel.axis, isLogarithmic), width - 8), { class: "axis" }));
+  upName.forEach((text, line) => svg.append(label(4, legend.height + 16 + 18 * line, text, { class: "axis" })));
+  svg.append(...legend.nodes);
   ticks.forEach((tick, number) => {
     const y = up.place(tick);
     svg.append(drawing("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
     svg.append(label(box.left - 8, y + 4, numbers[number], { class: "tick y", "text-anchor": "end" }));
   });
   xLabels(svg, plot, across, box);
-  svg.append(label(width - 4, height - 8, cut(plot.x.label, AXIS_ROOM * width), { class: "axis", "text-anchor": "end" }));
+  acrossName.forEach((text, line) => svg.append(label(width - 4, bottom + 44 + 18 * line, text, { class: "axis", "text-anchor": "end" })));
   for (const line of panel.lines) {
     const y = up.place(line);
     svg.append(drawing("line", { class: "base", x1: box.left, x2: box.right, y1: y, y2: y }));
@@ -41,7 +49,7 @@ function drawLines(figure, at, points, width, logarithmic, alike) {
     }
     return { name: line.series.name, y: places[places.length - 1].y };
   });
-  lineNames(svg, lasts, box);
+  if (!isAbove) lineNames(svg, lasts, box);
   svg.append(marks);
   return svg;
 }

@@ -14,8 +14,9 @@ function drawMatrix(place, figure, state) {
     element("thead", {}, element("tr", {}, element("th"), ...head())), element("tbody", {}, ...its)));
   const legend = Object.entries(OUTCOMES).slice(0, 5).map(([outcome, sign]) => `${sign} ${outcome.replace("notapp", "not app")}`);
   const signs = element("p", { class: "signs" }, [...legend, "framed: a declared flaw", "!: a surprise"].join(" · "));
+  const cue = element("p", { class: "signs cue" }, WIDE);
   const alike = element("details", {}, element("summary", {}, `${rows.length - differing} probes pass everywhere`), table(body.slice(differing)));
-  place.querySelector(".canvas").replaceChildren(signs, table(body.slice(0, differing)), alike);
+  place.querySelector(".canvas").replaceChildren(signs, cue, table(body.slice(0, differing)), alike);
 }
 
 function matrixCell(place, probe, [name, title], cell) {

@@ -1,6 +1,8 @@
 // One figure of values: what is chosen of it, what is missing, and its table.
 
 const NARROW = 620;
+// On a phone.
+const WIDE = "The table is wider than the page: scroll it sideways.";
 // The name of an axis has larger letters than those that are measured.
 const AXIS_ROOM = 0.88;
 
