@@ -93,8 +93,8 @@ fn pythons_http_server() {
     // Its loop spins while a connection waits for which there is no descriptor.
     let own = ["head-without-body=wrong", "chunked-body=wrong", "descriptor-limit=broken:spin"];
     let expect = [&own[..], &LENIENT, &NO_DRAIN].concat();
-    // Its refusal of what is no HTTP/1.1 is a page without a head.
-    let not_asked = ["lingering-close-ends", "sigterm-says-close"];
+    // Its refusal of what is no HTTP/1.1 is a page without a head, and it has no queue.
+    let not_asked = ["lingering-close-ends", "sigterm-says-close", "more-than-the-queue"];
     must_be(&Place::new(), &server, &expect, &not_asked, &[]);
 }
 
@@ -113,10 +113,8 @@ fn nodes_http_server() {
         "half-close-slow-reader=wrong",
         "queued-at-sigterm=wrong",
     ];
-    // Whether its loop comes to another client beside a greedy one depends on how busy the machine is; and
-    // whether those that it sheds see a reset depends on which comes first, their request or the close.
-    let skip = [&COLLECTED[..], &["greedy-pipeliner", "shed-in-order"]].concat();
-    must_be(&Place::new(), &server, &[&own[..], &LENIENT].concat(), &[], &skip);
+    // It sheds by a reset.
+    must_be(&Place::new(), &server, &[&own[..], &LENIENT].concat(), &["shed-in-order"], &COLLECTED);
 }
 
 /// Protects Java's with a pool that grows to its bound of 32, and is larger than that of the stages.
@@ -129,7 +127,9 @@ fn javas_http_server() {
     let place = Place::new();
     let classes = place.path("classes");
     built(Command::new("javac").arg("-d").arg(&classes).arg(starter("java/Server.java")));
-    let server = format!("java -cp {} Server $PORT", classes.display());
+    // Little room for what is young: until that is full for the first time, garbage looks like a leak, and on
+    // a busy machine a share of all memory is not filled within the time of a probe.
+    let server = format!("java -Xmn48m -cp {} Server $PORT", classes.display());
     let own = ["descriptor-limit=broken:spin", "queued-at-emfile=broken:hang"];
     let expect = [&own[..], &LENIENT, &NO_DRAIN].concat();
     must_be(&place, &server, &expect, &["sigterm-says-close"], &COLLECTED);
@@ -148,10 +148,12 @@ fn gos_http_server() {
     let server = place.path("server");
     built(Command::new("go").args(["build", "-o"]).arg(&server).arg(starter("go/server.go")));
     let server = format!("{} $PORT", server.display());
-    // Which of its threads comes first at SIGTERM is luck: the one that accepts what waits, or the one that
-    // hears the signal and closes the listener.
-    let skip = [&COLLECTED[..], &["queued-at-sigterm"]].concat();
-    must_be(&place, &server, &LENIENT, &[], &skip);
+    // Which of its goroutines comes first at SIGTERM is luck: the one that accepts what waits, or the one
+    // that hears the signal and closes the listener, with all that is still in its queue. Both become ready
+    // when the process goes on, on threads that the kernel wakes in an order of its own, and no client can
+    // hold the window open. More clients in the queue would only make it likelier that some are lost.
+    let luck = ["queued-at-sigterm=sometimes wrong"];
+    must_be(&place, &server, &[&luck[..], &LENIENT].concat(), &[], &COLLECTED);
 }
 
 /// What forty lines of C leave out.

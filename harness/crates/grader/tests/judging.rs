@@ -2,10 +2,19 @@
 
 use grader::probes::{self, Finding, Outcome, Target};
 use lab_core::server_process::Launch;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
 use test_support::manner::{Manner, serve};
 
 fn judge(manner: Manner, probe: &str) -> Finding {
     probes::run_one(probes::find(probe).unwrap(), &Target::Address(serve(manner)))
+}
+
+/// What a shell does until this process ends, whatever ends it, so that nothing is left behind.
+fn while_we_live(each: &str) -> String {
+    format!("while kill -0 $PPID 2>/dev/null; do {each}; done")
 }
 
 /// A shell that runs `first`, claims to be a right server, and runs `then`.
@@ -46,6 +55,36 @@ fn a_serial_server_starves_and_recovers() {
     }
 }
 
+/// Protects a right server on a busy machine: a first reply that is late for another reason has not waited for
+/// the request behind it.
+#[test]
+fn a_late_reply_has_not_waited_for_the_next_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (mut requests, mut buffer) = (String::new(), [0; 1024]);
+            while requests.matches("\r\n\r\n").count() < 3 {
+                match stream.read(&mut buffer) {
+                    Ok(length @ 1..) => requests.push_str(&String::from_utf8_lossy(&buffer[..length])),
+                    _ => break,
+                }
+            }
+            let Some((_, slow)) = requests.split_once("/sleep/") else { continue };
+            let sleep = Duration::from_millis(slow.split(' ').next().unwrap().parse().unwrap());
+            // Longer than the sleep, which begins after it.
+            for (pause, body) in [(sleep + sleep / 5, "x".repeat(100)), (sleep, "slept".into())] {
+                thread::sleep(pause);
+                let length = body.len();
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+            }
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!").unwrap();
+        }
+    });
+    let finding = probes::run_one(probes::find("reply-before-slow").unwrap(), &Target::Address(addr));
+    assert_eq!(finding.outcome, Outcome::Pass, "{}", finding.detail);
+}
+
 /// Protects `starved` from being the verdict on a server that never answers at all.
 #[test]
 fn a_mute_server_hangs() {
@@ -78,7 +117,7 @@ fn a_panic_is_a_crash_though_the_process_lives() {
 #[test]
 fn output_that_is_not_utf_8_is_no_crash() {
     let line = r"printf 'M\374ller \306\364\266\257\n'";
-    let log = format!("while :; do {line}; {line} >&2; sleep 0.01; done");
+    let log = while_we_live(&format!("{line}; {line} >&2; sleep 0.01"));
     let finding =
         probes::run_one(probes::find("fast-beside-slow").unwrap(), &script(&format!("{line} >&2"), &log));
     assert_eq!(finding.outcome, Outcome::Pass, "{}", finding.detail);
@@ -87,11 +126,11 @@ fn output_that_is_not_utf_8_is_no_crash() {
 /// Protects the sigterm probes and idle-cpu from passing a process that does neither.
 #[test]
 fn a_process_that_ignores_signals_or_spins_is_found_out() {
-    let deaf = script("trap '' TERM", "while :; do sleep 1; done");
+    let deaf = script("trap '' TERM", &while_we_live("sleep 1"));
     let finding = probes::run_one(probes::find("sigterm-idle").unwrap(), &deaf);
     assert_eq!(finding.outcome, Outcome::Hang, "{}", finding.detail);
 
-    let finding = probes::run_one(probes::find("idle-cpu").unwrap(), &script("", "while :; do :; done"));
+    let finding = probes::run_one(probes::find("idle-cpu").unwrap(), &script("", &while_we_live(":")));
     assert_eq!(finding.outcome, Outcome::Spin, "{}", finding.detail);
 }
 
@@ -109,7 +148,8 @@ fn a_hint_is_about_what_was_seen() {
         finding.hint
     };
     assert!(!hint("exec sleep 60").contains("hildren"));
-    assert!(hint("sleep 60 & sleep 60").contains("Children"));
+    let stays = while_we_live("sleep 0.2");
+    assert!(hint(&format!("{stays} & {stays}")).contains("Children"));
 }
 
 /// Protects a grade by address from claims about a process that it cannot see.

@@ -2,8 +2,9 @@
 
 use super::client::{Client, get};
 use super::profile::current;
-use super::subject::{Subject, asked_by_hand};
+use super::subject::{Subject, asked_by_hand, not_started};
 use super::verdict::{Fault, Kind, Verdict};
+use lab_core::server_process::EndedEarly;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -18,8 +19,10 @@ pub(super) fn log_at_the_end(subject: &mut Subject<'_>) -> Verdict {
     let file = directory.path().join("log");
     // The options of the stage that has a log.
     let options = ["--log", "async", "--log-file", &file.to_string_lossy()];
-    let started = subject.start_another(&options);
-    let mut server = started.map_err(|_| Fault::not_applicable("it has no --log and --log-file"))?;
+    let mut server = subject.start_another(&options).map_err(|error| match error.is::<EndedEarly>() {
+        true => Fault::not_applicable("it has no --log and --log-file"),
+        false => not_started(&error),
+    })?;
     let mut client = Client::connect(server.addr)?.allowing_chunks(subject.target.is_foreign());
     let path = |i: usize| format!("/bytes/{}", 1_000 + i);
     for i in 0..COUNT {

@@ -2,6 +2,7 @@
 
 mod reply;
 mod stream;
+mod unread;
 
 pub(crate) use reply::Reply;
 pub(crate) use stream::Stream;
@@ -17,6 +18,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use stream::Longest;
+use unread::waiting;
 
 /// How long anything that should happen at once may take. Generous: it only bounds a failure.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
@@ -139,9 +141,32 @@ impl Client {
 
     /// Whether bytes of a reply, or its end, are there to be read.
     pub(crate) fn has_answer(&self) -> bool {
+        self.has_answer_within(Duration::ZERO)
+    }
+
+    /// The same, or they come within `limit`.
+    pub(crate) fn has_answer_within(&self, limit: Duration) -> bool {
+        use nix::errno::Errno;
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let mut it = [PollFd::new(std::os::fd::AsFd::as_fd(&self.stream), PollFlags::POLLIN)];
-        !self.unread.is_empty() || self.replies.received() > 0 || poll(&mut it, PollTimeout::ZERO) == Ok(1)
+        if !self.unread.is_empty() || self.replies.received() > 0 {
+            return true;
+        }
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let mut it = [PollFd::new(std::os::fd::AsFd::as_fd(&self.stream), PollFlags::POLLIN)];
+            match poll(&mut it, timeout) {
+                Err(Errno::EINTR) => {}
+                ready => return ready == Ok(1),
+            }
+        }
+    }
+
+    /// Whether the server has read all that was sent to it; `None` where that cannot be seen.
+    pub(crate) fn is_read_by_server(&self) -> Option<bool> {
+        let (ours, servers) = (self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?);
+        Some(waiting(servers, ours)? == 0)
     }
 
     /// Connects with a small receive buffer, so that the server's writes soon wait for this client.

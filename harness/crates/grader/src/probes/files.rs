@@ -3,7 +3,7 @@
 use super::client::{Client, LIMIT, get, get_and_close};
 use super::narrow::{STALL, connect_narrow_to};
 use super::signals::leave_with_replies_due;
-use super::subject::{Subject, asked_by_hand};
+use super::subject::{Subject, asked_by_hand, not_started};
 use super::verdict::{Fault, Outcome, Verdict};
 use lab_core::server_process::Server;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl FileServer {
         // A short one, to see whether there are files at all.
         std::fs::write(root.join("short.txt"), "short").map_err(cannot)?;
         let options = ["--root", &root.to_string_lossy()];
-        let server = subject.start_another(&options).map_err(|error| Fault::crash(format!("{error:#}")))?;
+        let server = subject.start_another(&options).map_err(|error| not_started(&error))?;
         let server = Self { server, body, directory, may_be_chunked: subject.target.is_foreign() };
         match server.connect()?.ask(&get_and_close("/short.txt"))?.status {
             404 => Err(Fault::not_applicable("it serves no files below --root")),

@@ -59,7 +59,7 @@ mod tests {
         let mut first = shell("read line", 0);
         let leader = first.id() as i32;
         let alone = Footprint::of(leader);
-        let mut second = shell("while :; do sleep 0.01; done", leader);
+        let mut second = shell("while kill -0 $PPID 2>/dev/null; do sleep 0.01; done", leader);
         let start = Instant::now();
         let grown = |now: Footprint| {
             now.descriptors > alone.descriptors && now.memory > alone.memory && now.waits > alone.waits

@@ -173,7 +173,7 @@ pub(super) fn body_413(subject: &mut Subject<'_>) -> Verdict {
             let _ = writer.write_all(&vec![b'x'; LENGTH]);
             let _ = writer.shutdown(std::net::Shutdown::Write);
         });
-        let reply = client.reply()?;
+        let reply = client.reply_within(2 * LIMIT)?;
         if subject.target.is_foreign() && reply.must_be(&vec![b'x'; LENGTH]).is_ok() {
             // RFC 9110, 15.5.14: a server may refuse what is larger than it is willing to process.
             return Err(Fault::not_applicable(

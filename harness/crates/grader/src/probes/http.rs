@@ -129,25 +129,29 @@ pub(super) fn chunked_body(subject: &mut Subject<'_>) -> Verdict {
 }
 
 /// A request that takes long stands behind one that is answered at once: that reply must not wait for it.
+///
+/// A reply that comes before the length of the sleep is over did not wait. Nor did one that is later, if the
+/// next reply does not follow it: the server was slow to begin, and sleeps only now. A server that handles
+/// both before it replies sends the two together.
 pub(super) fn reply_before_slow(subject: &mut Subject<'_>) -> Verdict {
-    // The longer sleep is for a machine too busy to answer within the shorter one.
+    // The longer sleep is for a machine so busy that two replies which were sent together come apart.
     for sleep in [1, 3].map(Duration::from_secs) {
         let mut client = subject.connect()?;
         let slow = get(&format!("/sleep/{}", sleep.as_millis()));
         let asked = Instant::now();
         client.send(&[get("/bytes/100"), slow, get_and_close("/")].concat())?;
         client.reply_within(sleep + LIMIT)?.must_be_filler(100)?;
-        let is_early = asked.elapsed() < sleep;
+        let is_early = asked.elapsed() < sleep || !client.has_answer_within(sleep / 2);
         client.reply_within(sleep + LIMIT)?.must_be_ok()?;
         client.reply()?.must_be_hello()?;
         if is_early {
             return Ok(());
         }
-        if subject.target.is_foreign() {
-            return Err(Fault::not_applicable(
-                "it handles what is pipelined before it replies, which is its choice",
-            ));
-        }
+    }
+    if subject.target.is_foreign() {
+        return Err(Fault::not_applicable(
+            "it handles what is pipelined before it replies, which is its choice",
+        ));
     }
     let detail = "the reply to the first of two requests came when the sleep of the second one was over";
     let command = "{ printf 'GET / HTTP/1.1\\r\\nHost: probe\\r\\n\\r\\nGET /sleep/4000 HTTP/1.1\\r\\nHost: probe\\r\\n\\r\\n'; \

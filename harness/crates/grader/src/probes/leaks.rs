@@ -90,17 +90,23 @@ pub(super) fn leak_on_refusal(subject: &mut Subject<'_>) -> Verdict {
     ];
     // What a server of another make says before it closes, other probes tell.
     let is_silent = |fault: &Fault| is_foreign && fault.outcome == Outcome::Wrong;
+    // Whoever waits for a body that it would take, or for more of a head, is given little time. But where
+    // nothing was refused, it may only have been slow.
     let mut refused = Vec::new();
-    for request in &to_refuse {
-        let mut client = subject.connect()?;
-        client.send(request.as_bytes())?;
-        match client.reply_within(Duration::from_secs(1)) {
-            Ok(reply) if reply.status >= 400 => refused.push(request.as_bytes()),
-            Ok(_) => {}
-            Err(fault) if is_silent(&fault) => refused.push(request.as_bytes()),
-            // It waits for a body that it would take, or for more of a head.
-            Err(fault) if fault.outcome == Outcome::Hang => {}
-            Err(fault) => return Err(fault),
+    for limit in [Duration::from_secs(1), LIMIT] {
+        for request in &to_refuse {
+            let mut client = subject.connect()?;
+            client.send(request.as_bytes())?;
+            match client.reply_within(limit) {
+                Ok(reply) if reply.status >= 400 => refused.push(request.as_bytes()),
+                Ok(_) => {}
+                Err(fault) if is_silent(&fault) => refused.push(request.as_bytes()),
+                Err(fault) if fault.outcome == Outcome::Hang => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        if !refused.is_empty() {
+            break;
         }
     }
     if refused.is_empty() {
@@ -174,6 +180,10 @@ pub(super) fn memory_per_connection(subject: &mut Subject<'_>) -> Verdict {
     /// How often growth is looked at again, and for how long each time.
     const AGAIN: usize = 6;
     const SPAN_AGAIN: Duration = Duration::from_secs(1);
+    /// More often if the machine is too busy for that many connections, since a collector runs by their
+    /// number and not by time; but not for longer than this.
+    const WHOLE: Duration = Duration::from_secs(22);
+    let start = Instant::now();
     /// Growth that has fallen to this part of what it was at first is not one by connections.
     const FALLEN: u64 = 10;
     let pid = subject.process()?.pid();
@@ -183,7 +193,8 @@ pub(super) fn memory_per_connection(subject: &mut Subject<'_>) -> Verdict {
     // For each connection of the first batch.
     let mut at_first = None;
     let (mut total, mut total_grown) = (0, 0);
-    for batch in 0..=AGAIN {
+    let mut batch = 0;
+    while batch <= AGAIN || total < COUNT && start.elapsed() < WHOLE {
         let count = visit_often(subject, COUNT, if batch == 0 { SPAN } else { SPAN_AGAIN })?;
         let no_leak = PER_CONNECTION * count as u64 + 512 * 1024;
         let fallen = at_first.map_or(0, |rate: u64| rate * count as u64 / FALLEN);
@@ -195,6 +206,7 @@ pub(super) fn memory_per_connection(subject: &mut Subject<'_>) -> Verdict {
             return Ok(());
         }
         at_first.get_or_insert(grown / count.max(1) as u64);
+        batch += 1;
     }
     let each = total_grown / total.max(1) as u64;
     let detail = format!("{}, {each} bytes for each, and it goes on", subject.remark);

@@ -2,12 +2,16 @@
 
 use super::client::{Client, get, get_and_close};
 use super::concurrency::{connect_silent, served_beside_clients};
+use super::runner::running;
 use super::shell::word;
-use super::subject::{Subject, command_line, run_to_end};
+use super::subject::{Subject, command_line, not_started, run_to_end};
 use super::verdict::{Fault, Outcome, Verdict};
-use lab_core::server_process::Server;
+use lab_core::server_process::Ended;
 use nix::sys::signal::Signal;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 /// What `connection-limit` sets.
@@ -84,20 +88,8 @@ pub(super) fn over_1024(subject: &mut Subject<'_>) -> Verdict {
 /// A server that is started again at once must get its port, though a connection of the last run is in
 /// TIME_WAIT there: the server had closed it first.
 pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
-    let free = |error| Fault::not_applicable(format!("no free port: {error}"));
-    // A port that is free for a listener with SO_REUSEADDR, as std's is, and below the clients' ports.
-    let addr = (0..200u16)
-        .map(|i| 10_000 + (std::process::id() as u16).wrapping_mul(31).wrapping_add(i) % 2_000)
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .find(|addr| TcpListener::bind(addr).is_ok())
-        .ok_or_else(|| free("none of 200 tried"))?;
-    let start = |subject: &Subject<'_>| -> Result<Server, Fault> {
-        let Some(launch) = subject.target.launch(&[], Some(addr)) else {
-            return Err(Fault::not_applicable("nothing can be started"));
-        };
-        launch.start().map_err(|error| Fault::crash(format!("{error:#}")))
-    };
-    let mut server = start(subject)?;
+    let mut server = subject.start_another_on_a_port().map_err(|error| not_started(&error))?;
+    let addr = server.addr;
     for _ in 0..3 {
         let mut client = Client::connect(addr)?;
         client.ask(&get_and_close("/"))?.must_be_hello()?;
@@ -110,7 +102,32 @@ pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
         return Err(Fault::hang("still running 4s after SIGTERM"));
     }
     drop(server);
-    start(subject).map(drop).map_err(|fault| Fault::wrong(fault.at("started again on the same port").detail))
+    // Not on another one, whatever becomes of it: nobody but an earlier connection can have this one.
+    let Some(launch) = subject.target.launch(&[], Some(addr)) else {
+        return Err(Fault::not_applicable("nothing can be started"));
+    };
+    let again =
+        launch.start().map_err(|error| Fault::wrong(format!("started again on the same port: {error:#}")))?;
+    running(&again);
+    Ok(())
+}
+
+/// How many sockets listen on this port (proc_net(5)). The kernel lists those that listen first, and others are
+/// not read: there may be tens of thousands in TIME_WAIT.
+fn listeners(addr: SocketAddr) -> usize {
+    const LISTENS: &str = "0A";
+    let port = format!("{:04X}", addr.port());
+    let count = |path: &str| {
+        let Ok(table) = File::open(path) else { return 0 };
+        let lines = BufReader::new(table).lines().map_while(Result::ok).skip(1);
+        let is_of_port = |line: String| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (local, state) = (fields.next()?.to_owned(), fields.nth(1)?.to_owned());
+            (state == LISTENS).then(|| local.ends_with(&format!(":{port}")))
+        };
+        lines.map_while(is_of_port).filter(|is_of_port| *is_of_port).count()
+    };
+    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().map(count).sum()
 }
 
 /// A second server that is started on the port of the first one by mistake: it must not get half of the
@@ -120,8 +137,22 @@ pub(super) fn second_server(subject: &mut Subject<'_>) -> Verdict {
     let Some(launch) = subject.target.launch(&[], Some(subject.addr)) else {
         return Err(Fault::not_applicable("nothing can be started"));
     };
-    let started = run_to_end(&launch);
-    let is_refused = started.is_ok_and(|ended| ended.status.is_some_and(|status| !status.success()));
+    let failed = |ended: &Ended| ended.status.is_some_and(|status| !status.success());
+    let before = listeners(subject.addr);
+    let (started, most) = thread::scope(|scope| {
+        let second = scope.spawn(|| run_to_end(&launch));
+        let mut most = before;
+        while !second.is_finished() {
+            most = most.max(listeners(subject.addr));
+            thread::sleep(Duration::from_millis(50));
+        }
+        (second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), most)
+    });
+    let mut is_refused = started.as_ref().is_ok_and(failed);
+    // One that does not listen as well may still be on its way there: a virtual machine on a busy computer.
+    if started.is_err() && most <= before && subject.target.is_foreign() {
+        is_refused = launch.run_to_end(launch.start_limit).is_ok_and(|ended| failed(&ended));
+    }
     if !is_refused {
         if subject.target.is_foreign() {
             return Err(Fault::not_applicable(
@@ -140,4 +171,21 @@ pub(super) fn second_server(subject: &mut Subject<'_>) -> Verdict {
         });
     }
     subject.must_serve()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Protects the verdict on a second server that shares its port: that there are two is seen.
+    #[test]
+    fn what_listens_on_a_port_is_counted() {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = first.local_addr().unwrap();
+        assert_eq!(listeners(addr), 1);
+        let second = TcpListener::bind(("127.0.0.2", addr.port())).unwrap();
+        assert_eq!(listeners(addr), 2);
+        drop((first, second));
+    }
 }

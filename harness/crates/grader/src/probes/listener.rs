@@ -78,11 +78,15 @@ pub(super) fn shed_in_order(subject: &mut Subject<'_>) -> Verdict {
     const SHED: Duration = Duration::from_secs(2);
     let holders = subject.connect_until_full(2 * few_descriptors());
     thread::sleep(Duration::from_millis(100));
+    // While it is stopped it cannot turn a client away before the request is there: what it does with the
+    // request is asked, and not which of the two is faster.
+    subject.process()?.signal_group(Signal::SIGSTOP);
     let mut waiting = subject.connect_some(WAITING);
     for client in &mut waiting {
-        // One that was shed may be gone already.
+        // One that was shed all the same may be gone already.
         let _ = client.send(&get_and_close("/"));
     }
+    subject.process()?.signal_group(Signal::SIGCONT);
     let deadline = Instant::now() + SHED;
     let (mut shed, mut reset) = (0, 0);
     for client in &mut waiting {

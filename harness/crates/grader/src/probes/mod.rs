@@ -28,6 +28,7 @@ mod narrow;
 mod payload;
 mod peers;
 mod pools;
+mod ports;
 mod probe;
 mod profile;
 mod queues;

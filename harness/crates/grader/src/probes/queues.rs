@@ -10,7 +10,7 @@ use super::tree::Snapshot;
 use super::verdict::{Fault, Outcome, Verdict};
 use nix::sys::signal::Signal;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a client may wait whom nothing but a forgotten wake-up keeps waiting.
 const FORGOTTEN: Duration = Duration::from_secs(5);
@@ -69,6 +69,27 @@ fn forgotten(subject: &Subject<'_>, count: usize, number: usize, patience: Durat
     Ok(shown.shown_by(command))
 }
 
+/// Whether a server has made a process or a thread for each of `count` connections. It is looked at again
+/// until it has accepted all of them, however slowly; one that accepts only what it can serve is not waited
+/// for long.
+fn has_a_task_for_each(pid: i32, before: &Snapshot, count: usize) -> bool {
+    const ACCEPTED: Duration = Duration::from_secs(2);
+    /// A pool that grows to its bound makes some as well, but is smaller than this.
+    const POOL: usize = 100;
+    let tasks = |at: &Snapshot| at.processes + usize::try_from(at.threads).unwrap_or(0);
+    let start = Instant::now();
+    loop {
+        let now = Snapshot::of(pid);
+        if tasks(&now) > tasks(before) + POOL {
+            return true;
+        }
+        if now.descriptors >= before.descriptors + count || start.elapsed() > ACCEPTED {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// The same by hand: it prints how many of the requests were answered.
 const BY_HAND: &str = "ulimit -n 8192; python3 -c 'import os, socket
 to = (\"127.0.0.1\", int(os.environ[\"PORT\"]))
@@ -87,21 +108,17 @@ pub(super) fn more_than_the_queue(subject: &mut Subject<'_>) -> Verdict {
     /// Of the clients, before it is seen how the server takes them.
     const FIRST: usize = 200;
     must_have_descriptors(COUNT + SLEEPERS)?;
-    let tasks = |subject: &mut Subject<'_>| {
-        subject.process().map_or((0, 0), |server| {
-            let now = Snapshot::of(server.pid());
-            (now.processes, now.threads)
-        })
-    };
     subject.must_serve()?;
-    let before = tasks(subject);
-    let mut clients = subject.connect_some(FIRST);
-    thread::sleep(Duration::from_millis(50));
-    let now = tasks(subject);
-    if now.0 + now.1 as usize > before.0 + before.1 as usize + FIRST / 2 {
-        return Err(Fault::not_applicable("it has a process or a thread for each connection, and no queue"));
+    let mut clients = Vec::new();
+    if let Ok(pid) = subject.process().map(|server| server.pid()) {
+        let before = Snapshot::of(pid);
+        clients = subject.connect_until_full(FIRST);
+        if has_a_task_for_each(pid, &before, clients.len()) {
+            let reason = "it has a process or a thread for each connection, and no queue";
+            return Err(Fault::not_applicable(reason));
+        }
     }
-    clients.extend(subject.connect_some(COUNT - FIRST));
+    clients.extend(subject.connect_some(COUNT - clients.len()));
     let mut sleepers = subject.connect_some(SLEEPERS);
     for sleeper in &mut sleepers {
         sleeper.send(&get_and_close(&format!("/sleep/{}", SLEEP.as_millis())))?;

@@ -1,10 +1,11 @@
 //! What the probes ask for: a server of another make must answer these, or they say nothing about it.
 
-use super::client::{get, get_and_close, post_echo};
+use super::client::{Client, LIMIT, get, get_and_close, post_echo};
 use super::probe::PLAIN;
 use super::profile::{self, PROGRAM};
 use super::subject::{Subject, Target};
-use super::verdict::Outcome;
+use super::verdict::{Fault, Kind, Outcome, Verdict};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A route of the lab.
@@ -119,13 +120,69 @@ impl FirstLook {
     }
 }
 
+/// How long a server may leave a first client without an answer, and one that comes after it.
+const PATIENCE: [Duration; 2] = [LIMIT, Duration::from_secs(1)];
+
+/// How many clients ask after the first one.
+const MORE_CLIENTS: usize = 3;
+
+/// Whether a server answers at all. `first` has connected already.
+///
+/// It may forget some of its clients, which is not all that can be said of it. So where one is not answered
+/// another one connects, and those before it stay: a listener that accepts one connection for each event
+/// comes to a client only when the next one arrives.
+fn must_answer(subject: &Subject<'_>, first: Client, [at_first, later]: [Duration; 2]) -> Verdict {
+    let mut clients = vec![first];
+    for number in 0..=MORE_CLIENTS {
+        if number > 0 {
+            clients.push(subject.connect()?);
+        }
+        if let Some(client) = clients.last_mut() {
+            client.send(&get_and_close("/"))?;
+        }
+        let limit = if number == 0 { at_first } else { later };
+        if let Some(client) = first_answered(&mut clients, limit) {
+            return client.reply()?.must_be_hello();
+        }
+    }
+    Err(Fault::hang(format!("no reply to any of {} clients within {at_first:?}", clients.len())))
+}
+
+/// The first of several clients for which something comes within `limit`.
+fn first_answered(clients: &mut [Client], limit: Duration) -> Option<&mut Client> {
+    let start = Instant::now();
+    loop {
+        if let Some(at) = clients.iter().position(Client::has_answer) {
+            return clients.get_mut(at);
+        }
+        if start.elapsed() >= limit {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a connection serves for one request alone, though nobody has asked for that.
+fn closes_after_a_reply(subject: &Subject<'_>) -> Result<bool, Fault> {
+    let mut client = subject.connect()?;
+    client.ask(&get("/"))?.must_be_hello()?;
+    if client.end_within(Duration::from_millis(100)).is_ok() {
+        return Ok(true);
+    }
+    // One that is slow to close does not answer again all the same.
+    match client.ask(&get("/")) {
+        Ok(_) => Ok(false),
+        Err(fault) => Ok(matches!(fault.kind, Kind::Closed | Kind::Reset)),
+    }
+}
+
 /// Starts the server once and asks for each route, so that what would fail in every probe is said once.
 pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
     let start = |target| {
         let mut subject =
             Subject::start(target, &PLAIN).map_err(|fault| Failure::NotStarted(fault.detail))?;
         match subject.connect() {
-            Ok(_) => Ok(subject),
+            Ok(client) => Ok((subject, client)),
             Err(fault) => {
                 let words = format!("nothing accepts connections on {}: {}", subject.addr, fault.detail);
                 Err(match subject.end() {
@@ -135,20 +192,9 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
             }
         }
     };
-    let mut subject = start(target)?;
+    let (mut subject, first) = start(target)?;
     let begun = Instant::now();
-    let mut served = subject.must_serve();
-    for _ in 0..3 {
-        // It may forget some of its clients, which is not all that can be said of it.
-        if !served.as_ref().is_err_and(|fault| fault.outcome == Outcome::Hang) {
-            break;
-        }
-        let again = subject.connect().and_then(|mut client| {
-            client.send(&get_and_close("/"))?;
-            client.reply_within(Duration::from_secs(1))?.must_be_hello()
-        });
-        served = again.or(served);
-    }
+    let served = must_answer(&subject, first, PATIENCE);
     if let Err(fault) = served {
         let (request, reply) = profile::current().first_request();
         let silent = format!("it does not answer {request}{reply}: {}", fault.detail);
@@ -162,14 +208,19 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
     }
     let mut look = FirstLook { missing: Vec::new(), answered_after: begun.elapsed(), closes: false };
     if look.is_slow() {
-        // Each of the others would cost as much, and a probe tells as well.
-        return Ok(look);
+        // Each of the others would cost as much, and a probe tells as well; unless it was the machine, or
+        // only the first reply that was slow.
+        let again = Instant::now();
+        if subject.must_serve().is_err() || again.elapsed() > FirstLook::SLOW {
+            return Ok(look);
+        }
     }
-    let twice = subject.connect().and_then(|mut client| {
-        client.ask(&get("/"))?.must_be_hello()?;
-        Ok(client.end_within(Duration::from_millis(100)).is_ok())
-    });
-    look.closes = twice.unwrap_or(false);
+    look.closes = closes_after_a_reply(&subject).unwrap_or(false);
+    if look.closes && subject.end().is_some() {
+        // That was another fault, and the probes say which.
+        look.closes = false;
+        (subject, _) = start(target)?;
+    }
     let others = Route::ALL.into_iter().skip(1).filter(|route| profile::current().has(*route));
     for route in others {
         // One that is answered wrongly, or not at all, is there, and the probes say what is wrong with it.
@@ -179,7 +230,7 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
                 look.missing.push((route, format!("status {}", reply.status)))
             }
             Ok(_) => {}
-            Err(_) if subject.end().is_some() => subject = start(target)?,
+            Err(_) if subject.end().is_some() => (subject, _) = start(target)?,
             Err(_) => {}
         }
     }
@@ -189,6 +240,74 @@ pub fn first_look(target: &Target) -> Result<FirstLook, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+
+    /// Serves what these closures make of its connections, on a free port.
+    fn serve(each: impl FnOnce(TcpListener) + Send + 'static) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || each(listener));
+        addr
+    }
+
+    fn answer(mut stream: &TcpStream) {
+        let mut request = [0; 1024];
+        if stream.read(&mut request).is_ok_and(|length| length > 0) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!");
+        }
+    }
+
+    /// Protects a server that accepts one connection for each event, and so comes to each client when the
+    /// next one is there: it answers, and the probe that is about that says what is wrong with it.
+    #[test]
+    fn a_server_that_is_one_client_behind_answers() {
+        let addr = serve(|listener| {
+            let (mut last, _) = listener.accept().unwrap();
+            while let Ok((next, _)) = listener.accept() {
+                answer(&last);
+                last = next;
+            }
+        });
+        let target = Target::Address(addr);
+        let subject = Subject::start(&target, &PLAIN).unwrap();
+        // Nothing can come for the first one, and the second one is waited for as long as it takes.
+        let patience = [Duration::from_millis(50), Duration::from_secs(60)];
+        must_answer(&subject, subject.connect().unwrap(), patience).unwrap();
+    }
+
+    /// Protects those whose server never answers from waiting longer than was said.
+    #[test]
+    fn a_server_that_never_answers_is_left_soon() {
+        let addr = serve(|listener| {
+            let kept: Vec<_> = listener.incoming().collect();
+            drop(kept);
+        });
+        let target = Target::Address(addr);
+        let subject = Subject::start(&target, &PLAIN).unwrap();
+        let patience = [Duration::from_millis(40), Duration::from_millis(20)];
+        let fault = must_answer(&subject, subject.connect().unwrap(), patience).unwrap_err();
+        assert_eq!(fault.outcome, Outcome::Hang, "{fault:?}");
+        let whole = PATIENCE[0] + PATIENCE[1] * MORE_CLIENTS as u32;
+        assert!(whole < Duration::from_secs(15), "of the 60 s that a grade of it may take");
+    }
+
+    /// Protects servers that close after each reply, and do so late on a busy machine: that is one fault, and
+    /// not one in each probe that asks twice.
+    #[test]
+    fn one_that_is_slow_to_close_closes_as_well() {
+        for (requests, closes) in [(1, true), (2, false)] {
+            let addr = serve(move |listener| {
+                for stream in listener.incoming().flatten() {
+                    (0..requests).for_each(|_| answer(&stream));
+                    thread::sleep(Duration::from_millis(300));
+                }
+            });
+            let target = Target::Address(addr);
+            let subject = Subject::start(&target, &PLAIN).unwrap();
+            assert_eq!(closes_after_a_reply(&subject).unwrap(), closes, "{requests}");
+        }
+    }
 
     /// Protects the memory from a server that sends without end, and a server of other routes from being
     /// called endless.

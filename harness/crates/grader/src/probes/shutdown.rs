@@ -12,12 +12,12 @@ use std::cell::Cell;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The drain of 2 s, and time for a busy machine.
 const DRAINED: Duration = Duration::from_secs(3);
 
-/// Long enough for the server to be inside what was just asked of it, or to have seen a signal.
+/// Long enough for the server to be inside what it has just read, or to have seen a signal.
 const SETTLE: Duration = Duration::from_millis(250);
 
 /// Long enough for a server that the first signal ends, be it slowly, and less than the drain.
@@ -34,6 +34,29 @@ fn accepted(subject: &Subject<'_>) -> Result<Client, Fault> {
         thread::sleep(SETTLE);
     }
     Ok(client)
+}
+
+/// A client whose request for a sleep the server is handling. A server that is too busy to read the request
+/// before the signal comes may end without answering it, and rightly: nothing of it was in flight. Nor is
+/// anything if the sleep is over before this thread has come to the signal: then a longer one is asked for.
+fn in_flight(subject: &Subject<'_>, sleep: Duration) -> Result<Client, Fault> {
+    const TRIES: u32 = 3;
+    let mut tried = 1;
+    loop {
+        let mut client = accepted(subject)?;
+        let sleep = sleep * tried;
+        let start = Instant::now();
+        client.send(&get(&format!("/sleep/{}", sleep.as_millis())))?;
+        while client.is_read_by_server() == Some(false) && start.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(SETTLE);
+        // A quarter of it is left for the signal to arrive.
+        if start.elapsed() < sleep * 3 / 4 || tried == TRIES {
+            return Ok(client);
+        }
+        tried += 1;
+    }
 }
 
 fn terminate(subject: &mut Subject<'_>) -> Verdict {
@@ -58,9 +81,7 @@ pub(super) fn ctrl_c_group(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl Fn(&Server)) -> Verdict {
-    let mut client = accepted(subject)?;
-    client.send(&get("/sleep/500"))?;
-    thread::sleep(SETTLE);
+    let mut client = in_flight(subject, Duration::from_millis(500))?;
     signal(subject.ending_process()?);
     subject.recorder.note("the signal is sent to the server");
     client.reply()?.must_be_ok()?;
@@ -72,9 +93,7 @@ pub(super) fn finishes_what_is_in_flight(subject: &mut Subject<'_>, signal: impl
 /// send the next request into a connection that is about to end.
 pub(super) fn sigterm_says_close(subject: &mut Subject<'_>) -> Verdict {
     let is_foreign = subject.target.is_foreign();
-    let mut client = accepted(subject)?;
-    client.send(&get("/sleep/500"))?;
-    thread::sleep(SETTLE);
+    let mut client = in_flight(subject, Duration::from_millis(500))?;
     terminate(subject)?;
     let answer = match answer(&mut client) {
         Err(_) if is_foreign => {
@@ -104,9 +123,7 @@ pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
 }
 
 pub(super) fn second_sigterm(subject: &mut Subject<'_>) -> Verdict {
-    let mut client = accepted(subject)?;
-    client.send(&get("/sleep/5000"))?;
-    thread::sleep(SETTLE);
+    let _client = in_flight(subject, Duration::from_secs(5))?;
     terminate(subject)?;
     // Two pending signals of one kind are one: the first must be taken before the second is sent. And a
     // virtual machine that does nothing but end at the first one takes a while for that.

@@ -1,16 +1,15 @@
 //! The server under the probes: how it is started, and one that runs.
 
 use super::client::{Client, LIMIT};
+use super::ports::{self, Port};
 use super::profile::current;
-use super::runner::running;
 use super::shell::word;
 use super::transcript::Recorder;
 use super::verdict::{Fault, Kind, Outcome, Verdict, shortage};
-use anyhow::Context;
 use lab_core::server_process::{Ended, Launch, Ready, Server, override_options};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -95,7 +94,7 @@ impl Target {
                 Some(Launch { args, ..launch.clone() })
             }
             Target::Command(command, start_limit) => {
-                let addr = addr.unwrap_or_else(free_address);
+                let addr = addr.unwrap_or_else(|| Port::free().addr);
                 let mut launch = Launch::new("/bin/sh");
                 // Whatever it is, a list of commands or a script: the process that listens is looked for.
                 launch.args = vec!["-c".to_owned(), command.clone()];
@@ -189,21 +188,6 @@ fn path_from_here(path: &std::path::Path) -> String {
 /// program first takes a few seconds.
 pub const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// A port on which nothing listens. It is below the range from which the kernel takes ports for outgoing
-/// connections, so none of the probes' clients can take it before the server does.
-fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    loop {
-        // Relaxed: only the count matters, it publishes nothing.
-        let count = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 12_000 + (std::process::id() as u16).wrapping_mul(97).wrapping_add(count) % 18_000;
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(addr).is_ok() {
-            return addr;
-        }
-    }
-}
-
 /// After this time a probe makes no further connection: a server that lets each one wait a little would
 /// otherwise keep a probe of thousands for hours.
 const PROBE_LIMIT: Duration = Duration::from_secs(30);
@@ -218,6 +202,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) recorder: Recorder,
     begun: Instant,
     server: Option<Server>,
+    /// The ports of its servers, kept from other graders.
+    ports: Mutex<Vec<Port>>,
     may_end: bool,
 }
 
@@ -227,18 +213,19 @@ impl<'a> Subject<'a> {
         if let Some(reason) = target.hindrance(setup) {
             return Err(Fault::not_applicable(reason));
         }
-        let launch = if setup.by_hand { None } else { target.launch(setup.options, None) };
-        let server = launch.map(|mut launch| {
+        let adapt = |launch: &mut Launch| {
             launch.descriptors = setup.few_descriptors.then(|| few_descriptors() as u64);
             launch.cpus = setup.one_cpu.then(|| vec![one_cpu()]);
-            let server = launch.start().map_err(|error| {
-                let system = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
-                system.and_then(shortage).unwrap_or_else(|| Fault::crash(format!("{error:#}")))
-            })?;
-            running(&server);
-            Ok::<_, Fault>(server)
-        });
-        let server = server.transpose()?;
+        };
+        let (server, port) = match target {
+            Target::Address(_) => (None, None),
+            _ if setup.by_hand => (None, None),
+            _ => {
+                let (server, port) =
+                    ports::start(target, setup.options, false, adapt).map_err(|error| not_started(&error))?;
+                (Some(server), port)
+            }
+        };
         let addr = match (target, &server) {
             (Target::Address(addr), _) => *addr,
             (_, Some(server)) => server.addr,
@@ -251,16 +238,28 @@ impl<'a> Subject<'a> {
             recorder: Recorder::current(),
             begun: Instant::now(),
             server,
+            ports: Mutex::new(port.into_iter().collect()),
             may_end: false,
         })
     }
 
     /// Starts another server of the same target, with these options besides the user's.
     pub(crate) fn start_another(&self, options: &[&str]) -> anyhow::Result<Server> {
-        let launch = self.target.launch(options, None).context("nothing can be started")?;
-        let server = launch.start()?;
-        running(&server);
+        let (server, port) = ports::start(self.target, options, false, |_| {})?;
+        self.keep(port);
         Ok(server)
+    }
+
+    /// The same, on a port that is known before, and where another one can be started after it.
+    pub(crate) fn start_another_on_a_port(&self) -> anyhow::Result<Server> {
+        let (server, port) = ports::start(self.target, &[], true, |_| {})?;
+        self.keep(port);
+        Ok(server)
+    }
+
+    /// Keeps a port for as long as the probe runs.
+    fn keep(&self, port: Option<Port>) {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).extend(port);
     }
 
     pub(crate) fn connect(&self) -> Result<Client, Fault> {
@@ -304,11 +303,13 @@ impl<'a> Subject<'a> {
 
     /// At most so many connections, as many as the server and its backlog take: where an attempt is dropped,
     /// it is made again a moment later, since a server with a short backlog may only have been slow to
-    /// accept.
+    /// accept, and the others are made more slowly.
     pub(crate) fn connect_until_full(&self, count: usize) -> Vec<Client> {
         const TRIES: usize = 3;
-        let (mut clients, mut failed) = (Vec::new(), 0);
+        const SLOWEST: Duration = Duration::from_millis(16);
+        let (mut clients, mut failed, mut pause) = (Vec::new(), 0, Duration::ZERO);
         while clients.len() < count && failed < TRIES {
+            thread::sleep(pause);
             match self.connect_at_once() {
                 Some(client) => {
                     clients.push(client);
@@ -316,6 +317,7 @@ impl<'a> Subject<'a> {
                 }
                 None => {
                     failed += 1;
+                    pause = (pause * 2).clamp(Duration::from_millis(2), SLOWEST);
                     thread::sleep(Duration::from_millis(100));
                 }
             }
@@ -414,6 +416,12 @@ impl<'a> Subject<'a> {
         // A moment for one that dies of what the probe did last.
         server.end(Duration::from_millis(10))
     }
+}
+
+/// The fault of a server that does not start.
+pub(super) fn not_started(error: &anyhow::Error) -> Fault {
+    let system = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    system.and_then(shortage).unwrap_or_else(|| Fault::crash(format!("{error:#}")))
 }
 
 /// Runs a server that should refuse to start, and end at once.
