@@ -18,7 +18,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use stream::Longest;
-use unread::waiting;
 
 /// How long anything that should happen at once may take. Generous: it only bounds a failure.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
@@ -165,8 +164,16 @@ impl Client {
 
     /// Whether the server has read all that was sent to it; `None` where that cannot be seen.
     pub(crate) fn is_read_by_server(&self) -> Option<bool> {
-        let (ours, servers) = (self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?);
-        Some(waiting(servers, ours)? == 0)
+        Some(self.servers_socket()?.waiting == 0)
+    }
+
+    /// Whether the server has accepted the connection; `None` where that cannot be seen.
+    pub(crate) fn is_accepted(&self) -> Option<bool> {
+        Some(self.servers_socket()?.is_accepted)
+    }
+
+    fn servers_socket(&self) -> Option<unread::State> {
+        unread::state(self.stream.peer_addr().ok()?, self.stream.local_addr().ok()?)
     }
 
     /// Connects with a small receive buffer, so that the server's writes soon wait for this client.

@@ -69,21 +69,24 @@ fn forgotten(subject: &Subject<'_>, count: usize, number: usize, patience: Durat
     Ok(shown.shown_by(command))
 }
 
-/// Whether a server has made a process or a thread for each of `count` connections. It is looked at again
-/// until it has accepted all of them, however slowly; one that accepts only what it can serve is not waited
-/// for long.
-fn has_a_task_for_each(pid: i32, before: &Snapshot, count: usize) -> bool {
+/// Whether a server has made a process or a thread for each of these connections. It is looked at until it has
+/// accepted all of them, however slowly; one that accepts only what it can serve is not waited for long.
+fn has_a_task_for_each(pid: i32, before: &Snapshot, clients: &[Client]) -> bool {
     const ACCEPTED: Duration = Duration::from_secs(2);
+    /// Where the kernel does not tell what has been accepted, this must do.
+    const AT_LEAST: Duration = Duration::from_millis(50);
     /// A pool that grows to its bound makes some as well, but is smaller than this.
     const POOL: usize = 100;
     let tasks = |at: &Snapshot| at.processes + usize::try_from(at.threads).unwrap_or(0);
     let start = Instant::now();
     loop {
-        let now = Snapshot::of(pid);
-        if tasks(&now) > tasks(before) + POOL {
+        let waited = start.elapsed();
+        let all_accepted = waited > AT_LEAST && clients.iter().all(|it| it.is_accepted() != Some(false));
+        // After that look, so that what belongs to the last of them is counted.
+        if tasks(&Snapshot::of(pid)) > tasks(before) + POOL {
             return true;
         }
-        if now.descriptors >= before.descriptors + count || start.elapsed() > ACCEPTED {
+        if all_accepted || waited > ACCEPTED {
             return false;
         }
         thread::sleep(Duration::from_millis(10));
@@ -113,7 +116,7 @@ pub(super) fn more_than_the_queue(subject: &mut Subject<'_>) -> Verdict {
     if let Ok(pid) = subject.process().map(|server| server.pid()) {
         let before = Snapshot::of(pid);
         clients = subject.connect_until_full(FIRST);
-        if has_a_task_for_each(pid, &before, clients.len()) {
+        if has_a_task_for_each(pid, &before, &clients) {
             let reason = "it has a process or a thread for each connection, and no queue";
             return Err(Fault::not_applicable(reason));
         }

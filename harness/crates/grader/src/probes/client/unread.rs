@@ -1,4 +1,4 @@
-//! What a server has not read of a connection, as the kernel knows it.
+//! What a server has not accepted, or not read, as the kernel knows it.
 
 use nix::libc::{AF_INET, IPPROTO_TCP, NLM_F_REQUEST};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
@@ -12,18 +12,27 @@ const READING: [u8; 2] = [1, 8];
 /// The lengths of `nlmsghdr` and of `inet_diag_req_v2`.
 const HEADER: usize = 16;
 const REQUEST: usize = HEADER + 56;
-/// Where a reply has the state of the socket, and the length of its receive queue: behind the header, in
-/// `inet_diag_msg` of linux/inet_diag.h.
+/// Where a reply has the state of the socket, the length of its receive queue, and its inode: behind the
+/// header, in `inet_diag_msg` of linux/inet_diag.h.
 const STATE: usize = HEADER + 1;
 const RECEIVE_QUEUE: usize = HEADER + 56;
+const INODE: usize = HEADER + 68;
 
-/// How many bytes wait in the receive queue of the socket at `local` whose peer is `remote`. `None` where
-/// there is no such socket in our network namespace, where it is one of IPv6 alone, and where the kernel does
+/// A socket of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    /// How many bytes wait in its receive queue.
+    pub(super) waiting: u32,
+    /// It has been accepted: before that it is in the listener's queue, and has no inode.
+    pub(super) is_accepted: bool,
+}
+
+/// The state of the socket at `local` whose peer is `remote`. `None` where there is no such socket in our network namespace, where it is one of IPv6 alone, and where the kernel does
 /// not tell (sock_diag(7)).
 ///
 /// One socket is asked for. `/proc/net/tcp` has the number as well, behind those of all connections in
 /// TIME_WAIT: on a busy machine it takes seconds to read.
-pub(super) fn waiting(local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+pub(super) fn state(local: SocketAddr, remote: SocketAddr) -> Option<State> {
     let request = request(v4(local)?, v4(remote)?);
     let (family, diag) = (AddressFamily::Netlink, SockProtocol::NetlinkSockDiag);
     let netlink = socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, diag).ok()?;
@@ -36,7 +45,8 @@ pub(super) fn waiting(local: SocketAddr, remote: SocketAddr) -> Option<u32> {
     if field(reply, 4)? != BY_FAMILY.to_ne_bytes() || !READING.contains(reply.get(STATE)?) {
         return None;
     }
-    Some(u32::from_ne_bytes(field(reply, RECEIVE_QUEUE)?))
+    let number = |at| field(reply, at).map(u32::from_ne_bytes);
+    Some(State { waiting: number(RECEIVE_QUEUE)?, is_accepted: number(INODE)? != 0 })
 }
 
 fn field<const LENGTH: usize>(message: &[u8], at: usize) -> Option<[u8; LENGTH]> {
@@ -82,7 +92,7 @@ mod tests {
     use std::time::Instant;
 
     /// Protects the probes of SIGTERM on a busy machine: a request that the server has not read yet is not in
-    /// flight. One that listens on IPv6 as well has its client by another name.
+    /// flight. And those of queues: a client that was not accepted has no task yet. One that listens on IPv6 as well has its client by another name.
     #[test]
     fn what_a_server_has_not_read_is_seen() {
         for all in ["127.0.0.1:0", "[::]:0"] {
@@ -90,28 +100,28 @@ mod tests {
             let port = listener.local_addr().unwrap().port();
             let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
             let (ours, servers) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
-            if waiting(servers, ours).is_none() {
+            if state(servers, ours).is_none() {
                 eprintln!("skipped: this kernel does not tell");
                 return;
             }
-            let until = |count: u32| {
+            let until = |waiting: u32, is_accepted: bool| {
                 let start = Instant::now();
                 // The kernel hands a segment over a moment later.
-                while waiting(servers, ours) != Some(count) {
-                    assert!(start.elapsed().as_secs() < 20, "{all}: {:?}", waiting(servers, ours));
+                while state(servers, ours) != Some(State { waiting, is_accepted }) {
+                    assert!(start.elapsed().as_secs() < 20, "{all}: {:?}", state(servers, ours));
                 }
             };
             client.write_all(b"request").unwrap();
-            // Not accepted yet either.
-            until(7);
+            until(7, false);
             let mut server = listener.accept().unwrap().0;
+            until(7, true);
             server.read_exact(&mut [0; 3]).unwrap();
-            until(4);
+            until(4, true);
             server.read_exact(&mut [0; 4]).unwrap();
-            until(0);
+            until(0, true);
             drop(server);
             drop(client);
-            assert_eq!(waiting(servers, ours), None, "{all}: the listener is not meant");
+            assert_eq!(state(servers, ours), None, "{all}: the listener is not meant");
         }
     }
 }
