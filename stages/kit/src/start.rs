@@ -35,7 +35,7 @@ impl Sessions {
     pub fn open(&self, now: &LoopContext) -> Session {
         let protocol: Box<dyn Protocol> = match self.protocol {
             ProtocolKind::Echo => Box::new(Echo::default()),
-            ProtocolKind::Http => Box::new(Http::new(Arc::clone(&self.http))),
+            ProtocolKind::Http => Http::boxed(Arc::clone(&self.http)),
         };
         Session::new(protocol, self.timeouts, now)
     }

@@ -143,7 +143,7 @@ fn main() {
     let settings = Arc::new(Settings { limits, root: Some(Arc::new(directory)) });
     let now = Clock::new().last().clone();
     let timeouts = Timeouts { idle_ms: 60_000, header_ms: 10_000 };
-    let open = || Session::new(Box::new(Http::new(Arc::clone(&settings))), timeouts, &now);
+    let open = || Session::new(Http::boxed(Arc::clone(&settings)), timeouts, &now);
     let tag = entity_tag(&mut open(), &root, &now);
     for kind in kinds(&tag) {
         let mut session = open();

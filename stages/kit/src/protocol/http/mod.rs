@@ -109,6 +109,12 @@ impl Http {
     pub fn new(settings: Arc<Settings>) -> Self {
         Self::with_routes(settings, NoRoutes)
     }
+
+    /// The same, as a session takes it. Compiled here, once, with the rest of kit: what is generic is compiled where
+    /// it is named, and less of it is inlined there.
+    pub fn boxed(settings: Arc<Settings>) -> Box<dyn Protocol> {
+        Box::new(Self::new(settings))
+    }
 }
 
 impl<R: Routes> Http<R> {
