@@ -50,12 +50,12 @@ struct Args {
     #[arg(long, hide = true, conflicts_with_all = ["ids", "all", "list", "quick", "again"])]
     pages: bool,
 
-    /// For looking: fewer rounds and smaller sizes.
+    /// For looking: fewer rounds and smaller sizes; the ledger prefers what a full run has found.
     #[arg(long)]
     quick: bool,
 
     /// Begin --all anew, whatever an interrupted run has.
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     fresh: bool,
 
     /// Where the records and the ledger are.
@@ -254,9 +254,10 @@ impl<'a> Runner<'a> {
             }
         }
         println!(
-            "recorded in {}; the ledger is {}",
+            "recorded in {}; the ledger is {}{}",
             self.writer.path().display(),
-            self.args.out.join("claims.md").display()
+            self.args.out.join("claims.md").display(),
+            if self.profile == Profile::Quick { ", where a full run outranks a quick one" } else { "" }
         );
         let failed = self.failures > 0 || (!self.args.all && !self.left_out.is_empty());
         if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -1,5 +1,5 @@
 //! The ledger as it is published: `claims.json` for programs, `claims.md` for the book. Both are written from
-//! the newest record of each id, and from nothing else.
+//! the record of each id that counts (see [`newest`]), and from nothing else.
 
 use crate::drawing;
 use crate::experiment;
@@ -97,7 +97,8 @@ lab's own, and says what became of each on one machine. It is written by `./lab 
 `./lab experiment ID` examines one claim on your machine.
 
 * **holds**: it was seen as it is claimed;
-* **refuted**: the opposite was seen, or no difference where a difference is claimed;
+* **refuted**: the opposite was seen, or no difference where a difference is claimed, or a difference that is
+  of something else than the claim says;
 * **depends**: it is true under a condition that the claim does not name;
 * **inconclusive**: the figures do not decide it;
 * **not measured yet**: there is no record.

@@ -76,7 +76,11 @@ fn a_second_run_adds_to_the_first() {
     let after = files();
     assert_eq!((before.len(), after.len()), (1, 2));
     assert!(before.iter().all(|file| after.contains(file)), "the first one is as it was");
-    assert_eq!(claims(out.path())[0]["profile"], "quick", "the newest record");
+    assert_eq!(claims(out.path())[0]["profile"], "full", "a look does not take a measurement's place");
+    assert!(experiment(&["units"], out.path()).status.success());
+    let newest = files().pop().expect("three").1;
+    let at = claims(out.path())[0]["at"].as_str().expect("a time").to_owned();
+    assert!(String::from_utf8_lossy(&newest).contains(&at), "of two full ones the newest counts");
 }
 
 /// Protects what was measured from a rule that is mended later: the figures stay, and today's rule judges

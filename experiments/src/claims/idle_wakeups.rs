@@ -98,7 +98,7 @@ fn pool(reactor: Option<u16>, time: Duration) -> Result<u64> {
 
 fn judge(figures: &Figures) -> Result<Judgement> {
     const LESSON: &str = "Ask what writes, not why read returns: a loop that posts itself keeps its own \
-                          threads awake. An idle server should wake up once a second at most.";
+                          threads awake. A thread of an idle server should wake up once a second at most.";
     const SOURCE: &str = "The reactor, which is a task of the pool and posts itself again: each of its turns \
                           writes a byte to the pipe, so a thread is woken at every polling interval, with or \
                           without requests.";

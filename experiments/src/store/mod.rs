@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use lab_core::host::Host;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -100,6 +100,8 @@ impl Writer {
             let path = directory.join(format!("{name}{suffix}.jsonl"));
             match OpenOptions::new().append(true).create_new(true).open(&path) {
                 Ok(file) => {
+                    // A filesystem may have no locks: then nobody finds it locked either.
+                    let _ = file.try_lock();
                     let mut writer = Self { file, path };
                     writer.write(&Line::Begun(begun.clone()))?;
                     return Ok(writer);
@@ -117,11 +119,15 @@ impl Writer {
     /// stands by itself.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or is being written by a run that is alive.
     pub fn go_on(path: &Path) -> Result<Self> {
         let cannot = || format!("cannot write {}", path.display());
         let is_cut = fs::read(path).with_context(cannot)?.last().is_some_and(|&byte| byte != b'\n');
         let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
+        // One that is alive would record the same again, and each would measure the other.
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            bail!("{} is being written by a run that is still going on; wait for its end", path.display());
+        }
         let mut writer = Self { file, path: path.to_owned() };
         if is_cut {
             writer.file.write_all(b"\n").with_context(cannot)?;
@@ -159,8 +165,8 @@ pub struct Run {
     pub is_finished: bool,
 }
 
-/// The runs that are recorded in a directory, the oldest first. What is no line of ours (the cut-off end of a
-/// killed run) is passed over.
+/// The runs that are recorded in a directory, the oldest first. What is no line of ours is passed over, with a
+/// word on stderr unless it is the cut-off end of a run that was killed.
 pub fn runs(directory: &Path) -> Vec<Run> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
@@ -178,8 +184,18 @@ fn is_of_claims(path: &Path) -> bool {
 
 fn read(path: PathBuf) -> Option<Run> {
     let text = fs::read(&path).ok()?;
-    let lines = text.split(|&byte| byte == b'\n');
-    let mut lines = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+    let pass_over = |number: usize| {
+        let place = path.display();
+        eprintln!(
+            "lab: {place}: line {number} is no record and is passed over (a run was killed, or the file damaged)"
+        );
+    };
+    let (whole, _cut) = text.split_at(text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+    let lines = whole.split_inclusive(|&byte| byte == b'\n').enumerate().filter_map(|(at, line)| {
+        let line = serde_json::from_slice::<Line>(line);
+        line.inspect_err(|_| pass_over(at + 1)).ok()
+    });
+    let mut lines = lines.collect::<Vec<_>>().into_iter();
     let Line::Begun(begun) = lines.next()? else { return None };
     let mut run = Run { path, begun, records: Vec::new(), is_finished: false };
     for line in lines {
@@ -192,11 +208,13 @@ fn read(path: PathBuf) -> Option<Run> {
     Some(run)
 }
 
-/// The newest record for each id.
+/// The record that counts for each id: the newest full one; where there is none, the newest quick one. So a
+/// look does not take the place of a measurement.
 pub fn newest(runs: &[Run]) -> BTreeMap<String, Record> {
     let mut records: Vec<&Record> = runs.iter().flat_map(|run| &run.records).collect();
     // RFC 3339 in UTC sorts by time; of two in the same second the later one in the files is newer.
-    records.sort_by(|one, other| one.at.cmp(&other.at));
+    let rank = |record: &Record| record.profile == Profile::Full;
+    records.sort_by(|one, other| (rank(one), &one.at).cmp(&(rank(other), &other.at)));
     records.into_iter().map(|record| (record.id.clone(), record.clone())).collect()
 }
 

@@ -50,6 +50,43 @@ fn a_run_is_read_as_it_was_written_and_another_of_the_same_second_has_its_own_fi
     assert_eq!(newest(&runs)["units"].at, "3");
 }
 
+/// Protects a run from a second one that would record the same again while the first is measured by it.
+#[test]
+fn a_file_that_a_run_writes_is_not_gone_on_with() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let writer = Writer::begin(directory.path(), &begun(true, Profile::Full)).expect("a file");
+    let refused = Writer::go_on(writer.path()).expect_err("it is being written");
+    assert!(refused.to_string().contains("still going on"), "{refused}");
+    let path = writer.path().to_owned();
+    drop(writer);
+    Writer::go_on(&path).expect("nobody writes it");
+}
+
+/// Protects a full run's verdict, which took half an hour, from a look of some minutes.
+#[test]
+fn a_quick_record_counts_where_there_is_no_full_one() {
+    let quick = |id: &str, at: &str| Record { profile: Profile::Quick, ..record(id, at) };
+    let records =
+        vec![record("units", "1"), record("units", "2"), quick("units", "3"), quick("sigpipe", "4")];
+    let run = Run { path: "x".into(), begun: begun(true, Profile::Full), records, is_finished: true };
+    let newest = newest(&[run]);
+    assert_eq!(newest["units"].at, "2");
+    assert_eq!((newest["sigpipe"].at.as_str(), newest["sigpipe"].profile), ("4", Profile::Quick));
+}
+
+/// Protects what was measured from one line that something else has spoilt.
+#[test]
+fn a_damaged_line_costs_no_other() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut writer = Writer::begin(directory.path(), &begun(true, Profile::Full)).expect("a file");
+    writer.write(&result("units", "1")).expect("written");
+    writer.write(&result("sigpipe", "2")).expect("written");
+    let text = fs::read_to_string(writer.path()).expect("it is there");
+    let lines: Vec<&str> = text.lines().collect();
+    fs::write(writer.path(), format!("{}\ngarbage\n{}\n", lines[0], lines[2])).expect("written");
+    assert_eq!(runs(directory.path())[0].done(), BTreeSet::from(["sigpipe"]));
+}
+
 /// Protects what a run had found before it was killed in the middle of a line.
 #[test]
 fn a_line_that_was_cut_off_costs_no_other() {
