@@ -7,11 +7,11 @@ use std::process::ExitCode;
 /// Stage 12's twin: a fiber for each connection, with a stack of its own.
 #[derive(Debug, Parser)]
 #[command(version)]
-struct Options {
+struct Twin {
     #[command(flatten)]
     shared: async_await::options::Options,
 }
 
 fn main() -> ExitCode {
-    kit::start::main(|options: Options| run(options.shared))
+    kit::start::main(|options: Twin| run(options.shared))
 }

@@ -4,14 +4,14 @@
 #[cfg(not(loom))]
 #[derive(Debug, clap::Parser)]
 #[command(version)]
-struct Options {
+struct Twin {
     #[command(flatten)]
     shared: async_await::options::Options,
 }
 
 #[cfg(not(loom))]
 fn main() -> std::process::ExitCode {
-    kit::start::main(|options: Options| async_await::on_tokio::run(options.shared))
+    kit::start::main(|options: Twin| async_await::on_tokio::run(options.shared))
 }
 
 /// Built for loom, tokio has no sockets.

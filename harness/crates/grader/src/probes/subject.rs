@@ -346,7 +346,12 @@ impl<'a> Subject<'a> {
 
     /// How the server ended, if it did so instead of answering.
     pub(crate) fn end(&mut self) -> Option<String> {
-        if self.connect().is_ok() {
+        // One that ends may close a connection some moments before its listener.
+        let listens = [0, 50, 200].into_iter().all(|ms| {
+            thread::sleep(Duration::from_millis(ms));
+            self.connect().is_ok()
+        });
+        if listens {
             return None;
         }
         // The kernel closes the sockets of a process a moment before its status can be read.
