@@ -201,11 +201,12 @@ bench-queues *OPTIONS:
 test *OPTIONS: build
     @{{harness}} test "$@"
 
-# Format, clippy and the tests of every crate.
+# Format, clippy, the documentation and the tests of every crate.
 [group('check')]
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
     cargo test --workspace --quiet
 
 # Build servers with one mistake each, and see whether the probes and tests catch it: ./lab mutants --list
