@@ -96,6 +96,7 @@ fn a_line_that_was_cut_off_costs_no_other() {
     let path = writer.path().to_owned();
     let whole = fs::read_to_string(&path).expect("it is there");
     fs::write(&path, format!("{whole}{{\"kind\":\"resu")).expect("written");
+    drop(writer);
     let mut writer = Writer::go_on(&path).expect("it is there");
     writer.write(&result("sigpipe", "2")).expect("written");
     let runs = runs(directory.path());
