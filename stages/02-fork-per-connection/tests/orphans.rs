@@ -103,6 +103,9 @@ fn no_child_outlives_a_server_that_was_killed() {
     clients[0].write_all(b"GET /sleep/60000 HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
     let group = server.id();
     wait_until("a child for each client", || group_size(group) == 4);
+    // The last child is stopped, and must have come so far as to have asked for its end.
+    clients[2].write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+    assert!(clients[2].read(&mut [0; 512]).expect("a reply") > 0);
     let children = fs::read_to_string(format!("/proc/{group}/task/{group}/children")).expect("its children");
     let last = children.split_whitespace().next_back().expect("three").parse().expect("a pid");
     kill(Pid::from_raw(last), Signal::SIGSTOP).expect("it is there");
