@@ -120,6 +120,7 @@ pub(super) fn sigterm_idle(subject: &mut Subject<'_>) -> Verdict {
         // A busy machine may keep a right server from its CPU for so long; a wrong one waits each time.
         Err(fault) if matches!(fault.kind, Kind::Running) => {
             *subject = Subject::start(subject.target, &PLAIN)?;
+            subject.recorder.note("another server is started, in case the machine was busy");
             idle_at_sigterm(subject)
         }
         verdict => verdict,
