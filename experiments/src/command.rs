@@ -5,7 +5,7 @@ use crate::ledger::CLAIMS;
 use crate::needs::first_missing;
 use crate::report::Report;
 use crate::session::{Interrupted, Session};
-use crate::store::{Begun, Earlier, Line, Record, Writer, find_interrupted, runs};
+use crate::store::{Begun, Line, Record, ResumePoint, Writer, find_interrupted, runs};
 use crate::{exhibit, page, screen};
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -154,19 +154,19 @@ impl<'a> Runner<'a> {
         let begun = Begun { at: now(), all: args.all, profile, host: Host::look() };
         let data = args.out.join("data");
         let earlier =
-            if args.all && !args.fresh { find_interrupted(&runs(&data), &begun) } else { Earlier::None };
+            if args.all && !args.fresh { find_interrupted(&runs(&data), &begun) } else { ResumePoint::None };
         let (writer, done) = match earlier {
-            Earlier::Unfinished(run) => {
+            ResumePoint::Unfinished(run) => {
                 let done = run.done().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
                 let (path, there) = (run.path.display(), count(done.len(), "verdict"));
                 println!("going on with {path}: {there} are there (--fresh begins anew)");
                 (Writer::go_on(&run.path)?, done)
             }
-            Earlier::Unfit(why) => {
+            ResumePoint::Unfit(why) => {
                 println!("{why}");
                 (Writer::begin(&data, &begun)?, BTreeSet::new())
             }
-            Earlier::None => (Writer::begin(&data, &begun)?, BTreeSet::new()),
+            ResumePoint::None => (Writer::begin(&data, &begun)?, BTreeSet::new()),
         };
         let (left_out, failures) = (Vec::new(), 0);
         Ok(Self { args, profile, host: begun.host, writer, done, left_out, failures })

@@ -107,8 +107,9 @@ fn suite(name: &'static str, chosen: &[&str]) -> Step {
 /// benches.
 const TARGETS: [&str; 6] = ["--lib", "--bins", "--tests", "--examples", "--bench", "*"];
 
-/// The pages of all but these are made: the stages, kit and its parts, which a reader of the book looks up. What
-/// the others depend on would be compiled for their pages alone, which takes minutes; `./lab check` makes them.
+/// The pages of all but these are made: the stages, kit and its parts, which a reader of the book looks up.
+/// What the others depend on would be compiled for their pages alone, which takes minutes; `./lab check`
+/// makes them.
 const TOOLS: [&str; 15] = [
     "bench",
     "book",

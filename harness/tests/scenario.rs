@@ -482,9 +482,9 @@ fn what_each_worker_has_is_seen_from_outside() {
     assert_eq!(place.left_behind(LONG), [""; 0]);
 }
 
-/// Protects the comparison of threads that steal with threads that do not: where the long requests are is seen
-/// from outside, they are served, and where all threads share an epoll instance they are one worker. The two
-/// servers differ in that, so both are started.
+/// Protects the comparison of threads that steal with threads that do not: where the long requests are is
+/// seen from outside, they are served, and where all threads share an epoll instance they are one worker. The
+/// two servers differ in that, so both are started.
 #[test]
 fn where_the_long_requests_are_is_seen_from_outside() {
     if !is_built(&["12", "12-tokio"]) {

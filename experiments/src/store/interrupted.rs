@@ -5,7 +5,7 @@ use lab_core::host::Host;
 
 /// What `--all` finds of an earlier `--all`.
 #[derive(Debug)]
-pub enum Earlier {
+pub enum ResumePoint {
     /// It can go on with this run.
     Unfinished(Box<Run>),
     /// There is an unfinished one, but it cannot be gone on with, for this reason.
@@ -15,14 +15,14 @@ pub enum Earlier {
 }
 
 /// Looks for the newest run of everything that was interrupted and that this one can go on with.
-pub fn find_interrupted(runs: &[Run], wanted: &Begun) -> Earlier {
+pub fn find_interrupted(runs: &[Run], wanted: &Begun) -> ResumePoint {
     let alike = |run: &&Run| run.begun.all && run.begun.profile == wanted.profile;
     match runs.iter().rfind(alike).filter(|run| !run.is_finished) {
-        None => Earlier::None,
+        None => ResumePoint::None,
         Some(run) => match unfit(&run.begun.host, &wanted.host) {
-            None => Earlier::Unfinished(Box::new(run.clone())),
+            None => ResumePoint::Unfinished(Box::new(run.clone())),
             Some(why) => {
-                Earlier::Unfit(format!("{} is unfinished, but {why}: beginning anew", run.path.display()))
+                ResumePoint::Unfit(format!("{} is unfinished, but {why}: beginning anew", run.path.display()))
             }
         },
     }

@@ -5,7 +5,7 @@
 
 mod interrupted;
 
-pub use interrupted::{Earlier, find_interrupted};
+pub use interrupted::{ResumePoint, find_interrupted};
 
 use crate::experiment::Profile;
 use crate::report::Report;
@@ -165,8 +165,8 @@ pub struct Run {
     pub is_finished: bool,
 }
 
-/// The runs that are recorded in a directory, the oldest first. What is no line of ours is passed over, with a
-/// word on stderr unless it is the cut-off end of a run that was killed.
+/// The runs that are recorded in a directory, the oldest first. What is no line of ours is passed over, with
+/// a word on stderr unless it is the cut-off end of a run that was killed.
 pub fn runs(directory: &Path) -> Vec<Run> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());

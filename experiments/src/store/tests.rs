@@ -114,7 +114,7 @@ fn only_an_unfinished_run_of_everything_on_the_same_commit_and_machine_goes_on()
     };
     let wanted = begun(true, Profile::Full);
     let goes_on = |begun: Begun, is_finished| {
-        matches!(find_interrupted(&[run(begun, is_finished)], &wanted), Earlier::Unfinished(_))
+        matches!(find_interrupted(&[run(begun, is_finished)], &wanted), ResumePoint::Unfinished(_))
     };
     assert!(goes_on(begun(true, Profile::Full), false));
     assert!(!goes_on(begun(true, Profile::Full), true), "it is finished");
@@ -127,7 +127,7 @@ fn only_an_unfinished_run_of_everything_on_the_same_commit_and_machine_goes_on()
         (Host { commit: String::new(), ..host() }, "not known"),
     ] {
         let its = Begun { host: change, ..wanted.clone() };
-        let Earlier::Unfit(why) = find_interrupted(&[run(its, false)], &wanted) else {
+        let ResumePoint::Unfit(why) = find_interrupted(&[run(its, false)], &wanted) else {
             panic!("it goes on with a run of {word}");
         };
         assert!(why.contains(word), "{why}");

@@ -37,7 +37,8 @@ struct Shared<T> {
 }
 
 impl BlockingPool {
-    /// Starts `count` threads; `spin`: what else runs on the executor's. They end with the process: a job may take longer than the server has.
+    /// Starts `count` threads; `spin`: what else runs on the executor's. They end with the process: a job may
+    /// take longer than the server has.
     ///
     /// # Errors
     /// When the system allows no more threads.
@@ -114,8 +115,8 @@ mod tests {
     use kit::protocol::work::{Job as Kind, Ticket};
     use std::time::{Duration, Instant};
 
-    /// Protects those who wait from work that nobody waits for: clients that have gone may leave hours of it in
-    /// the queue.
+    /// Protects those who wait from work that nobody waits for: clients that have gone may leave hours of it
+    /// in the queue.
     #[test]
     fn work_that_nobody_waits_for_is_not_begun() {
         const LONG: Duration = Duration::from_secs(20);

@@ -41,7 +41,8 @@ pub struct Source {
 
 /// What the reactor knows of a source.
 pub(crate) struct State {
-    /// Directions in which the next call may succeed, and `LOST`. At the beginning both: only a try shows more.
+    /// Directions in which the next call may succeed, and `LOST`. At the beginning both: only a try shows
+    /// more.
     ready: Cell<EpollFlags>,
     /// An end or urgent data was reported since the last `EAGAIN`.
     reads_on: Cell<bool>,
@@ -128,7 +129,8 @@ impl Source {
         // ANCHOR_END: poll-ready
     }
 
-    /// Ready once the connection is lost. A peer that has only ended its own side may still read, so it is not.
+    /// Ready once the connection is lost. A peer that has only ended its own side may still read, so it is
+    /// not.
     ///
     /// # Errors
     /// What epoll_ctl(2) says.

@@ -94,8 +94,8 @@ fn a_program_answers_and_sees_nothing_but_its_request() {
 }
 
 /// Protects the server from its programs: too slow, too long, a child that outlives its parent and holds the
-/// output, also out of its group, and no reply at all. One loop serves them all at once, and nobody waits for the
-/// slow ones. And the machine from programs whose server was killed: they end with it.
+/// output, also out of its group, and no reply at all. One loop serves them all at once, and nobody waits for
+/// the slow ones. And the machine from programs whose server was killed: they end with it.
 #[test]
 fn a_program_has_limits_and_holds_up_nobody() {
     let directory = tempfile::tempdir().unwrap();

@@ -30,8 +30,8 @@ fn browser(stage: &Stage) -> WebSocket<TcpStream> {
     client(format!("ws://{}/", stage.address), stage.connect()).expect("the server upgrades").0
 }
 
-/// Protects the room: a line reaches everybody but whoever said it, with a name and whatever they speak, and split
-/// lines are whole again; and a client that breaks the rules of WebSocket is told so.
+/// Protects the room: a line reaches everybody but whoever said it, with a name and whatever they speak, and
+/// split lines are whole again; and a client that breaks the rules of WebSocket is told so.
 #[test]
 fn lines_reach_everybody_else_over_tcp_and_websocket() {
     let stage = Stage::start(&["--app", "chat", "--workers", "2"]);
@@ -72,8 +72,9 @@ fn lines_reach_everybody_else_over_tcp_and_websocket() {
     assert_eq!(stderr, dropped.map(|why| format!("a client was dropped: {why}\n")).concat());
 }
 
-/// Protects the room from what is no chat: a page of another site cannot post into it, and a client that does not
-/// show what it speaks is closed in time, whereas one that has come in may be silent. A browser gets the page.
+/// Protects the room from what is no chat: a page of another site cannot post into it, and a client that does
+/// not show what it speaks is closed in time, whereas one that has come in may be silent. A browser gets the
+/// page.
 #[test]
 fn a_request_is_no_line_and_silence_is_for_those_who_are_in() {
     let stage = Stage::start(&["--app", "chat", "--header-timeout", "0.1", "--idle-timeout", "0.1"]);

@@ -370,8 +370,8 @@ impl Session {
     }
 
     /// The kernel holds `count` bytes that the peer has not acknowledged (see
-    /// [`crate::socket::unacknowledged`]). If they are fewer than at the last look, with what was sent since, the
-    /// peer reads, and [`Session::would_block`] extends its deadline.
+    /// [`crate::socket::unacknowledged`]). If they are fewer than at the last look, with what was sent since,
+    /// the peer reads, and [`Session::would_block`] extends its deadline.
     pub fn unacknowledged(&mut self, count: u32) {
         self.peer.unacknowledged(count);
     }

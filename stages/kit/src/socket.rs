@@ -33,8 +33,8 @@ impl Output<'_> {
     /// # Errors
     /// What send(2) and sendfile(2) say, but not `EINTR`: `EAGAIN` when the socket has no room (a blocking
     /// one: for as long as its SO_SNDTIMEO), or the session's deadline has passed and the peer has taken
-    /// nothing, so that room is only that of a buffer that has grown; `EIO` when a file has become shorter than the length that its
-    /// head promised.
+    /// nothing, so that room is only that of a buffer that has grown; `EIO` when a file has become shorter
+    /// than the length that its head promised.
     pub fn write_to(self, socket: impl AsFd) -> nix::Result<usize> {
         self.write_with(socket.as_fd(), send_file)
     }
@@ -161,8 +161,8 @@ mod tests {
     use std::os::fd::AsFd;
     use std::sync::Arc;
 
-    /// Protects the server from a peer that does not read, for which the kernel lets its buffer grow: room is no
-    /// sign of the peer, but what it has taken is.
+    /// Protects the server from a peer that does not read, for which the kernel lets its buffer grow: room is
+    /// no sign of the peer, but what it has taken is.
     #[test]
     fn room_in_a_larger_buffer_wins_no_time() {
         const IDLE_MS: u32 = 1_000;

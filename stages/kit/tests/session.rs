@@ -159,8 +159,8 @@ fn a_slow_reader_is_told_by_what_the_kernel_still_holds() {
     assert!(matches!(server.session.next(&server.now), Next::Close));
 }
 
-/// The kernel's buffer grows while a peer reads nothing: room wins no time by itself, neither before the deadline
-/// nor at it, and what the peer has taken does.
+/// The kernel's buffer grows while a peer reads nothing: room wins no time by itself, neither before the
+/// deadline nor at it, and what the peer has taken does.
 #[test]
 fn room_that_the_kernel_makes_is_no_sign_of_the_peer() {
     for (holds, is_over) in [(1_200_000, true), (1_199_999, false)] {

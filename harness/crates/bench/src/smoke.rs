@@ -34,8 +34,8 @@ pub(crate) fn look(addr: SocketAddr, host: &str, path: &str) -> Result<Reply> {
     sizes(&ask(addr, host, path)?, path)
 }
 
-/// A server that sheds load by the age of its queue refuses a lone request too, where a busy machine keeps its
-/// worker from the CPU: such a one is asked again.
+/// A server that sheds load by the age of its queue refuses a lone request too, where a busy machine keeps
+/// its worker from the CPU: such a one is asked again.
 fn ask(addr: SocketAddr, host: &str, path: &str) -> Result<Whole> {
     let end = Instant::now() + LIMIT;
     loop {

@@ -1,6 +1,7 @@
 //! The generated parts of the book, each a file of `notes/src/generated`: what a chapter asks first, what a
 //! step costs, its diff, the system calls of a request, what a connection costs by what holds it, where work
-//! stealing helps, and the exercises that build. Pages include them, so their links are relative to the pages.
+//! stealing helps, and the exercises that build. Pages include them, so their links are relative to the
+//! pages.
 
 use crate::calls::{self, Calls, Task};
 use crate::markdown::{parts, plain};

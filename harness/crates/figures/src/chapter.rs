@@ -151,8 +151,8 @@ impl Newest {
         self.comparison((&self.concurrency, Content::Concurrency), &HELD, BY_HAND)
     }
 
-    /// How long quick requests wait beside long ones, where threads steal work and where they do not, and what
-    /// stealing costs; `None` where it was not measured.
+    /// How long quick requests wait beside long ones, where threads steal work and where they do not, and
+    /// what stealing costs; `None` where it was not measured.
     pub fn stealing(&self) -> Option<Comparison> {
         let mut found = self.comparison((&self.stealing, Content::Stealing), &WAITS, KEEPS)?;
         found.sentences.extend(self.gains());
@@ -366,8 +366,8 @@ const fn waits(panel: usize, head: &'static str, sentence: &'static str) -> Held
 const KEEPS: &str = "12";
 const STEALS: &str = "12-tokio";
 
-/// What the others are compared with: a state machine with the same threads, listeners and system calls as the
-/// future of stage 12.
+/// What the others are compared with: a state machine with the same threads, listeners and system calls as
+/// the future of stage 12.
 const BY_HAND: &str = "10";
 
 impl Held {
@@ -726,8 +726,8 @@ mod tests {
         assert_eq!(cost.rows[0].stage, "no data: `./lab bench-all` records it");
     }
 
-    /// Protects the verdict on work stealing: what is said of a load follows from its rounds, and what it costs
-    /// from the other scenario's, where there is one.
+    /// Protects the verdict on work stealing: what is said of a load follows from its rounds, and what it
+    /// costs from the other scenario's, where there is one.
     #[test]
     fn what_stealing_gains_and_costs_is_told_by_load() {
         let rounds = |server: &str, placement, p99: u64, by_worker: &[u64]| -> Vec<Record> {

@@ -55,8 +55,8 @@ fn a_serial_server_starves_and_recovers() {
     }
 }
 
-/// Protects a right server on a busy machine: a first reply that is late for another reason has not waited for
-/// the request behind it.
+/// Protects a right server on a busy machine: a first reply that is late for another reason has not waited
+/// for the request behind it.
 #[test]
 fn a_late_reply_has_not_waited_for_the_next_request() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

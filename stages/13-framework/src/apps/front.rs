@@ -1,5 +1,5 @@
-//! A connection that speaks kit's HTTP with an application's own routes ahead of those of every stage, and that
-//! the application may take over: for a stream, a program or another protocol.
+//! A connection that speaks kit's HTTP with an application's own routes ahead of those of every stage, and
+//! that the application may take over: for a stream, a program or another protocol.
 
 use super::httpd::{MAX_READS, drive, reads};
 use framework::{Connection, Protocol};
@@ -173,8 +173,8 @@ pub(crate) mod tests {
     use kit::protocol::http::{Limits, Settings};
     use kit::write_buffer::WriteBuffer;
 
-    /// What a site on port 8080 replies to a peer on this machine that sends this in one segment and is silent
-    /// then, and the request with which it takes over. The body of a large reply is left out.
+    /// What a site on port 8080 replies to a peer on this machine that sends this in one segment and is
+    /// silent then, and the request with which it takes over. The body of a large reply is left out.
     pub(crate) fn replies<S: Site>(site: &Arc<S>, input: &str) -> (String, Option<Request>) {
         let caller = Caller { address: Some(Ipv4Addr::LOCALHOST), server: "127.0.0.1:8080".parse().unwrap() };
         let (site, told) = (Arc::clone(site), Arc::<Told>::default());

@@ -210,8 +210,9 @@ mod tests {
         begun.elapsed()
     }
 
-    /// Protects whoever stops a server: a client that has everything holds it up for no longer than a look takes.
-    /// Without that it is the 1.8 s that connections may take, each time; a busy machine is slow now and then.
+    /// Protects whoever stops a server: a client that has everything holds it up for no longer than a look
+    /// takes. Without that it is the 1.8 s that connections may take, each time; a busy machine is slow now
+    /// and then.
     #[test]
     fn a_client_that_has_its_large_reply_does_not_hold_up_the_end() {
         let is_quick = (0..5).any(|_| stop_with_an_idle_client() < Duration::from_secs(1));

@@ -22,7 +22,7 @@ mod workers;
 
 use crate::engine::Slowed;
 use crate::generators::Load;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use lab_core::stats::Percentiles;
 use long::LongClients;
 use records::{LongRequests, Placement, WorkerLoad};
@@ -108,6 +108,11 @@ fn look(workers: Vec<Worker>, idle: &[u64], load: &Load, slowed: Slowed) -> Resu
     let used: fn(&Worker) -> Result<Used> =
         if workers.len() > 1 { Worker::used } else { Worker::used_by_all };
     let before = workers.iter().map(used).collect::<Result<Vec<_>>>()?;
+    // What would be compared then is two looks at the same moment.
+    ensure!(
+        start.elapsed() < load.warm_up + load.duration / 2,
+        "the connections beside the load were opened too late: the machine is busy, or --seconds is too short"
+    );
     until(load.warm_up + load.duration / 2);
     let watched = workers.iter().map(Worker::watched).collect::<Result<Vec<_>>>()?;
     until((load.warm_up + load.duration).saturating_sub(MARGIN));

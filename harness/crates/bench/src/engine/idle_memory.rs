@@ -282,8 +282,8 @@ mod tests {
         }
     }
 
-    /// Protects the kernel's part of a connection that has a process or a thread: Linux counts what every task
-    /// has.
+    /// Protects the kernel's part of a connection that has a process or a thread: Linux counts what every
+    /// task has.
     #[test]
     fn the_kernel_counts_stacks_and_page_tables() {
         assert!(task_memory().is_some_and(|bytes| bytes > 16 << 10), "this process has both");

@@ -196,8 +196,8 @@ fn of_floor(counted: &[Line], is_kept: bool) -> Option<(f64, f64)> {
     sample.interval().map(|interval| (interval.low, interval.high))
 }
 
-/// The servers of these records but for the floor, by what holds a connection: `12 future`. Those that hold it
-/// in another way have their titles, and stand behind.
+/// The servers of these records but for the floor, by what holds a connection: `12 future`. Those that hold
+/// it in another way have their titles, and stand behind.
 fn holders(lines: &[Line]) -> Vec<Series> {
     let rank = |server: &str| HOLDERS.iter().position(|holder| holder.server == server);
     let keys = lines.iter().map(|line| &line.record.key).filter(|key| key.server != FLOOR);

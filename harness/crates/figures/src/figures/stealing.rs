@@ -133,7 +133,8 @@ fn workers(record: &Record) -> Option<&[WorkerLoad]> {
     record.latency()?.by_worker.as_deref()
 }
 
-/// p99 of the clients of the thread with the long requests, or of that other thread whose clients wait longest.
+/// p99 of the clients of the thread with the long requests, or of that other thread whose clients wait
+/// longest.
 fn worst(record: &Record, has_long: bool) -> Option<u64> {
     let its = workers(record)?.iter().filter(|worker| worker.slowed == has_long);
     its.filter_map(|worker| Some(worker.wait_us?.p99)).max()
@@ -215,8 +216,8 @@ mod tests {
         points.on(panel).map(|point| (points.series[point.series].server.as_str(), point.value)).collect()
     }
 
-    /// Protects the comparison: the clients of the thread with the long requests are told from the others, and
-    /// of a server whose threads steal nobody is one of the others.
+    /// Protects the comparison: the clients of the thread with the long requests are told from the others,
+    /// and of a server whose threads steal nobody is one of the others.
     #[test]
     fn the_clients_of_the_hot_thread_are_told_from_the_others() {
         let of = |server: &str, one: (u64, &[u64])| {

@@ -64,7 +64,8 @@ pub(crate) fn facts(lines: &[&Value]) -> Vec<f64> {
             let last = path.as_str().and_then(|path| path.rsplit('/').next()?.parse::<f64>().ok());
             facts.extend(last);
         }
-        // How long a long request keeps its thread busy, ms, and what all of them need of a CPU, in hundredths.
+        // How long a long request keeps its thread busy, ms, and what all of them need of a CPU, in
+        // hundredths.
         let long = &line["long_requests"];
         let micros = long["path"].as_str().and_then(|path| path.rsplit('/').next()?.parse::<f64>().ok());
         facts.extend(micros.map(|micros| micros / 1e3));

@@ -112,8 +112,8 @@ pub(super) fn restart_same_port(subject: &mut Subject<'_>) -> Verdict {
     Ok(())
 }
 
-/// How many sockets listen on this port (proc_net(5)). The kernel lists those that listen first, and others are
-/// not read: there may be tens of thousands in TIME_WAIT.
+/// How many sockets listen on this port (proc_net(5)). The kernel lists those that listen first, and others
+/// are not read: there may be tens of thousands in TIME_WAIT.
 fn listeners(addr: SocketAddr) -> usize {
     const LISTENS: &str = "0A";
     let port = format!("{:04X}", addr.port());

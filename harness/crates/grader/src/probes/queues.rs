@@ -69,8 +69,8 @@ fn forgotten(subject: &Subject<'_>, count: usize, number: usize, patience: Durat
     Ok(shown.shown_by(command))
 }
 
-/// Whether a server has made a process or a thread for each of these connections. It is looked at until it has
-/// accepted all of them, however slowly; one that accepts only what it can serve is not waited for long.
+/// Whether a server has made a process or a thread for each of these connections. It is looked at until it
+/// has accepted all of them, however slowly; one that accepts only what it can serve is not waited for long.
 fn has_a_task_for_each(pid: i32, before: &Snapshot, clients: &[Client]) -> bool {
     const ACCEPTED: Duration = Duration::from_secs(2);
     /// Where the kernel does not tell what has been accepted, this must do.

@@ -175,8 +175,8 @@ pub fn binary_directory() -> Result<PathBuf> {
     })
 }
 
-/// The stage that a user means by `5`, `05`, `stage-05`, `5-mio` or the folder `05-edge-vs-level`; otherwise a
-/// [`Usage`].
+/// The stage that a user means by `5`, `05`, `stage-05`, `5-mio` or the folder `05-edge-vs-level`; otherwise
+/// a [`Usage`].
 pub fn find<'a>(stages: &'a [Stage], name: &str) -> Result<&'a Stage> {
     fn canonical(name: &str) -> &str {
         name.trim().trim_start_matches("stage-").trim_start_matches('0')

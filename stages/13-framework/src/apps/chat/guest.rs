@@ -55,8 +55,8 @@ impl Protocol for Guest {
     }
 }
 
-/// Whether a line is that of a request, whatever its method: a page of another site may let its reader's browser
-/// send one, with lines behind it, and nobody must hear them.
+/// Whether a line is that of a request, whatever its method: a page of another site may let its reader's
+/// browser send one, with lines behind it, and nobody must hear them.
 fn is_request(line: &[u8]) -> bool {
     let mut words = line.rsplit(|&byte| byte == b' ');
     words.next().is_some_and(|version| version.starts_with(b"HTTP/")) && words.count() >= 2

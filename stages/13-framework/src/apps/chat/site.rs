@@ -47,8 +47,8 @@ impl Site for Room {
     }
 }
 
-/// Whether this is a handshake, and one of a page of ours: a page of another site may open a WebSocket to here
-/// in its reader's name (§10.2).
+/// Whether this is a handshake, and one of a page of ours: a page of another site may open a WebSocket to
+/// here in its reader's name (§10.2).
 fn check(request: &Request) -> Result<(), Refused> {
     let bad = |why| Err(("400 Bad Request", "", why));
     let text = |name| request.values(name).next().and_then(|value| std::str::from_utf8(value).ok());
@@ -96,8 +96,8 @@ mod tests {
     const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
     const HOST: &str = "Host: localhost:8080\r\n";
 
-    /// Protects a reader of another site, whose page could speak here in the reader's name; and clients from a
-    /// handshake that none of them meant.
+    /// Protects a reader of another site, whose page could speak here in the reader's name; and clients from
+    /// a handshake that none of them meant.
     #[test]
     fn only_a_handshake_of_our_own_page_opens_a_websocket() {
         let room = Arc::<Room>::default();

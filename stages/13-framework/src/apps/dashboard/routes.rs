@@ -171,8 +171,8 @@ mod tests {
         assert_eq!((codes(&text), taken.map(|request| request.path)), (vec!["200"], Some("/events".into())));
     }
 
-    /// Protects a client that has asked by HEAD, by OPTIONS or by a method that is not taken: it gets what HTTP
-    /// promises, and no body that it would take for the next reply.
+    /// Protects a client that has asked by HEAD, by OPTIONS or by a method that is not taken: it gets what
+    /// HTTP promises, and no body that it would take for the next reply.
     #[test]
     fn methods_are_answered_as_on_every_route() {
         let site = site();

@@ -110,8 +110,8 @@ impl Http {
         Self::with_routes(settings, NoRoutes)
     }
 
-    /// The same, as a session takes it. Compiled here, once, with the rest of kit: what is generic is compiled where
-    /// it is named, and less of it is inlined there.
+    /// The same, as a session takes it. Compiled here, once, with the rest of kit: what is generic is
+    /// compiled where it is named, and less of it is inlined there.
     pub fn boxed(settings: Arc<Settings>) -> Box<dyn Protocol> {
         Box::new(Self::new(settings))
     }

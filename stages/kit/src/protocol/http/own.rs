@@ -1,7 +1,8 @@
 //! Requests that an application answers itself, ahead of the routes of every stage (stage 13).
 //!
-//! Everything about them that is not the answer is kit's: parsing, limits, framing, `Expect`, 405 and OPTIONS,
-//! Date and Server, the body of a reply to HEAD, and that replies leave in the order of their requests.
+//! Everything about them that is not the answer is kit's: parsing, limits, framing, `Expect`, 405 and
+//! OPTIONS, Date and Server, the body of a reply to HEAD, and that replies leave in the order of their
+//! requests.
 
 use super::reply::{Manner, Reply};
 use crate::clock::LoopContext;

@@ -6,8 +6,8 @@
 //! requests, as many for each thread, and all of them for one thread (a hot shard). Only where they are
 //! changes between the last two; a server whose threads steal gets the same load twice.
 //!
-//! How the thread of a connection is told from outside is in `by_worker`. The stages run `/spin` in their loop;
-//! 12 and its twins hand it to other threads, unless they are told that it runs on the executor.
+//! How the thread of a connection is told from outside is in `by_worker`. The stages run `/spin` in their
+//! loop; 12 and its twins hand it to other threads, unless they are told that it runs on the executor.
 //!
 //! The servers have all the CPUs, and the generator the same: there must be two for the threads, and both
 //! have time left, since the long requests need less than one of them.

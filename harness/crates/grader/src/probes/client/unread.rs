@@ -27,8 +27,8 @@ pub(super) struct State {
     pub(super) is_accepted: bool,
 }
 
-/// The state of the socket at `local` whose peer is `remote`. `None` where there is no such socket in our network namespace, where it is one of IPv6 alone, and where the kernel does
-/// not tell (sock_diag(7)).
+/// The state of the socket at `local` whose peer is `remote`. `None` where there is no such socket in our
+/// network namespace, where it is one of IPv6 alone, and where the kernel does not tell (sock_diag(7)).
 ///
 /// One socket is asked for. `/proc/net/tcp` has the number as well, behind those of all connections in
 /// TIME_WAIT: on a busy machine it takes seconds to read.
@@ -92,7 +92,8 @@ mod tests {
     use std::time::Instant;
 
     /// Protects the probes of SIGTERM on a busy machine: a request that the server has not read yet is not in
-    /// flight. And those of queues: a client that was not accepted has no task yet. One that listens on IPv6 as well has its client by another name.
+    /// flight. And those of queues: a client that was not accepted has no task yet. One that listens on IPv6
+    /// as well has its client by another name.
     #[test]
     fn what_a_server_has_not_read_is_seen() {
         for all in ["127.0.0.1:0", "[::]:0"] {
